@@ -1,0 +1,115 @@
+"""Every option that more than one command has, defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class BandList(click.ParamType[tuple[int, ...]]):
+    """Band numbers such as ``1,2,3``; the first band is 1."""
+
+    name = "R,G,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
+        """Parse the text; a tuple passes through."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            bands = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no list of band numbers; write it like 1,2,3.", param, ctx)
+        if min(bands) < 1:
+            self.fail(f"band numbers start at 1, so {value!r} cannot be right.", param, ctx)
+        return bands
+
+
+def out_folder(function: F) -> F:
+    """`--out DIR`: the folder to write."""
+    return click.option(
+        "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."
+    )(function)
+
+
+def fresh(function: F) -> F:
+    """`--fresh`: replace an earlier result."""
+    return click.option("--fresh", is_flag=True, help="Ignore and replace an earlier result in the output folder.")(
+        function
+    )
+
+
+def seed(function: F) -> F:
+    """`--seed N`."""
+    return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that draws.")(
+        function
+    )
+
+
+def master(function: F) -> F:
+    """`--master URL`: where the work runs."""
+    return click.option(
+        "--master",
+        default="local[*]",
+        show_default=True,
+        help="Spark master, or 'inline' to run in this process without Spark.",
+    )(function)
+
+
+def area(function: F) -> F:
+    """`--aoi FILE` and `--bounds W S E N`."""
+    function = click.option(
+        "--bounds",
+        type=float,
+        nargs=4,
+        default=None,
+        metavar="W S E N",
+        help="Only chips that touch these lon/lat bounds.",
+    )(function)
+    return click.option(
+        "--aoi",
+        type=click.Path(path_type=Path, exists=False),
+        default=None,
+        help="Only chips that touch these polygons.",
+    )(function)
+
+
+def lattice(function: F) -> F:
+    """`--chip-size`, `--chip-pixels` and `--crs`."""
+    function = click.option("--crs", default=None, metavar="EPSG:n", help="CRS of the lattice.")(function)
+    function = click.option(
+        "--chip-pixels", type=click.IntRange(8, 4096), default=224, show_default=True, help="Pixels of a chip side."
+    )(function)
+    return click.option(
+        "--chip-size",
+        type=click.FloatRange(0, min_open=True),
+        default=224.0,
+        show_default=True,
+        help="Side of a chip in metres.",
+    )(function)
+
+
+def imagery(function: F) -> F:
+    """`--bands`, `--stretch` and `--min-valid`."""
+    function = click.option(
+        "--min-valid",
+        type=click.FloatRange(0, 1),
+        default=0.5,
+        show_default=True,
+        help="Least share of a chip with imagery.",
+    )(function)
+    function = click.option(
+        "--stretch",
+        type=float,
+        nargs=2,
+        default=None,
+        metavar="LOW HIGH",
+        help="Values that become 0 and 255 (16-bit sources).",
+    )(function)
+    return click.option(
+        "--bands", type=BandList(), default="1,2,3", show_default=True, help="Source bands for R, G, B."
+    )(function)

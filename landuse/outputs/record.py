@@ -1,0 +1,126 @@
+"""`run.json`: what a folder is, where it came from, and whether it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from landuse import __version__
+from landuse.errors import ConfigError, SourceNotFoundError
+
+RECORD = "run.json"
+WHOLE = 64 * 2**20
+PIECE = 2**16
+PIECES = 256
+RECORDED_LIBRARIES = ("rasterio", "pyspark", "openvino", "tensorflow", "numpy", "shapely")
+
+
+class FileIdentity(BaseModel):
+    """Size and content digest of one input.
+
+    Up to 64 MiB the digest is that of the whole file (``sha256:``); above, of its size and 256 evenly spaced pieces of 64 KiB,
+    the first and the last included (``sha256-pieces:``), so that a survey of terabytes can be identified in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    size: int
+    digest: str
+
+
+class RunRecord(BaseModel):
+    """The content of `run.json`. `details` holds what only one command has to say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    command: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    inputs: tuple[FileIdentity, ...] = ()
+    grid: dict[str, Any] | None = None
+    legend: dict[str, Any] | None = None
+    counts: dict[str, int | float] = Field(default_factory=dict)
+    timings: dict[str, float] = Field(default_factory=dict)
+    details: dict[str, Any] = Field(default_factory=dict)
+    outputs: dict[str, str] = Field(default_factory=dict)
+
+
+def identify(address: str | Path) -> FileIdentity:
+    """Identity of a local file. Addresses that are not local files (VSI, s3) get size -1 and the address as digest."""
+    path = Path(address)
+    if not path.is_file():
+        if str(address).startswith(("/vsi", "s3://", "gs://", "http://", "https://")):
+            return FileIdentity(path=str(address), size=-1, digest=f"address:{address}")
+        raise SourceNotFoundError(f"There is no file {address}.")
+    size = path.stat().st_size
+    return FileIdentity(path=str(address), size=size, digest=_digest(path, size))
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:`` of a whole file."""
+    with path.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def _digest(path: Path, size: int) -> str:
+    if size <= WHOLE:
+        return file_digest(path)
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        for piece in range(PIECES):
+            stream.seek((size - PIECE) * piece // (PIECES - 1))
+            digest.update(stream.read(PIECE))
+    return f"sha256-pieces:{digest.hexdigest()}"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of this package, of Python and of the libraries that shape a result, without importing them."""
+    found = {"landuse": __version__, "python": platform.python_version()}
+    for name in RECORDED_LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_record(folder: Path, record: RunRecord) -> RunRecord:
+    """Write `run.json` with the versions and the digest of every file below `folder`; return what was written."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != RECORD)
+    outputs = {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
+    full = record.model_copy(update={"outputs": outputs, "versions": library_versions() | record.versions})
+    (folder / RECORD).write_text(json.dumps(full.model_dump(mode="json"), indent=1) + "\n", encoding="utf8")
+    return full
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record of a folder. Raises `SourceNotFoundError` where there is none, `ConfigError` where it is damaged."""
+    path = folder / RECORD
+    if not path.is_file():
+        raise SourceNotFoundError(f"{folder} holds no {RECORD}, so it is not the result of a landuse command.")
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is damaged: it is not the record of a landuse command.") from error
+
+
+def damaged_files(folder: Path, record: RunRecord) -> Mapping[str, str]:
+    """Files of a record that are missing or changed since it was written: name -> ``missing`` or ``changed``."""
+    found = {}
+    for name, digest in record.outputs.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+            found[name] = "missing"
+        elif file_digest(path) != digest:
+            found[name] = "changed"
+    return found

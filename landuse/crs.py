@@ -75,5 +75,5 @@ def ground_stretch(crs: CRS, x: float, y: float) -> float:
     stretches = []
     for dx, dy in ((half, 0.0), (0.0, half)):
         lon, lat = to_degrees.transform([x - dx, x + dx], [y - dy, y + dy])
-        stretches.append(abs(200.0 / geodesic.line_length(lon, lat) - 1.0))
+        stretches.append(abs(geodesic.line_length(lon, lat) / 200.0 - 1.0))
     return max(stretches)

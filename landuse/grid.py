@@ -26,6 +26,11 @@ CHIP_PX = 224
 BLOCK = 16
 _ID = re.compile(r"r(-?\d+)c(-?\d+)")
 
+ROUNDING = 1e-9
+"""Share of a cell that floating point may be off: the west edge of a cell belongs to it."""
+SLIVER = 1e-6
+"""Share of a cell below which ground is not worth a chip: a quarter of a millimetre."""
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -229,7 +234,7 @@ class ChipGrid:
 
     def cell_at(self, point: XY) -> Cell:
         """The cell that covers a point: the floor, never the nearest."""
-        return Cell(math.floor(point.y / self.side), math.floor(point.x / self.side))
+        return Cell(_floor(point.y / self.side, ROUNDING), _floor(point.x / self.side, ROUNDING))
 
     def bounds(self, cells: Cell | CellRange) -> Bounds:
         """Ground of one cell or of a range of cells, in the CRS's unit."""
@@ -247,16 +252,18 @@ class ChipGrid:
         return Affine(pixel, 0.0, bounds.west, 0.0, -pixel, bounds.north)
 
     def touching(self, bounds: Bounds) -> CellRange:
-        """Cells that share ground with `bounds`; an empty rectangle touches the cell of its corner alone."""
-        first, last = self.cell_at(XY(bounds.west, bounds.south)), XY(bounds.east, bounds.north)
-        row1, col1 = math.ceil(last.y / self.side), math.ceil(last.x / self.side)
-        return CellRange(first.row, max(row1, first.row + 1), first.col, max(col1, first.col + 1))
+        """Cells that share ground with `bounds`, slivers under a millionth of a cell apart.
+
+        An empty rectangle touches the cell of its corner.
+        """
+        west, south, east, north = (edge / self.side for edge in bounds)
+        row0, col0 = _floor(south, SLIVER), _floor(west, SLIVER)
+        return CellRange(row0, max(_ceil(north, SLIVER), row0 + 1), col0, max(_ceil(east, SLIVER), col0 + 1))
 
     def within(self, bounds: Bounds) -> CellRange | None:
-        """Cells that lie wholly inside `bounds`; None where not one fits."""
-        side = self.side
-        row0, row1 = math.ceil(bounds.south / side), math.floor(bounds.north / side)
-        col0, col1 = math.ceil(bounds.west / side), math.floor(bounds.east / side)
+        """Cells that lie wholly inside `bounds` (a millionth of a cell may stick out); None where not one fits."""
+        west, south, east, north = (edge / self.side for edge in bounds)
+        row0, row1, col0, col1 = _ceil(south, SLIVER), _floor(north, SLIVER), _ceil(west, SLIVER), _floor(east, SLIVER)
         return CellRange(row0, row1, col0, col1) if row0 < row1 and col0 < col1 else None
 
     def polygons(self, rows: IntArray, cols: IntArray) -> npt.NDArray[np.object_]:
@@ -318,3 +325,12 @@ def blocks_of(rows: IntArray, cols: IntArray, span: int = BLOCK) -> list[Block]:
     """The blocks that hold the given cells, each once, sorted."""
     pairs = np.unique(np.stack([rows // span, cols // span], axis=1), axis=0)
     return [Block(int(row), int(col), span) for row, col in pairs]
+
+
+def _floor(value: float, tolerance: float) -> int:
+    nearest = round(value)
+    return nearest if abs(value - nearest) <= tolerance else math.floor(value)
+
+
+def _ceil(value: float, tolerance: float) -> int:
+    return -_floor(-value, tolerance)

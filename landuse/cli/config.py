@@ -1,0 +1,59 @@
+"""`--config FILE.yaml`: the same options as a file. Flags win."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+MAX_BYTES = 1_000_000
+
+
+def with_config(command: click.Command) -> click.Command:
+    """Give a command the option `--config`, read before all others."""
+    if all(parameter.name != "config" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--config"],
+                type=click.Path(path_type=Path, dir_okay=False),
+                is_eager=True,
+                expose_value=False,
+                callback=_apply,
+                help="YAML file with these options; flags win.",
+            )
+        )
+    return command
+
+
+def _apply(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    values = read_options(path)
+    known = {p.name for p in context.command.params}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        from landuse.errors import ConfigError
+
+        options = ", ".join(sorted(str(k).replace("_", "-") for k in known - {"config"}))
+        raise ConfigError(f"{path}: {context.command.name} has no option {unknown[0]!r}; it has {options}.")
+    context.default_map = {**(context.default_map or {}), **values}
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """Options of a YAML file, by parameter name. Plain data only; raises `ConfigError` for anything else."""
+    import yaml
+
+    from landuse.errors import ConfigError
+
+    if not path.is_file():
+        raise ConfigError(f"There is no config file {path}.")
+    if path.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{path} is too large to be a config ({path.stat().st_size:,} bytes).")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold options as 'name: value' lines.")
+    return {str(name).replace("-", "_"): value for name, value in values.items()}

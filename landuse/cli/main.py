@@ -1,0 +1,109 @@
+"""`landuse`: finds the command, runs it, and turns an error into one sentence and an exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from importlib import import_module
+from types import TracebackType
+from typing import TextIO
+
+import click
+
+from landuse import __version__
+from landuse.cli.config import with_config
+from landuse.errors import LanduseError, LanduseWarning
+
+COMMANDS = {
+    "tile": "Chips of a survey, with labels if there are any.",
+    "train": "A model from labelled chips or a folder of class folders.",
+    "evaluate": "How good a model or a table of predictions is.",
+    "classify": "A land-use map of a survey.",
+    "diff": "What changed between two or more maps, and how surely.",
+    "map": "One HTML page of maps and changes for planners.",
+    "info": "What a file or folder is, where it came from, and whether it is whole.",
+    "demo": "All of the above on the sample data.",
+    "landscape": "A made landscape in two survey years, to try things on.",
+    "doctor": "What this machine has, and what to mend.",
+}
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are called, so that the help answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"landuse.cli.{cmd_name}"), cmd_name)
+        return with_config(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails (anywhere on the line).")
+@click.version_option(__version__, prog_name="landuse")
+def landuse(debug: bool) -> None:
+    """Land-use maps and trustworthy change from survey years of aerial imagery."""
+
+
+def main() -> None:
+    """Run the command line and leave with its status: 0 done, 1 failed, 2 wrong usage, 3 done with quarantined chips."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    if not debug:
+        sys.excepthook = _report_unforeseen
+    sys.exit(run([a for a in arguments if a != "--debug"], debug=debug))
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run one command line; return its exit status. Errors of this package become one sentence on stderr."""
+    try:
+        with warnings.catch_warnings(record=False):
+            warnings.showwarning = _show_warning
+            status = landuse.main(arguments, prog_name="landuse", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. Run the same command again to go on.", err=True)
+        return INTERRUPTED
+    except (LanduseError, OSError) as error:
+        if debug:
+            traceback.print_exception(error)
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_status if isinstance(error, LanduseError) else 1
+
+
+def _report_unforeseen(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    detail = " ".join(str(error).split())[:300]
+    click.echo(
+        f"Error: landuse met something it did not foresee ({kind.__name__}: {detail}); see it all with --debug.",
+        err=True,
+    )
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print this package's warnings as sentences; those of libraries are of no use to a planner."""
+    if issubclass(category, LanduseWarning):
+        click.echo(f"Warning: {message}", err=True)

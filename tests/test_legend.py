@@ -1,0 +1,122 @@
+"""Legends: shipped ones are whole, hostile ones are refused, crosswalks follow the published table."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landuse.errors import ConfigError
+from landuse.legend import Legend, load_legend, parse_legend, shipped_legends
+
+NLCD6 = {
+    "Developed": {21, 22, 23, 24},
+    "Barren": {31},
+    "Forest": {41, 42, 43, 90},
+    "Shrub": {51, 52},
+    "Herbaceous": {71, 72, 73, 74, 95},
+    "Cultivated": {81, 82},
+}
+
+
+@pytest.mark.parametrize("name", shipped_legends())
+def test_every_shipped_legend_loads_and_has_distinct_colours(name):
+    legend = load_legend(name)
+    assert legend.name == name
+    assert len({c.color.lower() for c in legend.classes}) == len(legend)
+    assert len(legend.palette()) == len(legend) + 1
+
+
+def test_what_ships():
+    assert {"nlcd6", "nlcd8", "nlcd16", "groups3", "landuse7"} <= set(shipped_legends())
+
+
+def test_nlcd6_is_golden_g6():
+    legend = load_legend("nlcd6")
+    codes = np.arange(256)
+    classes = legend.classify_codes(codes)
+    for land_class in legend.classes:
+        assert set(codes[classes == land_class.code].tolist()) == NLCD6[land_class.name]
+    assert set(np.flatnonzero(classes == 0)) >= {0, 11, 12, 255}
+
+
+@pytest.mark.parametrize("name", ["nlcd6", "nlcd8", "nlcd16", "landuse7"])
+def test_every_class_has_one_of_the_three_groups(name):
+    legend, groups = load_legend(name), load_legend("groups3")
+    table = legend.regroup(groups)
+    assert table[0] == 0
+    assert {groups.name_of(int(table[c.code])) for c in legend.classes} == {"Developed", "Cultivated", "Undeveloped"}
+
+
+def contrast_for(matrix, a, b):
+    """Distance of two colours as a dichromat sees them, by a linear projection of linear RGB."""
+    linear = [matrix @ (np.array(c.rgb) / 255) ** 2.2 for c in (a, b)]
+    return float(np.linalg.norm(linear[0] ** (1 / 2.2) - linear[1] ** (1 / 2.2)))
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        # Viénot, Brettel and Mollon 1999: protanopia and deuteranopia, linear RGB to linear RGB
+        [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+        [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    ],
+)
+@pytest.mark.parametrize("name", ["nlcd6", "nlcd8", "landuse7", "groups3"])
+def test_colours_differ_for_colour_blind_readers(name, matrix):
+    classes = load_legend(name).classes
+    pairs = [(a, b) for i, a in enumerate(classes) for b in classes[:i]]
+    worst = min(pairs, key=lambda pair: contrast_for(np.array(matrix).clip(0), *pair))
+    assert contrast_for(np.array(matrix).clip(0), *worst) > 0.12, worst
+
+
+def test_labels_become_classes_whatever_their_case():
+    legend = load_legend("landuse7")
+    assert legend.code_of("RIVER") == legend.code_of("water") == 7
+    assert legend.code_of("parkinglot") == 1
+    assert legend.code_of("harbor") == 0
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), max_size=50))
+def test_any_integer_is_a_class_or_unmapped(codes):
+    classes = load_legend("nlcd8").classify_codes(np.array(codes, np.int64))
+    assert set(classes.tolist()) <= {0, *load_legend("nlcd8").codes}
+
+
+CLASS = "{code: 1, name: A, color: '#000000'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("[", "not YAML"),
+        ("a: 1", "name"),
+        ("name: x\nclasses: []", "classes"),
+        (f"name: x\nclasses: [{CLASS}, {CLASS}]", "stands twice"),
+        ("name: x\nclasses: [{code: 0, name: A, color: '#000000'}]", "code"),
+        ("name: x\nclasses: [{code: 1, name: A, color: red}]", "color"),
+        ("name: x\nclasses: [{code: 1, name: A, color: '#000000', run: 1}]", "run"),
+        ("!!python/object/apply:os.system ['true']", "not YAML"),
+        (
+            "name: x\nclasses: [{code: 1, name: A, color: '#000000', sources: [1]}, "
+            "{code: 2, name: B, color: '#000001', sources: [1]}]",
+            "two classes",
+        ),
+    ],
+)
+def test_a_bad_legend_is_one_sentence(text, what):
+    with pytest.raises(ConfigError, match=what) as caught:
+        parse_legend(text, "legend.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_legend_nobody_ships_is_named_with_those_that_do():
+    with pytest.raises(ConfigError, match="nlcd6"):
+        load_legend("nosuch")
+
+
+def test_a_group_that_the_regrouping_lacks_is_refused():
+    legend = Legend.model_validate(
+        {"name": "x", "classes": [{"code": 1, "name": "A", "color": "#000000", "group": "Sea"}]}
+    )
+    with pytest.raises(ConfigError, match="'Sea'"):
+        legend.regroup(load_legend("groups3"))

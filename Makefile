@@ -1,0 +1,35 @@
+# Two commands on a fresh machine with Python 3.11 to 3.13: `make demo` and `make test`. Both set up .venv from the lock file.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	"$$p" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO ?= demo
+
+.PHONY: demo test lint bench lock setup clean
+
+demo: $(READY) ## the main job on sample_data/; prints where the map is
+	$(BIN)/landuse demo --out $(DEMO) --fresh
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: $(READY) ## only the environment
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "landuse needs Python 3.11, 3.12 or 3.13 with the venv module; none was found."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## make the lock file anew from pyproject.toml; needs uv
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv $(DEMO) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,67 @@
+"""`summary.csv`: how much of the map each class covers."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.errors import ConfigError, SourceNotFoundError
+from landuse.legend import Legend
+
+HEADER = ("class", "chips", "area_ha", "share")
+
+
+@dataclass(frozen=True)
+class ClassArea:
+    """One line: class name, number of chips, hectares on the ellipsoid, share of the mapped area (0 to 1)."""
+
+    name: str
+    chips: int
+    area_ha: float
+    share: float
+
+
+def summarise(codes: npt.NDArray[np.uint8], areas_ha: npt.NDArray[np.float64], legend: Legend) -> tuple[ClassArea, ...]:
+    """One line for each class of the legend, in its order, those that do not occur included.
+
+    Args:
+        codes: class code of each cell, shape (n,); 0 (no data) counts nowhere.
+        areas_ha: area of each cell in hectares, shape (n,).
+        legend: the classes.
+    """
+    chips = np.bincount(codes, minlength=256)
+    areas = np.bincount(codes, weights=areas_ha, minlength=256)
+    mapped = float(areas[list(legend.codes)].sum())
+    return tuple(
+        ClassArea(c.name, int(chips[c.code]), float(areas[c.code]), float(areas[c.code]) / mapped if mapped else 0.0)
+        for c in legend.classes
+    )
+
+
+def write_summary(path: Path, lines: tuple[ClassArea, ...]) -> None:
+    """Write the lines with a header; hectares with four decimals (a square metre), shares with six."""
+    with path.open("w", encoding="utf8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows((x.name, x.chips, f"{x.area_ha:.4f}", f"{x.share:.6f}") for x in lines)
+
+
+def read_summary(path: Path) -> tuple[ClassArea, ...]:
+    """Read what `write_summary` wrote.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        ConfigError: it is no summary.
+    """
+    if not path.is_file():
+        raise SourceNotFoundError(f"There is no file {path}.")
+    try:
+        with path.open(encoding="utf8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return tuple(ClassArea(r["class"], int(r["chips"]), float(r["area_ha"]), float(r["share"])) for r in rows)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path} is damaged: it is not the summary of a land-use map.") from error

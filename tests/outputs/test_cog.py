@@ -1,0 +1,121 @@
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from pyproj import CRS
+
+from landuse.errors import LanduseError, UsageError
+from landuse.legend import LandClass, Legend, load_legend
+from landuse.outputs.class_raster import read_class_raster
+from landuse.outputs.cog import bands_cog, class_cog, write_bands_cog, write_class_cog
+
+UTM = CRS.from_epsg(26919)
+TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)
+HOSTILE = "</script><img src=x onerror=alert(1)> & \"quoted\" 'and' é\x07"
+
+
+def codes_of(shape, top=6):
+    return np.random.default_rng(1).integers(0, top + 1, shape, np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (17, 300), (1200, 700)])
+def test_class_cog_reads_back_whatever_its_size(tmp_path, shape):
+    codes, legend = codes_of(shape), load_legend("nlcd6")
+    write_class_cog(tmp_path / "landuse.tif", codes, TRANSFORM, UTM, legend)
+    back = read_class_raster(tmp_path / "landuse.tif")
+    assert np.array_equal(back.codes, codes)
+    assert back.transform == TRANSFORM
+    assert back.crs.equals(UTM)
+    assert back.legend == legend
+
+
+def test_class_cog_has_palette_nodata_and_names(tmp_path):
+    legend = load_legend("nlcd6")
+    write_class_cog(tmp_path / "landuse.tif", codes_of((20, 20)), TRANSFORM, UTM, legend)
+    with rasterio.open(tmp_path / "landuse.tif") as dataset:
+        assert dataset.nodata == 0
+        assert dataset.dtypes == ("uint8",)
+        assert dataset.colormap(1)[3] == (*legend.by_code[3].rgb, 255)
+        assert json.loads(dataset.tags()["CLASS_NAMES"])["6"] == "Cultivated"
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    assert "<Category>Forest</Category>" in (tmp_path / "landuse.tif.aux.xml").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["landuse.tif", "landuse.tif.aux.xml"]
+
+
+def test_overviews_hold_codes_that_occur_and_never_means(tmp_path):
+    codes = np.where(np.indices((1500, 1500)).sum(axis=0) % 3 == 0, 1, 6).astype(np.uint8)
+    write_class_cog(tmp_path / "landuse.tif", codes, TRANSFORM, UTM, load_legend("nlcd6"))
+    with rasterio.open(tmp_path / "landuse.tif") as dataset:
+        assert dataset.overviews(1)
+        assert set(np.unique(dataset.read(1, out_shape=(375, 375)))) <= {1, 6}
+
+
+def test_blocks_may_come_in_any_order_and_the_rest_is_no_data(tmp_path):
+    codes = codes_of((700, 900))
+    with class_cog(tmp_path / "landuse.tif", UTM, TRANSFORM, codes.shape, load_legend("nlcd6")) as writer:
+        for row in (512, 16, 256):
+            writer.write(codes[row : row + 16, 32:800], row, 32)
+    expected = np.zeros_like(codes)
+    for row in (512, 16, 256):
+        expected[row : row + 16, 32:800] = codes[row : row + 16, 32:800]
+    assert np.array_equal(read_class_raster(tmp_path / "landuse.tif").codes, expected)
+
+
+def test_bands_are_named_and_unwritten_pixels_are_nan(tmp_path):
+    values = np.random.default_rng(0).random((2, 10, 10), np.float32)
+    with bands_cog(tmp_path / "p.tif", UTM, TRANSFORM, (600, 20), ["Forest", HOSTILE]) as writer:
+        writer.write(values, 300, 5)
+    with rasterio.open(tmp_path / "p.tif") as dataset:
+        assert dataset.descriptions == ("Forest", HOSTILE.replace("\x07", " "))
+        assert np.isnan(dataset.nodata)
+        read = dataset.read()
+    assert np.array_equal(read[:, 300:310, 5:15], values)
+    assert np.isnan(read).sum() == read.size - values.size
+
+
+def test_change_codes_are_uint16_with_nodata_zero(tmp_path):
+    change = np.array([[[0, 106], [601, 255]]], np.uint16)
+    write_bands_cog(tmp_path / "change.tif", change, TRANSFORM, UTM, ["change"])
+    with rasterio.open(tmp_path / "change.tif") as dataset:
+        assert dataset.nodata == 0
+        assert np.array_equal(dataset.read(), change)
+
+
+def test_hostile_class_names_survive_as_text(tmp_path):
+    legend = Legend(name="hostile", classes=(LandClass(code=1, name=HOSTILE, color="#112233"),))
+    write_class_cog(tmp_path / "landuse.tif", np.ones((3, 3), np.uint8), TRANSFORM, UTM, legend)
+    assert read_class_raster(tmp_path / "landuse.tif").legend == legend
+    with rasterio.open(tmp_path / "landuse.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.update_tags(LANDUSE_LEGEND="{not json")
+    assert read_class_raster(tmp_path / "landuse.tif").legend.names == (HOSTILE.replace("\x07", ""),)
+
+
+def test_a_block_beyond_the_edge_is_refused_and_nothing_stays(tmp_path):
+    cog = class_cog(tmp_path / "landuse.tif", UTM, TRANSFORM, (5, 5), load_legend("nlcd6"))
+    with pytest.raises(UsageError, match="does not fit"), cog as writer:
+        writer.write(np.ones((3, 3), np.uint8), 3, 0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_missing_is_one_clear_error(tmp_path):
+    with pytest.raises(LanduseError, match="Cannot write"):
+        write_class_cog(tmp_path / "none" / "landuse.tif", codes_of((3, 3)), TRANSFORM, UTM, load_legend("nlcd6"))
+
+
+def test_a_folder_in_the_way_is_one_clear_error(tmp_path):
+    (tmp_path / "landuse.tif").mkdir()
+    with pytest.raises(LanduseError, match="Cannot write"):
+        write_class_cog(tmp_path / "landuse.tif", codes_of((3, 3)), TRANSFORM, UTM, load_legend("nlcd6"))
+    assert [p.name for p in tmp_path.iterdir()] == ["landuse.tif"]
+
+
+@pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="gdalinfo is not installed")
+def test_gdalinfo_lists_the_class_names(tmp_path):
+    write_class_cog(tmp_path / "landuse.tif", codes_of((9, 9)), TRANSFORM, UTM, load_legend("nlcd6"))
+    done = subprocess.run(["gdalinfo", tmp_path / "landuse.tif"], capture_output=True, text=True, check=True)
+    assert "5: Herbaceous" in done.stdout
+    assert "NoData Value=0" in done.stdout

@@ -1,0 +1,162 @@
+import csv
+import json
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pyproj import CRS
+
+from landuse.errors import ConfigError, UsageError
+from landuse.legend import LandClass, Legend, load_legend
+from landuse.outputs.areas import raster_areas_ha
+from landuse.outputs.summary import read_summary, summarise, write_summary
+from landuse.outputs.vectors import connected_regions, dissolve, write_geojson
+
+UTM = CRS.from_epsg(26919)
+TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)
+LEGEND = load_legend("nlcd6")
+GRIDS = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
+
+
+def test_cells_that_touch_only_at_a_corner_stay_apart():
+    codes = np.array([[1, 0], [0, 1]], np.uint8)
+    assert len(dissolve(codes, TRANSFORM, UTM, LEGEND)) == 2
+    assert connected_regions(np.array([[1, 1], [0, 1]], np.uint8)).cells.tolist() == [3]
+
+
+def test_columns_say_class_area_cells_and_mean_confidence():
+    codes = np.array([[1, 1, 3], [3, 3, 3]], np.uint8)
+    confidence = np.array([[0.5, np.nan, 1.0], [0.8, 0.8, 0.8]], np.float32)
+    frame = dissolve(codes, TRANSFORM, UTM, LEGEND, confidence)
+    assert list(frame.columns) == ["class", "code", "area_ha", "cells", "confidence", "geometry"]
+    assert frame["class"].tolist() == ["Developed", "Forest"]
+    assert frame["cells"].tolist() == [2, 4]
+    assert frame["area_ha"].tolist() == pytest.approx([10.04, 20.07], abs=0.05)
+    assert frame["confidence"].tolist() == pytest.approx([0.5, 0.85])
+    assert frame.crs.to_epsg() == 4326
+
+
+@settings(max_examples=30, deadline=None)
+@given(GRIDS)
+def test_polygons_partition_the_mapped_ground(codes):
+    frame = dissolve(codes, TRANSFORM, UTM, LEGEND)
+    areas = raster_areas_ha(TRANSFORM, UTM, codes.shape)
+    assert frame.geometry.is_valid.all()
+    assert frame["cells"].sum() == (codes > 0).sum()
+    assert frame["area_ha"].sum() == pytest.approx(areas[codes > 0].sum())
+    whole = shapely.union_all(frame.geometry.to_numpy())
+    assert whole.area == pytest.approx(shapely.area(frame.geometry.to_numpy()).sum(), rel=1e-9, abs=1e-15)
+
+
+@settings(max_examples=15, deadline=None)
+@given(GRIDS)
+def test_areas_of_polygons_are_those_of_their_rings(codes):
+    frame = dissolve(codes, TRANSFORM, UTM, LEGEND)
+    geod = CRS.from_epsg(4326).get_geod()
+    for area, geometry in zip(frame["area_ha"], frame.geometry, strict=True):
+        assert abs(geod.geometry_area_perimeter(geometry)[0]) / 10_000 == pytest.approx(area, rel=1e-5)
+
+
+@pytest.mark.parametrize("epsg", [26919, 5070, 4326])
+def test_no_gap_opens_along_a_long_edge(epsg):
+    """A long polygon beside many small ones: after reprojection the union still has no hole and no sliver."""
+    codes = np.ones((3, 400), np.uint8)
+    codes[1] = np.arange(400) % 2 + 2
+    codes[2] = 3
+    side = 0.002 if epsg == 4326 else 224.0
+    corner = (
+        (-72.0, 42.0) if epsg == 4326 else (300_000.0, 4_600_000.0) if epsg == 26919 else (1_900_000.0, 2_300_000.0)
+    )
+    frame = dissolve(codes, Affine(side, 0, corner[0], 0, -side, corner[1]), CRS(epsg), LEGEND)
+    whole = shapely.union_all(frame.geometry.to_numpy())
+    assert whole.geom_type == "Polygon"
+    assert not whole.interiors
+    assert frame.geometry.is_valid.all()
+    assert len(frame.geometry.iloc[0].exterior.coords) >= 400
+
+
+def test_straight_edges_between_two_polygons_are_not_full_of_vertices():
+    codes = np.ones((64, 64), np.uint8)
+    frame = dissolve(codes, TRANSFORM, UTM, LEGEND)
+    assert len(frame.geometry.iloc[0].exterior.coords) < 30
+
+
+def test_a_map_without_data_has_no_polygons(tmp_path):
+    frame = dissolve(np.zeros((4, 4), np.uint8), TRANSFORM, UTM, LEGEND, np.zeros((4, 4), np.float32))
+    write_geojson(frame, tmp_path / "a.geojson")
+    assert json.loads((tmp_path / "a.geojson").read_text()) == {"type": "FeatureCollection", "features": []}
+
+
+def test_a_code_outside_the_legend_is_refused():
+    with pytest.raises(ConfigError, match="code 9"):
+        dissolve(np.full((2, 2), 9, np.uint8), TRANSFORM, UTM, LEGEND)
+
+
+def test_geojson_is_rfc_7946(tmp_path):
+    codes = np.array([[1, 1, 1], [1, 3, 1], [1, 1, 1]], np.uint8)
+    write_geojson(dissolve(codes, TRANSFORM, UTM, LEGEND, np.full((3, 3), np.nan, np.float32)), tmp_path / "a.geojson")
+    text = (tmp_path / "a.geojson").read_text()
+    read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert set(read) == {"type", "features"}
+    ring, hole = read["features"][0]["geometry"]["coordinates"]
+    assert shapely.LinearRing(ring).is_ccw
+    assert not shapely.LinearRing(hole).is_ccw
+    assert read["features"][0]["properties"]["confidence"] is None
+    assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in ring)
+    assert all(len(str(value).split(".")[1]) <= 7 for point in ring for value in point)
+
+
+def test_geojson_opens_elsewhere_with_hostile_names_intact(tmp_path):
+    name = '</script><img src=x onerror=alert(1)> "é"\u2028'
+    legend = Legend(name="hostile", classes=(LandClass(code=1, name=name, color="#112233"),))
+    frame = dissolve(np.ones((2, 2), np.uint8), TRANSFORM, UTM, legend)
+    write_geojson(frame, tmp_path / "a.geojson")
+    read = geopandas.read_file(tmp_path / "a.geojson")
+    assert read["class"].tolist() == [name]
+    assert read.geometry.iloc[0].equals_exact(frame.geometry.iloc[0], 1e-7)
+
+
+def test_geojson_of_metres_is_refused(tmp_path):
+    frame = dissolve(np.ones((2, 2), np.uint8), TRANSFORM, UTM, LEGEND).to_crs(26919)
+    with pytest.raises(UsageError, match="another CRS"):
+        write_geojson(frame, tmp_path / "a.geojson")
+
+
+def test_polygons_across_the_antimeridian_are_cut_there(tmp_path):
+    side, zone = 10_000.0, CRS.from_epsg(32601)
+    codes = np.ones((4, 30), np.uint8)
+    frame = dissolve(codes, Affine(side, 0, 200_000, 0, -side, 6_500_000), zone, LEGEND)
+    geometry = frame.geometry.iloc[0]
+    assert geometry.geom_type == "MultiPolygon"
+    assert geometry.is_valid
+    geod = CRS.from_epsg(4326).get_geod()
+    area = sum(abs(geod.geometry_area_perimeter(part)[0]) for part in geometry.geoms) / 10_000
+    assert area == pytest.approx(frame["area_ha"].iloc[0], rel=1e-3)
+    assert geometry.bounds[0] == -180
+    assert geometry.bounds[2] == 180
+
+
+def test_summary_counts_every_class_and_reads_back(tmp_path):
+    codes = np.array([1, 1, 3, 0], np.uint8)
+    lines = summarise(codes, np.array([5.0, 5.0, 10.0, 99.0]), LEGEND)
+    write_summary(tmp_path / "summary.csv", lines)
+    with (tmp_path / "summary.csv").open() as stream:
+        rows = list(csv.reader(stream))
+    assert rows[:2] == [["class", "chips", "area_ha", "share"], ["Developed", "2", "10.0000", "0.500000"]]
+    assert len(rows) == 1 + len(LEGEND)
+    assert read_summary(tmp_path / "summary.csv") == lines
+
+
+def test_summary_of_nothing_divides_by_nothing():
+    assert all(line.share == 0 for line in summarise(np.zeros(3, np.uint8), np.ones(3), LEGEND))
+
+
+def test_a_damaged_summary_is_named(tmp_path):
+    (tmp_path / "summary.csv").write_text("class,chips\nForest,many\n")
+    with pytest.raises(ConfigError, match=r"summary\.csv is damaged"):
+        read_summary(tmp_path / "summary.csv")

@@ -33,6 +33,10 @@ class NotARasterError(LanduseError, OSError):
     """A file cannot be opened as a raster."""
 
 
+class NotAVectorError(LanduseError, OSError):
+    """A file cannot be opened as vector data, or holds no polygons where polygons are needed."""
+
+
 class DamagedSourceError(LanduseError, OSError):
     """A raster opens, but some of its pixels cannot be read (a truncated file, say)."""
 
@@ -57,12 +61,28 @@ class OutputExistsError(LanduseError, FileExistsError):
     """The output folder holds something else."""
 
 
+class ChipTableError(LanduseError, ValueError):
+    """A chip table is damaged, of another format version, or not a chip table."""
+
+
+class LabelsError(LanduseError, ValueError):
+    """A label raster or a label layer cannot give classes."""
+
+
 class ModelFileError(LanduseError, ValueError):
     """A model file is damaged, of another format version, or not a model file."""
 
 
 class TooManyQuarantinedError(LanduseError):
     """More chips failed than a run may lose."""
+
+
+class EngineError(LanduseError, RuntimeError):
+    """Spark does not start, or lost a piece of work for a reason that lies outside the work."""
+
+
+class RunLockedError(LanduseError):
+    """Another run writes into the same folder."""
 
 
 class MissingDependencyError(LanduseError, ImportError):

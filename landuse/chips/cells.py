@@ -1,0 +1,75 @@
+"""Which cells a survey touches, and how much of each it covers. Arrays all the way: a million cells take a second or two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.area import touches
+from landuse.chips.chipset import ChipSet, SourceLists, block_slices, image_order
+from landuse.grid import Bounds, CellRange, ChipGrid, IntArray
+from landuse.mosaic import Survey, coverage
+
+if TYPE_CHECKING:
+    from shapely import Polygon
+
+ROUNDING = 1e-6
+"""Part of a chip's side by which a footprint may reach into a cell through rounding alone."""
+SQUARE = 128
+"""Side, in cells, of the squares in which coverage is asked for, so that scattered sources cost no empty ground."""
+
+
+def survey_chips_of(survey: Survey, grid: ChipGrid) -> ChipSet:
+    """Every chip that shares ground with a source, with the share of it that has imagery.
+
+    Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
+    """
+    rows, cols, sources = touched_cells(grid, survey.footprints(grid.crs))
+    return ChipSet(grid, survey, rows, cols, cell_coverage(survey, grid, rows, cols), sources)
+
+
+def touched_cells(grid: ChipGrid, footprints: Sequence[Polygon]) -> tuple[IntArray, IntArray, SourceLists]:
+    """Cells that share ground with any of some footprints in the grid's CRS, each once, in block order.
+
+    Returns:
+        Rows and columns, int64, shape (n,), and for each cell the positions of the footprints it shares ground with.
+    """
+    found = [footprint_cells(grid, footprint) for footprint in footprints]
+    rows = np.concatenate([rows for rows, _ in found])
+    cols = np.concatenate([cols for _, cols in found])
+    source = np.repeat(np.arange(len(found), dtype=np.int32), [len(rows) for rows, _ in found])
+    if not len(rows):
+        return rows, cols, SourceLists.empty(0)
+    order = image_order(rows, cols)  # stable, so that sources stay ascending within a cell
+    rows, cols, source = rows[order], cols[order], source[order]
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(rows) != 0) | (np.diff(cols) != 0)]))
+    offsets = np.concatenate([starts, [len(rows)]]).astype(np.int64)
+    return rows[starts], cols[starts], SourceLists(offsets, source)
+
+
+def footprint_cells(grid: ChipGrid, footprint: Polygon) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the cells that share ground with one footprint, in image order."""
+    slack = ROUNDING * grid.side
+    west, south, east, north = footprint.bounds
+    if min(east - west, north - south) <= 2 * slack:
+        return CellRange(0, 0, 0, 0).arrays()
+    rows, cols = grid.touching(Bounds(west + slack, south + slack, east - slack, north - slack)).arrays()
+    if footprint.area >= (east - west) * (north - south) * (1 - ROUNDING):
+        return rows, cols
+    keep = touches(footprint.buffer(-slack), grid, rows, cols)
+    return rows[keep], cols[keep]
+
+
+def cell_coverage(survey: Survey, grid: ChipGrid, rows: IntArray, cols: IntArray) -> npt.NDArray[np.float32]:
+    """Share of each cell with imagery, from footprints and masks; float32, shape (n,), 0 to 1."""
+    valid = np.zeros(len(rows), np.float32)
+    order = image_order(rows, cols, SQUARE)
+    for _, part in block_slices(rows[order], cols[order], SQUARE):
+        places = order[part]
+        cells = CellRange.around(rows[places], cols[places])
+        line, column = cells.image_index(rows[places], cols[places])
+        valid[places] = coverage(survey, grid, cells)[line, column].clip(0, 1)
+    return valid

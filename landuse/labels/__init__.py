@@ -1,0 +1,6 @@
+"""Labels for chips: from a raster of class codes or from polygons, by one of three rules."""
+
+from landuse.labels.labelling import LabelRequest, Labels, label_cells, label_chips
+from landuse.labels.rules import RULES, Rule
+
+__all__ = ["RULES", "LabelRequest", "Labels", "Rule", "label_cells", "label_chips"]

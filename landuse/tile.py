@@ -1,0 +1,187 @@
+"""tile: which chips a survey holds, and what class they have. No pixel is read but those of masks and of exported chips."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landuse.area import LonLat, area_geometry, touches
+from landuse.chips import CHIPS_FILE, ChipSet, write_chips
+from landuse.chips.cells import survey_chips_of
+from landuse.crs import lattice_crs, parse_crs
+from landuse.engine.runner import INLINE, open_runner
+from landuse.errors import NoOverlapError, UsageError
+from landuse.export import ImageFormat, export_chips
+from landuse.grid import CHIP_M, CHIP_PX, ChipGrid
+from landuse.labels import LabelRequest, Rule, label_chips
+from landuse.legend import load_legend
+from landuse.mosaic import Survey, open_survey
+from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+
+IDENTIFY_THREADS = 4
+
+
+@dataclass(frozen=True)
+class TileOptions:
+    """How a survey becomes chips.
+
+    Attributes:
+        chip_m: ground side of a chip in metres.
+        chip_px: pixels of a chip's side.
+        crs: CRS of the lattice, as ``EPSG:26919``; None lets the sources decide (`landuse.crs.lattice_crs`).
+        aoi, bounds: only chips that touch these polygons, or this rectangle (west, south, east, north in degrees).
+        bands: source band numbers.
+        stretch: values that become 0 and 255.
+        min_valid: least share of a chip with imagery. A chip without any is never kept.
+        labels: a raster of class codes, or polygons; None for chips without labels.
+        legend: name or file of the legend of the labels.
+        label_rule: nine-point, majority or centre.
+        label_field: attribute of the label polygons that holds the class.
+        export: also write chip images in this format.
+        master: where images are written: ``inline``, or a Spark master. All else takes seconds and runs in this process.
+        fresh: replace an earlier result.
+    """
+
+    chip_m: float = CHIP_M
+    chip_px: int = CHIP_PX
+    crs: str | None = None
+    aoi: Path | None = None
+    bounds: LonLat | None = None
+    bands: tuple[int, ...] = (1, 2, 3)
+    stretch: tuple[float, float] | None = None
+    min_valid: float = 0.5
+    labels: Path | None = None
+    legend: str = "nlcd6"
+    label_rule: Rule = "majority"
+    label_field: str | None = None
+    export: ImageFormat | None = None
+    master: str = INLINE
+    fresh: bool = False
+
+
+def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> ChipSet:
+    """Write the chip table of a survey to the folder `out`: chips.parquet, run.json, and images where asked for.
+
+    Args:
+        sources: rasters as files, folders, globs, VSI or s3 addresses.
+        out: folder to write; complete afterwards, or absent.
+        options: see `TileOptions`.
+
+    Returns:
+        The chips as written.
+
+    Raises:
+        UsageError: a label field without labels.
+        LanduseError: see `survey_chips`, `landuse.labels.label_cells` and `staged_folder` for what can be wrong.
+    """
+    if options.label_field is not None and options.labels is None:
+        raise UsageError("--label-field names an attribute of label polygons; give their file with --labels.")
+    check_free(out, fresh=options.fresh)
+    started = time.perf_counter()
+    chips = survey_chips(sources, options)
+    found = time.perf_counter()
+    if options.labels is not None:
+        legend = load_legend(options.legend)
+        request = LabelRequest(options.labels, legend, options.label_rule, options.label_field)
+        chips = label_chips(chips, request)
+    labelled = time.perf_counter()
+    with staged_folder(out, fresh=options.fresh) as staging:
+        write_chips(staging / CHIPS_FILE, chips)
+        if options.export is not None:
+            with open_runner(options.master) as runner:
+                export_chips(chips, staging / "images", options.export, runner)
+        timings = {
+            "find_s": round(found - started, 3),
+            "label_s": round(labelled - found, 3),
+            "write_s": round(time.perf_counter() - labelled, 3),
+        }
+        write_record(staging, _record(chips, options, timings))
+    return chips
+
+
+def survey_chips(sources: Sequence[str | Path], options: TileOptions) -> ChipSet:
+    """The chips of a survey, without labels; writes nothing.
+
+    Raises:
+        SourceNotFoundError, NotARasterError, MissingCRSError, BandsError: a source cannot serve.
+        GeographicGridError, UsageError: the lattice or the area cannot be as asked.
+        NoOverlapError: no source shares ground with the area, or no chip has enough imagery.
+    """
+    survey = open_survey([_absolute(address) for address in sources], bands=options.bands, stretch=options.stretch)
+    grid = ChipGrid(_crs(survey, options), options.chip_m, options.chip_px)
+    chips = _in_area(survey_chips_of(survey, grid), options)
+    kept = chips.subset((chips.valid >= options.min_valid) & (chips.valid > 0))
+    if not len(kept):
+        best = float(chips.valid.max()) if len(chips) else 0.0
+        raise NoOverlapError(
+            f"No chip of {grid.chip_m:g} m has imagery on {options.min_valid:.0%} of its ground (the fullest has {best:.0%}); "
+            "give smaller chips with --chip-size, or a smaller --min-valid."
+        )
+    return kept
+
+
+def _absolute(address: str | Path) -> str:
+    """A local address from the root, so that the chip table can be used from any folder and by any worker."""
+    text = str(address)
+    return text if "://" in text or text.startswith("/vsi") else str(Path(text).expanduser().absolute())
+
+
+def _crs(survey: Survey, options: TileOptions) -> Any:  # noqa: ANN401
+    """CRS of the lattice (pyproj CRS)."""
+    if options.crs is not None:
+        return parse_crs(options.crs)
+    return lattice_crs(survey.crs, survey.bounds_in(survey.crs))
+
+
+def _in_area(chips: ChipSet, options: TileOptions) -> ChipSet:
+    """The chips that touch the area asked for; all where none is."""
+    near = chips.survey.bounds_in(chips.grid.crs)
+    area = area_geometry(options.aoi, options.bounds, chips.grid.crs, near)
+    if area is None:
+        return chips
+    inside = chips.subset(touches(area, chips.grid, chips.rows, chips.cols))
+    if not len(inside):
+        what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
+        raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")
+    return inside
+
+
+def class_counts(chips: ChipSet) -> dict[str, int]:
+    """Chips of each class by name, in legend order, and those without a label as ``unlabelled``; empty without labels."""
+    if chips.labels is None or chips.legend is None:
+        return {}
+    counts = np.bincount(chips.labels, minlength=256)
+    found = {c.name: int(counts[c.code]) for c in chips.legend.classes}
+    return found | {"unlabelled": int(counts[0])}
+
+
+def _record(chips: ChipSet, options: TileOptions, timings: dict[str, float]) -> RunRecord:
+    """What `run.json` says of a chip table."""
+    classes = class_counts(chips)
+    counts: dict[str, int | float] = {"chips": len(chips), "sources": len(chips.survey.sources)}
+    if chips.labels is not None:
+        counts |= {"labelled": int((chips.labels > 0).sum())} | {f"class {name}": n for name, n in classes.items()}
+    return RunRecord(
+        command="tile",
+        options={name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()},
+        inputs=_inputs(chips.survey, options),
+        grid=chips.grid.as_dict(),
+        legend=chips.legend.model_dump(mode="json") if chips.legend else None,
+        counts=counts,
+        timings=timings,
+    )
+
+
+def _inputs(survey: Survey, options: TileOptions) -> tuple[FileIdentity, ...]:
+    """Identity of every file that went in; several are digested at once, as digests leave the interpreter free."""
+    paths = [path for source in survey.sources for path in source.paths]
+    paths += [str(path) for path in (options.labels, options.aoi) if path is not None]
+    with ThreadPoolExecutor(IDENTIFY_THREADS) as threads:
+        return tuple(threads.map(identify, dict.fromkeys(paths)))

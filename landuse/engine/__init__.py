@@ -1,0 +1,1 @@
+"""Where work runs: Java, Spark sessions, runners, and results that survive a killed run."""

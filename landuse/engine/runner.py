@@ -1,0 +1,179 @@
+"""Runners: "run this function over this work", here or on Spark. A stage does not know which one it has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from landuse.engine.machine import cores
+from landuse.errors import EngineError, LanduseError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+INLINE = "inline"
+ATTEMPTS = 3
+_PAUSE_S = 0.2
+_MOST_LOCAL_TASKS = 8
+
+# What the machine does to a task (a full disk, a dropped connection, no memory) and what another try may mend.
+# Mistakes in the code (TypeError, KeyError and their like) are not among them: they end the run.
+_TROUBLE = (OSError, MemoryError, RuntimeError)
+
+
+def ignore(_: object) -> None:
+    """Do nothing with a result."""
+
+
+class Runner(Protocol):
+    """Runs a function over work items."""
+
+    @property
+    def name(self) -> str:
+        """What to call this runner in a record: ``inline`` or the Spark master's URL."""
+
+    @property
+    def parallelism(self) -> int:
+        """How many tasks run at once."""
+
+    @property
+    def threads_per_task(self) -> int:
+        """How many threads the inference of one task should use."""
+
+    def map(
+        self,
+        task: Callable[[T], R],
+        work: Sequence[T],
+        on_done: Callable[[R], None] = ignore,
+        on_lost: Callable[[T, str], R] | None = None,
+    ) -> list[R]:
+        """Run `task` over each item of `work`.
+
+        Args:
+            task: runs in this process or in a worker's; must be picklable by cloudpickle, and cheap to pickle. A
+                worker process serves many tasks, so a module-level cache keeps what is dear to make.
+            work: small descriptions of work, never pixels.
+            on_done: called in this process with each result as it comes, in any order.
+            on_lost: makes the result of an item that failed three times because of the machine (a full disk, a lost
+                worker), from the item and the cause in words. Without it such an item ends the run.
+
+        Returns:
+            The results in the order of `work`.
+
+        Raises:
+            LanduseError: the one that a task raised, of its own class.
+            EngineError: an item was lost and there is no `on_lost`; a task has a mistake in its code (Spark only: the
+                inline runner lets the exception itself through).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[R]):
+    """A task's result."""
+
+    index: int
+    result: R
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A task raised one of our errors: a second try would raise it again."""
+
+    index: int
+    kind: type[LanduseError]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A task failed for a reason that is not its own."""
+
+    index: int
+    cause: str
+
+
+def attempt(task: Callable[[T], R], index: int, item: T) -> Done[R] | Refused | Lost:
+    """Run one task, up to three times where the machine may be at fault. Both runners run their tasks through this."""
+    cause = ""
+    for _ in range(ATTEMPTS):
+        try:
+            return Done(index, task(item))
+        except LanduseError as error:
+            return Refused(index, type(error), str(error))
+        except _TROUBLE as error:
+            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            time.sleep(_PAUSE_S)
+    return Lost(index, cause)
+
+
+def settle(outcome: Done[R] | Refused | Lost, item: T, on_lost: Callable[[T, str], R] | None) -> R:
+    """Turn what became of an item into its result, or raise what `Runner.map` says."""
+    if isinstance(outcome, Done):
+        return outcome.result
+    if isinstance(outcome, Refused):
+        raise outcome.kind(outcome.sentence)
+    if on_lost is None:
+        raise EngineError(
+            f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run the same command again."
+        )
+    return on_lost(item, outcome.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class InlineRunner:
+    """Runs tasks in this process, one after another, each with all cores for its inference."""
+
+    threads_per_task: int
+    name: str = INLINE
+    parallelism: int = 1
+
+    def map(
+        self,
+        task: Callable[[T], R],
+        work: Sequence[T],
+        on_done: Callable[[R], None] = ignore,
+        on_lost: Callable[[T, str], R] | None = None,
+    ) -> list[R]:
+        """Run `task` over each item of `work`; see `Runner.map`."""
+        results = []
+        for index, item in enumerate(work):
+            result = settle(attempt(task, index, item), item, on_lost)
+            on_done(result)
+            results.append(result)
+        return results
+
+
+@contextmanager
+def open_runner(master: str, *, threads_per_task: int | None = None, task_timeout_s: int = 0) -> Iterator[Runner]:
+    """Yield a runner for `master`, and close what was opened for it.
+
+    Args:
+        master: ``inline``, or any Spark master URL. A Spark session that is active already is used and stays open.
+        threads_per_task: inference threads of one task. By default all cores inline. A local master runs one task a
+            core with one thread each, since separate tasks need not wait for each other while separate threads do;
+            beyond eight cores it gives a task more threads, since each task's process holds a model of its own.
+        task_timeout_s: a Spark task that takes longer is killed and tried again; 0 is never.
+
+    Raises:
+        UsageError: no such kind of master, or a task that never fits into it.
+        MissingDependencyError: no Java 17 or newer, for Spark.
+        EngineError: Spark does not start.
+    """
+    if master == INLINE:
+        yield InlineRunner(threads_per_task or cores())
+        return
+    from landuse.engine.session import SessionOptions, spark_context
+    from landuse.engine.spark_runner import SparkRunner
+
+    threads = threads_per_task or default_threads(SessionOptions(master).slots)
+    options = SessionOptions(master, cores_per_task=threads, task_timeout_s=task_timeout_s)
+    with spark_context(options) as context:
+        yield SparkRunner(context)
+
+
+def default_threads(slots: int | None) -> int:
+    """Return the threads of a task on a local master of so many slots; 1 on a cluster (None)."""
+    return 1 if slots is None else max(1, slots // _MOST_LOCAL_TASKS)

@@ -1,0 +1,156 @@
+"""The runner on Spark: one Spark task a work item, results as they come, and no Java traces for the user."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pyspark.accumulators import AccumulatorParam
+
+from landuse.engine.runner import Done, Lost, Refused, attempt, ignore, settle
+from landuse.errors import EngineError
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.accumulators import Accumulator
+
+T = TypeVar("T")
+R = TypeVar("R")
+Outcome = Done[Any] | Refused | Lost
+
+_POLL_S = 0.05
+_PATIENCE_S = 4  # Spark kills a Python worker two seconds after its task was cancelled
+_FAILED_TASK = re.compile(r"Task (\d+) in stage \S+ failed \d+ times")
+_PYTHON_ERROR = re.compile(r"Traceback \(most recent call last\):\n(?: .*\n)+(\S.*)")
+
+
+class _Outcomes(AccumulatorParam[list[Outcome]]):
+    """Carries each task's outcome to the driver the moment the task ends, and counts a task that ran twice once."""
+
+    def zero(self, value: list[Outcome]) -> list[Outcome]:
+        return []
+
+    def addInPlace(self, value1: list[Outcome], value2: list[Outcome]) -> list[Outcome]:  # noqa: N802
+        value1.extend(value2)
+        return value1
+
+
+class SparkRunner:
+    """Runs tasks on a Spark context; see `Runner`.
+
+    Each item is one Spark task, so Spark's own retries and resends work item by item. `spark.task.cpus` of the context
+    is the number of threads of a task.
+    """
+
+    def __init__(self, context: SparkContext) -> None:
+        self._context = context
+
+    @property
+    def name(self) -> str:
+        """The Spark master's URL."""
+        return str(self._context.master)
+
+    @property
+    def threads_per_task(self) -> int:
+        """`spark.task.cpus`."""
+        return int(self._context.getConf().get("spark.task.cpus", "1") or 1)
+
+    @property
+    def parallelism(self) -> int:
+        """How many tasks run at once, as far as Spark knows now; executors may still join."""
+        return max(1, int(self._context.defaultParallelism) // self.threads_per_task)
+
+    def map(
+        self,
+        task: Callable[[T], R],
+        work: Sequence[T],
+        on_done: Callable[[R], None] = ignore,
+        on_lost: Callable[[T, str], R] | None = None,
+    ) -> list[R]:
+        """Run `task` over each item of `work`; see `Runner.map`.
+
+        A worker process that dies or hangs in every try of an item costs that item alone: the rest goes into a new job.
+        """
+        results: dict[int, R] = {}
+        while len(results) < len(work):
+            waiting = [(index, work[index]) for index in range(len(work)) if index not in results]
+            with closing(self._outcomes(task, waiting)) as outcomes:  # closing it cancels the job
+                for outcome in outcomes:
+                    results[outcome.index] = settle(outcome, work[outcome.index], on_lost)
+                    on_done(results[outcome.index])
+        return [results[index] for index in range(len(work))]
+
+    def _outcomes(self, task: Callable[[T], R], waiting: list[tuple[int, T]]) -> Generator[Outcome, None, None]:
+        """Run one Spark job and yield what becomes of its items as it becomes known; at worst one `Lost` at the end."""
+        arrived: Accumulator[list[Outcome]] = self._context.accumulator([], _Outcomes())
+        seen = 0
+        with self._job(_recorded(task, arrived), waiting) as job:
+            ended = False
+            while not ended:
+                ended = bool(wait([job], timeout=_POLL_S).done)
+                news = arrived.value[seen:]
+                seen += len(news)
+                yield from news
+            error = job.exception()
+        arrived.value = []  # Spark keeps accumulators for as long as the process lives
+        if error is not None:
+            yield _lost(error, waiting)
+
+    @contextmanager
+    def _job(
+        self, run: Callable[[Iterable[tuple[int, T]]], None], waiting: list[tuple[int, T]]
+    ) -> Iterator[Future[None]]:
+        """Start a Spark job in a thread; cancel it where the body ends before it does (Ctrl-C, a task's error)."""
+        group = f"landuse-{uuid.uuid4()}"
+
+        def submit() -> None:
+            self._context.setJobGroup(group, "landuse", interruptOnCancel=True)
+            self._context.parallelize(waiting, max(1, len(waiting))).foreachPartition(run)
+
+        pool = ThreadPoolExecutor(1, thread_name_prefix="landuse-spark")
+        job = pool.submit(submit)
+        try:
+            yield job
+        finally:
+            if not job.done():
+                self._context.cancelJobGroup(group)
+                wait([job], timeout=_PATIENCE_S)
+            pool.shutdown(wait=False)
+
+
+def _recorded(task: Callable[[T], R], arrived: Accumulator[list[Outcome]]) -> Callable[[Iterable[tuple[int, T]]], None]:
+    """Return the function that runs in a Python worker: each item through `attempt`, its outcome into `arrived`."""
+
+    def run(items: Iterable[tuple[int, T]]) -> None:
+        for index, item in items:
+            arrived.add([attempt(task, index, item)])
+
+    return run
+
+
+def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
+    """Return which item a failed job lost and why.
+
+    Raises:
+        EngineError: the code of the task is at fault, or Spark itself.
+    """
+    message = str(error)
+    raised = _PYTHON_ERROR.findall(message)
+    failed = _FAILED_TASK.search(message)
+    if failed is None or raised:
+        reason = raised[-1] if raised else message.strip().split("\n")[0]
+        raise EngineError(f"Spark gave the work up ({reason}); run it with --master inline to see where.") from error
+    return Lost(waiting[int(failed[1])][0], _cause(message))
+
+
+def _cause(message: str) -> str:
+    """Return in words why Spark lost a task's worker."""
+    if "idle timeout" in message.lower():
+        return "the worker process took too long and was stopped"
+    if "exited unexpectedly" in message or "ExecutorLost" in message:
+        return "the worker process died"
+    return message.strip().split("\n")[0]

@@ -1,0 +1,264 @@
+"""The model file: one zip, `NAME.landuse`, of plain data. Nothing in it can run.
+
+bundle.json           what the model is: network, preprocessing, legend, calibration, training, metrics
+backbone.safetensors  the network's weights (float32, or float16 where space matters)
+head.safetensors      weight, bias, mean and scale of the logistic head
+card.md               the model card, for people
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from landuse.errors import ModelFileError
+from landuse.legend import Legend
+from landuse.models.arrays import Floats, Weights
+from landuse.models.heads import LogisticHead
+from landuse.models.network import Network, Shape, parameter_count, parse_network
+from landuse.models.preprocess import Preprocess
+from landuse.models.safe_zip import SafeZip, write_zip
+
+FORMAT = "landuse-model"
+FORMAT_VERSION = 1
+SUFFIX = ".landuse"
+MEMBERS = frozenset({"bundle.json", "backbone.safetensors", "head.safetensors", "card.md"})
+MAX_JSON = 4_000_000
+MAX_CARD = 1_000_000
+HEADER_ROOM = 1_000_000
+MAX_PX = 1024
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model.
+
+    Attributes:
+        name: what people call it.
+        network: the backbone.
+        weights: float32 arrays by name, as `network.weight_shapes` asks for.
+        head: from features to probabilities, temperature included.
+        legend: the classes, in the order of the head's columns.
+        preprocess: what happens to a uint8 image first.
+        chip_px: pixels of a chip's side.
+        bands: names of the bands, in order.
+        metres_per_pixel: ground size of a pixel that it was trained on, None where mixed or unknown.
+        calibration: how the temperature was found.
+        training: what it was trained on (counts, data digest, settings).
+        metrics: how well it does, and on what.
+        card: the model card, Markdown.
+    """
+
+    name: str
+    network: Network
+    weights: Weights
+    head: LogisticHead
+    legend: Legend
+    preprocess: Preprocess
+    chip_px: int = 224
+    bands: tuple[str, ...] = ("red", "green", "blue")
+    metres_per_pixel: float | None = None
+    calibration: Mapping[str, JsonValue] = field(default_factory=dict)
+    training: Mapping[str, JsonValue] = field(default_factory=dict)
+    metrics: Mapping[str, JsonValue] = field(default_factory=dict)
+    card: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what it answers, and of what is said about it."""
+        found = hashlib.sha256(_json(_describe(self)))
+        for name, array in sorted((self.weights | _head_arrays(self.head)).items()):
+            found.update(name.encode())
+            found.update(np.ascontiguousarray(array, np.float32).tobytes())
+        return found.hexdigest()
+
+
+class _Manifest(BaseModel):
+    """`bundle.json`, before its parts are checked against each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["landuse-model"]
+    format_version: Literal[1]
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    network: JsonValue
+    preprocess: Preprocess
+    legend: Legend
+    chip_px: Annotated[int, Field(ge=8, le=MAX_PX)]
+    bands: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1, max_length=64)]
+    metres_per_pixel: Annotated[float, Field(gt=0, le=10_000)] | None
+    temperature: Annotated[float, Field(gt=0, le=1000)]
+    calibration: dict[str, JsonValue]
+    training: dict[str, JsonValue]
+    metrics: dict[str, JsonValue]
+    digests: dict[str, str]
+
+
+def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
+    """Write a model file; `path` appears whole or not at all, with the same bytes for the same model.
+
+    Args:
+        bundle: the model.
+        path: its file; ".landuse" is added where it is missing.
+        half: store the backbone as float16 (half the size; answers change in the third digit or less).
+
+    Returns:
+        The file written.
+    """
+    target = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    stored = {name: array.astype(np.float16 if half else np.float32) for name, array in sorted(bundle.weights.items())}
+    members = {
+        "backbone.safetensors": save({name: np.ascontiguousarray(array) for name, array in stored.items()}),
+        "head.safetensors": save({name: np.ascontiguousarray(a) for name, a in _head_arrays(bundle.head).items()}),
+        "card.md": bundle.card.encode(),
+    }
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    manifest = _json(_describe(bundle) | {"digests": digests})
+    write_zip(target, {"bundle.json": manifest, **members})
+    return target
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a model file of unknown origin.
+
+    Raises:
+        ModelFileError: for a file that is missing, damaged, of another version, or whose parts do not fit.
+    """
+    with SafeZip(path, MEMBERS) as archive:
+        manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
+        network = parse_network(manifest.network, manifest.chip_px)
+        shapes = network.weight_shapes(manifest.chip_px)
+        head_shapes = _head_shapes(network.feature_count(manifest.chip_px), len(manifest.legend))
+        backbone = archive.read("backbone.safetensors", _room(shapes))
+        head_bytes = archive.read("head.safetensors", _room(head_shapes))
+        card = archive.read("card.md", MAX_CARD)
+    for name, data in (("backbone.safetensors", backbone), ("head.safetensors", head_bytes), ("card.md", card)):
+        if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
+            _refuse(path, f"{name} was changed after the model was written")
+    _check_fit(manifest, network, path)
+    arrays = _read_arrays(head_bytes, head_shapes, f"head.safetensors in {path}")
+    if not (arrays["scale"] > 0).all():
+        _refuse(path, "a feature scale of the head is not above 0")
+    return Bundle(
+        name=manifest.name,
+        network=network,
+        weights=_read_arrays(backbone, shapes, f"backbone.safetensors in {path}"),
+        head=LogisticHead(**arrays, temperature=manifest.temperature),
+        legend=manifest.legend,
+        preprocess=manifest.preprocess,
+        chip_px=manifest.chip_px,
+        bands=manifest.bands,
+        metres_per_pixel=manifest.metres_per_pixel,
+        calibration=manifest.calibration,
+        training=manifest.training,
+        metrics=manifest.metrics,
+        card=card.decode("utf8", errors="replace"),
+    )
+
+
+def shipped_bundles() -> tuple[str, ...]:
+    """Names of the models that ship with the package."""
+    return tuple(sorted(path.stem for path in WEIGHTS_FOLDER.glob(f"*{SUFFIX}")))
+
+
+def find_bundle(name_or_file: str | Path) -> Path:
+    """The file of a model: one that ships, by its name, or a file. Raises `ModelFileError` where it is neither."""
+    if str(name_or_file) in shipped_bundles():
+        return WEIGHTS_FOLDER / f"{name_or_file}{SUFFIX}"
+    path = Path(name_or_file)
+    if not path.is_file():
+        shipped = ", ".join(shipped_bundles()) or "none"
+        raise ModelFileError(f"No model {str(name_or_file)!r}: give a {SUFFIX} file or a shipped model ({shipped}).")
+    return path
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    """Everything of a model but its arrays and its card, as JSON data."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": bundle.name,
+        "network": bundle.network.model_dump(mode="json"),
+        "preprocess": bundle.preprocess.model_dump(mode="json"),
+        "legend": bundle.legend.model_dump(mode="json"),
+        "chip_px": bundle.chip_px,
+        "bands": list(bundle.bands),
+        "metres_per_pixel": bundle.metres_per_pixel,
+        "temperature": bundle.head.temperature,
+        "calibration": dict(bundle.calibration),
+        "training": dict(bundle.training),
+        "metrics": dict(bundle.metrics),
+    }
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, indent=1, sort_keys=True, allow_nan=False).encode()
+
+
+def _parse_manifest(text: bytes, path: Path) -> _Manifest:
+    def no_constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a number")
+
+    try:
+        data = json.loads(text, parse_constant=no_constant)
+        if isinstance(data, dict) and data.get("format") == FORMAT and data.get("format_version") != FORMAT_VERSION:
+            version = str(data.get("format_version"))[:20]
+            _refuse(path, f"it is of format version {version}, and this release reads version {FORMAT_VERSION}")
+        return _Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        _refuse(path, f"bundle.json: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: bundle.json is not sound JSON.") from error
+
+
+def _check_fit(manifest: _Manifest, network: Network, path: Path) -> None:
+    if network.channels != len(manifest.bands):
+        _refuse(path, f"the network takes {network.channels} bands, and {len(manifest.bands)} are named")
+    if not manifest.preprocess.fits(network.channels):
+        _refuse(path, "the preprocessing has another number of bands than the network")
+
+
+def _head_arrays(head: LogisticHead) -> Weights:
+    return {"weight": head.weight, "bias": head.bias, "mean": head.mean, "scale": head.scale}
+
+
+def _head_shapes(features: int, classes: int) -> dict[str, Shape]:
+    return {"weight": (features, classes), "bias": (classes,), "mean": (features,), "scale": (features,)}
+
+
+def _room(shapes: Mapping[str, Shape]) -> int:
+    """The most bytes that a safetensors file of these shapes can have."""
+    return 4 * parameter_count(shapes.values()) + HEADER_ROOM
+
+
+def _read_arrays(data: bytes, shapes: Mapping[str, Shape], where: str) -> dict[str, Floats]:
+    """Arrays of exactly these names and shapes, as float32."""
+    try:
+        arrays = load(data)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{where} is damaged: get the model file again.") from error
+    if arrays.keys() != shapes.keys():
+        odd = sorted(arrays.keys() ^ shapes.keys())[0]
+        raise ModelFileError(f"{where} does not fit its network: see the array {odd[:100]!r}.")
+    for name, array in arrays.items():
+        if array.shape != shapes[name] or array.dtype not in (np.float16, np.float32):
+            raise ModelFileError(f"{where}: array {name} is {array.dtype} {array.shape}, not float {shapes[name]}.")
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"{where}: array {name} holds values that are not finite numbers.")
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise ModelFileError(f"{path} cannot be used as a model: {reason}.")

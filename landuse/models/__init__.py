@@ -1,0 +1,1 @@
+"""Backbones as data, heads, and the runtimes that run them."""

@@ -1,0 +1,109 @@
+"""Writing a network down, one node after another."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from landuse.models.network import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    GlobalAveragePool,
+    MaxPool,
+    Network,
+    Node,
+    Pad,
+    Padding,
+)
+
+Function = Literal["relu", "relu6", "swish", "sigmoid", "tanh"]
+
+
+class Builder:
+    """Collects nodes; each reads the last one unless `source` names another. Methods return the new node's name."""
+
+    def __init__(self, channels: int = 3) -> None:
+        self.channels = channels
+        self.last = "image"
+        self.nodes: list[Node] = []
+        self._widths = {self.last: channels}
+
+    @property
+    def width(self) -> int:
+        """Channels of the last node."""
+        return self._widths[self.last]
+
+    def conv(
+        self,
+        name: str,
+        filters: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: Padding = "same",
+        bias: bool = False,
+        source: str | None = None,
+    ) -> str:
+        """A convolution."""
+        node = Conv(
+            name=name,
+            inputs=(source or self.last,),
+            filters=filters,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            bias=bias,
+        )
+        return self._append(node, filters)
+
+    def norm(self, name: str, epsilon: float = 1e-3) -> str:
+        """A batch normalisation."""
+        return self._append(BatchNorm(name=name, inputs=(self.last,), epsilon=epsilon), self.width)
+
+    def activation(self, name: str, function: Function = "relu") -> str:
+        """An activation."""
+        return self._append(Activation(name=name, inputs=(self.last,), function=function), self.width)
+
+    def conv_norm(
+        self,
+        name: str,
+        filters: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        activation: Function | None = "relu",
+        source: str | None = None,
+    ) -> str:
+        """A convolution with batch norm and, unless None, an activation: `{name}_conv`, `{name}_bn`, `{name}_act`."""
+        self.conv(f"{name}_conv", filters, kernel, stride=stride, source=source)
+        last = self.norm(f"{name}_bn")
+        return self.activation(f"{name}_act", activation) if activation else last
+
+    def pad(self, name: str, border: int) -> str:
+        """The same border of zeros on all sides."""
+        node = Pad(name=name, inputs=(self.last,), top=border, bottom=border, left=border, right=border)
+        return self._append(node, self.width)
+
+    def max_pool(self, name: str, kernel: int, stride: int, padding: Padding = "same") -> str:
+        """A max pooling."""
+        node = MaxPool(name=name, inputs=(self.last,), kernel=kernel, stride=stride, padding=padding)
+        return self._append(node, self.width)
+
+    def add(self, name: str, sources: tuple[str, ...]) -> str:
+        """A sum."""
+        return self._append(Add(name=name, inputs=sources), self._widths[sources[0]])
+
+    def global_average(self, name: str) -> str:
+        """Global average pooling: the feature vector."""
+        return self._append(GlobalAveragePool(name=name, inputs=(self.last,)), self.width)
+
+    def network(self) -> Network:
+        """The network up to the last node."""
+        return Network(channels=self.channels, nodes=tuple(self.nodes), output=self.last)
+
+    def _append(self, node: Node, width: int) -> str:
+        self.nodes.append(node)
+        self._widths[node.name] = width
+        self.last = node.name
+        return node.name

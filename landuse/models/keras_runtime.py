@@ -1,0 +1,63 @@
+"""The second runtime: the same network in TensorFlow, to check the first one against and for machines without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+import keras
+import numpy as np
+
+from landuse.errors import UsageError
+from landuse.models.arrays import Images
+from landuse.models.keras_graph import build_keras, load_weights
+from landuse.models.runtime import Kind, Precision, Prediction, check_batch
+
+if TYPE_CHECKING:
+    from landuse.bundle import Bundle
+
+PIECE = 32
+"""Images of one call, so that memory stays small whatever the batch."""
+
+
+class KerasRuntime:
+    """A Keras model with its preprocessing and its head inside, in float32."""
+
+    kind: Kind = "tensorflow"
+    precision: Literal["f32", "bf16"] = "f32"
+
+    def __init__(self, bundle: Bundle, precision: Precision = "auto") -> None:
+        if precision == "bf16":
+            raise UsageError("The TensorFlow runtime computes in float32: use precision auto or f32.")
+        self._px, self._bands = bundle.chip_px, bundle.network.channels
+        self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
+        self._model = build_whole(bundle)
+
+    def predict(self, batch: Images) -> Prediction:
+        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
+        check_batch(batch, self._px, self._bands)
+        probabilities = np.empty((len(batch), self._class_count), np.float32)
+        features = np.empty((len(batch), self._feature_count), np.float32)
+        for first in range(0, len(batch), PIECE):
+            piece = slice(first, first + PIECE)
+            probabilities[piece], features[piece] = self._model.predict_on_batch(batch[piece])
+        return Prediction(probabilities, features)
+
+    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
+        """A prediction for each batch, in order."""
+        for batch in batches:
+            yield self.predict(batch)
+
+
+def build_whole(bundle: Bundle) -> keras.Model:
+    """A Keras model from uint8 images (n, px, px, C) to probabilities (n, K) and features (n, D)."""
+    image = keras.Input((bundle.chip_px, bundle.chip_px, bundle.network.channels), dtype="uint8")
+    ordered = keras.ops.flip(image, axis=-1) if bundle.preprocess.order == "bgr" else image
+    factor, offset = bundle.preprocess.affine()
+    backbone = build_keras(bundle.network, bundle.chip_px)
+    load_weights(backbone, bundle.weights)
+    features = backbone(keras.ops.cast(ordered, "float32") * factor + offset, training=False)
+    dense = keras.layers.Dense(bundle.head.class_count, activation="softmax")
+    model = keras.Model(image, [dense(features), features])
+    dense.set_weights(list(bundle.head.affine()))
+    return model

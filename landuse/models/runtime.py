@@ -1,0 +1,118 @@
+"""Running a model: one protocol, two interpreters, and a cache of what is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from landuse.errors import BandsError, UsageError
+from landuse.models.arrays import Floats, Images
+
+if TYPE_CHECKING:
+    from landuse.bundle import Bundle
+
+Kind = Literal["openvino", "tensorflow"]
+Precision = Literal["auto", "f32", "bf16"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of a batch.
+
+    Attributes:
+        probabilities: float32 (n, K), rows sum to 1, columns in legend order.
+        features: float32 (n, D), the backbone's pooled features.
+    """
+
+    probabilities: Floats
+    features: Floats
+
+
+class Runtime(Protocol):
+    """A model that is ready to run.
+
+    Attributes:
+        kind: "openvino" or "tensorflow".
+        precision: what it computes in, "f32" or "bf16".
+    """
+
+    @property
+    def kind(self) -> Kind:
+        """Which interpreter it is."""
+
+    @property
+    def precision(self) -> Literal["f32", "bf16"]:
+        """What it computes in."""
+
+    def predict(self, batch: Images) -> Prediction:
+        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
+
+    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
+        """A prediction for each batch, in order; the next batches are read while earlier ones are computed."""
+
+
+_OPEN: dict[tuple[str, Kind, Precision, int], Runtime] = {}
+
+
+def open_runtime(
+    bundle: Bundle | Path, *, kind: Kind = "openvino", precision: Precision = "auto", threads: int = 0
+) -> Runtime:
+    """The runtime of a model. Compiled once a process; later calls with an equal model get the same one.
+
+    Args:
+        bundle: a model, or its file.
+        kind: "openvino", or "tensorflow" (slower; importing it takes seconds).
+        precision: "auto" takes bfloat16 where the processor computes in it natively, and float32 elsewhere.
+        threads: threads of one inference; 0 leaves it to the library.
+
+    Raises:
+        ModelFileError: for a file that is not a sound model.
+        UsageError: for a precision that this machine or this runtime does not have.
+    """
+    model = read_cached(bundle) if isinstance(bundle, Path) else bundle
+    key = (model.digest, kind, precision, threads)
+    if key not in _OPEN:
+        _OPEN[key] = _open(model, kind, precision, threads)
+    return _OPEN[key]
+
+
+def _open(bundle: Bundle, kind: Kind, precision: Precision, threads: int) -> Runtime:
+    if kind == "openvino":
+        from landuse.models.openvino_runtime import OpenVinoRuntime
+
+        return OpenVinoRuntime(bundle, precision, threads)
+    if kind == "tensorflow":
+        from landuse.models.keras_runtime import KerasRuntime
+
+        return KerasRuntime(bundle, precision)
+    raise UsageError(f"No runtime {kind!r}: choose openvino or tensorflow.")
+
+
+def read_cached(path: Path) -> Bundle:
+    """The model in a file, read once for as long as the file stays the same."""
+    from landuse.bundle import read_bundle
+
+    if not path.is_file():
+        return read_bundle(path)  # which says what is wrong with it
+    state = path.stat()
+    return _read(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _read(path: Path, size: int, modified: int) -> Bundle:
+    from landuse.bundle import read_bundle
+
+    return read_bundle(path)
+
+
+def check_batch(batch: Images, px: int, bands: int) -> None:
+    """Raise `BandsError` unless a batch is uint8 (n, px, px, bands)."""
+    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (px, px, bands):
+        raise BandsError(
+            f"The model takes uint8 images of {px} x {px} pixels and {bands} bands, not {batch.dtype} {batch.shape[1:]}."
+        )

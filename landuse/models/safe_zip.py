@@ -1,0 +1,70 @@
+"""Reading and writing zip files that may have been made to do harm."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from landuse.errors import ModelFileError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class SafeZip:
+    """A zip file of known members. As a context manager it closes the file. All trouble is a `ModelFileError`."""
+
+    def __init__(self, path: Path, members: frozenset[str]) -> None:
+        self._path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except FileNotFoundError as error:
+            raise ModelFileError(f"There is no model file {path}: check the name.") from error
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise ModelFileError(f"{path} is not a model file, or was cut short: get it again.") from error
+        names = [info.filename for info in self._zip.infolist()]
+        if len(names) != len(set(names)) or set(names) != members:
+            self._zip.close()
+            odd = sorted(set(names) ^ members)[:3] or ["a member that stands twice"]
+            raise ModelFileError(f"{path} does not hold what a model file holds: see {', '.join(odd)!r}.")
+
+    def __enter__(self) -> SafeZip:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zip.close()
+
+    def read(self, member: str, limit: int) -> bytes:
+        """The bytes of a member, refused above `limit` bytes before they are unpacked."""
+        info = self._zip.getinfo(member)
+        plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
+        if info.file_size > limit or not plain:
+            raise ModelFileError(f"{member} in {self._path} is larger than it can be, or packed in an unknown way.")
+        try:
+            with self._zip.open(info) as stream:
+                data = stream.read(limit + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise ModelFileError(f"{member} in {self._path} is damaged: get the file again.") from error
+        if len(data) > limit:
+            raise ModelFileError(f"{member} in {self._path} is larger than it says.")
+        return data
+
+
+def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write members, the same bytes every time, under a temporary name that then becomes `path`."""
+    staging = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(staging, "w") as archive:
+            for name, data in members.items():
+                info = zipfile.ZipInfo(name, EPOCH)
+                info.external_attr = 0o644 << 16
+                packed = zipfile.ZIP_STORED if name.endswith(".safetensors") else zipfile.ZIP_DEFLATED
+                archive.writestr(info, data, packed)
+        staging.replace(path)
+    finally:
+        staging.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""From what a user types to paths GDAL opens: files, folders, globs, archives, VSI, s3 and http addresses."""
+
+from __future__ import annotations
+
+import glob
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from landuse.errors import NotARasterError, SourceNotFoundError
+
+RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+WORLD_SUFFIXES = (".wld", ".pgw", ".pngw", ".jgw", ".jpgw", ".jpegw")
+SCHEMES = {
+    "s3://": "/vsis3/",
+    "gs://": "/vsigs/",
+    "az://": "/vsiaz/",
+    "http://": "/vsicurl/http://",
+    "https://": "/vsicurl/https://",
+    "file://": "",
+}
+
+
+def expand(addresses: Sequence[str | Path]) -> tuple[str, ...]:
+    """Paths for GDAL, in the order given and each once; what a folder, a glob or a zip holds is sorted by name.
+
+    Raises:
+        SourceNotFoundError: an address matches nothing, or none is given.
+        NotARasterError: an archive cannot be read.
+    """
+    found = [path for address in addresses for path in expand_one(str(address))]
+    if not found:
+        raise SourceNotFoundError("No source was given; name at least one raster, folder or glob.")
+    return tuple(dict.fromkeys(found))
+
+
+def expand_one(address: str) -> list[str]:
+    """Paths of one address. Raises as `expand`."""
+    for scheme, prefix in SCHEMES.items():
+        if address.lower().startswith(scheme):
+            address = prefix + address[len(scheme) :]
+            break
+    if address.startswith("/vsi"):
+        return [address]
+    path = Path(address).expanduser()
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return _in_zip(path) if path.suffix.lower() == ".zip" else [str(path)]
+    return _matches(str(path))
+
+
+def _in_folder(folder: Path) -> list[str]:
+    """Rasters directly in a folder; pictures count where a sidecar places them on Earth."""
+    found = [str(path) for path in sorted(folder.iterdir()) if path.is_file() and _is_raster(path)]
+    if not found:
+        raise SourceNotFoundError(
+            f"The folder {folder} holds no raster; for rasters in its subfolders give a glob such as '{folder}/**/*.tif'."
+        )
+    return found
+
+
+def _is_raster(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:
+        sidecars = [path.with_suffix(world) for world in WORLD_SUFFIXES] + [Path(f"{path}.aux.xml")]
+        return any(sidecar.exists() for sidecar in sidecars)
+    return suffix in RASTER_SUFFIXES
+
+
+def _in_zip(path: Path) -> list[str]:
+    """Rasters in a zip archive, as /vsizip/ paths."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise NotARasterError(f"{path} is not a readable zip archive; it may be incomplete.") from error
+    found = [f"/vsizip/{path}/{name}" for name in _rasters(names)]
+    if not found:
+        raise SourceNotFoundError(f"The archive {path} holds no raster.")
+    return found
+
+
+def _rasters(names: Iterable[str]) -> list[str]:
+    return [name for name in names if Path(name).suffix.lower() in RASTER_SUFFIXES]
+
+
+def _matches(pattern: str) -> list[str]:
+    """Files of a glob (``**`` runs through subfolders)."""
+    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = [name for name in names if Path(name).is_file()]
+    if not found:
+        what = "No file matches" if glob.has_magic(pattern) else "There is no file or folder"
+        raise SourceNotFoundError(f"{what} {pattern}; check the address.")
+    return found

@@ -1,0 +1,174 @@
+"""Reading windows: few files open at once, masks honoured, and damage named."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
+from landuse.mosaic.source import BandAddress, Source
+
+Mask = npt.NDArray[np.bool_]
+AnyArray = npt.NDArray[Any]
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels: offsets, then sizes."""
+
+    col: int
+    row: int
+    width: int
+    height: int
+
+
+class OpenFiles:
+    """The datasets last used, at most `max_open` of them. `level` counts overviews from 0; None is full resolution."""
+
+    def __init__(self, max_open: int = 16) -> None:
+        self._max_open = max(1, max_open)
+        self._datasets: OrderedDict[tuple[str, int | None], Any] = OrderedDict()
+
+    def __enter__(self) -> OpenFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._datasets)
+
+    def dataset(self, path: str, level: int | None = None) -> Any:  # noqa: ANN401
+        """The open dataset. Raises `SourceNotFoundError` or `NotARasterError` where it has gone since its header was read."""
+        key = (path, level)
+        if key in self._datasets:
+            self._datasets.move_to_end(key)
+            return self._datasets[key]
+        while len(self._datasets) >= self._max_open:
+            self._datasets.popitem(last=False)[1].close()
+        self._datasets[key] = _open(path, level)
+        return self._datasets[key]
+
+    def close(self) -> None:
+        """Close every dataset."""
+        while self._datasets:
+            self._datasets.popitem()[1].close()
+
+
+def _open(path: str, level: int | None) -> Any:  # noqa: ANN401
+    try:
+        return rasterio.open(path) if level is None else rasterio.open(path, OVERVIEW_LEVEL=level)
+    except RasterioError as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        if "No such file" in reason or "does not exist" in reason:
+            raise SourceNotFoundError(f"{path} is not there any more; put it back or leave it out.") from error
+        raise NotARasterError(f"{path} cannot be opened as a raster any more ({reason}).") from error
+
+
+def read_raw(
+    files: OpenFiles, source: Source, window: Window, *, level: int | None = None, out: AnyArray | None = None
+) -> tuple[AnyArray, Mask | None]:
+    """Pixels of a window as stored.
+
+    Args:
+        files: the open datasets.
+        source: what to read; its asked bands, in their order.
+        window: in pixels of the level; must lie inside it.
+        level: overview, None for full resolution.
+        out: (h, w, B) array of the source's dtype to fill, which may be a view into a larger one. Where its h and w are not the
+            window's, every so many pixels are taken (nearest, from overviews where there are some).
+
+    Returns:
+        Values (h, w, B), and which pixels hold imagery (h, w), None where all do. A pixel is empty where every asked band
+        equals its nodata (as GDAL's dataset mask has it), where alpha is 0, or where the mask band is 0; NaN is empty.
+
+    Raises:
+        DamagedSourceError: the pixels cannot be read.
+    """
+    if out is None:
+        out = np.empty((window.height, window.width, len(source.bands)), dtype=source.dtype)
+    for path, positions in _by_path(source.bands).items():
+        numbers = [source.bands[position].band for position in positions]
+        whole = len(positions) == len(source.bands)
+        target = out.transpose(2, 0, 1) if whole else np.empty((len(numbers), *out.shape[:2]), out.dtype)
+        _read_bands(files, (path, level), numbers, window, target)
+        if not whole:
+            for plane, position in zip(target, positions, strict=True):
+                out[..., position] = plane
+    return out, _valid(files, source, window, level, out) if source.has_mask else None
+
+
+def _by_path(bands: Sequence[BandAddress]) -> dict[str, list[int]]:
+    """Positions in the band list that each file fills."""
+    found: dict[str, list[int]] = {}
+    for position, band in enumerate(bands):
+        found.setdefault(band.path, []).append(position)
+    return found
+
+
+def _read_bands(
+    files: OpenFiles, file: tuple[str, int | None], numbers: list[int], window: Window, out: AnyArray
+) -> None:
+    dataset = files.dataset(*file)
+    try:
+        dataset.read(numbers, window=RasterioWindow(*window), out=out)
+    except RasterioError as error:
+        raise _damaged(file[0], window, error) from error
+
+
+def _read_mask(files: OpenFiles, file: tuple[str, int | None], window: Window, shape: tuple[int, ...]) -> Mask:
+    """The mask band of a file: True where it holds imagery."""
+    dataset = files.dataset(*file)
+    try:
+        mask = dataset.read_masks(1, window=RasterioWindow(*window), out_shape=shape)
+    except RasterioError as error:
+        raise _damaged(file[0], window, error) from error
+    return np.asarray(mask > 0)
+
+
+def _damaged(path: str, window: Window, error: RasterioError) -> DamagedSourceError:
+    cause = error.__cause__ or error
+    reason = " ".join(str(cause).split()).rstrip(".")
+    return DamagedSourceError(
+        f"{path} is damaged: columns {window.col} to {window.col + window.width - 1}, rows {window.row} to "
+        f"{window.row + window.height - 1} cannot be read ({reason}); copy or download the file again."
+    )
+
+
+def _valid(files: OpenFiles, source: Source, window: Window, level: int | None, data: AnyArray) -> Mask | None:
+    """Which pixels hold imagery; None where all do."""
+    valid = _not_nodata(source, data)
+    if source.alpha is not None:
+        alpha = np.empty((1, *data.shape[:2]), dtype=source.dtype)
+        _read_bands(files, (source.alpha.path, level), [source.alpha.band], window, alpha)
+        valid = _both(valid, alpha[0] > 0)
+    if source.masked:
+        masks = [_read_mask(files, (path, level), window, data.shape[:2]) for path in source.paths]
+        valid = _both(valid, np.logical_or.reduce(masks))
+    return None if valid is None or valid.all() else valid
+
+
+def _both(one: Mask | None, other: Mask) -> Mask:
+    return other if one is None else one & other
+
+
+def _not_nodata(source: Source, data: AnyArray) -> Mask | None:
+    """Pixels of which any asked band differs from its nodata; None where no nodata can occur."""
+    floats = data.dtype.kind == "f"
+    if not floats and any(value is None for value in source.nodata):
+        return None
+    valid = np.zeros(data.shape[:2], dtype=bool)
+    for position, nodata in enumerate(source.nodata):
+        band = data[..., position]
+        filled = ~np.isnan(band) if floats else True
+        valid |= filled if nodata is None or np.isnan(nodata) else filled & (band != data.dtype.type(nodata))
+    return valid

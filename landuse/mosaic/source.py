@@ -1,0 +1,150 @@
+"""One raster (or one scene of single-band files) of a survey: where it lies and what it declares, without its pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from pyproj import CRS, Transformer
+
+EDGE_POINTS = 21
+"""Points on each side of a footprint when it is carried into another CRS."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BandAddress:
+    """One band of one file; bands count from 1."""
+
+    path: str
+    band: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """What reading needs to know of a source.
+
+    Attributes:
+        name: short and unique within its survey.
+        bands: the asked bands in order. More than one path where every band is a file of its own.
+        wkt: CRS as WKT 2.
+        geotransform: Affine's six numbers (a, b, c, d, e, f), pixel (col, row) to CRS.
+        width, height: in pixels.
+        dtype: numpy name of the common type of the bands.
+        nodata: declared value of each asked band, None where there is none (NaN is possible).
+        alpha: the band that says where there is imagery (where above 0); None where there is none or it is itself asked for.
+        masked: whether the files carry an internal or external mask band (.msk).
+        overviews: decimation factors, ascending.
+    """
+
+    name: str
+    bands: tuple[BandAddress, ...]
+    wkt: str
+    geotransform: tuple[float, float, float, float, float, float]
+    width: int
+    height: int
+    dtype: str = "uint8"
+    nodata: tuple[float | None, ...] = ()
+    alpha: BandAddress | None = None
+    masked: bool = False
+    overviews: tuple[int, ...] = ()
+
+    @property
+    def crs(self) -> CRS:
+        """CRS of the raster."""
+        return crs_of(self.wkt)
+
+    @property
+    def transform(self) -> Affine:
+        """Pixel (col, row) to CRS."""
+        return Affine(*self.geotransform)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files, each once, in band order."""
+        return tuple(dict.fromkeys(band.path for band in self.bands))
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether some of its pixels may be declared empty, by nodata, alpha or a mask band; NaN counts as declared."""
+        declared = any(value is not None for value in self.nodata)
+        return declared or self.alpha is not None or self.masked or np.dtype(self.dtype).kind == "f"
+
+    @property
+    def north_up(self) -> bool:
+        """Whether pixel rows run exactly west to east and columns north to south."""
+        transform = self.transform
+        turn = max(abs(transform.b) * self.height, abs(transform.d) * self.width)
+        upright = turn < 1e-3 * min(abs(transform.a), abs(transform.e))
+        return bool(upright and transform.a > 0 > transform.e)
+
+    def outline(self) -> FloatArray:
+        """Points along the edge in the raster's CRS, shape (4 * EDGE_POINTS, 2), x then y."""
+        steps = np.linspace(0.0, 1.0, EDGE_POINTS, endpoint=False)
+        zero, one = np.zeros_like(steps), np.ones_like(steps)
+        cols = np.concatenate([steps, one, 1 - steps, zero]) * self.width
+        rows = np.concatenate([zero, steps, one, 1 - steps]) * self.height
+        x, y = self.transform * (cols, rows)
+        return np.stack([x, y], axis=1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` reads them."""
+        values = asdict(self)
+        values["nodata"] = [None if value is None else repr(value) for value in self.nodata]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Source:
+        """The source that `as_dict` described."""
+        alpha = values["alpha"]
+        return cls(
+            **values
+            | {
+                "bands": tuple(BandAddress(**band) for band in values["bands"]),
+                "geotransform": tuple(values["geotransform"]),
+                "nodata": tuple(None if value is None else float(value) for value in values["nodata"]),
+                "alpha": None if alpha is None else BandAddress(**alpha),
+                "overviews": tuple(values["overviews"]),
+            }
+        )
+
+
+@lru_cache(maxsize=64)
+def crs_of(wkt: str) -> CRS:
+    """CRS of a WKT text, parsed once."""
+    return CRS.from_wkt(wkt)
+
+
+@lru_cache(maxsize=256)
+def same_crs(one: CRS, other: CRS) -> bool:
+    """Whether two CRSs give a place the same x and y (whatever axis order they declare)."""
+    return bool(one.equals(other, ignore_axis_order=True))
+
+
+@lru_cache(maxsize=64)
+def transformer(source: CRS, target: CRS) -> Transformer:
+    """Transformer between two CRSs in x, y order."""
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+def metric_scale(source: Source, target: CRS, pixel: float) -> float:
+    """Source pixels along the side of a target pixel of side `pixel` (CRS units), at the middle of the source.
+
+    The square root of the area ratio, so that it holds for any rotation. Above 1 the source is the finer of the two.
+    """
+    to_source = ~source.transform
+    x, y = source.transform * (source.width / 2, source.height / 2)
+    if same_crs(source.crs, target):
+        return pixel * math.sqrt(abs(to_source.determinant))
+    forward, back = transformer(source.crs, target), transformer(target, source.crs)
+    u, v = forward.transform(x, y)
+    xs, ys = back.transform([u, u + pixel, u], [v, v, v + pixel])
+    cols, rows = to_source * (np.asarray(xs), np.asarray(ys))
+    jacobian = (cols[1] - cols[0]) * (rows[2] - rows[0]) - (cols[2] - cols[0]) * (rows[1] - rows[0])
+    return math.sqrt(abs(float(jacobian)))

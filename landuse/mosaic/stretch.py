@@ -1,0 +1,78 @@
+"""From deep imagery (16-bit, float) to uint8: one linear stretch for a whole survey, never one a chip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.errors import DamagedSourceError
+from landuse.mosaic.files import OpenFiles, Window, read_raw
+
+if TYPE_CHECKING:
+    from landuse.mosaic.source import Source
+    from landuse.mosaic.survey import Survey
+
+MAX_FILES = 64
+WINDOWS = 4
+WINDOW_PX = 64
+PERCENTILES = (2.0, 98.0)
+
+AnyArray = npt.NDArray[np.generic]
+
+
+def survey_stretch(survey: Survey) -> tuple[float, float]:
+    """2nd and 98th percentile of a survey's pixels deeper than uint8, all bands together so that hues are kept.
+
+    At most 64 sources spread evenly over the survey, and in each 4 x 4 windows of 64 px spread evenly (the whole raster where
+    it is smaller), so that the cost is bounded and the result always the same. Windows that cannot be read are passed over:
+    reading chips will name them. (0, 1) where there is no valid pixel at all.
+    """
+    deep = [source for source in survey.sources if source.dtype != "uint8"]
+    picked = [deep[i] for i in np.unique(np.linspace(0, len(deep) - 1, min(MAX_FILES, len(deep))).round().astype(int))]
+    with OpenFiles(max_open=4) as files:
+        samples = [values for source in picked for values in _samples(files, source)]
+    if not samples:
+        return 0.0, 1.0
+    low, high = np.percentile(np.concatenate(samples), PERCENTILES)
+    return float(low), float(high) if high > low else float(low) + 1.0
+
+
+def _samples(files: OpenFiles, source: Source) -> list[npt.NDArray[np.float64]]:
+    """Valid values of the spread windows of one source, all bands together."""
+    found = []
+    for window in _spread(source.width, source.height):
+        try:
+            data, valid = read_raw(files, source, window)
+        except DamagedSourceError:
+            continue
+        pixels = data.reshape(-1, data.shape[-1]) if valid is None else data[valid]
+        values = pixels.astype(np.float64).ravel()
+        found.append(values[np.isfinite(values)])
+    return [values for values in found if values.size]
+
+
+def _spread(width: int, height: int) -> list[Window]:
+    """Windows spread evenly over a raster, the first and the last at its edges."""
+    cols, rows = _starts(width), _starts(height)
+    return [Window(col, row, min(WINDOW_PX, width), min(WINDOW_PX, height)) for row in rows for col in cols]
+
+
+def _starts(length: int) -> list[int]:
+    if length <= WINDOW_PX * WINDOWS:
+        return list(range(0, length, WINDOW_PX)) if length > WINDOW_PX else [0]
+    return [int(start) for start in np.linspace(0, length - WINDOW_PX, WINDOWS).round()]
+
+
+def to_uint8(data: AnyArray, stretch: tuple[float, float] | None) -> npt.NDArray[np.uint8]:
+    """Values mapped linearly so that low becomes 0 and high 255, clipped and rounded; unchanged without a stretch.
+
+    NaN becomes 0 (and is never valid).
+    """
+    if stretch is None:
+        return data.astype(np.uint8, copy=False)
+    low, high = stretch
+    scaled = (data.astype(np.float32) - np.float32(low)) * np.float32(255.0 / (high - low))
+    np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    return np.asarray(np.rint(np.clip(scaled, 0.0, 255.0, out=scaled)).astype(np.uint8))

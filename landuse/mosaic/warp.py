@@ -1,0 +1,72 @@
+"""Warping by GDAL, for sources in another CRS and for rotated rasters: one square of the lattice at a time.
+
+The transformer is exact (no interpolation of coordinates) and kernels are those of one scale throughout, so that a pixel's
+value does not depend on the window in which it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import rasterio.crs
+from affine import Affine
+from pyproj import CRS
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from landuse.mosaic.source import same_crs, transformer
+
+FloatArray = npt.NDArray[np.float64]
+EDGE = 9
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A raster's place: CRS and transform."""
+
+    crs: CRS
+    transform: Affine
+
+
+def source_extent(source: Frame, target: Frame, height: int, width: int) -> tuple[float, float, float, float] | None:
+    """Pixels (first col, first row, last col, last row) of `source` under an image of `target`; None where undefined."""
+    steps = np.linspace(0.0, 1.0, EDGE)
+    cols, rows = (grid.ravel() for grid in np.meshgrid(steps * width, steps * height))
+    x, y = target.transform * (cols, rows)
+    if not same_crs(source.crs, target.crs):
+        x, y = transformer(target.crs, source.crs).transform(x, y)
+    col, row = ~source.transform * (np.asarray(x), np.asarray(y))
+    fine = np.isfinite(col) & np.isfinite(row)
+    if not fine.any():
+        return None
+    return float(col[fine].min()), float(row[fine].min()), float(col[fine].max()), float(row[fine].max())
+
+
+def warp(
+    image: npt.NDArray[np.uint8], source: Frame, target: Frame, shape: tuple[int, int], *, shrink: bool
+) -> npt.NDArray[np.uint8]:
+    """Warp planes (C, h, w) onto (C, *shape): the average of the ground of a target pixel, or bilinear interpolation."""
+    out = np.zeros((image.shape[0], *shape), dtype=np.uint8)
+    same = same_crs(source.crs, target.crs)
+    reproject(
+        image,
+        out,
+        src_transform=source.transform,
+        dst_transform=target.transform,
+        src_crs=rasterio_crs(target.crs.to_wkt() if same else source.crs.to_wkt()),
+        dst_crs=rasterio_crs(target.crs.to_wkt()),
+        resampling=Resampling.average if shrink else Resampling.bilinear,
+        tolerance=0,
+        num_threads=1,
+        init_dest_nodata=False,
+        XSCALE=1,
+        YSCALE=1,
+    )
+    return out
+
+
+def rasterio_crs(wkt: str) -> rasterio.crs.CRS:
+    """The same CRS for rasterio."""
+    return rasterio.crs.CRS.from_wkt(wkt)

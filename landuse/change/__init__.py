@@ -1,0 +1,1 @@
+"""What changed between two surveys: inference over pairs of probability vectors, and the sites that result."""

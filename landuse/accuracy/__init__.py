@@ -1,0 +1,1 @@
+"""How right a map is: agreement with a reference, and areas with their uncertainty."""

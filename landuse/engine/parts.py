@@ -1,0 +1,174 @@
+"""Results as parts: one Parquet file a block, whole or absent, found again by a key of all that shaped it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from landuse.errors import EngineError
+
+_PREFIX, _SUFFIX, _PARTIAL = "part-", ".parquet", ".partial"
+_OBJECT_STORES = ("s3", "gcs", "abfs")  # an upload there appears whole when it ends, and cannot be renamed
+_FOOTER_READERS = 8
+_LEFT_OVER_S = 600  # a part is written in one go, within seconds
+
+
+def part_key(**fields: Any) -> str:  # noqa: ANN401
+    """Return the digest of everything that shapes a part's contents.
+
+    Args:
+        fields: what JSON can hold, and numpy scalars; tuples count as lists. Order does not matter.
+
+    Returns:
+        SHA-256 of the fields as canonical JSON, 64 hex digits.
+
+    Raises:
+        TypeError: a value that JSON cannot hold.
+        ValueError: NaN or infinity, which would not equal themselves.
+
+    Example:
+        >>> part_key(model="ab12", block="b0_0") == part_key(block="b0_0", model="ab12")
+        True
+    """
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class PartStore:
+    """A folder of parts: a local path, or an address of s3, gs or hdfs.
+
+    Picklable: a worker opens the same folder by its address.
+    """
+
+    folder: str
+    _opened: tuple[Any, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", str(self.folder))
+        object.__setattr__(self, "_opened", _open(self.folder))
+
+    def __reduce__(self) -> tuple[type[PartStore], tuple[str]]:
+        return PartStore, (self.folder,)
+
+    def path(self, key: str) -> str:
+        """Return where the part of `key` lies, as the file system spells it."""
+        return f"{self._opened[1]}/{_PREFIX}{key}{_SUFFIX}"
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a whole part of `key`; a damaged one counts as absent."""
+        return self._whole(self.path(key))
+
+    def write(self, key: str, table: pa.Table) -> None:
+        """Write the part of `key`, which appears whole or not at all, even where this process is killed.
+
+        Raises:
+            OSError: it cannot be written (a full disk, no permission).
+        """
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
+        self._put(self.path(key), sink.getvalue())
+
+    def read(self, key: str) -> pa.Table:
+        """Return the part of `key`.
+
+        Raises:
+            FileNotFoundError: there is none.
+            EngineError: it is damaged. It is removed, so that the next run makes it anew.
+        """
+        system, path = self._opened[0], self.path(key)
+        try:
+            with system.open_input_file(path) as file:
+                return pq.read_table(file, page_checksum_verification=True)
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            system.delete_file(path)
+            raise EngineError(f"Result {path} was damaged and is removed; run the same command again.") from error
+
+    def existing(self) -> set[str]:
+        """Return the keys of all whole parts. What a killed run left half written is removed."""
+        system, folder = self._opened
+        paths = []
+        for info in system.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
+            name = info.base_name
+            if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
+                paths.append(info.path)
+            elif name.endswith(_PARTIAL) and time.time() - info.mtime.timestamp() > _LEFT_OVER_S:
+                system.delete_file(info.path)
+        with ThreadPoolExecutor(_FOOTER_READERS) as pool:
+            whole = pool.map(self._whole, paths)
+        return {_key(path) for path, good in zip(paths, whole, strict=True) if good}
+
+    def _whole(self, path: str) -> bool:
+        """Whether `path` ends in a Parquet footer, which is written last."""
+        try:
+            with self._opened[0].open_input_file(path) as file:
+                pq.read_metadata(file)
+        except (pa.ArrowException, OSError):
+            return False
+        return True
+
+    def _put(self, path: str, data: pa.Buffer) -> None:
+        """Store bytes under `path` in one step."""
+        system, folder = self._opened
+        if system.type_name in _OBJECT_STORES:
+            with system.open_output_stream(path) as stream:
+                stream.write(data)
+            return
+        partial = f"{folder}/.{uuid.uuid4().hex}{_PARTIAL}"
+        system.create_dir(folder, recursive=True)
+        try:
+            with system.open_output_stream(partial) as stream:
+                stream.write(data)
+            _settle_on_disk(system, partial)
+            system.move(partial, path)
+        except OSError:
+            if system.get_file_info(partial).type != fs.FileType.NotFound:
+                system.delete_file(partial)
+            raise
+        _settle_on_disk(system, folder)
+
+
+def _open(folder: str) -> tuple[Any, str]:
+    """Return the file system of an address and the folder as that file system spells it."""
+    if "://" in folder:
+        system, path = fs.FileSystem.from_uri(folder)
+    else:
+        system, path = fs.LocalFileSystem(), str(Path(folder).absolute())
+    return system, path.rstrip("/")
+
+
+def _settle_on_disk(system: fs.FileSystem, path: str) -> None:
+    """Have the operating system write a local file or folder down, so that a rename cannot outlive its contents."""
+    if system.type_name != "local":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _key(path: str) -> str:
+    """Return the key of a part's path."""
+    return path.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(_SUFFIX)
+
+
+def _plain(value: object) -> object:
+    """Return a numpy scalar as Python's own."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be part of a key")

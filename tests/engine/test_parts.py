@@ -1,0 +1,170 @@
+import copy
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landuse.engine.parts import PartStore, part_key
+from landuse.errors import EngineError
+
+FIELDS = {
+    "model": "ab12",
+    "block": [3, -4],
+    "sources": [["f00", 1]],
+    "chip_m": 224.0,
+    "stretch": None,
+    "version": "0.1",
+}
+
+
+@pytest.fixture
+def table() -> pa.Table:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(12, dtype=np.float32)), 3)
+    return pa.table({"row": pa.array([1, 2, 3, 4]), "probabilities": vectors})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PartStore:
+    return PartStore(str(tmp_path / "parts"))
+
+
+@given(st.permutations(list(FIELDS)))
+def test_the_order_of_the_fields_does_not_matter(names):
+    assert part_key(**{name: FIELDS[name] for name in names}) == part_key(**FIELDS)
+
+
+@pytest.mark.parametrize("change", [
+    {"model": "ab13"}, {"block": [-4, 3]}, {"sources": [["f00", 2]]}, {"chip_m": 224.5}, {"stretch": [0, 1]},
+    {"version": "0.1.1"}, {"more": None},
+])  # fmt: skip
+def test_any_other_field_gives_another_key(change):
+    assert part_key(**FIELDS | change) != part_key(**FIELDS)
+
+
+def test_numpy_scalars_and_tuples_count_as_what_they_say():
+    assert part_key(rows=(np.int64(1), 2), share=np.float64(0.5)) == part_key(rows=[1, 2], share=0.5)
+
+
+def test_what_json_cannot_hold_is_no_key():
+    with pytest.raises(TypeError, match="set cannot be part of a key"):
+        part_key(block={1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        part_key(stretch=float("nan"))
+
+
+def test_a_part_comes_back_as_it_went(store, table):
+    store.write("ab", table)
+    assert store.read("ab").equals(table)
+    assert store.exists("ab")
+    assert not store.exists("cd")
+    assert store.existing() == {"ab"}
+
+
+def test_an_empty_store_has_no_parts(store):
+    assert store.existing() == set()
+    with pytest.raises(FileNotFoundError):
+        store.read("ab")
+
+
+def test_the_same_table_gives_the_same_bytes(store, table):
+    store.write("ab", table)
+    store.write("cd", table)
+    assert Path(store.path("ab")).read_bytes() == Path(store.path("cd")).read_bytes()
+
+
+def test_a_part_is_replaced_whole(store, table):
+    store.write("ab", table)
+    store.write("ab", table.slice(0, 1))
+    assert store.read("ab").num_rows == 1
+    assert [path.name for path in Path(store.folder).iterdir()] == ["part-ab.parquet"]
+
+
+@pytest.mark.parametrize("keep", [0, 1, 7, 8, 100, -1])
+def test_a_truncated_part_counts_as_absent(store, table, keep):
+    store.write("ab", table)
+    path = Path(store.path("ab"))
+    path.write_bytes(path.read_bytes()[:keep])
+    assert not store.exists("ab")
+    assert store.existing() == set()
+
+
+def test_a_part_damaged_inside_is_refused_and_removed(store, table):
+    store.write("ab", table)
+    path = Path(store.path("ab"))
+    content = bytearray(path.read_bytes())
+    content[40:48] = bytes(byte ^ 255 for byte in content[40:48])
+    path.write_bytes(content)
+    with pytest.raises(EngineError, match="was damaged and is removed; run the same command again"):
+        store.read("ab")
+    assert not path.exists()
+
+
+def test_leftovers_are_ignored_and_old_ones_removed(store, table):
+    store.write("ab", table)
+    young, old = (Path(store.folder) / f".{name}.partial" for name in ("young", "old"))
+    young.write_bytes(b"half")
+    old.write_bytes(b"half")
+    os.utime(old, (time.time() - 3600,) * 2)
+    assert store.existing() == {"ab"}
+    assert young.exists()
+    assert not old.exists()
+
+
+def test_a_write_that_fails_leaves_nothing(store, table, monkeypatch):
+    store.write("ab", table)
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        store.write("cd", table)
+    assert [path.name for path in Path(store.folder).iterdir()] == ["part-ab.parquet"]
+
+
+def test_a_store_travels_to_workers(store, table):
+    store.write("ab", table)
+    there = copy.deepcopy(store)  # by the same road as pickle
+    assert there == store
+    assert there.read("ab").equals(table)
+
+
+def test_a_file_address_is_the_same_folder(store, table):
+    store.write("ab", table)
+    assert PartStore(Path(store.folder).as_uri()).existing() == {"ab"}
+
+
+_WRITER = """
+import sys
+import numpy as np, pyarrow as pa
+from landuse.engine.parts import PartStore
+store = PartStore(sys.argv[1])
+table = pa.table({"value": np.random.default_rng(0).random(2_000_000)})
+store.write("0", table)
+print("writing", flush=True)
+for number in range(1, 10_000):
+    store.write(str(number), table)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_parts_only(tmp_path):
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for pause in (0.01, 0.06, 0.13, 0.21):
+        folder = tmp_path / str(pause)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE, text=True, env=environ
+        )
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        time.sleep(pause)
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+        store = PartStore(str(folder))
+        visible = {path.stem.removeprefix("part-") for path in folder.glob("part-*.parquet")}
+        assert "0" in visible
+        assert store.existing() == visible
+        assert all(store.read(key).num_rows == 2_000_000 for key in visible)

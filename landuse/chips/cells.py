@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,14 @@ def survey_chips_of(survey: Survey, grid: ChipGrid) -> ChipSet:
     Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
     """
     rows, cols, sources = touched_cells(grid, survey.footprints(grid.crs))
-    return ChipSet(grid, survey, rows, cols, cell_coverage(survey, grid, rows, cols), sources)
+    valid = np.zeros(len(rows), np.float32)
+    order = image_order(rows, cols, SQUARE)
+    for _, part in block_slices(rows[order], cols[order], SQUARE):
+        places = order[part]
+        near = np.unique(sources.take(places).numbers).tolist()
+        here = replace(survey, sources=tuple(survey.sources[number] for number in near))
+        valid[places] = _coverage(here, grid, rows[places], cols[places])
+    return ChipSet(grid, survey, rows, cols, valid, sources)
 
 
 def touched_cells(grid: ChipGrid, footprints: Sequence[Polygon]) -> tuple[IntArray, IntArray, SourceLists]:
@@ -63,13 +71,7 @@ def footprint_cells(grid: ChipGrid, footprint: Polygon) -> tuple[IntArray, IntAr
     return rows[keep], cols[keep]
 
 
-def cell_coverage(survey: Survey, grid: ChipGrid, rows: IntArray, cols: IntArray) -> npt.NDArray[np.float32]:
-    """Share of each cell with imagery, from footprints and masks; float32, shape (n,), 0 to 1."""
-    valid = np.zeros(len(rows), np.float32)
-    order = image_order(rows, cols, SQUARE)
-    for _, part in block_slices(rows[order], cols[order], SQUARE):
-        places = order[part]
-        cells = CellRange.around(rows[places], cols[places])
-        line, column = cells.image_index(rows[places], cols[places])
-        valid[places] = coverage(survey, grid, cells)[line, column].clip(0, 1)
-    return valid
+def _coverage(survey: Survey, grid: ChipGrid, rows: IntArray, cols: IntArray) -> npt.NDArray[np.float32]:
+    """Share of each of some cells of one square with imagery, from the sources that lie there; 0 to 1."""
+    cells = CellRange.around(rows, cols)
+    return np.asarray(coverage(survey, grid, cells)[cells.image_index(rows, cols)].clip(0, 1))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 2**22
 """Pixels of a label raster held at once."""
+ROUNDING = 1e-9
+"""Shares below this come from rounding: they are less than a thousandth of a square metre of a hectare."""
 WINDOW_SIDE = 1024
 """Side in pixels of the window that is read in one go where chips are smaller than that."""
 
@@ -56,13 +58,14 @@ class RasterLabels:
             _pick(codes, points - corner, found)
         sizes = ring_areas(np.where(np.isfinite(rings), rings, 0.0))
         shares = np.divide(areas, sizes[:, np.newaxis], out=np.zeros_like(areas), where=sizes[:, np.newaxis] != 0)
-        return Look(shares.clip(0.0, 1.0), found, met)
+        return Look(np.where(shares < ROUNDING, 0.0, shares.clip(None, 1.0)), found, met)
 
     def _pixels(self, points: Floats) -> Floats:
-        """Points of the lattice CRS, shape (..., 2), as fractional column and row; infinite where the CRSs do not meet."""
+        """Points of the lattice CRS, shape (..., 2), as fractional column and row; NaN where the CRSs do not meet."""
         x, y = points[..., 0], points[..., 1]
         if self.transformer is not None:
             x, y = self.transformer.transform(x, y)
+            x, y = np.where(np.isfinite(x), x, np.nan), np.where(np.isfinite(y), y, np.nan)
         t = self.to_pixel
         return np.stack([t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f], axis=-1)
 

@@ -1,0 +1,55 @@
+// Places of the map: polygons as they are stored in the page, and which of them holds a point.
+
+const UNITS_PER_DEGREE = 1e6;
+
+// A stored ring is [lon, lat, dlon, dlat, ...] in millionths of a degree. Leaflet wants [lat, lon].
+function decodeRing(steps) {
+  const ring = [];
+  let lon = 0;
+  let lat = 0;
+  for (let i = 0; i < steps.length; i += 2) {
+    lon += steps[i];
+    lat += steps[i + 1];
+    ring.push([lat / UNITS_PER_DEGREE, lon / UNITS_PER_DEGREE]);
+  }
+  return ring;
+}
+
+// Places with their polygons decoded and their bounding boxes, from columns of equal length.
+function decodePlaces(columns) {
+  return columns.polygons.map((polygons, index) => {
+    const decoded = polygons.map((rings) => rings.map(decodeRing));
+    const place = { index, polygons: decoded, bounds: L.latLngBounds(decoded.map((rings) => L.latLngBounds(rings[0]))) };
+    for (const name of Object.keys(columns)) {
+      if (name !== "polygons") place[name] = columns[name][index];
+    }
+    return place;
+  });
+}
+
+// Whether a point lies in a place: a ray to the east crosses its rings an odd number of times.
+function holds(place, point) {
+  if (!place.bounds.contains(point)) return false;
+  let odd = false;
+  for (const rings of place.polygons) {
+    for (const ring of rings) {
+      for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+        const [lat1, lon1] = ring[i];
+        const [lat2, lon2] = ring[j];
+        if (lat1 > point.lat !== lat2 > point.lat && point.lng < ((lon2 - lon1) * (point.lat - lat1)) / (lat2 - lat1) + lon1) {
+          odd = !odd;
+        }
+      }
+    }
+  }
+  return odd;
+}
+
+// The place at a point. A place smaller than a fingertip also answers to clicks a few pixels beside it.
+function placeAt(places, point, map, reach) {
+  const found = places.find((place) => holds(place, point));
+  if (found || !reach) return found;
+  const clicked = map.latLngToContainerPoint(point);
+  const away = (place) => map.latLngToContainerPoint(place.bounds.getCenter()).distanceTo(clicked);
+  return places.filter((place) => away(place) <= reach).sort((a, b) => away(a) - away(b))[0];
+}

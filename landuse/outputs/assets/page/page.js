@@ -1,0 +1,136 @@
+// The page: joins the map, its layers and the panel. `startPage` is called once, with the layer groups that stand in the
+// layer control.
+
+const PANES = { imagery: 250, landuse: 350, change: 420, chosen: 430, labels: 640 };
+
+function startPage(map, groups) {
+  const data = JSON.parse(document.getElementById("landuse-data").textContent);
+  for (const [name, order] of Object.entries(PANES)) map.createPane(name).style.zIndex = order;
+  const state = { hidden: new Set(), sureness: false, year: null, opacity: 0.8 };
+  const canvas = (pane) => L.canvas({ pane, padding: 0.3 });
+  const land = canvas("landuse");
+  const lines = canvas("change");
+  const years = data.years.map((year, i) => new LandUse(map, groups.years[i], year, data.classes, land));
+  const changes = data.changes.map((change, i) => new Changes(map, groups.changes[i], change, data.classes, lines));
+  data.imagery.forEach((picture, i) => addImagery(groups.imagery[i], picture));
+  const show = { labels: data.years.map((year) => year.label), year: (index) => showYear(map, groups, index) };
+  const page = { map, data, groups, state, years, changes, show, chosen: L.layerGroup().addTo(map) };
+  redraw(page);
+  listenToMap(page);
+  listenToPanel(page);
+  listSites(page);
+  yearChanged(page);
+}
+
+function redraw(page) {
+  for (const year of page.years) year.draw(page.state.hidden, page.state.sureness);
+  page.map.getPane("landuse").style.opacity = page.state.opacity;
+}
+
+// Show one year's land use, or none (index null).
+function showYear(map, groups, index) {
+  const wanted = index === null ? groups.none : groups.years[index];
+  for (const group of [...groups.years, groups.none]) if (group !== wanted) map.removeLayer(group);
+  map.addLayer(wanted);
+}
+
+// Bring the panel, and the imagery if any is on, in step with the year that the map now shows.
+function yearChanged(page) {
+  const { map, groups, data, state } = page;
+  const index = groups.years.findIndex((group) => map.hasLayer(group));
+  state.year = index < 0 ? null : index;
+  for (const input of document.querySelectorAll("input[name=year]")) input.checked = input.value === String(state.year);
+  for (const cell of document.querySelectorAll("[data-year]")) {
+    cell.classList.toggle("now", cell.dataset.year === String(state.year));
+  }
+  const pictured = data.imagery.findIndex((picture) => picture.year === state.year);
+  if (state.year === null || pictured < 0 || !groups.imagery.some((group) => map.hasLayer(group))) return;
+  groups.imagery.forEach((group, i) => (i === pictured ? map.addLayer(group) : map.removeLayer(group)));
+}
+
+function listenToMap(page) {
+  const { map, groups, changes } = page;
+  map.on("baselayerchange", () => yearChanged(page));
+  map.on("moveend", () => changes.forEach((change) => change.label_sites()));
+  map.on("overlayadd overlayremove", () => changesChanged(page));
+  map.on("click", (event) => openAt(page, event.latlng));
+  map.on("popupclose", () => page.chosen.clearLayers());
+  map.getContainer().addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target === map.getContainer()) openAt(page, map.getCenter());
+  });
+  changesChanged(page);
+}
+
+function changesChanged(page) {
+  const box = document.getElementById("show-changes");
+  if (box) box.checked = page.groups.changes.some((group) => page.map.hasLayer(group));
+}
+
+// Say what lies at a point: a change site first, else the land use of the year in view.
+function openAt(page, point) {
+  const { map, groups, changes, years, state } = page;
+  for (let i = changes.length - 1; i >= 0; i--) {
+    const site = map.hasLayer(groups.changes[i]) && changes[i].siteAt(point);
+    if (site) return openSite(page, changes[i], site, point);
+  }
+  const place = state.year === null ? undefined : years[state.year].placeAt(point, state.hidden);
+  if (!place) return map.closePopup();
+  return openPopup(page, place, point, landUseWords(place, years[state.year]));
+}
+
+function openSite(page, changes, site, point) {
+  openPopup(page, site, point, changeWords(site, changes, page.show));
+}
+
+function openPopup(page, place, point, content) {
+  L.popup({ maxWidth: 320, minWidth: 200, autoPanPadding: [20, 20] }).setLatLng(point).setContent(content).openOn(page.map);
+  page.chosen.clearLayers();
+  const look = { pane: "chosen", interactive: false, fill: false };
+  for (const [color, weight] of [["#14181d", 5], ["#ffffff", 2]]) {
+    page.chosen.addLayer(L.polygon(place.polygons, { ...look, color, weight }));
+  }
+}
+
+function listenToPanel(page) {
+  const { map, groups, state } = page;
+  const on = (selector, event, act) => {
+    for (const node of document.querySelectorAll(selector)) node.addEventListener(event, () => act(node));
+  };
+  on("input[name=year]", "change", (node) => showYear(map, groups, node.value === "null" ? null : Number(node.value)));
+  on("#show-changes", "change", (node) => {
+    for (const group of groups.changes) node.checked ? map.addLayer(group) : map.removeLayer(group);
+  });
+  on("#sureness", "change", (node) => {
+    state.sureness = node.checked;
+    redraw(page);
+  });
+  on("#opacity", "input", (node) => {
+    state.opacity = Number(node.value) / 100;
+    redraw(page);
+  });
+  on("input[data-class]", "change", (node) => {
+    if (node.checked) state.hidden.delete(Number(node.dataset.class));
+    else state.hidden.add(Number(node.dataset.class));
+    redraw(page);
+  });
+}
+
+// The largest change sites, each a button that goes there.
+function listSites(page) {
+  page.changes.forEach((changes, i) => {
+    const list = document.getElementById(`sites-${i}`);
+    const largest = [...changes.sites].sort((a, b) => b.area - a.area).slice(0, Number(list.dataset.most));
+    for (const site of largest) {
+      const words = element("span", { class: "words" }, changes.words(site));
+      const button = element("button", { type: "button" }, words, element("span", { class: "number" }, hectares(site.area)));
+      button.addEventListener("click", () => goTo(page, changes, i, site));
+      list.append(element("li", {}, button));
+    }
+  });
+}
+
+function goTo(page, changes, index, site) {
+  page.map.addLayer(page.groups.changes[index]);
+  page.map.fitBounds(site.bounds, { maxZoom: 15, padding: [80, 80], animate: false });
+  openSite(page, changes, site, L.latLng(site.bounds.getNorth(), site.bounds.getCenter().lng));
+}

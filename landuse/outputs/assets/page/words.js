@@ -1,0 +1,53 @@
+// Words: DOM nodes made of text only, so that no name in the data can become markup.
+
+function element(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function swatch(color) {
+  const node = element("span", { class: "swatch", "aria-hidden": "true" });
+  node.style.backgroundColor = color;
+  return node;
+}
+
+function hectares(area) {
+  if (area === null) return "not stated";
+  const digits = area < 100 ? 1 : 0;
+  return `${area.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ha`;
+}
+
+function percent(share) {
+  return share === null ? "not stated" : `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+}
+
+// A short list of what is known about a place.
+function facts(rows) {
+  const list = element("dl", { class: "facts" });
+  for (const [name, value] of rows) list.append(element("dt", {}, name), element("dd", {}, value));
+  return list;
+}
+
+function landUseWords(place, landUse) {
+  const kind = landUse.classes[place.class];
+  const rows = [["Year", landUse.label], ["Confidence", percent(place.confidence)], ["Area", hectares(place.area)]];
+  const heading = element("h3", {}, swatch(kind.color), kind.name);
+  return element("div", { class: "popup" }, heading, facts(rows));
+}
+
+function changeWords(site, changes, show) {
+  const [from, to] = [changes.classes[site.from], changes.classes[site.to]];
+  const heading = element("h3", {}, swatch(from.color), from.name, " → ", swatch(to.color), to.name);
+  const rows = [["Period", changes.label], ["Area", hectares(site.area)], ["Probability", percent(site.probability)]];
+  if (changes.tiers[site.tier]) rows.push(["Evidence", changes.tiers[site.tier]]);
+  const buttons = element("p", { class: "buttons" });
+  for (const year of [changes.before, changes.after]) {
+    if (year === null) continue;
+    const button = element("button", { type: "button" }, `Show ${show.labels[year]}`);
+    button.addEventListener("click", () => show.year(year));
+    buttons.append(button);
+  }
+  return element("div", { class: "popup" }, heading, facts(rows), buttons);
+}

@@ -1,0 +1,57 @@
+"""Scripts, styles and pictures that ship with the package, as text to be inlined."""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+PAGE_SCRIPTS = ("words.js", "geometry.js", "layers.js", "page.js")
+_PICTURE = re.compile(r"url\((images/[\w.-]+)\)")
+_SOURCE_MAP = re.compile(r"\n//# sourceMappingURL=.*\s*$")
+
+
+def _assets() -> Traversable:
+    return files("landuse.outputs") / "assets"
+
+
+@cache
+def leaflet_script() -> str:
+    """Leaflet, without the hint that would make a browser's tools ask for its source map."""
+    return _SOURCE_MAP.sub("\n", (_assets() / "leaflet" / "leaflet.js").read_text("utf8"))
+
+
+@cache
+def leaflet_style() -> str:
+    """Leaflet's style, with the pictures of its layer control inside; others (marker pins) are not used and left empty."""
+    return _PICTURE.sub(
+        lambda found: f"url({_picture(found[1])})", (_assets() / "leaflet" / "leaflet.css").read_text("utf8")
+    )
+
+
+@cache
+def page_script() -> str:
+    """The project's own script of the page."""
+    return "\n".join((_assets() / "page" / name).read_text("utf8") for name in PAGE_SCRIPTS)
+
+
+@cache
+def page_style() -> str:
+    """The project's own style of the page."""
+    return (_assets() / "page" / "page.css").read_text("utf8")
+
+
+@cache
+def panel_template() -> str:
+    """Template of the panel, to be rendered with autoescape."""
+    return (_assets() / "page" / "panel.html").read_text("utf8")
+
+
+def _picture(name: str) -> str:
+    """A shipped picture as a data address; an empty one where it does not ship."""
+    picture = _assets() / "leaflet" / name
+    if not picture.is_file():
+        return "data:,"
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()

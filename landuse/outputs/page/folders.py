@@ -1,0 +1,191 @@
+"""What the page shows, read from result folders. Everything in a folder may have been written by a stranger."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from landuse.errors import ConfigError, SourceNotFoundError, UsageError
+from landuse.legend import Legend
+from landuse.outputs.record import RunRecord, read_record
+from landuse.outputs.sidecar import plain_text
+from landuse.outputs.summary import ClassArea, read_summary
+
+MAX_GEOJSON = 512 * 2**20
+MAX_TEXT = 120
+SPARE_COLOR = "#888888"
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+
+Ring = Sequence[Sequence[float]]
+Polygons = list[list[Ring]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One polygon feature: `words` (class, or from, to and tier), `numbers` (area_ha, confidence, probability), its rings."""
+
+    words: Mapping[str, str]
+    numbers: Mapping[str, float | None]
+    polygons: Polygons
+
+
+@dataclass(frozen=True)
+class MapYear:
+    """A classify folder."""
+
+    folder: Path
+    label: str
+    record: RunRecord
+    colors: Mapping[str, str]
+    places: tuple[Place, ...]
+    summary: tuple[ClassArea, ...]
+
+
+@dataclass(frozen=True)
+class MapChange:
+    """A diff folder; `before` and `after` are the labels of the maps that it compared, where its record says so."""
+
+    folder: Path
+    label: str
+    record: RunRecord
+    colors: Mapping[str, str]
+    sites: tuple[Place, ...]
+    before: str | None
+    after: str | None
+
+
+def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange]]:
+    """Read the folders of `classify` and `diff`; years in the order of time where every label holds a year.
+
+    Raises:
+        UsageError: no folder, the same folder twice, or the result of another command.
+        SourceNotFoundError: a folder that is no result, or that lacks a file.
+        ConfigError: a file in it is damaged.
+    """
+    if not folders:
+        raise UsageError("Give at least one folder that landuse classify or landuse diff wrote.")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError("The same folder is given twice.")
+    records = {folder: read_record(folder) for folder in folders}
+    for folder, record in records.items():
+        if record.command not in ("classify", "diff"):
+            raise UsageError(
+                f"{folder} is the result of landuse {_text(record.command)}; "
+                "a map is made of folders of landuse classify and diff."
+            )
+    labels = folder_labels([f for f in folders if records[f].command == "classify"])
+    years = [_read_year(folder, label, records[folder]) for folder, label in labels.items()]
+    if all(_YEAR.search(year.label) for year in years):
+        years.sort(key=lambda year: _YEAR.findall(year.label)[-1])
+    changes = [_read_change(f, r, [y.label for y in years]) for f, r in records.items() if r.command == "diff"]
+    return years, changes
+
+
+def folder_labels(folders: Sequence[Path]) -> dict[Path, str]:
+    """What people call each folder: the year in its name if that is enough to tell them apart, else its name, else its path."""
+    for name in (_year_or_name, lambda path: path.resolve().name, lambda path: str(path)):
+        labels = {folder: _text(name(folder)) for folder in folders}
+        if len(set(labels.values())) == len(folders):
+            return labels
+    return {folder: f"{_year_or_name(folder)} ({number})" for number, folder in enumerate(folders, 1)}
+
+
+def _year_or_name(path: Path) -> str:
+    years: list[str] = _YEAR.findall(path.resolve().name)
+    return years[-1] if years else path.resolve().name
+
+
+def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
+    places = tuple(_read_places(folder / "landuse.geojson", ("class",), ("area_ha", "confidence")))
+    return MapYear(folder, label, record, _colors(folder, record), places, read_summary(folder / "summary.csv"))
+
+
+def _read_change(folder: Path, record: RunRecord, years: Sequence[str]) -> MapChange:
+    sites = tuple(_read_places(folder / "change.geojson", ("from", "to", "tier"), ("area_ha", "probability")))
+    compared = [name for name in dict.fromkeys(map(_compared, record.inputs)) if name in years]
+    before, after = (compared[0], compared[-1]) if len(compared) > 1 else (None, None)
+    label = f"{before} to {after}" if before else _text(folder.resolve().name)
+    return MapChange(folder, label, record, _colors(folder, record), sites, before, after)
+
+
+def _compared(identity: Any) -> str:  # noqa: ANN401
+    """Label of the map that an input of `diff` belongs to: that of its folder, or of a single file."""
+    path = Path(identity.path)
+    return _text(
+        _year_or_name(
+            path.parent if path.name in ("landuse.tif", "probabilities.tif", "chips.parquet", "run.json") else path
+        )
+    )
+
+
+def _colors(folder: Path, record: RunRecord) -> dict[str, str]:
+    """Colour by class name, in legend order, from the legend in `run.json`."""
+    if record.legend is None:
+        return {}
+    try:
+        legend = Legend.model_validate(record.legend)
+    except ValidationError as error:
+        raise ConfigError(f"{folder / 'run.json'} is damaged: its legend is no legend.") from error
+    return {_text(c.name): c.color for c in legend.classes}
+
+
+def _read_places(path: Path, words: Sequence[str], numbers: Sequence[str]) -> Iterator[Place]:
+    """The polygons of a GeoJSON file with the properties named; others are left alone."""
+    for feature in _features(path):
+        try:
+            properties = feature.get("properties") or {}
+            polygons = _polygons(feature["geometry"])
+            named = {name: _text(str(properties.get(name) or "")) for name in words}
+            yield Place(named, {name: _number(properties.get(name)) for name in numbers}, polygons)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{path} is damaged: it holds a feature that is no polygon in degrees.") from error
+
+
+def _features(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise SourceNotFoundError(
+            f"There is no file {path}, so {path.parent} is not whole; write it again with landuse."
+        )
+    if path.stat().st_size > MAX_GEOJSON:
+        raise UsageError(f"{path} is too large for one page ({path.stat().st_size / 1e6:,.0f} MB); map a smaller area.")
+    try:
+        features = json.loads(path.read_text(encoding="utf8"))["features"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged: it is no GeoJSON file.") from error
+    if not isinstance(features, list):
+        raise ConfigError(f"{path} is damaged: it is no GeoJSON file.")
+    return features
+
+
+def _polygons(geometry: Mapping[str, Any]) -> Polygons:
+    """Rings of a Polygon or MultiPolygon. Raises `ValueError` for anything else, or for what lies off the globe."""
+    coordinates = geometry["coordinates"]
+    polygons: Polygons = [coordinates] if geometry["type"] == "Polygon" else coordinates
+    if geometry["type"] not in ("Polygon", "MultiPolygon"):
+        raise ValueError(geometry["type"])
+    for lon, lat in (point[:2] for rings in polygons for ring in rings for point in ring):
+        if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+            raise ValueError("off the globe")
+    if any(len(ring) < 4 for rings in polygons for ring in rings) or not all(polygons):
+        raise ValueError("a ring without area")
+    return polygons
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _text(text: str) -> str:
+    """One line of text of bounded length."""
+    flat = " ".join(plain_text(text).split())
+    return flat if len(flat) <= MAX_TEXT else flat[: MAX_TEXT - 1] + "…"

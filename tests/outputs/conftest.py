@@ -1,0 +1,115 @@
+"""Result folders as the contract of files has them, small and made here."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+from affine import Affine
+from pyproj import CRS
+
+from landuse.grid import CellRange, ChipGrid, chip_ids
+from landuse.legend import load_legend
+from landuse.outputs.areas import cell_areas_ha
+from landuse.outputs.cog import write_bands_cog, write_class_cog
+from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.summary import summarise, write_summary
+from landuse.outputs.vectors import connected_regions, dissolve, outlines, write_geojson
+
+GRID = ChipGrid(CRS.from_epsg(26919))
+ROW, COL = 20_800, 1_300
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Writes classify and diff folders of made maps."""
+
+    root: Path
+
+    def classify(self, name, codes, legend=None, confidence=None):
+        legend = legend or load_legend("nlcd8")
+        folder = self.root / name
+        folder.mkdir(parents=True)
+        cells = CellRange(ROW, ROW + codes.shape[0], COL, COL + codes.shape[1])
+        transform = GRID.transform(cells, 1)
+        draw = np.random.default_rng(len(name))
+        confidence = draw.uniform(0.45, 1, codes.shape).astype(np.float32) if confidence is None else confidence
+        rows, cols = cells.arrays()
+        write_class_cog(folder / "landuse.tif", codes, transform, GRID.crs, legend)
+        write_geojson(dissolve(codes, transform, GRID.crs, legend, confidence), folder / "landuse.geojson")
+        write_summary(folder / "summary.csv", summarise(codes.ravel(), cell_areas_ha(GRID, rows, cols), legend))
+        table = {"chip_id": chip_ids(rows, cols), "row": rows, "col": cols, "confidence": confidence.ravel()}
+        frame = geopandas.GeoDataFrame(table, geometry=GRID.polygons(rows, cols), crs=GRID.crs)
+        frame.to_parquet(folder / "chips.parquet")
+        record = RunRecord(
+            command="classify",
+            grid=GRID.as_dict(),
+            legend=legend.model_dump(mode="json"),
+            counts={"chips": codes.size, "classified": int((codes > 0).sum())},
+            details={"model": "builtin"},
+        )
+        write_record(folder, record)
+        return folder
+
+    def diff(self, name, before, after, legend=None):
+        """A diff folder of two classify folders whose codes are read back: every cell that differs is changed."""
+        from landuse.outputs.class_raster import read_class_raster
+
+        first, second = read_class_raster(before / "landuse.tif"), read_class_raster(after / "landuse.tif")
+        legend = legend or first.legend
+        folder = self.root / name
+        folder.mkdir()
+        changed = (first.codes != second.codes) & (first.codes > 0) & (second.codes > 0)
+        pairs = np.where(changed, 100 * first.codes.astype(np.uint16) + second.codes, 0).astype(np.uint16)
+        write_bands_cog(folder / "change.tif", pairs[np.newaxis], first.transform, first.crs, ["change"])
+        self._sites(folder / "change.geojson", pairs, first.transform, legend)
+        (folder / "summary.json").write_text(json.dumps({"sites": int(changed.sum())}))
+        (folder / "transitions.csv").write_text("from,to,cells,area_ha\n")
+        inputs = tuple(identify(side / "landuse.tif") for side in (before, after))
+        write_record(folder, RunRecord(command="diff", inputs=inputs, legend=legend.model_dump(mode="json")))
+        return folder
+
+    def _sites(self, path, pairs, transform: Affine, legend):
+        values = np.unique(pairs)
+        index = np.searchsorted(values, pairs).astype(np.uint8)
+        regions = connected_regions(index)
+        pair_of = values[regions.codes].astype(int)
+        probability = np.linspace(0.99, 0.55, len(pair_of))
+        columns = {
+            "from": [legend.name_of(p // 100) for p in pair_of],
+            "to": [legend.name_of(p % 100) for p in pair_of],
+            "area_ha": regions.cells * 5.0176,
+            "probability": probability,
+            "tier": ["likely" if p > 0.85 else "possible" if p > 0.7 else "doubtful" for p in probability],
+        }
+        frame = geopandas.GeoDataFrame(columns, geometry=outlines(regions.ids, transform, GRID.crs), crs=4326)
+        write_geojson(frame, path)
+
+
+@pytest.fixture
+def maker(tmp_path):
+    return Maker(tmp_path)
+
+
+def made_land(shape, seed=0, blot=6):
+    """Class codes 1 to 8 in blots, like a landscape of fields, woods, water and a town."""
+    from scipy.ndimage import gaussian_filter
+
+    draw = np.random.default_rng(seed)
+    fields = [gaussian_filter(draw.normal(size=shape), blot) for _ in range(8)]
+    weights = np.array([1.0, 0.75, 1.25, 0.7, 0.85, 1.15, 0.9, 0.75]).reshape(8, 1, 1)
+    return (np.argmax(np.stack(fields) * weights, axis=0) + 1).astype(np.uint8)
+
+
+def built_up(codes, seed=1, sites=14):
+    """The same land some years later: houses on fields and woods, a cleared wood, a pond."""
+    draw = np.random.default_rng(seed)
+    later = codes.copy()
+    for site in range(sites):
+        row, col = (int(draw.integers(2, size - 5)) for size in codes.shape)
+        height, width = draw.integers(1, 4, 2)
+        window = later[row : row + height, col : col + width]
+        window[window > 1] = 1 if site % 4 else 7 if site % 8 else 5
+    return later

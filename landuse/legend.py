@@ -117,6 +117,10 @@ class Legend(BaseModel):
         inside = (codes >= 0) & (codes < 65536)
         return np.where(inside, self.crosswalk()[np.where(inside, codes, 0)], UNMAPPED).astype(np.uint8)
 
+    def as_mapped(self) -> Legend:
+        """The same classes for rasters that hold this legend's own codes, without a crosswalk."""
+        return self.model_copy(update={"classes": tuple(c.model_copy(update={"sources": ()}) for c in self.classes)})
+
     def regroup(self, groups: Legend) -> npt.NDArray[np.uint8]:
         """Lookup table of shape (256,): code of this legend -> code of `groups`, by each class's group name.
 

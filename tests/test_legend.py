@@ -120,3 +120,9 @@ def test_a_group_that_the_regrouping_lacks_is_refused():
     )
     with pytest.raises(ConfigError, match="'Sea'"):
         legend.regroup(load_legend("groups3"))
+
+
+def test_a_map_of_a_legend_is_read_by_its_own_codes():
+    own = load_legend("nlcd6").as_mapped()
+    assert own.classify_codes(np.array([0, 1, 6, 21])).tolist() == [0, 1, 6, 0]
+    assert own.names == load_legend("nlcd6").names

@@ -13,6 +13,7 @@ import click
 
 from landuse import __version__
 from landuse.cli.config import with_config
+from landuse.engine.progress import progress_on
 from landuse.errors import LanduseError, LanduseWarning
 
 COMMANDS = {
@@ -69,7 +70,7 @@ def main() -> None:
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command line; return its exit status. Errors of this package become one sentence on stderr."""
     try:
-        with warnings.catch_warnings(record=False):
+        with warnings.catch_warnings(record=False), progress_on(sys.stderr):
             warnings.showwarning = _show_warning
             status = landuse.main(arguments, prog_name="landuse", standalone_mode=False)
         return status if isinstance(status, int) else 0

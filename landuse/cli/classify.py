@@ -1,0 +1,82 @@
+"""`landuse classify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landuse.cli import options as shared
+
+if TYPE_CHECKING:
+    from landuse.classify import ClassifyOptions
+
+QUARANTINED = 3
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="CHIPS_OR_SOURCE...")
+@click.option(
+    "--model", default="builtin", show_default=True, metavar="NAME_OR_FILE", help="A model file, or one that ships."
+)
+@shared.out_folder
+@shared.lattice
+@shared.area
+@shared.imagery
+@shared.master
+@click.option(
+    "--runtime",
+    type=click.Choice(["openvino", "tensorflow"]),
+    default="openvino",
+    show_default=True,
+    help="What runs the network.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "f32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Arithmetic of the network; auto takes bf16 where the processor has it.",
+)
+@click.option(
+    "--max-quarantined",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Largest share of chips that may fail before the run does.",
+)
+@shared.fresh
+def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
+    """A land-use map of CHIPS (a folder of tile) or of one survey's rasters: files, folders, globs, VSI or s3:// addresses.
+
+    Writes landuse.tif, probabilities.tif, landuse.geojson, chips.parquet, summary.csv, quarantine.csv and run.json to DIR.
+    The same command after an interruption goes on where it stopped.
+    """
+    from landuse.classify import classify as run
+    from landuse.outputs.summary import read_summary
+
+    _, record = run(sources, out, classify_options(choices))
+    counts = record.counts
+    click.echo(
+        f"{counts['classified']:,} of {counts['chips']:,} chips classified in {record.timings['seconds']:.1f} s -> {out}"
+    )
+    for line in read_summary(out / "summary.csv"):
+        if line.chips:
+            click.echo(f"  {line.name:<14} {line.area_ha:>12,.1f} ha {line.share:>7.1%}")
+    if counts["quarantined"]:
+        click.echo(
+            f"{counts['quarantined']:,} chips could not be read; {out / 'quarantine.csv'} says which and why.", err=True
+        )
+        return QUARANTINED
+    return 0
+
+
+def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
+    """The stage's options from the flags."""
+    from landuse.classify import ClassifyOptions
+    from landuse.cli.tile import tile_options
+
+    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh")
+    picked = {name: choices.pop(name) for name in own}
+    return ClassifyOptions(tile=tile_options(choices), **picked)

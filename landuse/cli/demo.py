@@ -1,0 +1,42 @@
+"""`landuse demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from landuse.cli import options as shared
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder to write.",
+)
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="Another folder made by landuse landscape.")
+@shared.master
+@shared.fresh
+def demo(out: Path, data: Path | None, master: str, fresh: bool) -> None:
+    """The whole job on the sample data: two survey years to a map of what changed, measured against the truth."""
+    from landuse.demo import DemoOptions
+    from landuse.demo import demo as run
+
+    report = run(out, DemoOptions(master, data, fresh), click.echo)
+    for year, share in report.accuracy.items():
+        click.echo(f"accuracy   {share:.1%} of the chips of {year} have their true class")
+    scores = report.change
+    click.echo(
+        f"change     {scores.flagged} chips flagged, {scores.right} of them truly changed (precision {show(scores.precision)}); "
+        f"{scores.true} chips truly changed (recall {show(scores.recall)})"
+    )
+    click.echo(f"labels     comparing labels alone would have flagged {report.label_differences} chips")
+    click.echo(f"done in {report.seconds:.0f} s; the map: {report.page.resolve()}")
+
+
+def show(share: float | None) -> str:
+    """A share in per cent, or the word for one that is not defined."""
+    return "undefined" if share is None else f"{share:.0%}"

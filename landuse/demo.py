@@ -1,0 +1,143 @@
+"""`demo`: the whole job on the made landscape, measured against its truth."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landuse.accuracy.change_scores import ChangeScores, change_scores
+from landuse.classify import ClassifyOptions, LandUseMap, classify
+from landuse.diff import DiffOptions, diff
+from landuse.engine.runner import open_runner
+from landuse.errors import OutputExistsError
+from landuse.labels import LabelRequest, label_cells
+from landuse.landscape import LandscapeSpec, make_landscape
+from landuse.legend import load_legend
+from landuse.outputs.page import write_map
+from landuse.tile import TileOptions, tile
+from landuse.train import TrainOptions, train
+
+YEARS = ("2014", "2020")
+LEGEND = "landuse7"
+MAP = "map.html"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Where the demo runs and on what.
+
+    Attributes:
+        master: Spark master, or ``inline``.
+        data: folder made by `landuse landscape`; None takes the shipped one, or makes one.
+        fresh: replace an earlier demo.
+    """
+
+    master: str = "local[*]"
+    data: Path | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What came out.
+
+    Attributes:
+        accuracy: share of chips whose class is that of the truth, by year.
+        change: how the confirmed change compares with the truth.
+        label_differences: chips whose two labels differ, which is what comparing labels would have flagged.
+        page: the map.
+        seconds: all of it.
+    """
+
+    accuracy: dict[str, float]
+    change: ChangeScores
+    label_differences: int
+    page: Path
+    seconds: float
+
+
+def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
+    """Tile both years, train on the first year's labels, classify both, diff, map, and compare with the truth.
+
+    Args:
+        out: folder for every result, each in a folder of its own.
+        options: where and on what.
+        say: told, in a line, what was done.
+
+    Raises:
+        OutputExistsError: `out` holds something and `fresh` is not given.
+    """
+    if out.exists() and any(out.iterdir()) and not options.fresh:
+        raise OutputExistsError(
+            f"{out} already holds something; give another --out, or --fresh to replace an earlier demo."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    data = options.data or sample_folder(out, say)
+    with ExitStack() as stack:
+        stack.enter_context(open_runner(options.master))  # one Spark for all stages
+        maps = make_maps(data, out, options, say)
+    result = diff([out / f"landuse_{year}" for year in YEARS], out / "change", DiffOptions(fresh=options.fresh))
+    say(
+        f"diff       {result.label_differences} chips have two labels; {result.confirmed} of them are confirmed as change"
+    )
+    write_map([*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP)
+    flagged = {chip: pair for chip, pair in result.changes.items()}
+    return DemoReport(
+        accuracy={year: accuracy(maps[year], data / "truth" / f"{year}.tif") for year in YEARS},
+        change=change_scores(flagged, read_true_changes(data / "truth" / "change.csv")),
+        label_differences=result.label_differences,
+        page=out / MAP,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def make_maps(data: Path, out: Path, options: DemoOptions, say: Say) -> dict[str, LandUseMap]:
+    """Chips of both years, a model of the first year's labels, and the map of each year."""
+    labels = TileOptions(labels=data / f"nlcd_{YEARS[0]}.tif", legend=LEGEND, fresh=options.fresh)
+    for year, how in zip(YEARS, (labels, TileOptions(fresh=options.fresh)), strict=True):
+        chips = tile([data / year], out / f"chips_{year}", how)
+        say(f"tile       {len(chips)} chips of {year}")
+    learn = TrainOptions(master=options.master, fresh=options.fresh)
+    bundle = train([out / f"chips_{YEARS[0]}"], out / "model.landuse", learn)
+    say(
+        f"train      {bundle.training['samples']} samples, accuracy {bundle.metrics['accuracy']:.3f} on those held back"
+    )
+    maps = {}
+    for year in YEARS:
+        how_to = ClassifyOptions(model=str(out / "model.landuse"), master=options.master, fresh=options.fresh)
+        maps[year], record = classify([out / f"chips_{year}"], out / f"landuse_{year}", how_to)
+        say(f"classify   {year} in {record.timings['scoring_seconds']:.1f} s")
+    return maps
+
+
+def sample_folder(out: Path, say: Say) -> Path:
+    """The landscape that lies beside the package in a checkout; where there is none, one is made."""
+    shipped = Path(__file__).parent.parent / "sample_data"
+    if (shipped / "truth" / "change.csv").is_file():
+        return shipped
+    made = out / "sample_data"
+    if not (made / "truth" / "change.csv").is_file():
+        say("landscape  making the sample data")
+        make_landscape(made, LandscapeSpec())
+    return made
+
+
+def accuracy(land: LandUseMap, truth: Path) -> float:
+    """Share of the chips with a true class whose class is right."""
+    request = LabelRequest(truth, load_legend(LEGEND).as_mapped(), "majority")
+    codes = label_cells(land.chips.grid, land.chips.rows, land.chips.cols, request).codes
+    return float(np.mean(land.codes[codes > 0] == codes[codes > 0]))
+
+
+def read_true_changes(path: Path) -> dict[str, tuple[str, str]]:
+    """The chips that truly changed: chip id -> (from, to)."""
+    with path.open(encoding="utf8", newline="") as stream:
+        return {line["chip_id"]: (line["from"], line["to"]) for line in csv.DictReader(stream)}

@@ -1,0 +1,171 @@
+"""One block through the network: read its chips, run them, write one part. This is the function that workers run."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from landuse.engine.parts import PartStore
+from landuse.engine.quarantine import Quarantined
+from landuse.errors import LanduseError
+from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
+from landuse.models.runtime import open_runtime
+from landuse.mosaic import MosaicReader, Pixels, Survey
+
+BATCH = 16
+Chips = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """What is the same for every block of a run; it travels to the workers.
+
+    Attributes:
+        survey: where the pixels are.
+        grid: the lattice, with the model's own pixels a chip.
+        model: the bundle file.
+        runtime: ``openvino`` or ``tensorflow``.
+        precision: ``auto``, ``f32`` or ``bf16``.
+        threads: threads of one task's inference; 0 leaves it to the runtime.
+        parts: folder of the results.
+        features: whether parts also keep the feature vectors.
+    """
+
+    survey: Survey
+    grid: ChipGrid
+    model: Path
+    runtime: str
+    precision: str
+    threads: int
+    parts: str
+    features: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class BlockWork:
+    """The chips of one block, in image order, and the key under which their result is kept."""
+
+    block: Block
+    key: str
+    rows: IntArray
+    cols: IntArray
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """What comes back to the driver from one block: counts and causes, never pixels or features."""
+
+    key: str
+    chips: int
+    quarantined: tuple[Quarantined, ...]
+    precision: str
+    seconds: float
+
+
+@dataclass
+class ChipStream:
+    """The readable chips of a block as batches; remembers which they were and which could not be read."""
+
+    job: ScoreJob
+    work: BlockWork
+    read: list[int] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Chips]:
+        """Batches of at most `BATCH` chips, each uint8 (n, px, px, bands)."""
+        with MosaicReader(self.job.survey, self.job.grid) as reader:
+            waiting: list[Chips] = []
+            for run in runs_of(self.work.rows, self.work.cols):
+                waiting.append(self._read_run(reader, run))
+                while sum(map(len, waiting)) >= BATCH:
+                    joined = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+                    yield joined[:BATCH]
+                    waiting = [joined[BATCH:]]
+            rest = np.concatenate(waiting) if waiting else np.empty(0, np.uint8)
+            if len(rest):
+                yield rest
+
+    def _read_run(self, reader: MosaicReader, run: slice) -> Chips:
+        """The chips of neighbours in one lattice row by one read; one by one where that fails."""
+        row, cols = int(self.work.rows[run.start]), self.work.cols[run]
+        try:
+            chips = split_row(reader.read(CellRange(row, row + 1, int(cols[0]), int(cols[-1]) + 1)), len(cols))
+        except (LanduseError, OSError):
+            return self._read_each(reader, run)
+        self.read.extend(range(run.start, run.stop))
+        return chips
+
+    def _read_each(self, reader: MosaicReader, run: slice) -> Chips:
+        px = self.job.grid.chip_px
+        good = [np.empty((0, px, px, len(self.job.survey.bands)), np.uint8)]
+        for position in range(run.start, run.stop):
+            cell = Cell(int(self.work.rows[position]), int(self.work.cols[position]))
+            try:
+                good.append(split_row(reader.read(cell), 1))
+            except (LanduseError, OSError) as error:
+                self.quarantined.append(Quarantined(cell.id, " ".join(str(error).split())))
+            else:
+                self.read.append(position)
+        return np.concatenate(good)
+
+
+def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
+    """Read a block's chips, classify them and write its part.
+
+    The part has a line for each chip that could be read: `row`, `col` (int64), `probabilities` (float32 list of the
+    model's classes) and, if the job keeps them, `features` (float32 list). A block with quarantined chips is written under
+    another name than its key, so that a later run tries it again.
+    """
+    started = time.perf_counter()
+    runtime = open_runtime(job.model, kind=job.runtime, precision=job.precision, threads=job.threads)
+    stream = ChipStream(job, work)
+    predictions = list(runtime.predict_stream(iter(stream)))
+    columns = {"row": work.rows[stream.read], "col": work.cols[stream.read]}
+    vectors = {"probabilities": [p.probabilities for p in predictions]}
+    if job.features:
+        vectors["features"] = [p.features for p in predictions]
+    key = f"{work.key}.retry" if stream.quarantined else work.key
+    PartStore(job.parts).write(key, part_table(columns, vectors))
+    seconds = time.perf_counter() - started
+    return BlockReport(key, len(stream.read), tuple(stream.quarantined), runtime.precision, seconds)
+
+
+def part_table(columns: dict[str, IntArray], vectors: dict[str, list[npt.NDArray[np.float32]]]) -> pa.Table:
+    """A part as an Arrow table; each batch of vectors, float32 (n, k), becomes rows of a fixed-size list."""
+    arrays: dict[str, pa.Array] = {name: pa.array(values) for name, values in columns.items()}
+    for name, batches in vectors.items():
+        joined = np.concatenate(batches) if batches else np.empty((0, 1), np.float32)
+        arrays[name] = pa.FixedSizeListArray.from_arrays(pa.array(joined.ravel()), joined.shape[1])
+    return pa.table(arrays)
+
+
+def runs_of(rows: IntArray, cols: IntArray) -> list[slice]:
+    """Runs of chips that are neighbours in one lattice row, as slices; the chips are in image order."""
+    if not len(rows):
+        return []
+    breaks = np.flatnonzero((np.diff(rows) != 0) | (np.diff(cols) != 1)) + 1
+    edges = [0, *breaks.tolist(), len(rows)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def split_row(pixels: Pixels, chips: int) -> Chips:
+    """Chips of a strip one cell high: uint8 (chips, px, px, bands). Pixels without imagery get their chip's mean colour.
+
+    A black corner would look like water or shadow to a network; the chip's own mean looks like nothing in particular.
+    """
+    height, _, bands = pixels.data.shape
+    strip = pixels.data.reshape(height, chips, height, bands).transpose(1, 0, 2, 3)
+    out = np.ascontiguousarray(strip)
+    if not pixels.valid.all():
+        valid = pixels.valid.reshape(height, chips, height).transpose(1, 0, 2)
+        for chip, mask in zip(out, valid, strict=True):
+            if not mask.all() and mask.any():
+                chip[~mask] = chip[mask].mean(axis=0).round().astype(np.uint8)
+    return out

@@ -1,0 +1,1 @@
+"""What a head learns from: features and labels, where they lie, and which of them are held back."""

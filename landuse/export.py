@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,12 @@ def export_chips(chips: ChipSet, folder: Path, image_format: ImageFormat, runner
 def write_image(path: Path, pixels: Pixels, grid: ChipGrid, cell: Cell) -> None:
     """Write one chip; the suffix of `path` says in which format."""
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
     data = np.moveaxis(pixels.data, -1, 0)
     shape = {"count": data.shape[0], "height": data.shape[1], "width": data.shape[2], "dtype": "uint8"}
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False):
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a PNG has no place for it
         if path.suffix == ".png":
             with rasterio.open(path, "w", driver="PNG", **shape) as image:
                 image.write(data)

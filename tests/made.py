@@ -1,5 +1,6 @@
 """Small rasters, surveys and chip tables for tests."""
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def chip_set(cells=CellRange(-20, 20, -20, 20), legend: Legend | None = None, se
     counts = rng.integers(0, 3, len(rows))
     numbers = [sorted(rng.choice(3, count, replace=False)) for count in counts]
     sources = SourceLists(
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), np.array(sum(numbers, []), np.int32)
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.array(list(chain.from_iterable(numbers)), np.int32),
     )
     chips = ChipSet(
         grid=ChipGrid(UTM),

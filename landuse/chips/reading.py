@@ -162,9 +162,7 @@ def _chip_set(table: _Table) -> ChipSet:
     rows, cols = table.numbers("row", "int64"), table.numbers("col", "int64")
     if len(rows) and max(abs(int(f(a))) for f in (np.min, np.max) for a in (rows, cols)) > FARTHEST:
         raise _damaged(table.path, "a row or a column lies beyond the Earth")
-    valid = table.numbers("valid", "float32")
-    if not bool(((valid >= 0) & (valid <= 1)).all()):
-        raise _damaged(table.path, "column valid must lie between 0 and 1")
+    valid = _between_0_and_1(table.path, "valid", table.numbers("valid", "float32"))
     order = image_order(rows, cols)
     labels, purity, shares = _labels(table)
     return ChipSet(
@@ -186,6 +184,8 @@ def _sources(table: _Table) -> SourceLists:
     names = {source.name: number for number, source in enumerate(table.survey.sources)}
     lengths, numbers = [], []
     for chunk in table.chunks("sources"):
+        if chunk.null_count or chunk.flatten().null_count:
+            raise _damaged(table.path, "column sources has gaps")
         lengths.append(pc.list_value_length(chunk).to_numpy(zero_copy_only=False))
         numbers.append(_coded(table.path, "sources", chunk.flatten(), names))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate([*lengths, []]))]).astype(np.int64)
@@ -212,10 +212,10 @@ def _labels(
     legend, codes = table.legend, {c.name: c.code for c in table.legend.classes}
     found = [_coded(table.path, "label", chunk, codes) for chunk in table.chunks("label")]
     labels = np.concatenate([*found, np.empty(0)]).clip(0).astype(np.uint8)
-    purity = table.file.read(["purity"]).column("purity")
-    if purity.null_count:
+    if table.file.read(["purity"]).column("purity").null_count:
         return labels, None, None
-    return labels, purity.to_numpy().astype(np.float32, copy=False), _shares(table, legend)
+    purity = _between_0_and_1(table.path, "purity", table.numbers("purity", "float32"))
+    return labels, purity, _shares(table, legend)
 
 
 def _shares(table: _Table, legend: Legend) -> npt.NDArray[np.float32] | None:
@@ -229,8 +229,15 @@ def _shares(table: _Table, legend: Legend) -> npt.NDArray[np.float32] | None:
         keys, items = _entries(chunk)
         shares = np.zeros((len(chunk), len(legend)), np.float32)
         shares[np.repeat(np.arange(len(chunk)), counts), _coded(table.path, "shares", keys, position)] = items
-        dense.append(shares)
+        dense.append(_between_0_and_1(table.path, "shares", shares))
     return np.concatenate([*dense, np.empty((0, len(legend)), np.float32)])
+
+
+def _between_0_and_1(path: Path, name: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The values, if each is a share. Raises `ChipTableError`; not a number is no share."""
+    if not bool(((values >= 0) & (values <= 1)).all()):
+        raise _damaged(path, f"a value of column {name} does not lie between 0 and 1")
+    return values
 
 
 def _entries(chunk: pa.MapArray) -> tuple[pa.Array, npt.NDArray[np.float32]]:

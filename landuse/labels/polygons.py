@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,11 @@ class PolygonLabels:
 
         chips = shapely.polygons(rings)
         chip, polygon = self._hits(chips, "intersects")
-        pieces = shapely.intersection(chips[chip], self.polygons[polygon])
+        pieces = chips[chip]
+        cut = ~shapely.contains_properly(
+            self.polygons[polygon], pieces
+        )  # quick on prepared polygons, intersections are not
+        pieces[cut] = shapely.intersection(pieces[cut], self.polygons[polygon[cut]])
         areas = _first_come(chip, pieces, shapely.area(pieces), shapely.area(chips))
         shares = np.zeros((len(chips), len(self.legend)))
         for k, code in enumerate(self.legend.codes):
@@ -75,8 +80,8 @@ def _first_come(chip: npt.NDArray[np.int64], pieces: Objects, areas: Floats, chi
     import shapely
 
     areas = areas.copy()
-    starts = np.flatnonzero(np.diff(chip, prepend=-1))
-    for first, last in zip(starts.tolist(), [*starts[1:].tolist(), len(chip)], strict=True):
+    starts = np.flatnonzero(np.diff(chip, prepend=-1)).tolist()
+    for first, last in pairwise([*starts, len(chip)]):
         if last - first < 2:
             continue
         tolerance = SLIVER * chip_areas[chip[first]]
@@ -119,6 +124,7 @@ def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS) 
             f"Not one value of {field!r} in {path} is a class of legend {legend.name}; it holds {values}."
         )
     polygons = np.asarray(frame.geometry.array, dtype=object)
+    shapely.prepare(polygons)
     return PolygonLabels(polygons, codes, legend, shapely.STRtree(polygons))
 
 

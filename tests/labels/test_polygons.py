@@ -1,0 +1,159 @@
+import json
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landuse.errors import LabelsError, MissingCRSError, NoOverlapError, NotAVectorError, SourceNotFoundError
+from landuse.grid import CellRange, ChipGrid
+from landuse.labels import LabelRequest, label_cells
+from landuse.labels.polygons import read_polygon_labels
+from landuse.legend import load_legend
+from tests.made import UTM
+
+NLCD6 = load_legend("nlcd6")
+GRID = ChipGrid(UTM, chip_m=100)
+CHIP = np.array([0]), np.array([0])
+
+
+@pytest.fixture
+def layer(tmp_path):
+    def write(features, name="x.gpkg", crs=UTM):
+        labels, shapes = zip(*features, strict=True)
+        path = tmp_path / name
+        gpd.GeoDataFrame({"use": list(labels)}, geometry=list(shapes), crs=crs).to_file(path)
+        return path
+
+    return write
+
+
+def label(path, rule="majority", cells=CHIP, field="use"):
+    return label_cells(GRID, *cells, LabelRequest(path, NLCD6, rule, field))
+
+
+def test_shares_are_areas_and_majority_takes_the_largest(layer):
+    path = layer([("Forest", shapely.box(0, 0, 55, 100)), ("Cultivated", shapely.box(55, 0, 100, 80))])
+    found = label(path)
+    assert found.codes.tolist() == [3]
+    assert found.shares[0].tolist() == pytest.approx([0, 0, 0.55, 0, 0, 0.36])
+    assert found.purity.tolist() == pytest.approx([0.55])
+
+
+def test_where_polygons_overlap_the_first_of_the_file_counts(layer):
+    whole, part = ("Forest", shapely.box(0, 0, 100, 100)), ("Developed", shapely.box(20, 20, 80, 80))
+    assert label(layer([part, whole], "a.gpkg")).shares[0, [0, 2]].tolist() == pytest.approx([0.36, 0.64])
+    assert label(layer([whole, part], "b.gpkg")).shares[0, [0, 2]].tolist() == pytest.approx([0.0, 1.0])
+    assert label(layer([part, whole], "c.gpkg"), "centre").codes.tolist() == [1]
+    assert label(layer([whole, part], "d.gpkg"), "centre").codes.tolist() == [3]
+
+
+def test_overlap_within_a_class_counts_once(layer):
+    path = layer([("Forest", shapely.box(0, 0, 60, 100)), ("Forest", shapely.box(40, 0, 80, 100))])
+    assert label(path).shares[0, 2] == pytest.approx(0.8)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(*[st.integers(-50, 150)] * 4, st.integers(0, 6)), min_size=2, max_size=6))
+def test_shares_of_overlapping_polygons_never_exceed_the_chip(boxes):
+    from landuse.labels.polygons import PolygonLabels
+
+    boxes = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1, k) for a, b, c, d, k in boxes]
+    shapes = np.array([shapely.box(*box[:4]) for box in boxes], dtype=object)
+    labels = PolygonLabels(shapes, np.array([box[4] for box in boxes], np.uint8), NLCD6, shapely.STRtree(shapes))
+    ring = np.array([[(0.0, 0.0), (100.0, 0.0), (100.0, 100.0), (0.0, 100.0)]])
+    shares = labels.look(ring, np.empty((1, 0, 2))).shares[0]
+    expected, covered = np.zeros(6), shapely.Polygon()
+    for shape, box in zip(shapes, boxes, strict=True):
+        piece = shape.intersection(shapely.box(0, 0, 100, 100)).difference(covered)
+        covered = covered.union(shape)
+        expected[box[4] - 1] += piece.area / 1e4 if box[4] else 0
+    assert shares == pytest.approx(expected, abs=1e-9)
+    assert shares.sum() <= 1 + 1e-9
+
+
+def test_nine_points_and_centre_look_into_polygons(layer):
+    path = layer([("Forest", shapely.box(10, 10, 90, 90)), ("Shrub", shapely.box(100, 0, 130, 100))])
+    cells = np.array([0, 0]), np.array([0, 1])
+    assert label(path, "nine-point", cells).codes.tolist() == [3, 0]
+    assert label(path, "centre", cells).codes.tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("Forest", 3),
+        ("forest", 3),
+        (41, 3),
+        (90.0, 3),
+        ("41", 3),
+        (11, 0),
+        ("Lake", 0),
+        (-3, 0),
+        (41.5, 0),
+        (10**12, 0),
+    ],
+)
+def test_attributes_are_names_or_codes_of_the_crosswalk(layer, value, code):
+    values = [value, type(value)(82) if not isinstance(value, str) else "82"]
+    path = layer(list(zip(values, [shapely.box(0, 0, 100, 100), shapely.box(100, 0, 200, 100)], strict=True)))
+    assert label(path).codes.tolist() == [code]
+
+
+def test_a_missing_attribute_is_unmapped(layer):
+    path = layer([(None, shapely.box(0, 0, 100, 100)), ("Forest", shapely.box(100, 0, 200, 100))])
+    assert label(path, cells=(np.array([0, 0]), np.array([0, 1]))).codes.tolist() == [0, 3]
+
+
+def test_polygons_in_degrees_and_with_holes(layer):
+    ring = shapely.box(300_000, 4_500_000, 300_300, 4_500_300) - shapely.box(300_050, 4_500_050, 300_150, 4_500_150)
+    frame = gpd.GeoSeries([shapely.segmentize(ring, 10)], crs=UTM).to_crs(4326)
+    path = layer([("Forest", frame.iloc[0])], "x.geojson", crs=4326)
+    rows, cols = CellRange(45_000, 45_003, 3_000, 3_003).arrays()
+    shares = label(path, cells=(rows, cols)).shares[:, 2]
+    # The hole covers 50 to 150 m both ways, a quarter of each of the four chips in the south-west.
+    expected = np.where((rows < 45_002) & (cols < 3_002), 0.75, 1.0)
+    assert shares == pytest.approx(expected, abs=1e-3)
+
+
+def test_broken_polygons_are_mended(layer):
+    bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
+    assert not bow.is_valid
+    assert label(layer([("Forest", bow)])).shares[0, 2] == pytest.approx(0.5)
+
+
+def test_collections_give_their_polygons(layer):
+    shape = shapely.MultiPolygon([shapely.box(0, 0, 50, 50), shapely.box(50, 50, 100, 100)])
+    assert label(layer([("Forest", shape)])).shares[0, 2] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("features", "field", "error", "says"),
+    [
+        ([("Forest", shapely.box(0, 0, 9, 9))], "kind", LabelsError, "use"),
+        ([("Forest", shapely.box(0, 0, 9, 9))], "geometry", LabelsError, "use"),
+        ([("Lake", shapely.box(0, 0, 9, 9))], "use", LabelsError, "Lake"),
+        ([("Forest", shapely.Point(5, 5))], "use", NotAVectorError, "no polygons"),
+        ([("Forest", shapely.box(1000, 1000, 1100, 1100))], "use", NoOverlapError, "no ground"),
+    ],
+)
+def test_a_layer_that_cannot_serve_gets_one_sentence(layer, features, field, error, says):
+    with pytest.raises(error, match=says) as caught:
+        label(layer(features), field=field)
+    assert "x.gpkg" in str(caught.value)
+
+
+def test_files_that_are_no_layers(tmp_path, layer):
+    with pytest.raises(SourceNotFoundError, match=r"nothing\.gpkg"):
+        read_polygon_labels(tmp_path / "nothing.gpkg", "use", NLCD6, UTM)
+    (tmp_path / "text.geojson").write_text("not json")
+    with pytest.raises(NotAVectorError, match=r"text\.geojson"):
+        read_polygon_labels(tmp_path / "text.geojson", "use", NLCD6, UTM)
+    (tmp_path / "empty.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    with pytest.raises(NotAVectorError, match="no feature"):
+        read_polygon_labels(tmp_path / "empty.geojson", "use", NLCD6, UTM)
+    path = layer([("Forest", shapely.box(0, 0, 9, 9))], "nocrs.shp", crs=None)
+    with pytest.raises(MissingCRSError, match=r"nocrs\.shp"):
+        read_polygon_labels(path, "use", NLCD6, UTM)

@@ -14,7 +14,7 @@ from landuse.errors import DamagedSourceError
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic.files import OpenFiles, Window, read_raw
 from landuse.mosaic.gdal import gdal_env
-from landuse.mosaic.source import Source, same_crs, transformer
+from landuse.mosaic.source import Source, forward, same_crs, transformer
 from landuse.mosaic.survey import Survey
 
 SAMPLES = 16
@@ -193,7 +193,7 @@ def _pixels(scene: _Scene, source: Source, x: Floats, y: Floats, inside: Mask) -
     xs, ys = x[cols], y[rows]
     if not same_crs(source.crs, scene.grid.crs):
         xs, ys = transformer(scene.grid.crs, source.crs).transform(xs, ys)
-    col, row = ~source.transform * (xs, ys)
+    col, row = forward(~source.transform, xs, ys)
     return np.clip(col, 0, source.width - 1e-3), np.clip(row, 0, source.height - 1e-3)
 
 

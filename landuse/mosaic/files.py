@@ -58,6 +58,10 @@ class OpenFiles:
         self._datasets[key] = _open(path, level)
         return self._datasets[key]
 
+    def drop(self, path: str, level: int | None = None) -> None:
+        """Close one dataset: after an error its decoder may answer with garbage instead of failing again."""
+        self._datasets.pop((path, level)).close()
+
     def close(self) -> None:
         """Close every dataset."""
         while self._datasets:
@@ -89,7 +93,7 @@ def read_raw(
 
     Returns:
         Values (h, w, B), and which pixels hold imagery (h, w), None where all do. A pixel is empty where every asked band
-        equals its nodata (as GDAL's dataset mask has it), where alpha is 0, or where the mask band is 0; NaN is empty.
+        equals its nodata (as GDAL's dataset mask has it) or is not finite, where alpha is 0, or where the mask band is 0.
 
     Raises:
         DamagedSourceError: the pixels cannot be read.
@@ -122,6 +126,7 @@ def _read_bands(
     try:
         dataset.read(numbers, window=RasterioWindow(*window), out=out)
     except RasterioError as error:
+        files.drop(*file)
         raise _damaged(file[0], window, error) from error
 
 
@@ -131,6 +136,7 @@ def _read_mask(files: OpenFiles, file: tuple[str, int | None], window: Window, s
     try:
         mask = dataset.read_masks(1, window=RasterioWindow(*window), out_shape=shape)
     except RasterioError as error:
+        files.drop(*file)
         raise _damaged(file[0], window, error) from error
     return np.asarray(mask > 0)
 
@@ -169,6 +175,6 @@ def _not_nodata(source: Source, data: AnyArray) -> Mask | None:
     valid = np.zeros(data.shape[:2], dtype=bool)
     for position, nodata in enumerate(source.nodata):
         band = data[..., position]
-        filled = ~np.isnan(band) if floats else True
-        valid |= filled if nodata is None or np.isnan(nodata) else filled & (band != data.dtype.type(nodata))
+        filled = np.isfinite(band) if floats else True
+        valid |= filled if nodata is None else filled & (band != data.dtype.type(nodata))
     return valid

@@ -1,26 +1,35 @@
-"""How GDAL is set while this package reads, in scoped environments only."""
+"""How GDAL is set while this package reads, in scoped contexts only."""
 
 from __future__ import annotations
 
-import rasterio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import rasterio
+from rasterio.env import get_gdal_config, set_gdal_config
+
+CACHE = "GDAL_CACHEMAX"
 CACHE_BYTES = 96 * 2**20
 """GDAL's block cache: two rows of 512 px blocks of a wide three-band raster, whatever the number of files."""
 
+OPTIONS = {
+    "GDAL_NUM_THREADS": "1",  # a worker is one of many
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # no listing of thousands of neighbours; sidecars are still looked for by name
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",  # a JPEG that ends too early is an error, not a grey picture
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "GDAL_HTTP_TIMEOUT": "60",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+}
 
-def gdal_env() -> rasterio.Env:
-    """A context in which rasters are read; what was set before holds again after it.
 
-    Directories are not listed when a file is opened (a survey has thousands of neighbours), but sidecars (.msk, .ovr, .aux.xml,
-    world files) are still looked for by name. A JPEG that ends too early is an error, not a grey picture.
-    """
-    return rasterio.Env(
-        GDAL_CACHEMAX=CACHE_BYTES,
-        GDAL_NUM_THREADS="1",
-        GDAL_DISABLE_READDIR_ON_OPEN="TRUE",
-        GDAL_ERROR_ON_LIBJPEG_WARNING="YES",
-        GDAL_VRT_ENABLE_PYTHON="NO",
-        GDAL_HTTP_TIMEOUT="60",
-        GDAL_HTTP_MAX_RETRY="3",
-        GDAL_HTTP_MERGE_CONSECUTIVE_RANGES="YES",
-    )
+@contextmanager
+def gdal_env() -> Iterator[None]:
+    """A context in which rasters are read; what was set before holds again after it."""
+    cache = get_gdal_config(CACHE)  # the one setting that rasterio.Env leaves as it was last set
+    try:
+        with rasterio.Env(**OPTIONS):
+            set_gdal_config(CACHE, CACHE_BYTES)
+            yield
+    finally:
+        set_gdal_config(CACHE, cache)

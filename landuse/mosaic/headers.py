@@ -16,7 +16,15 @@ from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from landuse.errors import BandsError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError, UsageError
+from landuse.errors import (
+    BandsError,
+    DamagedSourceError,
+    LanduseError,
+    MissingCRSError,
+    NotARasterError,
+    SourceNotFoundError,
+    UsageError,
+)
 from landuse.mosaic.addresses import expand
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.source import BandAddress, Source
@@ -69,7 +77,7 @@ def open_survey(
     with gdal_env():
         headers = [read_header(path) for path in expand(addresses)]
         sources = _named(_sources(headers, bands))
-        survey = Survey(sources, bands, stretch)
+        survey = Survey(sources, tuple(bands), None if stretch is None else (float(stretch[0]), float(stretch[1])))
         if stretch is None and any(source.dtype != "uint8" for source in sources):
             survey = replace(survey, stretch=survey_stretch(survey))
     return survey
@@ -117,6 +125,7 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
     dtype = str(np.result_type(*dataset.dtypes)) if not any("complex" in d for d in dataset.dtypes) else "complex"
     if dtype not in DTYPES:
         raise NotARasterError(f"{path} holds {dtype} values, which are no imagery; convert it with gdal_translate -ot.")
+    _check_size(path, dataset)
     alpha = next((i for i, kind in enumerate(dataset.colorinterp, 1) if kind == ColorInterp.alpha), None)
     flags = dataset.mask_flag_enums[0]
     source = Source(
@@ -135,11 +144,22 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
     return Header(path, source)
 
 
+def _check_size(path: str, dataset: Any) -> None:  # noqa: ANN401
+    """Refuse an ENVI file that is shorter than its header says: GDAL would read what is missing as zeros."""
+    if dataset.driver != "ENVI" or not Path(path).is_file():
+        return
+    wanted = dataset.width * dataset.height * sum(np.dtype(dtype).itemsize for dtype in dataset.dtypes)
+    if Path(path).stat().st_size < wanted:
+        raise DamagedSourceError(f"{path} is shorter than its header says; copy or download the file again.")
+
+
 def _representable(value: float | None, dtype: str) -> float | None:
-    """A declared nodata value, None where no pixel of `dtype` can hold it (-9999 in uint8)."""
+    """A declared nodata value; None where no pixel of `dtype` can hold it (-9999 in uint8), and for NaN, empty anyway."""
     if value is None:
         return None
     kind = np.dtype(dtype)
+    if not math.isfinite(value):
+        return None
     if kind.kind == "f":
         return float(kind.type(value))
     limits = np.iinfo(kind)

@@ -50,7 +50,7 @@ def place(source: Source, grid: ChipGrid) -> Placement:
     scale = metric_scale(source, grid.crs, pixel)
     level, factor = _overview(source.overviews, scale)
     width, height = (math.ceil(source.width / factor), math.ceil(source.height / factor))
-    reduced = transform * Affine.scale(source.width / width, source.height / height)
+    reduced = _scaled(transform, source.width / width, source.height / height)
     return Placement(Way.RESCALE if aligned_crs else Way.WARP, level, scale / factor, reduced, width, height)
 
 
@@ -63,6 +63,11 @@ def _on_lattice(source: Source, pixel: float) -> bool:
         if abs(start - round(start)) > TOLERANCE_PX or abs(end - round(start) - count) > TOLERANCE_PX:
             return False
     return True
+
+
+def _scaled(transform: Affine, x: float, y: float) -> Affine:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    return Affine(a * x, b * y, c, d * x, e * y, f)
 
 
 def _overview(factors: tuple[int, ...], scale: float) -> tuple[int | None, int]:

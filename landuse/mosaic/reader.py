@@ -191,13 +191,12 @@ class MosaicReader:
             return None
         colour, valid = self._read(source, placement, window)
         shrink = placement.scale > 1.0
-        moved = Frame(frame.crs, frame.transform * Affine.translation(outer.col, outer.row))
+        moved = frame.shifted(outer.col, outer.row)
         if valid is None and window == outer:
             planes = warp(np.ascontiguousarray(colour.transpose(2, 0, 1)), moved, target, shape, shrink=shrink)
             return planes.transpose(1, 2, 0), None
-        planes = warp(_padded(colour, valid, window, outer), moved, target, shape, shrink=shrink)
-        share = planes[-1].astype(np.float32) / FULL
-        return unmultiplied(planes[:-1].transpose(1, 2, 0).astype(np.float32), share)
+        products = warp(_padded(colour, valid, window, outer), moved, target, shape, shrink=shrink)
+        return unmultiplied(products[:-1].transpose(1, 2, 0), products[-1])
 
 
 def _shape(region: Region) -> tuple[int, int]:
@@ -217,11 +216,11 @@ def _clipped(outer: Window, placement: Placement) -> Window | None:
     return Window(col, row, col1 - col, row1 - row) if col < col1 and row < row1 else None
 
 
-def _padded(colour: Image, valid: Mask | None, window: Window, outer: Window) -> Image:
-    """Planes (B + 1, outer) of colour x validity and of 255 x validity, empty beyond the raster."""
-    out = np.zeros((colour.shape[2] + 1, outer.height, outer.width), dtype=np.uint8)
+def _padded(colour: Image, valid: Mask | None, window: Window, outer: Window) -> npt.NDArray[np.float32]:
+    """Planes (B + 1, outer) of colour x validity and of validity (0 or 1), empty beyond the raster."""
+    out = np.zeros((colour.shape[2] + 1, outer.height, outer.width), dtype=np.float32)
     rows = slice(window.row - outer.row, window.row - outer.row + window.height)
     cols = slice(window.col - outer.col, window.col - outer.col + window.width)
     out[:-1, rows, cols] = (colour if valid is None else colour * valid[..., None]).transpose(2, 0, 1)
-    out[-1, rows, cols] = FULL if valid is None else valid * np.uint8(FULL)
+    out[-1, rows, cols] = 1.0 if valid is None else valid
     return out

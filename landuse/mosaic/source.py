@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from pyproj import CRS, Transformer
 EDGE_POINTS = 21
 """Points on each side of a footprint when it is carried into another CRS."""
 
-FloatArray = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Source:
         geotransform: Affine's six numbers (a, b, c, d, e, f), pixel (col, row) to CRS.
         width, height: in pixels.
         dtype: numpy name of the common type of the bands.
-        nodata: declared value of each asked band, None where there is none (NaN is possible).
+        nodata: declared value of each asked band, None where there is none. NaN and infinity need no declaration.
         alpha: the band that says where there is imagery (where above 0); None where there is none or it is itself asked for.
         masked: whether the files carry an internal or external mask band (.msk).
         overviews: decimation factors, ascending.
@@ -72,7 +72,7 @@ class Source:
 
     @property
     def has_mask(self) -> bool:
-        """Whether some of its pixels may be declared empty, by nodata, alpha or a mask band; NaN counts as declared."""
+        """Whether some of its pixels may be declared empty, by nodata, alpha or a mask band, or be NaN."""
         declared = any(value is not None for value in self.nodata)
         return declared or self.alpha is not None or self.masked or np.dtype(self.dtype).kind == "f"
 
@@ -90,14 +90,12 @@ class Source:
         zero, one = np.zeros_like(steps), np.ones_like(steps)
         cols = np.concatenate([steps, one, 1 - steps, zero]) * self.width
         rows = np.concatenate([zero, steps, one, 1 - steps]) * self.height
-        x, y = self.transform * (cols, rows)
+        x, y = forward(self.transform, cols, rows)
         return np.stack([x, y], axis=1)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them."""
-        values = asdict(self)
-        values["nodata"] = [None if value is None else repr(value) for value in self.nodata]
-        return values
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Source:
@@ -108,7 +106,7 @@ class Source:
             | {
                 "bands": tuple(BandAddress(**band) for band in values["bands"]),
                 "geotransform": tuple(values["geotransform"]),
-                "nodata": tuple(None if value is None else float(value) for value in values["nodata"]),
+                "nodata": tuple(values["nodata"]),
                 "alpha": None if alpha is None else BandAddress(**alpha),
                 "overviews": tuple(values["overviews"]),
             }
@@ -133,18 +131,26 @@ def transformer(source: CRS, target: CRS) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
+Number = TypeVar("Number", float, FloatArray)
+
+
+def forward(transform: Affine, col: Number, row: Number) -> tuple[Number, Number]:
+    """Where `transform` carries a point or an array of points."""
+    a, b, c, d, e, f = tuple(transform)[:6]
+    return a * col + b * row + c, d * col + e * row + f
+
+
 def metric_scale(source: Source, target: CRS, pixel: float) -> float:
     """Source pixels along the side of a target pixel of side `pixel` (CRS units), at the middle of the source.
 
     The square root of the area ratio, so that it holds for any rotation. Above 1 the source is the finer of the two.
     """
     to_source = ~source.transform
-    x, y = source.transform * (source.width / 2, source.height / 2)
+    x, y = forward(source.transform, source.width / 2, source.height / 2)
     if same_crs(source.crs, target):
         return pixel * math.sqrt(abs(to_source.determinant))
-    forward, back = transformer(source.crs, target), transformer(target, source.crs)
-    u, v = forward.transform(x, y)
-    xs, ys = back.transform([u, u + pixel, u], [v, v, v + pixel])
-    cols, rows = to_source * (np.asarray(xs), np.asarray(ys))
+    u, v = transformer(source.crs, target).transform(x, y)
+    xs, ys = transformer(target, source.crs).transform([u, u + pixel, u], [v, v, v + pixel])
+    cols, rows = forward(to_source, np.asarray(xs), np.asarray(ys))
     jacobian = (cols[1] - cols[0]) * (rows[2] - rows[0]) - (cols[2] - cols[0]) * (rows[1] - rows[0])
     return math.sqrt(abs(float(jacobian)))

@@ -60,7 +60,7 @@ class Survey:
         outline = source.outline()
         x, y = transformer(source.crs, crs).transform(outline[:, 0], outline[:, 1])
         points = np.stack([x, y], axis=1)
-        if not np.isfinite(points).all():
+        if not (np.isfinite(points).all() and shapely.Polygon(points).is_valid):
             raise UsageError(
                 f"{source.name} reaches beyond where {crs.name} is defined; give a CRS that holds it with --crs EPSG:n."
             )

@@ -7,6 +7,7 @@ value does not depend on the window in which it is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,10 @@ from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
-from landuse.mosaic.source import same_crs, transformer
+from landuse.mosaic.source import forward, same_crs, transformer
 
 FloatArray = npt.NDArray[np.float64]
+Planes = TypeVar("Planes", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 EDGE = 9
 
 
@@ -29,26 +31,33 @@ class Frame:
     crs: CRS
     transform: Affine
 
+    def shifted(self, col: int, row: int) -> Frame:
+        """The frame of the part that begins at a pixel."""
+        a, b, _, d, e, _ = tuple(self.transform)[:6]
+        x, y = forward(self.transform, float(col), float(row))
+        return Frame(self.crs, Affine(a, b, x, d, e, y))
+
 
 def source_extent(source: Frame, target: Frame, height: int, width: int) -> tuple[float, float, float, float] | None:
     """Pixels (first col, first row, last col, last row) of `source` under an image of `target`; None where undefined."""
     steps = np.linspace(0.0, 1.0, EDGE)
     cols, rows = (grid.ravel() for grid in np.meshgrid(steps * width, steps * height))
-    x, y = target.transform * (cols, rows)
+    x, y = forward(target.transform, cols, rows)
     if not same_crs(source.crs, target.crs):
         x, y = transformer(target.crs, source.crs).transform(x, y)
-    col, row = ~source.transform * (np.asarray(x), np.asarray(y))
+    col, row = forward(~source.transform, np.asarray(x), np.asarray(y))
     fine = np.isfinite(col) & np.isfinite(row)
     if not fine.any():
         return None
     return float(col[fine].min()), float(row[fine].min()), float(col[fine].max()), float(row[fine].max())
 
 
-def warp(
-    image: npt.NDArray[np.uint8], source: Frame, target: Frame, shape: tuple[int, int], *, shrink: bool
-) -> npt.NDArray[np.uint8]:
-    """Warp planes (C, h, w) onto (C, *shape): the average of the ground of a target pixel, or bilinear interpolation."""
-    out = np.zeros((image.shape[0], *shape), dtype=np.uint8)
+def warp(image: Planes, source: Frame, target: Frame, shape: tuple[int, int], *, shrink: bool) -> Planes:
+    """Warp planes (C, h, w) onto (C, *shape): the average of the ground of a target pixel, or bilinear interpolation.
+
+    What lies beyond `image` is not known to GDAL: it must reach two pixels beyond the target on every side.
+    """
+    out = np.zeros((image.shape[0], *shape), dtype=image.dtype)
     same = same_crs(source.crs, target.crs)
     reproject(
         image,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from landuse.engine.quarantine import write_quarantine
 from landuse.errors import UsageError
 from landuse.grid import CellRange
 from landuse.legend import Legend
+from landuse.models.runtime import Kind, Precision
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import write_bands_cog, write_class_cog
 from landuse.outputs.folder import check_free, staged_folder
@@ -28,6 +30,7 @@ from landuse.outputs.vectors import dissolve, write_geojson
 from landuse.scoring import Scores, ScoreSettings, score_chips
 from landuse.tile import TileOptions, survey_chips
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 MAP, PROBABILITIES, POLYGONS = "landuse.tif", "probabilities.tif", "landuse.geojson"
 SUMMARY, QUARANTINE = "summary.csv", "quarantine.csv"
 
@@ -49,8 +52,8 @@ class ClassifyOptions:
     model: str = "builtin"
     tile: TileOptions = field(default_factory=TileOptions)
     master: str = "inline"
-    runtime: str = "openvino"
-    precision: str = "auto"
+    runtime: Kind = "openvino"
+    precision: Precision = "auto"
     fresh: bool = False
     max_quarantined: float = 0.01
 
@@ -93,7 +96,7 @@ class LandUseMap:
         """The smallest range of cells that holds every chip."""
         return CellRange.around(self.chips.rows, self.chips.cols)
 
-    def image(self, values: npt.NDArray[np.generic], fill: float) -> npt.NDArray[np.generic]:
+    def image(self, values: npt.NDArray[Scalar], fill: float) -> npt.NDArray[Scalar]:
         """An image of the extent, north up, from one value a chip (n,) or one vector a chip (n, k) -> (k, H, W)."""
         lines, columns = self.extent.image_index(self.chips.rows, self.chips.cols)
         out = np.full((*values.shape[1:], *self.extent.shape), fill, values.dtype)

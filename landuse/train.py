@@ -111,7 +111,13 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         name: int((samples.labels == code).sum())
         for code, name in zip(samples.legend.codes, samples.legend.names, strict=True)
     }
-    training = {"samples": len(samples), "held_out": int(held.sum()), "digest": samples.digest, "classes": counts}
+    training: dict[str, Any] = {
+        "samples": len(samples),
+        "held_out": int(held.sum()),
+        "digest": samples.digest,
+        "classes": counts,
+        "skipped": list(samples.skipped),
+    }
     return replace(base, head=final, legend=samples.legend, training=training, metrics=figures)
 
 

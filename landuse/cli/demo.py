@@ -30,7 +30,7 @@ def demo(out: Path, data: Path | None, master: str, fresh: bool) -> None:
         click.echo(f"accuracy   {share:.1%} of the chips of {year} have their true class")
     scores = report.change
     click.echo(
-        f"change     {scores.flagged} chips flagged, {scores.right} of them truly changed (precision {show(scores.precision)}); "
+        f"change     {scores.flagged} chips flagged, {scores.hits} of them truly changed (precision {show(scores.precision)}); "
         f"{scores.true} chips truly changed (recall {show(scores.recall)})"
     )
     click.echo(f"labels     comparing labels alone would have flagged {report.label_differences} chips")

@@ -16,7 +16,7 @@ from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
 from landuse.errors import LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
-from landuse.models.runtime import open_runtime
+from landuse.models.runtime import Kind, Precision, open_runtime
 from landuse.mosaic import MosaicReader, Pixels, Survey
 
 BATCH = 16
@@ -41,8 +41,8 @@ class ScoreJob:
     survey: Survey
     grid: ChipGrid
     model: Path
-    runtime: str
-    precision: str
+    runtime: Kind
+    precision: Precision
     threads: int
     parts: str
     features: bool = False

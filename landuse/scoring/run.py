@@ -22,6 +22,7 @@ from landuse.engine.quarantine import Quarantined, QuarantinePolicy
 from landuse.engine.runner import open_runner
 from landuse.errors import BandsError
 from landuse.grid import chip_ids
+from landuse.models.runtime import Kind, Precision
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, score_block
 
@@ -43,8 +44,8 @@ class ScoreSettings:
 
     model: Path
     master: str = "inline"
-    runtime: str = "openvino"
-    precision: str = "auto"
+    runtime: Kind = "openvino"
+    precision: Precision = "auto"
     features: bool = False
     max_quarantined: float = 0.01
 

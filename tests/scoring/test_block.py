@@ -1,0 +1,94 @@
+"""One block: runs of neighbours, strips cut into chips, ground without imagery, chips that cannot be read."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landuse.chips import image_order
+from landuse.engine.parts import PartStore
+from landuse.mosaic import Pixels
+from landuse.scoring.block import BATCH, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
+from landuse.tile import survey_chips
+from tests.patchwork import patchwork
+
+
+@given(st.sets(st.tuples(st.integers(-3, 3), st.integers(-6, 6))))
+def test_runs_are_neighbours_in_one_row_and_cover_every_chip(cells):
+    rows, cols = (np.array([c[i] for c in cells], np.int64) for i in (0, 1))
+    order = image_order(rows, cols)
+    rows, cols = rows[order], cols[order]
+    runs = runs_of(rows, cols)
+    assert [i for run in runs for i in range(run.start, run.stop)] == list(range(len(rows)))
+    for run in runs:
+        assert len(set(rows[run].tolist())) == 1
+        assert (np.diff(cols[run]) == 1).all()
+
+
+def test_a_strip_is_cut_into_its_chips():
+    data = np.arange(2 * 6 * 3, dtype=np.uint8).reshape(2, 6, 3)
+    chips = split_row(Pixels(data, np.ones((2, 6), bool)), 3)
+    assert chips.shape == (3, 2, 2, 3)
+    assert all(np.array_equal(chips[i], data[:, 2 * i : 2 * i + 2]) for i in range(3))
+
+
+def test_ground_without_imagery_gets_the_chips_own_mean():
+    data = np.zeros((2, 4, 1), np.uint8)
+    data[:, :2], data[0, 2], data[1, 2] = 50, 100, 200
+    valid = np.array([[True, True, True, False], [True, True, True, False]])
+    first, second = split_row(Pixels(data, valid), 2)[..., 0]
+    assert (first == 50).all()
+    assert second.tolist() == [[100, 150], [200, 150]]
+
+
+def job_of(tmp_path, work):
+    return ScoreJob(
+        survey=work.survey, grid=work.grid, model=tmp_path / "small.landuse", runtime="openvino", precision="f32",
+        threads=1, parts=str(tmp_path / "parts"), features=True,
+    )  # fmt: skip
+
+
+def block_of(chips, number=0):
+    block, where = chips.blocks()[number]
+    return BlockWork(block, "key", chips.rows[where], chips.cols[where])
+
+
+def test_a_block_becomes_a_part(tmp_path):
+    made = patchwork(tmp_path)
+    chips = survey_chips(made.survey, made.tile_options())
+    work = block_of(chips)
+    report = score_block(job_of(tmp_path, chips), work)
+    part = PartStore(str(tmp_path / "parts")).read("key")
+    assert report.chips == part.num_rows == len(work.rows)
+    assert part["row"].to_pylist() == work.rows.tolist()
+    probabilities = np.array(part["probabilities"].to_pylist())
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert len(part["features"][0].as_py()) == 6
+
+
+def test_batches_are_full_but_the_last(tmp_path):
+    made = patchwork(tmp_path, cols=6)
+    chips = survey_chips(made.survey, made.tile_options())
+    stream = ChipStream(job_of(tmp_path, chips), block_of(chips))
+    sizes = [len(batch) for batch in stream]
+    assert set(sizes[:-1]) <= {BATCH}
+    assert 0 < sizes[-1] <= BATCH
+    assert sum(sizes) == len(stream.read) == len(stream.work.rows)
+
+
+def test_a_chip_that_cannot_be_read_is_quarantined_and_the_others_are_right(tmp_path):
+    made = patchwork(tmp_path)
+    chips = survey_chips(made.survey, made.tile_options())
+    work = block_of(chips, 2)
+    whole = score_block(job_of(tmp_path, chips), work)
+    before = PartStore(str(tmp_path / "parts")).read(whole.key).to_pandas()
+    truncated = made.survey[0].read_bytes()
+    made.survey[0].write_bytes(truncated[: len(truncated) // 2])
+    report = score_block(job_of(tmp_path, chips), work)
+    after = PartStore(str(tmp_path / "parts")).read(report.key).to_pandas()
+    assert report.key != whole.key
+    assert 0 < len(report.quarantined) < len(work.rows)
+    assert len(after) + len(report.quarantined) == len(before)
+    assert all("part0.tif" in q.cause and "\n" not in q.cause for q in report.quarantined)
+    merged = before.merge(after, on=["row", "col"], suffixes=("", "_after"))
+    assert len(merged) == len(after)
+    assert np.allclose(np.stack(merged["probabilities"]), np.stack(merged["probabilities_after"]), atol=1e-6)

@@ -1,0 +1,129 @@
+"""train: from chips and from class folders; honest figures; one clear sentence for what cannot be."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from landuse.bundle import read_bundle
+from landuse.errors import GridMismatchError, NoOverlapError, OutputExistsError, SourceNotFoundError, UsageError
+from landuse.tile import TileOptions, tile
+from landuse.train import TrainOptions, train
+from tests.patchwork import COLOURS, OPTIONS, patchwork
+
+NAMES = ("Field", "Water", "Town")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    return patchwork(tmp_path_factory.mktemp("survey"))
+
+
+@pytest.fixture(scope="module")
+def chips(work, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chips") / "a"
+    tile(work.survey, folder, TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend)))
+    return folder
+
+
+def options(work, **more):
+    return TrainOptions(backbone=str(work.model), regularisation=1.0, **more)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Class folders with images of several sizes, one of them no image at all."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for name, colour in zip(NAMES, COLOURS, strict=True):
+        (root / name).mkdir()
+        for i in range(12):
+            noise = rng.integers(-10, 11, (40 + i, 50, 3))
+            Image.fromarray((colour + noise).clip(0, 255).astype(np.uint8)).save(root / name / f"{i}.png")
+    (root / "Town" / "broken.png").write_bytes(b"no image")
+    return root
+
+
+def test_a_model_learns_the_patches(work, chips, tmp_path):
+    bundle = train([chips], tmp_path / "m.landuse", options(work))
+    assert bundle.name == "m"
+    assert bundle.metrics["accuracy"] == 1.0
+    assert bundle.training["samples"] == 480
+    assert 0 < bundle.training["held_out"] < 240
+    assert sum(bundle.training["classes"].values()) == 480
+    assert read_bundle(tmp_path / "m.landuse").digest == bundle.digest
+
+
+def test_training_twice_gives_the_same_file(work, chips, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        train([chips], tmp_path / name / "m.landuse", options(work))
+    assert (tmp_path / "a" / "m.landuse").read_bytes() == (tmp_path / "b" / "m.landuse").read_bytes()
+
+
+def test_class_folders_of_any_image_size(work, folders, tmp_path):
+    bundle = train([folders], tmp_path / "m.landuse", options(work))
+    assert bundle.legend.names == tuple(sorted(NAMES))
+    assert bundle.training["samples"] == 36
+    assert bundle.metrics["accuracy"] > 0.9
+    assert len(bundle.training["skipped"]) == 1
+    assert "broken.png" in bundle.training["skipped"][0]
+
+
+def test_class_folders_through_a_legend(work, folders, tmp_path):
+    bundle = train([folders], tmp_path / "m.landuse", options(work, legend=str(work.legend)))
+    assert bundle.legend.codes == (2, 5, 9)
+
+
+@pytest.mark.spark
+def test_spark_learns_what_inline_learns(work, chips, folders, tmp_path, spark):
+    for data in (chips, folders):
+        bundles = [
+            train([data], tmp_path / f"{data.name}{i}.landuse", options(work, master=master))
+            for i, master in enumerate(("inline", "local[2]"))
+        ]
+        assert np.allclose(bundles[0].head.weight, bundles[1].head.weight, atol=1e-5)
+
+
+def test_a_backbone_by_name_with_random_weights(chips, tmp_path):
+    from landuse.training.backbone import backbone_bundle
+
+    assert backbone_bundle("alexnet", "random", 1).digest == backbone_bundle("alexnet", "random", 1).digest
+    assert backbone_bundle("alexnet", "random", 1).digest != backbone_bundle("alexnet", "random", 2).digest
+    with pytest.raises(UsageError, match="--weights random"):
+        train([chips], tmp_path / "m.landuse", TrainOptions(backbone="alexnet"))
+    with pytest.raises(UsageError, match="alexnet"):
+        train([chips], tmp_path / "m.landuse", TrainOptions(backbone="nosuch"))
+
+
+def test_what_cannot_be_learnt_from(work, chips, folders, tmp_path):
+    out = tmp_path / "m.landuse"
+    with pytest.raises(SourceNotFoundError, match="no folder"):
+        train([tmp_path / "none"], out, options(work))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceNotFoundError, match="class folders"):
+        train([tmp_path / "empty"], out, options(work))
+    with pytest.raises(UsageError, match="not both"):
+        train([chips, folders], out, options(work))
+    with pytest.raises(NoOverlapError, match="nlcd6"):
+        train([folders], out, options(work, legend="nlcd6"))
+    tile(work.survey, tmp_path / "unlabelled", TileOptions(**OPTIONS))
+    with pytest.raises(UsageError, match="--labels"):
+        train([tmp_path / "unlabelled"], out, options(work))
+    assert not out.exists()
+
+
+def test_chips_of_two_lattices_are_refused(work, chips, tmp_path):
+    other = TileOptions(chip_m=64.0, chip_px=32, labels=work.labels, legend=str(work.legend))
+    tile(work.survey, tmp_path / "other", other)
+    with pytest.raises(GridMismatchError, match="--chip-size"):
+        train([chips, tmp_path / "other"], tmp_path / "m.landuse", options(work))
+
+
+def test_the_out_file(work, chips, tmp_path):
+    with pytest.raises(UsageError, match=r"m\.landuse"):
+        train([chips], tmp_path / "m.h5", options(work))
+    (tmp_path / "m.landuse").write_text("mine")
+    with pytest.raises(OutputExistsError, match="--fresh"):
+        train([chips], tmp_path / "m.landuse", options(work))
+    assert (tmp_path / "m.landuse").read_text() == "mine"
+    assert train([chips], tmp_path / "m.landuse", options(work, fresh=True)).name == "m"

@@ -1,0 +1,109 @@
+"""The ground that two maps share, cell by cell: they must lie on one lattice, or they are not compared at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from pyproj import CRS
+
+from landuse.change.maps import ClassMap
+from landuse.errors import GridMismatchError, NoOverlapError
+from landuse.outputs.areas import raster_areas_ha
+
+ALIGNED = 0.01
+"""Largest offset of cell edges, in cells, that still counts as the same lattice (rounding of coordinates in files)."""
+STRIP = 1 << 21
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The rectangle of cells that both maps cover.
+
+    Attributes:
+        before, after: (rows, columns) slices of that rectangle in each map.
+        transform: north-up transform of the rectangle.
+        shape: (rows, columns).
+    """
+
+    before: tuple[slice, slice]
+    after: tuple[slice, slice]
+    transform: Affine
+    shape: tuple[int, int]
+
+
+def overlap(before: ClassMap, after: ClassMap) -> Overlap:
+    """The cells that both maps cover.
+
+    Raises:
+        GridMismatchError: another CRS, another cell size, or cell edges that do not coincide.
+        NoOverlapError: no cell has data in both.
+    """
+    same_crs = before.crs.equals(after.crs, ignore_axis_order=True)
+    if not same_crs:
+        raise GridMismatchError(
+            f"{before.name} lies in {before.crs.name} and {after.name} in {after.crs.name}; classify both with the same --crs, "
+            "or bring one onto the other's grid with gdalwarp -r near."
+        )
+    _check_cell_size(before, after)
+    down, right = _offset(before, after)
+    rows = _shared(before.codes.shape[0], after.codes.shape[0], down)
+    cols = _shared(before.codes.shape[1], after.codes.shape[1], right)
+    if rows is None or cols is None:
+        raise NoOverlapError(f"{before.name} and {after.name} share no ground; give maps of the same place.")
+    shape = rows[0].stop - rows[0].start, cols[0].stop - cols[0].start
+    found = Overlap(
+        (rows[0], cols[0]),
+        (rows[1], cols[1]),
+        before.transform @ Affine.translation(cols[0].start, rows[0].start),
+        shape,
+    )
+    if not ((before.codes[found.before] > 0) & (after.codes[found.after] > 0)).any():
+        raise NoOverlapError(
+            f"No cell has a class in both {before.name} and {after.name}; give maps of the same place."
+        )
+    return found
+
+
+def strips(transform: Affine, crs: CRS, shape: tuple[int, int]) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
+    """Rows of a raster in strips of some two million cells, each with its cells' areas in hectares on the ellipsoid."""
+    lines = max(1, STRIP // shape[1])
+    for top in range(0, shape[0], lines):
+        height = min(lines, shape[0] - top)
+        yield slice(top, top + height), raster_areas_ha(transform @ Affine.translation(0, top), crs, (height, shape[1]))
+
+
+def _check_cell_size(before: ClassMap, after: ClassMap) -> None:
+    """Cells must stay together over the whole of both maps, so a tiny difference counts the more the larger they are."""
+    cells = max(*before.codes.shape, *after.codes.shape)
+    for a, b in ((before.transform.a, after.transform.a), (before.transform.e, after.transform.e)):
+        if abs(a / b - 1) * cells > ALIGNED:
+            raise GridMismatchError(
+                f"The cells of {before.name} are {abs(a):g} {_unit(before)} wide and those of {after.name} {abs(b):g}; "
+                "classify both with the same --chip-size, or bring one onto the other's grid with gdalwarp -r near -tr."
+            )
+
+
+def _offset(before: ClassMap, after: ClassMap) -> tuple[int, int]:
+    """Rows down and columns right from the corner of `before` to that of `after`, in whole cells."""
+    right = (after.transform.c - before.transform.c) / before.transform.a
+    down = (after.transform.f - before.transform.f) / before.transform.e
+    odd = max(abs(right - round(right)), abs(down - round(down)))
+    if odd > ALIGNED:
+        raise GridMismatchError(
+            f"The cells of {before.name} and {after.name} are of one size but {odd:.2f} of a cell apart; "
+            "bring one onto the other's grid with gdalwarp -r near -te and -tr."
+        )
+    return round(down), round(right)
+
+
+def _shared(size_before: int, size_after: int, offset: int) -> tuple[slice, slice] | None:
+    start, stop = max(0, offset), min(size_before, offset + size_after)
+    return (slice(start, stop), slice(start - offset, stop - offset)) if start < stop else None
+
+
+def _unit(land: ClassMap) -> str:
+    return str(land.crs.axis_info[0].unit_name) if land.crs.axis_info else "units"

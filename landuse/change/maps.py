@@ -1,0 +1,242 @@
+"""The maps that are compared: a folder of classify, or a class GeoTIFF of any producer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from pyproj import CRS
+
+from landuse.errors import ConfigError, DamagedSourceError, LanduseError, NotARasterError, SourceNotFoundError
+from landuse.grid import ChipGrid
+from landuse.legend import UNMAPPED, LandClass, Legend, load_legend
+from landuse.outputs.class_raster import ClassRaster, read_class_raster
+from landuse.outputs.cog import RASTER_ERRORS
+from landuse.outputs.record import read_record
+
+CODES_FILE, PROBABILITIES_FILE = "landuse.tif", "probabilities.tif"
+SPARE_COLOR = "#999999"
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMap:
+    """One map in memory.
+
+    Attributes:
+        name: what people call it: the name of its folder or file.
+        files: the files it was read from.
+        codes: uint8 (H, W) class codes; 0 = no data.
+        transform: north-up transform, pixel to CRS.
+        crs: CRS of the map.
+        legend: names of the codes.
+        open: whether the legend was made of what the file holds, so that a class it lacks may just not occur there.
+        grid: lattice of chips whose cells are the pixels; None for other producers' maps.
+        probabilities: float32 (K, H, W) in legend order, NaN where unknown; None where the map has none.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    codes: npt.NDArray[np.uint8]
+    transform: Affine
+    crs: CRS
+    legend: Legend
+    open: bool = False
+    grid: ChipGrid | None = None
+    probabilities: npt.NDArray[np.float32] | None = None
+
+    @property
+    def occurring(self) -> tuple[str, ...]:
+        """Names of the classes that occur, in legend order."""
+        counts = np.bincount(self.codes.ravel(), minlength=256)
+        return tuple(c.name for c in self.legend.classes if counts[c.code])
+
+    @property
+    def numbered(self) -> bool:
+        """Whether its classes have no names of their own, so that their codes are all there is to compare."""
+        return all(c.name == f"Class {c.code}" for c in self.legend.classes)
+
+
+def read_class_map(path: Path, legend: str | None = None) -> ClassMap:
+    """Read a map to compare.
+
+    Args:
+        path: a folder that classify wrote, or a single-band GeoTIFF of class codes.
+        legend: names (and crosswalk) for the codes of a GeoTIFF: a shipped legend or a file. A folder of classify has its own.
+
+    Raises:
+        SourceNotFoundError: nothing is there, or a folder that is no result of classify.
+        ConfigError: the legend does not know a code of the map.
+        LanduseError: a file cannot be read, as `read_class_raster`.
+    """
+    if path.is_dir():
+        return _read_folder(path)
+    if not path.is_file() and not str(path).startswith("/vsi"):
+        raise SourceNotFoundError(f"There is no map {path}; give a folder of landuse classify or a class GeoTIFF.")
+    raster = read_class_raster(path)
+    made = raster.legend is None or raster.legend.name == "from-file"
+    plain = ClassMap(
+        path.stem,
+        (path,),
+        raster.codes,
+        raster.transform,
+        raster.crs,
+        raster.legend or _numbered(path, raster.codes),
+        made,
+    )
+    return plain if legend is None else _renamed(plain, load_legend(legend))
+
+
+def regrouped(land: ClassMap, groups: Legend) -> ClassMap:
+    """The map in the coarser classes of `groups`; the probabilities of a group's classes are added up.
+
+    Raises:
+        ConfigError: a class of the map names no group of `groups`.
+    """
+    try:
+        table = land.legend.regroup(groups)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{land.name} cannot be regrouped: {error} Give it a legend with groups by --legend."
+        ) from error
+    summed = None
+    if land.probabilities is not None:
+        summed = np.zeros((len(groups), *land.codes.shape), np.float32)
+        for band, code in zip(land.probabilities, land.legend.codes, strict=True):
+            summed[groups.codes.index(int(table[code]))] += band
+    return replace(land, codes=table[land.codes], legend=groups, open=False, probabilities=summed)
+
+
+def in_legend(land: ClassMap, legend: Legend) -> ClassMap:
+    """The map with its classes recoded, by name, to those of `legend`, which holds every class that occurs in it."""
+    table = np.zeros(256, np.uint8)
+    for c in land.legend.classes:
+        table[c.code] = legend.codes[legend.names.index(c.name)] if c.name in legend.names else UNMAPPED
+    bands = None
+    if land.probabilities is not None:
+        bands = np.where(
+            np.isnan(land.probabilities[:1]), np.float32(np.nan), np.zeros((len(legend), 1, 1), np.float32)
+        )
+        for band, name in zip(land.probabilities, land.legend.names, strict=True):
+            if name in legend.names:
+                bands[legend.names.index(name)] = band
+    return replace(land, codes=table[land.codes], legend=legend, probabilities=bands)
+
+
+def common_legend(before: ClassMap, after: ClassMap) -> Legend:
+    """One legend for both maps, by class name; codes are those of the earlier map wherever they are free.
+
+    Raises:
+        ConfigError: a class that occurs in one map is none of the other's, so that comparing them would flag all its cells.
+    """
+    for one, other in ((before, after), (after, before)):
+        alien = [name for name in one.occurring if name not in other.legend.names]
+        answered = any(name not in one.legend.names for name in other.occurring)
+        if alien and not (other.open and (not answered or (one.numbered and other.numbered))):
+            raise ConfigError(
+                f"{one.name} has the class {alien[0]!r}, which {other.name} does not know; compare both in common classes "
+                "with --regroup, for example --regroup groups3, or name the codes with --legend."
+            )
+    classes = list(before.legend.classes)
+    for c in after.legend.classes:
+        if c.name not in before.legend.names:
+            classes.append(c.model_copy(update={"code": _free_code(classes, c.code)}))
+    return before.legend.model_copy(update={"classes": tuple(classes)})
+
+
+def _free_code(classes: list[LandClass], wanted: int) -> int:
+    taken = {c.code for c in classes}
+    for code in (wanted, *range(1, 256)):
+        if code not in taken:
+            return int(code)
+    raise ConfigError("The two maps have more than 255 classes together; compare them with --regroup.")
+
+
+def _read_folder(folder: Path) -> ClassMap:
+    record = read_record(folder)
+    if record.command != "classify":
+        raise SourceNotFoundError(
+            f"{folder} is the result of landuse {record.command}, not of classify, so there is no map in it to compare."
+        )
+    file = folder / CODES_FILE
+    if not file.is_file():
+        raise SourceNotFoundError(f"{folder} is not whole: {CODES_FILE} is missing; classify it again.")
+    raster = read_class_raster(file)
+    if raster.legend is None:
+        raise ConfigError(f"{file} does not name its classes; classify it again.")
+    probabilities = folder / PROBABILITIES_FILE
+    bands = _read_probabilities(probabilities, raster) if probabilities.is_file() else None
+    return ClassMap(
+        name=folder.resolve().name,
+        files=(file, probabilities) if bands is not None else (file,),
+        codes=raster.codes,
+        transform=raster.transform,
+        crs=raster.crs,
+        legend=raster.legend,
+        grid=_grid(record.grid, raster),
+        probabilities=bands,
+    )
+
+
+def _read_probabilities(path: Path, raster: ClassRaster) -> npt.NDArray[np.float32]:
+    legend = raster.legend
+    try:
+        with rasterio.open(path, driver="GTiff") as dataset:
+            fits = legend is not None and (dataset.count, *dataset.shape) == (len(legend), *raster.codes.shape)
+            if not (fits and dataset.transform.almost_equals(raster.transform, 1e-6)):
+                raise DamagedSourceError(f"{path} does not fit the {CODES_FILE} beside it; classify it again.")
+            bands: npt.NDArray[np.float32] = dataset.read(out_dtype="float32")
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
+    known = np.isfinite(bands).all(axis=0)
+    total = bands.sum(axis=0)
+    if not (bands[:, known] >= 0).all() or not (np.abs(total[known] - 1) < 0.01).all():
+        raise DamagedSourceError(f"{path} holds values that are no probabilities; classify it again.")
+    return np.where(known, bands, np.float32(np.nan))
+
+
+def _grid(values: Mapping[str, object] | None, raster: ClassRaster) -> ChipGrid | None:
+    """The chip lattice of a record, where the raster's pixels really are its cells."""
+    if values is None:
+        return None
+    try:
+        grid = ChipGrid.from_dict(dict(values))
+    except (KeyError, TypeError, ValueError, LanduseError) as error:
+        raise ConfigError(f"The grid in a {CODES_FILE}'s run.json is damaged; classify it again.") from error
+    shift = np.array([raster.transform.c, raster.transform.f]) / grid.side
+    fits = abs(raster.transform.a / grid.side - 1) < 1e-6 and np.abs(shift - np.round(shift)).max() < 0.01
+    return grid if fits and grid.crs.equals(raster.crs, ignore_axis_order=True) else None
+
+
+def _numbered(path: Path, codes: npt.NDArray[np.uint8]) -> Legend:
+    """A legend for codes without names."""
+    found = [int(code) for code in np.flatnonzero(np.bincount(codes.ravel(), minlength=256)) if code != UNMAPPED]
+    if not found:
+        raise NotARasterError(f"{path} holds no class at all: every pixel is 0 or no data.")
+    return Legend(
+        name="from-file", classes=tuple(LandClass(code=c, name=f"Class {c}", color=SPARE_COLOR) for c in found)
+    )
+
+
+def _renamed(land: ClassMap, legend: Legend) -> ClassMap:
+    """The map in the classes of a legend: its own codes where they all are the legend's, else by the legend's crosswalk."""
+    found = {int(code) for code in np.flatnonzero(np.bincount(land.codes.ravel(), minlength=256))} - {UNMAPPED}
+    if found <= set(legend.codes):
+        return replace(land, legend=legend, open=False)
+    known = {s for c in legend.classes for s in c.sources}
+    if not found & known:
+        odd = min(found - set(legend.codes))
+        raise ConfigError(
+            f"{land.name} holds the code {odd}, which legend {legend.name} does not have; give another --legend."
+        )
+    return replace(land, codes=legend.classify_codes(land.codes), legend=legend, open=False)
+
+
+def safe_name(text: str) -> str:
+    """`text` as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.")[:60] or "map"

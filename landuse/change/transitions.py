@@ -1,0 +1,128 @@
+"""`transitions.csv`: how many cells and hectares went from which class to which."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.change.lattice import strips
+from landuse.change.maps import ClassMap
+from landuse.legend import UNMAPPED, Legend
+
+NO_DATA = "(no data)"
+HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
+CODES = 256
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One line: what both maps' labels say, what of it is confirmed, and what the model expects (None without one).
+
+    Cells with a class in one map only are listed against ``(no data)``, so that the lines of a class add up to its cells in
+    the earlier map, and those to a class to its cells in the later one.
+    """
+
+    before: str
+    after: str
+    cells: int
+    area_ha: float
+    confirmed_cells: int
+    confirmed_ha: float
+    expected_ha: float | None
+
+
+@dataclass(frozen=True)
+class CrossTable:
+    """Cells and hectares of every pair of codes, (256, 256) each, rows the earlier map; code 0 is no data."""
+
+    cells: npt.NDArray[np.int64]
+    area_ha: Floats
+
+    def __add__(self, other: CrossTable) -> CrossTable:
+        return CrossTable(self.cells + other.cells, self.area_ha + other.area_ha)
+
+    @property
+    def compared_cells(self) -> int:
+        """Cells with a class in both maps."""
+        return int(self.cells[1:, 1:].sum())
+
+    @property
+    def compared_ha(self) -> float:
+        """Their area in hectares."""
+        return float(self.area_ha[1:, 1:].sum())
+
+
+def cross_table(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], place: ClassMap) -> CrossTable:
+    """Count and measure the pairs of two code images of one shape, (H, W), that lie as `place` does."""
+    cells, area = np.zeros(CODES**2, np.int64), np.zeros(CODES**2)
+    for rows, hectares in strips(place.transform, place.crs, (before.shape[0], before.shape[1])):
+        pair = before[rows].astype(np.intp) * CODES + after[rows]
+        cells += np.bincount(pair.ravel(), minlength=CODES**2)
+        area += np.bincount(pair.ravel(), weights=hectares.ravel(), minlength=CODES**2)
+    cells[0], area[0] = 0, 0.0
+    return CrossTable(cells.reshape(CODES, CODES), area.reshape(CODES, CODES))
+
+
+def lone_cells(land: ClassMap, shared: tuple[slice, slice], *, later: bool) -> CrossTable:
+    """The cells of one map outside the ground that both share, against no data."""
+    outside = land.codes.copy()
+    outside[shared] = UNMAPPED
+    nothing = np.zeros_like(outside)
+    if not outside.any():
+        return CrossTable(np.zeros((CODES, CODES), np.int64), np.zeros((CODES, CODES)))
+    return cross_table(nothing, outside, land) if later else cross_table(outside, nothing, land)
+
+
+def transitions(
+    labels: CrossTable, confirmed: CrossTable, legend: Legend, expected_ha: Floats | None = None
+) -> tuple[Transition, ...]:
+    """The lines that are not empty, in legend order, those without data last.
+
+    Args:
+        labels: pairs of the two maps' labels.
+        confirmed: pairs of the confirmed cells alone.
+        legend: the common classes.
+        expected_ha: (K, K) hectares that the model expects in every pair, in legend order.
+    """
+    names = [*legend.names, NO_DATA]
+    codes = [*legend.codes, UNMAPPED]
+    return tuple(_lines(names, codes, (labels, confirmed), expected_ha))
+
+
+def _lines(
+    names: Sequence[str], codes: Sequence[int], tables: tuple[CrossTable, CrossTable], expected_ha: Floats | None
+) -> Iterator[Transition]:
+    labels, confirmed = tables
+    for i, (before, row) in enumerate(zip(names, codes, strict=True)):
+        for j, (after, col) in enumerate(zip(names, codes, strict=True)):
+            modelled = expected_ha is not None and UNMAPPED not in (row, col)
+            expected = float(expected_ha[i, j]) if expected_ha is not None and modelled else None
+            cells = int(labels.cells[row, col])
+            if cells or (expected is not None and round(expected, 4) > 0):
+                yield Transition(
+                    before,
+                    after,
+                    cells,
+                    float(labels.area_ha[row, col]),
+                    int(confirmed.cells[row, col]),
+                    float(confirmed.area_ha[row, col]),
+                    expected,
+                )
+
+
+def write_transitions(path: Path, lines: Sequence[Transition]) -> None:
+    """Write the lines with a header; hectares with four decimals (a square metre), nothing where there is no model."""
+    with path.open("w", encoding="utf8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(HEADER)
+        for line in lines:
+            expected = "" if line.expected_ha is None else f"{line.expected_ha:.4f}"
+            areas = f"{line.area_ha:.4f}", line.confirmed_cells, f"{line.confirmed_ha:.4f}", expected
+            writer.writerow((line.before, line.after, line.cells, *areas))

@@ -1,0 +1,55 @@
+"""`landuse diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from landuse.cli import options as shared
+
+
+@click.command()
+@click.argument("maps", nargs=-1, required=True, metavar="BEFORE AFTER [LATER...]", type=click.Path(path_type=Path))
+@shared.out_folder
+@click.option(
+    "--min-probability",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Least probability of change of a confirmed cell.",
+)
+@click.option("--min-site", type=click.IntRange(1), default=1, show_default=True, help="Least cells of a change site.")
+@click.option("--legend", metavar="NAME_OR_FILE", default=None, help="Names for the codes of GeoTIFFs.")
+@click.option(
+    "--regroup", metavar="NAME_OR_FILE", default=None, help="Compare in these coarser classes, such as groups3."
+)
+@shared.fresh
+def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
+    """What changed between maps of the same ground: folders of classify, or single-band class GeoTIFFs, oldest first.
+
+    A cell counts as changed where the two maps name different classes and the probability of change, inferred from both maps'
+    probabilities together, is high enough. Writes change.tif, change_probability.tif, change.geojson, transitions.csv,
+    summary.json and run.json to DIR; with three or more maps, also a folder for each step.
+    """
+    from landuse.diff import DiffOptions
+    from landuse.diff import diff as run
+
+    summary = run(maps, out, DiffOptions(**choices)).summary
+    cells, area = summary["cells"], summary["area_ha"]
+    click.echo(f"{cells['compared']:,} cells compared between {summary['before']} and {summary['after']} -> {out}")
+    click.echo(f"  the labels of {cells['label_differences']:,} differ ({area['label_differences']:,.1f} ha)")
+    click.echo(
+        f"  {cells['confirmed']:,} are confirmed as change ({area['confirmed']:,.1f} ha, {summary['sites']:,} sites)"
+    )
+    for tier, count in summary["sites_by_tier"].items():
+        if count:
+            click.echo(f"    {count:,} {tier}: {summary['tiers'][tier]}")
+    if summary["note"]:
+        click.echo(f"  {summary['note']}")
+    if cells["expected_false_alarms"]:
+        click.echo(
+            f"  about {cells['expected_false_alarms']:.1f} of the confirmed cells are expected to be false alarms"
+        )
+    return 0

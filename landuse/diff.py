@@ -1,0 +1,290 @@
+"""`diff`: what changed between two or more maps, and how surely."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.change.comparison import ChangeRule, Comparison, compare
+from landuse.change.lattice import strips
+from landuse.change.maps import ClassMap, read_class_map, regrouped, safe_name
+from landuse.change.sites import TIERS, tier_counts, tier_of
+from landuse.change.transitions import CrossTable, transitions, write_transitions
+from landuse.errors import UsageError
+from landuse.legend import load_legend
+from landuse.outputs.cog import write_bands_cog
+from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.vectors import WGS84, outlines, write_geojson
+
+CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
+TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
+MOST_CODE = 99
+UNRATED = (
+    "At least one map carries no probabilities, so every difference of labels is listed as change and none is rated; "
+    "expect many of them to be errors of the maps."
+)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DiffOptions:
+    """What a user may choose.
+
+    Attributes:
+        min_probability: least probability of change of a confirmed cell.
+        min_site: least cells of a change site.
+        legend: names for the codes of GeoTIFFs: a shipped legend or a file.
+        regroup: compare in these coarser classes: a shipped legend or a file.
+        fresh: replace an earlier result.
+    """
+
+    min_probability: float = 0.5
+    min_site: int = 1
+    legend: str | None = None
+    regroup: str | None = None
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_probability <= 1:
+            raise UsageError(f"--min-probability lies between 0 and 1, so {self.min_probability:g} cannot be right.")
+        if self.min_site < 1:
+            raise UsageError(f"--min-site counts cells and starts at 1, so {self.min_site} cannot be right.")
+
+
+@dataclass(frozen=True, eq=False)
+class DiffResult:
+    """What came out of the first and the last map given.
+
+    Attributes:
+        out: the folder written.
+        summary: the content of `summary.json`.
+        changes: chip id -> (from, to) of every confirmed chip; empty where the maps are not of chips.
+    """
+
+    out: Path
+    summary: dict[str, Any]
+    changes: dict[str, tuple[str, str]]
+
+    @property
+    def label_differences(self) -> int:
+        """Cells whose labels differ."""
+        return int(self.summary["cells"]["label_differences"])
+
+    @property
+    def confirmed(self) -> int:
+        """Cells confirmed as changed."""
+        return int(self.summary["cells"]["confirmed"])
+
+
+def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = None) -> DiffResult:
+    """Compare maps of the same ground at two or more dates.
+
+    The files of `out` compare the first map with the last. With three or more maps every step has such a folder too, below
+    `out`: ``1_<first>_<second>``, ``2_<second>_<third>`` and so on.
+
+    Args:
+        maps: folders of classify or single-band class GeoTIFFs, oldest first.
+        out: folder to write.
+        options: thresholds and legends.
+
+    Raises:
+        UsageError: fewer than two maps.
+        GridMismatchError, NoOverlapError, ConfigError: the maps cannot be compared; the sentence says why and what to do.
+        LanduseError: a file cannot be read or written.
+    """
+    options = options or DiffOptions()
+    if len(maps) < 2:
+        raise UsageError("Give at least two maps to compare, the earlier one first.")
+    check_free(out, fresh=options.fresh)
+    started = time.perf_counter()
+    lands = [_prepared(read_class_map(Path(path), options.legend), options) for path in maps]
+    rule = ChangeRule(options.min_probability, options.min_site)
+    with staged_folder(out, fresh=options.fresh) as staging:
+        if len(lands) > 2:
+            for number, (before, after) in enumerate(pairwise(lands), 1):
+                step = staging / f"{number}_{safe_name(before.name)}_{safe_name(after.name)}"
+                step.mkdir()
+                write_comparison(step, compare(before, after, rule), options, time.perf_counter())
+        whole = compare(lands[0], lands[-1], rule)
+        summary = write_comparison(staging, whole, options, started)
+    return DiffResult(out, summary, whole.changes())
+
+
+def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
+    return land if options.regroup is None else regrouped(land, load_legend(options.regroup))
+
+
+def write_comparison(folder: Path, found: Comparison, options: DiffOptions, started: float) -> dict[str, Any]:
+    """Write every file of one comparison, `run.json` last; return the content of `summary.json`."""
+    transform, crs = found.overlap.transform, found.before.crs
+    codes = change_codes(found)
+    labels, confirmed = found.labels_table(), found.confirmed_table()
+    write_bands_cog(folder / CHANGE, _change_image(found, codes)[None], transform, crs, ("100 x from + to",))
+    write_bands_cog(folder / PROBABILITY, _probability_image(found)[None], transform, crs, ("P(change)",))
+    tiers = _write_sites(folder / SITES, found)
+    write_transitions(
+        folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
+    )
+    summary = summarise(found, (labels, confirmed), tiers) | {"codes": codes}
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
+    write_record(folder, _record(found, options, summary, time.perf_counter() - started))
+    return summary
+
+
+def change_codes(found: Comparison) -> dict[str, int]:
+    """Class name -> number in `change.tif`: the class code, or its rank in the legend where a code is above 99.
+
+    Raises:
+        UsageError: more than 99 classes, for which 100 x from + to has no room.
+    """
+    legend = found.legend
+    if max(legend.codes) <= MOST_CODE:
+        return dict(zip(legend.names, legend.codes, strict=True))
+    if len(legend) > MOST_CODE:
+        raise UsageError(
+            f"The maps have {len(legend)} classes, and {CHANGE} has room for 99; compare them with --regroup."
+        )
+    return {name: rank for rank, name in enumerate(legend.names, 1)}
+
+
+def summarise(found: Comparison, tables: tuple[CrossTable, CrossTable], tiers: Sequence[str]) -> dict[str, Any]:
+    """The content of `summary.json`, its key `codes` apart."""
+    labels, confirmed = tables
+    off = ~np.eye(len(labels.cells), dtype=bool)
+    inner = (slice(1, None), slice(1, None))
+    rated = found.probability is not None
+    return {
+        "before": found.before.name,
+        "after": found.after.name,
+        "classes": list(found.legend.names),
+        "cells": {
+            "compared": labels.compared_cells,
+            "only_before": int(labels.cells[1:, 0].sum()),
+            "only_after": int(labels.cells[0, 1:].sum()),
+            "label_differences": int(found.differ.sum()),
+            "confirmed": int(found.confirmed.sum()),
+            "expected_false_alarms": _false_alarms(found),
+        },
+        "area_ha": {
+            "compared": _ha(labels.compared_ha),
+            "only_before": _ha(labels.area_ha[1:, 0].sum()),
+            "only_after": _ha(labels.area_ha[0, 1:].sum()),
+            "label_differences": _ha(labels.area_ha[inner][off[inner]].sum()),
+            "confirmed": _ha(confirmed.area_ha.sum()),
+        },
+        "sites": len(found.sites),
+        "sites_by_tier": tier_counts(tiers),
+        "tiers": TIERS,
+        "model": _model_summary(found),
+        "note": None if rated else UNRATED,
+    }
+
+
+def _model_summary(found: Comparison) -> dict[str, Any] | None:
+    """What the model estimated; None where there is none."""
+    if found.model is None or found.probability is None or found.calibration is None:
+        return None
+    known = found.probability[np.isfinite(found.probability)]
+    return {
+        "expected_change_share": round(float(known.mean()), 8),
+        "transition": np.round(found.model.transition, 8).tolist(),
+        "iterations": found.model.iterations,
+        "converged": found.model.converged,
+        "calibration": {
+            "cells": found.calibration.cells,
+            "sharpness": np.round(found.calibration.sharpness, 6).tolist(),
+            "bias": np.round(found.calibration.bias, 6).tolist(),
+        },
+    }
+
+
+def _false_alarms(found: Comparison) -> float | None:
+    """Confirmed cells that are expected not to have changed, by their own probabilities."""
+    if found.probability is None:
+        return None
+    return round(float((1.0 - found.probability[found.confirmed].astype(np.float64)).sum()), 4)
+
+
+def _expected_ha(found: Comparison, compared_ha: float) -> Floats | None:
+    return None if found.model is None else found.model.transition * compared_ha
+
+
+def _change_image(found: Comparison, codes: dict[str, int]) -> npt.NDArray[np.uint16]:
+    table = np.zeros(256, np.uint16)
+    table[list(found.legend.codes)] = list(codes.values())
+    before, after = found.codes
+    return np.where(found.confirmed, 100 * table[before] + table[after], 0).astype(np.uint16)
+
+
+def _probability_image(found: Comparison) -> npt.NDArray[np.float32]:
+    return np.full(found.differ.shape, np.nan, np.float32) if found.probability is None else found.probability
+
+
+def _write_sites(path: Path, found: Comparison) -> list[str]:
+    """Write the change sites; return the tier of each."""
+    import geopandas
+
+    sites, (before, after) = found.sites, found.codes
+    flat = sites.ids.ravel()
+    inside = np.flatnonzero(flat)
+    first = inside[np.unique(flat[inside], return_index=True)[1]]
+    probability = _site_means(found)
+    tiers = [tier_of(p) for p in probability.tolist()]
+    name = found.legend.name_of
+    columns = {
+        "from": [name(code) for code in before.ravel()[first].tolist()],
+        "to": [name(code) for code in after.ravel()[first].tolist()],
+        "area_ha": _site_areas(found),
+        "cells": sites.cells,
+        "probability": probability,
+        "tier": tiers,
+    }
+    polygons = outlines(sites.ids, found.overlap.transform, found.before.crs)
+    write_geojson(geopandas.GeoDataFrame(columns, geometry=polygons, crs=WGS84), path)
+    return tiers
+
+
+def _site_means(found: Comparison) -> Floats:
+    """Mean P(change) of the cells of each site, NaN where unrated."""
+    if found.probability is None:
+        return np.full(len(found.sites), np.nan)
+    known = np.where(found.confirmed, found.probability, 0.0).ravel()
+    total = np.bincount(found.sites.ids.ravel(), weights=known, minlength=len(found.sites) + 1)
+    return np.asarray(total[1:] / found.sites.cells)
+
+
+def _site_areas(found: Comparison) -> Floats:
+    """Hectares of each site on the ellipsoid."""
+    ids, area = found.sites.ids, np.zeros(len(found.sites) + 1)
+    for rows, hectares in strips(found.overlap.transform, found.before.crs, found.overlap.shape):
+        area += np.bincount(ids[rows].ravel(), weights=hectares.ravel(), minlength=len(area))
+    return area[1:]
+
+
+def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], seconds: float) -> RunRecord:
+    counts = {name: value for name, value in summary["cells"].items() if value is not None}
+    grid = found.before.grid
+    return RunRecord(
+        command="diff",
+        options=asdict(replace(options)),
+        inputs=tuple(identify(file) for file in (*found.before.files, *found.after.files)),
+        grid=None if grid is None else grid.as_dict(),
+        legend=found.legend.model_dump(mode="json"),
+        counts=counts | {"sites": summary["sites"]},
+        timings={"seconds": seconds},
+        details={"before": found.before.name, "after": found.after.name, "codes": summary["codes"]},
+    )
+
+
+def _ha(value: float) -> float:
+    return round(float(value), 4)

@@ -7,11 +7,15 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from pyproj import CRS
 
-from landuse.grid import CellRange, ChipGrid, chip_ids
+from landuse.chips import write_chips
+from landuse.chips.chipset import ChipSet, SourceLists, image_order
+from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
+from landuse.mosaic import open_survey
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import write_bands_cog, write_class_cog
 from landuse.outputs.record import RunRecord, identify, write_record
@@ -28,7 +32,7 @@ class Maker:
 
     root: Path
 
-    def classify(self, name, codes, legend=None, confidence=None):
+    def classify(self, name, codes, legend=None, confidence=None, survey=None):
         legend = legend or load_legend("nlcd8")
         folder = self.root / name
         folder.mkdir(parents=True)
@@ -40,9 +44,12 @@ class Maker:
         write_class_cog(folder / "landuse.tif", codes, transform, GRID.crs, legend)
         write_geojson(dissolve(codes, transform, GRID.crs, legend, confidence), folder / "landuse.geojson")
         write_summary(folder / "summary.csv", summarise(codes.ravel(), cell_areas_ha(GRID, rows, cols), legend))
-        table = {"chip_id": chip_ids(rows, cols), "row": rows, "col": cols, "confidence": confidence.ravel()}
-        frame = geopandas.GeoDataFrame(table, geometry=GRID.polygons(rows, cols), crs=GRID.crs)
-        frame.to_parquet(folder / "chips.parquet")
+        if survey is not None:
+            order = image_order(rows, cols)
+            chips = ChipSet(
+                GRID, survey, rows[order], cols[order], np.ones(codes.size, np.float32), SourceLists.empty(codes.size)
+            )
+            write_chips(folder / "chips.parquet", chips)
         record = RunRecord(
             command="classify",
             grid=GRID.as_dict(),
@@ -52,6 +59,23 @@ class Maker:
         )
         write_record(folder, record)
         return folder
+
+    def survey(self, name, codes, legend=None):
+        """A photograph of the land, one file, 16 pixels a cell: each class in its own colour, with grain."""
+        legend = legend or load_legend("nlcd8")
+        colors = np.zeros((256, 3))
+        colors[list(legend.codes)] = [c.rgb for c in legend.classes]
+        land = colors[codes].repeat(16, 0).repeat(16, 1) * 0.6 + 40
+        grain = np.random.default_rng(3).normal(0, 14, land.shape[:2])[..., np.newaxis]
+        image = np.clip(land + grain, 1, 255).astype(np.uint8).transpose(2, 0, 1)
+        image[:, : image.shape[1] // 8, : image.shape[2] // 8] = 0
+        transform = GRID.transform(CellRange(ROW, ROW + codes.shape[0], COL, COL + codes.shape[1]), 16)
+        profile = {"height": image.shape[1], "width": image.shape[2], "count": 3, "dtype": "uint8", "nodata": 0}
+        with rasterio.open(
+            self.root / name, "w", driver="GTiff", crs="EPSG:26919", transform=transform, tiled=True, **profile
+        ) as dataset:
+            dataset.write(image)
+        return open_survey([self.root / name])
 
     def diff(self, name, before, after, legend=None):
         """A diff folder of two classify folders whose codes are read back: every cell that differs is changed."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
@@ -25,6 +26,8 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 Ring = Sequence[Sequence[float]]
 Polygons = list[list[Ring]]
+Corners = list[list[float]]
+"""[[south, west], [north, east]] in degrees, as Leaflet has it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,16 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
         years.sort(key=lambda year: _YEAR.findall(year.label)[-1])
     changes = [_read_change(f, r, [y.label for y in years]) for f, r in records.items() if r.command == "diff"]
     return years, changes
+
+
+def bounds_of(places: Iterable[Place]) -> Corners | None:
+    """[[south, west], [north, east]] of all places; None where there is none."""
+    shells = [np.asarray(rings[0], np.float64)[:, :2] for place in places for rings in place.polygons]
+    if not shells:
+        return None
+    points = np.concatenate(shells)
+    (west, south), (east, north) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return [[south, west], [north, east]]
 
 
 def folder_labels(folders: Sequence[Path]) -> dict[Path, str]:

@@ -15,6 +15,7 @@ from landuse.outputs.record import RunRecord
 MOST_SITES = 100
 MOST_TRANSITIONS = 12
 OPACITY = 80
+OPACITY_OVER_IMAGERY = 55
 TIER_DASHES = ("", "7 5", "2 5")
 
 
@@ -29,7 +30,7 @@ def panel_html(data: PageData, title: str) -> str:
         changes=[_change(data, change) for change in data.changes],
         notes=_notes(data),
         origins=_origins(data),
-        opacity=OPACITY,
+        opacity=OPACITY_OVER_IMAGERY if data.pictures else OPACITY,
     )
 
 

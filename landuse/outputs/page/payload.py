@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from landuse.outputs.page.folders import SPARE_COLOR, MapChange, MapYear, Place, Polygons, Ring
+from landuse.outputs.page.folders import SPARE_COLOR, MapChange, MapYear, Polygons, Ring
 from landuse.outputs.page.imagery import Picture
 
 UNITS_PER_DEGREE = 1e6
@@ -32,10 +32,6 @@ class PageData:
     changes: tuple[MapChange, ...]
     pictures: tuple[Picture, ...]
     classes: tuple[PageClass, ...]
-
-    def class_index(self, name: str) -> int:
-        """Position of a class in `classes`."""
-        return [c.name for c in self.classes].index(name)
 
 
 def occurring_classes(years: Sequence[MapYear], changes: Sequence[MapChange]) -> tuple[PageClass, ...]:
@@ -78,16 +74,6 @@ def script_json(value: Any) -> str:  # noqa: ANN401
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-def bounds_of(places: Iterable[Place]) -> list[list[float]] | None:
-    """[[south, west], [north, east]] of all places; None where there is none."""
-    shells = [np.asarray(rings[0], np.float64)[:, :2] for place in places for rings in place.polygons]
-    if not shells:
-        return None
-    points = np.concatenate(shells)
-    (west, south), (east, north) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return [[south, west], [north, east]]
 
 
 def _year_columns(year: MapYear, index: dict[str, int]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import folium
 
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
 from landuse.outputs.page.elements import OfflineFigure, OfflineMap, Panel, StartPage, named
-from landuse.outputs.page.folders import read_folders
+from landuse.outputs.page.folders import bounds_of, read_folders
+from landuse.outputs.page.imagery import pictures_of
 from landuse.outputs.page.panel import default_title, panel_html
-from landuse.outputs.page.payload import PageData, bounds_of, occurring_classes, payload
+from landuse.outputs.page.payload import PageData, occurring_classes, payload
 
 MAX_TITLE = 200
 GENERATOR = b'<meta name="generator" content="landuse '
@@ -33,7 +35,7 @@ def write_map(folders: Sequence[Path], out: Path, *, title: str | None = None) -
         LanduseError: in one of its kinds: a folder is no such result or is damaged, nothing is mapped, `out` cannot be written.
     """
     years, changes = read_folders(folders)
-    data = PageData(tuple(years), tuple(changes), (), occurring_classes(years, changes))
+    data = PageData(tuple(years), tuple(changes), pictures_of(years), occurring_classes(years, changes))
     heading = " ".join((title or default_title(years, changes)).split())[:MAX_TITLE]
     _write(out, page(data, heading))
 
@@ -106,6 +108,6 @@ def _write(out: Path, text: str) -> None:
         partial.write_text(text, encoding="utf8")
         partial.replace(out)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
         raise LanduseError(f"Cannot write {out}: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)

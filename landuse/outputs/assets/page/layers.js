@@ -61,6 +61,7 @@ class Changes {
     this.tiers = change.tiers;
     this.sites = decodePlaces(change.sites);
     this.labels = L.layerGroup();
+    this.lines = [];
     for (const pass of ["casing", "line"]) this.drawLines(pass, renderer);
     group.addLayer(this.labels);
     group.on("add", () => this.label_sites());
@@ -75,8 +76,23 @@ class Changes {
         pass === "casing"
           ? { color: "#ffffff", weight: 6, opacity: 0.95 }
           : { color: "#14181d", weight: 2.6, dashArray: TIER_DASHES[Math.min(tier, 2)] };
-      this.group.addLayer(L.polygon(polygons, { ...common, ...look }));
+      const layer = L.polygon(polygons, { ...common, ...look });
+      this.lines.push({ layer, look });
+      this.group.addLayer(layer);
     });
+    this.fit_lines();
+  }
+
+  // Where sites are only a few pixels wide, full lines would hide them: draw thin ones, without dashes.
+  fit_lines() {
+    if (!this.sites.length) return;
+    const site = this.sites[Math.floor(this.sites.length / 2)].bounds;
+    const corner = (point) => this.map.latLngToLayerPoint(point);
+    const width = corner(site.getSouthEast()).distanceTo(corner(site.getSouthWest()));
+    const share = width < 16 ? 0.55 : 1;
+    for (const { layer, look } of this.lines) {
+      layer.setStyle({ weight: look.weight * share, dashArray: share < 1 ? null : look.dashArray });
+    }
   }
 
   words(site) {

@@ -6,7 +6,7 @@ const PANES = { imagery: 250, landuse: 350, change: 420, chosen: 430, labels: 64
 function startPage(map, groups) {
   const data = JSON.parse(document.getElementById("landuse-data").textContent);
   for (const [name, order] of Object.entries(PANES)) map.createPane(name).style.zIndex = order;
-  const state = { hidden: new Set(), sureness: false, year: null, opacity: 0.8 };
+  const state = { hidden: new Set(), sureness: false, year: null, opacity: strength() };
   const canvas = (pane) => L.canvas({ pane, padding: 0.3 });
   const land = canvas("landuse");
   const lines = canvas("change");
@@ -25,6 +25,12 @@ function startPage(map, groups) {
 function redraw(page) {
   for (const year of page.years) year.draw(page.state.hidden, page.state.sureness);
   page.map.getPane("landuse").style.opacity = page.state.opacity;
+}
+
+// Opacity that the slider asks for, 0 to 1.
+function strength() {
+  const slider = document.getElementById("opacity");
+  return slider ? Number(slider.value) / 100 : 1;
 }
 
 // Show one year's land use, or none (index null).
@@ -51,6 +57,7 @@ function yearChanged(page) {
 function listenToMap(page) {
   const { map, groups, changes } = page;
   map.on("baselayerchange", () => yearChanged(page));
+  map.on("zoomend", () => changes.forEach((change) => change.fit_lines()));
   map.on("moveend", () => changes.forEach((change) => change.label_sites()));
   map.on("overlayadd overlayremove", () => changesChanged(page));
   map.on("click", (event) => openAt(page, event.latlng));
@@ -104,8 +111,8 @@ function listenToPanel(page) {
     state.sureness = node.checked;
     redraw(page);
   });
-  on("#opacity", "input", (node) => {
-    state.opacity = Number(node.value) / 100;
+  on("#opacity", "input", () => {
+    state.opacity = strength();
     redraw(page);
   });
   on("input[data-class]", "change", (node) => {

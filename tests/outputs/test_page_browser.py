@@ -1,0 +1,191 @@
+"""The page in a real browser, as a planner has it: from a file, without a network."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from landuse.legend import LandClass, Legend
+from landuse.outputs.page import write_map
+from tests.outputs.conftest import built_up, made_land
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed to open the page with"),
+]
+
+
+class Visit:
+    """An open page and everything it did that it should not have done."""
+
+    def __init__(self, page):
+        self.page, self.wrong = page, []
+        page.on("console", lambda message: self.wrong.append(f"console {message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (self.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", self._request)
+
+    def _request(self, request):
+        if not request.url.startswith(("file:", "data:")):
+            self.wrong.append(f"request: {request.url}")
+
+    def open(self, path):
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector(".leaflet-control-layers")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, offline=True)
+    yield Visit(context.new_page())
+    context.close()
+
+
+@pytest.fixture
+def county(maker, tmp_path):
+    codes = made_land((16, 20), blot=3)
+    later = built_up(codes, sites=6)
+    before = maker.classify("landuse_2010", codes, survey=maker.survey("a.tif", codes))
+    after = maker.classify("landuse_2016", later, survey=maker.survey("b.tif", later))
+    write_map([before, after, maker.diff("change", before, after)], tmp_path / "map.html")
+    return tmp_path / "map.html"
+
+
+def click_map(page, share_x=0.5, share_y=0.5):
+    box = page.locator(".folium-map").bounding_box()
+    page.mouse.click(box["x"] + share_x * box["width"], box["y"] + share_y * box["height"])
+
+
+def test_opens_quietly_and_fitted_to_the_data(visit, county):
+    page = visit.open(county)
+    inside = page.evaluate(
+        """() => { const shown = map_landuse.getBounds(); const all = L.latLngBounds([]);
+            map_landuse.eachLayer((l) => { if (l.getLatLngs) all.extend(l.getBounds()); });
+            return [shown.contains(all), map_landuse.getBoundsZoom(all) - map_landuse.getZoom()]; }"""
+    )
+    assert inside[0]
+    assert inside[1] < 1
+    assert visit.wrong == []
+
+
+def test_layer_control_switches_years_change_and_imagery(visit, county):
+    page = visit.open(county)
+    names = page.locator(".leaflet-control-layers label").all_inner_texts()
+    assert [name.strip() for name in names] == [
+        "Land use 2010", "Land use 2016", "No land use", "Change 2010 to 2016", "Imagery 2010", "Imagery 2016",
+    ]  # fmt: skip
+    assert page.evaluate("map_landuse.hasLayer(feature_group_year_1) && !map_landuse.hasLayer(feature_group_year_0)")
+    page.locator(".leaflet-control-layers label", has_text="Land use 2010").click()
+    assert page.evaluate("map_landuse.hasLayer(feature_group_year_0) && !map_landuse.hasLayer(feature_group_year_1)")
+    assert page.locator('input[name=year][value="0"]').is_checked()
+    assert page.evaluate(
+        "map_landuse.hasLayer(feature_group_imagery_0) && !map_landuse.hasLayer(feature_group_imagery_1)"
+    )
+    page.locator(".leaflet-control-layers label", has_text="Change 2010").click()
+    assert not page.evaluate("map_landuse.hasLayer(feature_group_change_0)")
+    assert not page.locator("#show-changes").is_checked()
+    assert visit.wrong == []
+
+
+def test_panel_switches_the_year_by_keyboard(visit, county):
+    page = visit.open(county)
+    page.locator('input[name=year][value="1"]').focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("map_landuse.hasLayer(feature_group_year_0)")
+    page.locator('input[name=year][value="null"]').check(force=True)
+    assert page.evaluate("map_landuse.hasLayer(feature_group_none)")
+    assert visit.wrong == []
+
+
+def test_popup_of_land_use_says_class_year_confidence_and_area(visit, maker, tmp_path):
+    codes, sure = np.full((3, 3), 3, np.uint8), np.full((3, 3), 0.87, np.float32)
+    write_map([maker.classify("landuse_2010", codes, confidence=sure)], tmp_path / "map.html")
+    page = visit.open(tmp_path / "map.html")
+    click_map(page)
+    words = page.locator(".leaflet-popup-content").inner_text().split("\n")
+    assert words[0] == "Forest"
+    said = dict(zip(words[1::2], words[2::2], strict=True))
+    assert said == {"Year": "2010", "Confidence": "87 %", "Area": "45.2 ha"}
+    assert visit.wrong == []
+
+
+def test_popup_of_a_change_says_from_to_area_probability_and_tier(visit, county):
+    page = visit.open(county)
+    page.locator(".sites button").first.click()
+    words = page.locator(".leaflet-popup-content").inner_text()
+    first = page.locator(".sites button .words").first.inner_text()
+    assert words.split("\n")[0].replace(" ", "") == first.replace(" ", "")
+    for word in ("Period", "2010 to 2016", "Area", "Probability", "Evidence"):
+        assert word in words
+    page.locator(".leaflet-popup-content button", has_text="Show 2010").click()
+    assert page.evaluate("map_landuse.hasLayer(feature_group_year_0)")
+    assert visit.wrong == []
+
+
+def test_enter_reads_the_centre_of_the_map(visit, county):
+    page = visit.open(county)
+    page.locator(".folium-map").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".leaflet-popup-content h3").count() == 1
+    assert visit.wrong == []
+
+
+def test_a_class_can_be_hidden(visit, maker, tmp_path):
+    write_map([maker.classify("landuse_2010", np.full((3, 3), 3, np.uint8))], tmp_path / "map.html")
+    page = visit.open(tmp_path / "map.html")
+    page.locator("input[data-class='0']").uncheck()
+    click_map(page)
+    assert page.locator(".leaflet-popup-content").count() == 0
+    page.locator("input[data-class='0']").check()
+    click_map(page)
+    assert page.locator(".leaflet-popup-content").count() == 1
+    assert visit.wrong == []
+
+
+def test_hostile_names_run_nothing(visit, maker, tmp_path):
+    """As a class, a folder and a title; first as the page is, then without its content security policy."""
+    legend = Legend(
+        name="x",
+        classes=(LandClass(code=1, name=HOSTILE, color="#112233"), LandClass(code=2, name="B", color="#445566")),
+    )
+    before = maker.classify("<img src=x onerror=alert(2)> 2010", np.array([[1, 1], [2, 1]], np.uint8), legend)
+    after = maker.classify("<img src=x onerror=alert(3)> 2016", np.array([[1, 1], [2, 2]], np.uint8), legend)
+    change = maker.diff("<img src=x onerror=alert(4)>", before, after, legend)
+    write_map([before, after, change], tmp_path / "map.html", title=HOSTILE)
+    bare = tmp_path / "bare.html"
+    bare.write_text((tmp_path / "map.html").read_text("utf8").replace("Content-Security-Policy", "x-none"), "utf8")
+    for path in (tmp_path / "map.html", bare):
+        page = visit.open(path)
+        assert page.title() == HOSTILE
+        assert HOSTILE in page.locator(".legend").inner_text()
+        page.locator(".sites button").first.click()
+        assert HOSTILE in page.locator(".leaflet-popup-content").inner_text()
+        assert HOSTILE in page.locator(".site-label").first.inner_text()
+        page.locator(".leaflet-control-layers label").first.click()
+        click_map(page, 0.5, 0.4)
+        page.wait_for_timeout(100)
+        assert page.locator("img").count() == 0
+    assert visit.wrong == []
+
+
+def test_script_that_slips_in_is_stopped_by_the_policy(visit, county):
+    text = county.read_text("utf8").replace("</body>", "<script>document.title = 'run'</script></body>")
+    county.write_text(text, "utf8")
+    page = visit.open(county)
+    assert page.title() != "run"
+    assert any("Content Security Policy" in line for line in visit.wrong)

@@ -1,7 +1,7 @@
 """Many rasters read as one: addresses, headers, windows, resampling, masks and coverage."""
 
 from landuse.mosaic.coverage import coverage
-from landuse.mosaic.headers import open_survey
+from landuse.mosaic.opening import open_survey
 from landuse.mosaic.reader import MosaicReader, Pixels
 from landuse.mosaic.source import Source
 from landuse.mosaic.survey import Survey

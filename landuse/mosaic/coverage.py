@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,28 +58,29 @@ class _Scene:
 def coverage(survey: Survey, grid: ChipGrid, cells: CellRange) -> Shares:
     """Share of each cell's ground with imagery, 0 to 1, float32 (rows, columns) in image order: the northernmost row first.
 
-    Areas are exact where sources declare no empty pixels (no nodata, alpha or mask band): nothing is read then, and abutting
-    sources add up to exactly 1. Where a mask decides, 16 x 16 samples a cell are read, from overviews where there are some; a
-    mask that cannot be read counts as full, so that reading the chip itself will name the damage.
+    The ground of the footprints is exact: abutting sources add up to exactly 1. Where no source declares empty pixels (by
+    nodata, alpha or a mask band) nothing is read. Where one does, 16 x 16 samples a cell, from overviews where there are some,
+    say how much of that ground is empty. A mask that cannot be read counts as full: reading the chip will name the damage.
 
     Raises `UsageError` where a source cannot be expressed in the lattice's CRS.
     """
     scene = _Scene.of(survey, grid)
-    masked = np.array([source.has_mask for source in survey.sources])
-    full = np.zeros(cells.shape, dtype=bool)
-    for index in np.flatnonzero(~masked):
-        _fill(full, scene, int(index), cells)
+    masked = [index for index, source in enumerate(survey.sources) if source.has_mask]
+    sure, full = (np.zeros(cells.shape, dtype=bool) for _ in range(2))
+    for index, source in enumerate(survey.sources):
+        _fill(full if source.has_mask else sure, scene, index, cells)
+    full |= sure
     shares = full.astype(np.float32)
-    sampled = np.zeros(cells.shape, dtype=bool)
-    for index in np.flatnonzero(masked):
-        here = scene.touching(int(index), cells)
+    _add_areas(shares, ~full, scene, cells)
+    unsure = np.zeros(cells.shape, dtype=bool)
+    for index in masked:
+        here = scene.touching(index, cells)
         if here is not None:
-            sampled[_region(cells, here)] = True
-    sampled &= ~full
-    _add_areas(shares, ~full & ~sampled, scene, cells)
-    if sampled.any():
+            unsure[_region(cells, here)] = True
+    unsure &= ~sure
+    if unsure.any():
         with gdal_env(), OpenFiles() as files:
-            _add_samples(shares, sampled, scene, cells, files)
+            _take_samples(shares, unsure, scene, cells, files)
     return shares
 
 
@@ -148,21 +150,35 @@ def _cut(wanted: Mask, scene: _Scene, index: int, cells: CellRange) -> tuple[Ind
     return np.asarray(rows * wanted.shape[1] + cols, np.intp), np.asarray(pieces, dtype=object)
 
 
-def _add_samples(shares: Shares, wanted: Mask, scene: _Scene, cells: CellRange, files: OpenFiles) -> None:
-    """Sampled shares of the wanted cells, chunk by chunk; a sample counts once, whatever the number of its sources."""
+def _take_samples(shares: Shares, wanted: Mask, scene: _Scene, cells: CellRange, files: OpenFiles) -> None:
+    """Reduce the wanted cells' shares to what masks leave of them, chunk by chunk.
+
+    A sample counts once, whatever the number of sources over it, and has imagery where any of them has.
+    """
     for chunk in _chunks(cells):
         region = _region(cells, chunk)
         if not wanted[region].any():
             continue
-        rows, cols = chunk.shape
-        hit = np.zeros((rows * SAMPLES, cols * SAMPLES), dtype=bool)
+        shape = chunk.shape[0] * SAMPLES, chunk.shape[1] * SAMPLES
+        ground, hit = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         for index in range(len(scene.footprints)):
             here = scene.touching(index, chunk)
-            if here is not None and not hit.all():
-                part = tuple(slice(s.start * SAMPLES, s.stop * SAMPLES) for s in _region(chunk, here))
-                hit[part] |= _sampled(scene, index, here, files)
-        share = hit.reshape(rows, SAMPLES, cols, SAMPLES).mean(axis=(1, 3), dtype=np.float32)
-        shares[region] = np.where(wanted[region], share, shares[region])
+            if here is not None:
+                rows, cols = _region(chunk, here)
+                part = (
+                    slice(rows.start * SAMPLES, rows.stop * SAMPLES),
+                    slice(cols.start * SAMPLES, cols.stop * SAMPLES),
+                )
+                _sample(ground[part], hit[part], scene, index, here, files)
+        left = _per_cell(hit) / np.maximum(_per_cell(ground), 1.0)
+        left[_per_cell(ground) == 0] = 1.0  # a sliver between two samples
+        shares[region] = np.where(wanted[region], shares[region] * left, shares[region])
+
+
+def _per_cell(samples: Mask) -> Shares:
+    """Number of samples of each cell that are set."""
+    rows, cols = samples.shape[0] // SAMPLES, samples.shape[1] // SAMPLES
+    return np.asarray(samples.reshape(rows, SAMPLES, cols, SAMPLES).sum(axis=(1, 3), dtype=np.float32))
 
 
 def _chunks(cells: CellRange) -> Iterator[CellRange]:
@@ -171,20 +187,19 @@ def _chunks(cells: CellRange) -> Iterator[CellRange]:
             yield CellRange(row, min(row + CHUNK, cells.row1), col, min(col + CHUNK, cells.col1))
 
 
-def _sampled(scene: _Scene, index: int, cells: CellRange, files: OpenFiles) -> Mask:
-    """Which samples of `cells` lie on imagery of one source, bool (rows * SAMPLES, columns * SAMPLES)."""
+def _sample(ground: Mask, hit: Mask, scene: _Scene, index: int, cells: CellRange, files: OpenFiles) -> None:
+    """Mark the samples of `cells` on the ground of one source, and those of them with imagery that are not yet hit."""
     step = scene.grid.side / SAMPLES
     x = (np.arange(cells.col0 * SAMPLES, cells.col1 * SAMPLES) + 0.5) * step
     y = (np.arange(cells.row1 * SAMPLES, cells.row0 * SAMPLES, -1) - 0.5) * step
     inside = _holds(scene, index, x, y, EDGE * scene.grid.side)
+    ground |= inside
     source = scene.survey.sources[index]
-    if not source.has_mask or not inside.any():
-        return inside
-    try:
-        inside[inside] = _imagery(files, source, *_pixels(scene, source, x, y, inside))
-    except DamagedSourceError:
-        return inside
-    return inside
+    open_ = inside & ~hit
+    if source.has_mask and open_.any():
+        with suppress(DamagedSourceError):
+            open_[open_] = _imagery(files, source, *_pixels(scene, source, x, y, open_))
+    hit |= open_
 
 
 def _pixels(scene: _Scene, source: Source, x: Floats, y: Floats, inside: Mask) -> tuple[Floats, Floats]:

@@ -84,14 +84,13 @@ class Source:
         upright = turn < 1e-3 * min(abs(transform.a), abs(transform.e))
         return bool(upright and transform.a > 0 > transform.e)
 
-    def outline(self) -> FloatArray:
-        """Points along the edge in the raster's CRS, shape (4 * EDGE_POINTS, 2), x then y."""
-        steps = np.linspace(0.0, 1.0, EDGE_POINTS, endpoint=False)
+    def outline(self, points: int) -> FloatArray:
+        """Points along the edge in the raster's CRS, `points` on each side from corner on; shape (4 * points, 2), x then y."""
+        steps = np.linspace(0.0, 1.0, points, endpoint=False)
         zero, one = np.zeros_like(steps), np.ones_like(steps)
         cols = np.concatenate([steps, one, 1 - steps, zero]) * self.width
         rows = np.concatenate([zero, steps, one, 1 - steps]) * self.height
-        x, y = forward(self.transform, cols, rows)
-        return np.stack([x, y], axis=1)
+        return np.stack(forward(self.transform, cols, rows), axis=1)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` reads them."""

@@ -73,6 +73,7 @@ def to_uint8(data: AnyArray, stretch: tuple[float, float] | None) -> npt.NDArray
     if stretch is None:
         return data.astype(np.uint8, copy=False)
     low, high = stretch
-    scaled = (data.astype(np.float32) - np.float32(low)) * np.float32(255.0 / (high - low))
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (data.astype(np.float32) - np.float32(low)) * np.float32(255.0 / (high - low))
     np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     return np.asarray(np.rint(np.clip(scaled, 0.0, 255.0, out=scaled)).astype(np.uint8))

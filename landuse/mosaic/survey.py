@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from pyproj import CRS
 
 from landuse.errors import UsageError
 from landuse.grid import Bounds
-from landuse.mosaic.source import Source, same_crs, transformer
+from landuse.mosaic.source import EDGE_POINTS, Source, same_crs, transformer
 
 
 @dataclass(frozen=True)
@@ -37,34 +39,39 @@ class Survey:
 
     def stretch_of(self, source: Source) -> tuple[float, float] | None:
         """The stretch for one source: uint8 beside deeper sources is taken as it is."""
-        if source.dtype == "uint8" and any(other.dtype != "uint8" for other in self.sources):
-            return None
-        return self.stretch
+        return None if source.dtype == "uint8" and self._has_deep else self.stretch
+
+    @cached_property
+    def _has_deep(self) -> bool:
+        return any(source.dtype != "uint8" for source in self.sources)
 
     def footprints(self, crs: CRS) -> list[shapely.Polygon]:
         """Outline of each source in `crs`, in the order of `sources`; edges are densified where it is another CRS.
 
         Raises `UsageError` where a source cannot be expressed in `crs`.
         """
-        found: list[shapely.Polygon] = []
-        for source in self.sources:
-            if same_crs(source.crs, crs):
-                corners = source.outline()[:: len(source.outline()) // 4]
-            else:
-                corners = self._carried(source, crs)
-            found.append(shapely.Polygon(corners))
-        return found
+        found = np.empty(len(self.sources), dtype=object)
+        for wkt in {source.wkt for source in self.sources}:
+            chosen = [index for index, source in enumerate(self.sources) if source.wkt == wkt]
+            found[chosen] = self._outlines([self.sources[index] for index in chosen], crs)
+        return list(found)
 
     @staticmethod
-    def _carried(source: Source, crs: CRS) -> npt.NDArray[np.float64]:
-        outline = source.outline()
-        x, y = transformer(source.crs, crs).transform(outline[:, 0], outline[:, 1])
-        points = np.stack([x, y], axis=1)
-        if not (np.isfinite(points).all() and shapely.Polygon(points).is_valid):
+    def _outlines(sources: Sequence[Source], crs: CRS) -> npt.NDArray[np.object_]:
+        """Footprints of sources that share one CRS."""
+        if same_crs(sources[0].crs, crs):
+            return np.asarray(shapely.polygons(np.stack([source.outline(1) for source in sources])))
+        outlines = np.stack([source.outline(EDGE_POINTS) for source in sources])
+        x, y = transformer(sources[0].crs, crs).transform(outlines[..., 0], outlines[..., 1])
+        fine = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+        polygons = shapely.polygons(np.stack([np.where(fine[:, None], x, 0), np.where(fine[:, None], y, 0)], axis=-1))
+        fine &= shapely.is_valid(polygons)
+        if not fine.all():
             raise UsageError(
-                f"{source.name} reaches beyond where {crs.name} is defined; give a CRS that holds it with --crs EPSG:n."
+                f"{sources[int(np.argmin(fine))].name} reaches beyond where {crs.name} is defined; "
+                "give a CRS that holds it with --crs EPSG:n."
             )
-        return points
+        return np.asarray(polygons)
 
     def bounds_in(self, crs: CRS) -> Bounds:
         """The smallest rectangle in `crs` around all sources. Raises as `footprints`."""

@@ -38,10 +38,13 @@ class Frame:
         return Frame(self.crs, Affine(a, b, x, d, e, y))
 
 
-def source_extent(source: Frame, target: Frame, height: int, width: int) -> tuple[float, float, float, float] | None:
-    """Pixels (first col, first row, last col, last row) of `source` under an image of `target`; None where undefined."""
+def source_extent(source: Frame, target: Frame, shape: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Pixels (first col, first row, last col, last row) of `source` under an image (height, width) of `target`.
+
+    None where the one CRS has no place for the other's points.
+    """
     steps = np.linspace(0.0, 1.0, EDGE)
-    cols, rows = (grid.ravel() for grid in np.meshgrid(steps * width, steps * height))
+    cols, rows = (grid.ravel() for grid in np.meshgrid(steps * shape[1], steps * shape[0]))
     x, y = forward(target.transform, cols, rows)
     if not same_crs(source.crs, target.crs):
         x, y = transformer(target.crs, source.crs).transform(x, y)

@@ -162,7 +162,7 @@ def test_overviews_serve_strong_shrinking(tmp_path):
     one, two = read([plain], grid=grid), read([small], grid=grid)
     np.testing.assert_array_equal(one.valid, two.valid)
     difference = np.abs(one.data.astype(int) - two.data)
-    assert difference.mean() < 1
+    assert difference.mean() < 2
     assert difference.max() <= 8  # at the edge, where GDAL repeats a part of a pixel
 
 

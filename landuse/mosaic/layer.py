@@ -1,0 +1,138 @@
+"""One source on the lattice: its pixels as colour and weight, copied, rescaled or warped."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from pyproj import CRS
+
+from landuse.mosaic.canvas import FULL, Image, Mask, unmultiplied
+from landuse.mosaic.files import OpenFiles, Window, read_raw
+from landuse.mosaic.placement import Placement, Way
+from landuse.mosaic.resample import axis, resample
+from landuse.mosaic.source import Source
+from landuse.mosaic.stretch import to_uint8
+from landuse.mosaic.warp import Frame, source_extent, warp
+
+Laid = tuple[Image, Image | None]
+"""Colour (h, w, B) and weight (h, w) from 0 to 255, both uint8; None for a weight that is full everywhere."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """A rectangle of lattice pixels: its first row (counted southwards from y = 0) and column, and its size."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A source, its place on a lattice whose pixels have side `pixel` in `crs`, and the stretch of its values."""
+
+    source: Source
+    placement: Placement
+    crs: CRS
+    pixel: float
+    stretch: tuple[float, float] | None
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether stored pixels are lattice pixels as they stand."""
+        return self.placement.way is Way.COPY and self.source.dtype == "uint8" and self.stretch is None
+
+    def fit(self, square: Square) -> tuple[Square, Window] | None:
+        """For a copied source: its part of a square, and the window of the raster that it is; None where they do not meet."""
+        place = self.placement
+        row0, row1 = max(square.row, place.row), min(square.row + square.height, place.row + place.height)
+        col0, col1 = max(square.col, place.col), min(square.col + square.width, place.col + place.width)
+        if row0 >= row1 or col0 >= col1:
+            return None
+        window = Window(col0 - place.col, row0 - place.row, col1 - col0, row1 - row0)
+        return Square(row0, col0, row1 - row0, col1 - col0), window
+
+    def copy_into(self, files: OpenFiles, window: Window, out: Image) -> Image | None:
+        """Read a window of a verbatim source straight into `out` (h, w, B); return its weight."""
+        _, valid = read_raw(files, self.source, window, out=out)
+        return _weight(valid)
+
+    def copied(self, files: OpenFiles, window: Window) -> Laid:
+        """A window of a copied source."""
+        colour, valid = self._read(files, window)
+        return colour, _weight(valid)
+
+    def resampled(self, files: OpenFiles, square: Square) -> Laid | None:
+        """A square of a source that is rescaled or warped; None where they do not meet."""
+        return self._rescaled(files, square) if self.placement.way is Way.RESCALE else self._warped(files, square)
+
+    def _read(self, files: OpenFiles, window: Window) -> tuple[Image, Mask | None]:
+        raw, valid = read_raw(files, self.source, window, level=self.placement.level)
+        return to_uint8(raw, self.stretch), valid
+
+    def _rescaled(self, files: OpenFiles, square: Square) -> Laid | None:
+        """From a north-up raster in the lattice's CRS."""
+        place, pixel = self.placement, self.pixel
+        west, north, step_x, step_y = place.transform.c, place.transform.f, place.transform.a, -place.transform.e
+        rows = axis((north + square.row * pixel) / step_y, pixel / step_y, square.height, place.height)
+        cols = axis((square.col * pixel - west) / step_x, pixel / step_x, square.width, place.width)
+        if rows.first == rows.last or cols.first == cols.last:
+            return None
+        window = Window(cols.first, rows.first, cols.last - cols.first, rows.last - rows.first)
+        colour, valid = self._read(files, window)
+        if valid is None and rows.inside and cols.inside:
+            return np.rint(resample(colour, rows, cols)).astype(np.uint8), None
+        share = np.ones(colour.shape[:2], np.float32) if valid is None else valid.astype(np.float32)
+        done = resample(np.concatenate([colour * share[..., None], share[..., None]], axis=2), rows, cols)
+        return unmultiplied(done[..., :-1], done[..., -1])
+
+    def _warped(self, files: OpenFiles, square: Square) -> Laid | None:
+        """From a raster in another CRS, or a rotated one."""
+        pixel, place = self.pixel, self.placement
+        target = Frame(self.crs, Affine(pixel, 0.0, square.col * pixel, 0.0, -pixel, -square.row * pixel))
+        frame = Frame(self.source.crs, place.transform)
+        shape = square.height, square.width
+        extent = source_extent(frame, target, shape)
+        outer = None if extent is None else _outer(extent, 3 + math.ceil(place.scale))
+        window = None if outer is None else _clipped(outer, place)
+        if outer is None or window is None:
+            return None
+        colour, valid = self._read(files, window)
+        frame, shrink = frame.shifted(outer.col, outer.row), place.scale > 1.0
+        if valid is None and window == outer:
+            planes = warp(np.ascontiguousarray(colour.transpose(2, 0, 1)), frame, target, shape, shrink=shrink)
+            return planes.transpose(1, 2, 0), None
+        products = warp(_products(colour, valid, window, outer), frame, target, shape, shrink=shrink)
+        return unmultiplied(products[:-1].transpose(1, 2, 0), products[-1])
+
+
+def _weight(valid: Mask | None) -> Image | None:
+    return None if valid is None else valid * np.uint8(FULL)
+
+
+def _outer(extent: tuple[float, float, float, float], pad: int) -> Window:
+    """Window around an extent in source pixels, padded; it may reach beyond the raster."""
+    col, row = math.floor(extent[0]) - pad, math.floor(extent[1]) - pad
+    return Window(col, row, math.ceil(extent[2]) + pad - col, math.ceil(extent[3]) + pad - row)
+
+
+def _clipped(outer: Window, place: Placement) -> Window | None:
+    """The part of a window inside the raster."""
+    col, row = max(0, outer.col), max(0, outer.row)
+    col1, row1 = min(place.width, outer.col + outer.width), min(place.height, outer.row + outer.height)
+    return Window(col, row, col1 - col, row1 - row) if col < col1 and row < row1 else None
+
+
+def _products(colour: Image, valid: Mask | None, window: Window, outer: Window) -> npt.NDArray[np.float32]:
+    """Planes (B + 1, outer) of colour x validity and of validity (0 or 1), empty beyond the raster."""
+    out = np.zeros((colour.shape[2] + 1, outer.height, outer.width), dtype=np.float32)
+    rows = slice(window.row - outer.row, window.row - outer.row + window.height)
+    cols = slice(window.col - outer.col, window.col - outer.col + window.width)
+    out[:-1, rows, cols] = (colour if valid is None else colour * valid[..., None]).transpose(2, 0, 1)
+    out[-1, rows, cols] = 1.0 if valid is None else valid
+    return out

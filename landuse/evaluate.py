@@ -146,7 +146,7 @@ def _of_chips(bundle: Bundle, data: Path, settings: ScoreSettings) -> _Judged:
     truth = _positions(chips.labels, table.legend, bundle.legend)
     with tempfile.TemporaryDirectory(prefix="landuse-") as parts, Progress(len(chips), "chips") as progress:
         scores = score_chips(chips, settings, Path(parts), progress)
-    read: npt.NDArray[np.bool_] = np.isfinite(scores.probabilities).all(axis=1)
+    read = np.asarray(np.isfinite(scores.probabilities).all(axis=1), np.bool_)
     return _Judged(
         _rows(bundle, truth[read], scores.probabilities[read]),
         (*scores.inputs, identify(settings.model)),

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from landuse.errors import UsageError
 from landuse.grid import Bounds, ChipGrid, IntArray
-from landuse.vector_file import read_vector
+from landuse.vector_file import carried, read_vector
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 LonLat = tuple[float, float, float, float]
-EDGE_PARTS = 64
-"""Pieces an edge is cut into before it is carried to another CRS, where a straight line need not stay straight."""
 CHUNK = 2**16
 
 
@@ -40,10 +38,10 @@ def area_geometry(aoi: Path | None, bounds: LonLat | None, crs: CRS, near: Bound
     if aoi is not None and bounds is not None:
         raise UsageError("Give the area either as --aoi or as --bounds, not as both.")
     if bounds is not None:
-        return _carried(_box(bounds), CRS.from_epsg(4326), crs, near)
+        return _one(_box(bounds), CRS.from_epsg(4326), crs, near)
     if aoi is not None:
         frame = read_vector(aoi)
-        return _carried(frame.geometry.union_all(), CRS.from_user_input(frame.crs), crs, near)
+        return _one(frame.geometry.union_all(), CRS.from_user_input(frame.crs), crs, near)
     return None
 
 
@@ -66,26 +64,8 @@ def _box(bounds: LonLat) -> BaseGeometry:
     return shapely.box(west, south, east, north)
 
 
-def _carried(geometry: BaseGeometry, source: CRS, target: CRS, near: Bounds) -> BaseGeometry:
-    """The part of a geometry around `near`, in another CRS; edges are cut into short pieces first."""
-    import shapely
-
-    if source.equals(target, ignore_axis_order=True):
-        return geometry
-    west, south, east, north = Transformer.from_crs(target, source, always_xy=True).transform_bounds(*near)
-    if west < east:
-        pad = 0.1 * max(east - west, north - south)
-        geometry = geometry.intersection(shapely.box(west - pad, south - pad, east + pad, north + pad))
-    if geometry.is_empty:
-        return geometry
-    west, south, east, north = geometry.bounds
-    longest = max(east - west, north - south) / EDGE_PARTS
-    dense = shapely.segmentize(geometry, longest) if longest > 0 else geometry
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    moved = shapely.transform(dense, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
-    if not np.isfinite(shapely.get_coordinates(moved)).all():
-        raise UsageError(f"The area asked for reaches beyond the ground that {target.name} covers; give a smaller one.")
-    return moved if moved.is_valid else shapely.make_valid(moved)
+def _one(geometry: BaseGeometry, source: CRS, target: CRS, near: Bounds) -> BaseGeometry:
+    return carried(np.array([geometry], dtype=object), source, target, near)[0]
 
 
 def touches(geometry: BaseGeometry, grid: ChipGrid, rows: IntArray, cols: IntArray) -> npt.NDArray[np.bool_]:

@@ -23,6 +23,8 @@ ImageFormat = Literal["png", "tif"]
 IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
 UNLABELLED = "chips"
 PNG_BANDS = (1, 3)
+PNG_LEVEL = 3
+"""Two and a half times as fast as the usual 6, for files an eighth larger."""
 LONGEST_NAME = 60
 
 
@@ -99,7 +101,7 @@ def write_image(path: Path, pixels: Pixels, grid: ChipGrid, cell: Cell) -> None:
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a PNG has no place for it
         if path.suffix == ".png":
-            with rasterio.open(path, "w", driver="PNG", **shape) as image:
+            with rasterio.open(path, "w", driver="PNG", ZLEVEL=PNG_LEVEL, **shape) as image:
                 image.write(data)
             return
         with rasterio.open(path, "w", **shape, **_georeference(grid, cell)) as image:

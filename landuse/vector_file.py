@@ -5,10 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landuse.errors import MissingCRSError, NotAVectorError, SourceNotFoundError
+import numpy as np
+import numpy.typing as npt
+from pyproj import CRS, Transformer
+
+from landuse.errors import MissingCRSError, NotAVectorError, SourceNotFoundError, UsageError
+from landuse.grid import Bounds
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+EDGE_PARTS = 64
+"""An edge that is carried to another CRS may be this part (1 / 64) of the way across the ground: it need not stay straight."""
 
 
 def read_vector(path: Path | str) -> gpd.GeoDataFrame:
@@ -42,3 +50,37 @@ def read_vector(path: Path | str) -> gpd.GeoDataFrame:
     if broken.any():
         frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()
     return frame
+
+
+def carried(shapes: npt.NDArray[np.object_], source: CRS, target: CRS, near: Bounds) -> npt.NDArray[np.object_]:
+    """The parts of geometries around `near`, in another CRS; edges are cut into short pieces first.
+
+    Args:
+        shapes: geometries in `source`, shape (n,).
+        source: CRS they are in.
+        target: CRS they come back in.
+        near: ground in `target`. What lies far from it is cut off, because a projection fails far from home.
+
+    Returns:
+        Valid geometries in `target`, shape (n,), empty where nothing is left. In the same CRS they come back as they are.
+
+    Raises:
+        UsageError: what is left still reaches beyond the ground of `target`.
+    """
+    import shapely
+
+    if source.equals(target, ignore_axis_order=True):
+        return shapes
+    west, south, east, north = Transformer.from_crs(target, source, always_xy=True).transform_bounds(*near)
+    across = max(abs(east - west), north - south)
+    if west < east:  # not so where the ground lies across the antimeridian
+        pad = 0.1 * across
+        shapes = shapely.intersection(shapes, shapely.box(west - pad, south - pad, east + pad, north + pad))
+    transformer = Transformer.from_crs(source, target, always_xy=True)
+    dense = shapely.segmentize(shapely.force_2d(shapes), across / EDGE_PARTS)
+    moved = shapely.transform(dense, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise UsageError(f"The shapes given reach beyond the ground that {target.name} covers; give smaller ones.")
+    broken = ~shapely.is_valid(moved)
+    moved[broken] = shapely.make_valid(moved[broken])
+    return np.asarray(moved)

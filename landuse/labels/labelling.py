@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from landuse.chips import ChipSet, block_slices, image_order
 from landuse.errors import NoOverlapError
-from landuse.grid import ChipGrid, IntArray
+from landuse.grid import Bounds, CellRange, ChipGrid, IntArray
 from landuse.labels.polygons import read_polygon_labels
 from landuse.labels.raster import open_raster_labels
 from landuse.labels.rules import Rule, decide, purity, rule_points
@@ -67,7 +67,8 @@ def label_cells(grid: ChipGrid, rows: IntArray, cols: IntArray, request: LabelRe
     codes = np.zeros(len(rows), np.uint8)
     shares = np.zeros((len(rows), len(request.legend)))
     met = False
-    with _open(grid, request) as source:
+    near = grid.bounds(CellRange.around(rows, cols)) if len(rows) else Bounds(0, 0, 0, 0)
+    with _open(grid, request, near) as source:
         for places in _batches(grid, rows, cols, source):
             points = rule_points(request.rule, grid, rows[places], cols[places])
             look = source.look(chip_rings(grid, rows[places], cols[places]), points)
@@ -104,10 +105,10 @@ def _batches(grid: ChipGrid, rows: IntArray, cols: IntArray, source: LabelSource
 
 
 @contextmanager
-def _open(grid: ChipGrid, request: LabelRequest) -> Iterator[LabelSource]:
+def _open(grid: ChipGrid, request: LabelRequest, near: Bounds) -> Iterator[LabelSource]:
     """The label data of a request: polygons where a field is named, else a raster."""
     if request.field is not None:
-        yield read_polygon_labels(request.path, request.field, request.legend, grid.crs)
+        yield read_polygon_labels(request.path, request.field, request.legend, grid.crs, near)
         return
     with open_raster_labels(request.path, request.legend, grid.crs) as source:
         yield source

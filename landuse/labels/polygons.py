@@ -12,10 +12,10 @@ import numpy.typing as npt
 from pyproj import CRS
 
 from landuse.errors import LabelsError, NotAVectorError
-from landuse.grid import BLOCK
+from landuse.grid import BLOCK, Bounds
 from landuse.labels.source import Floats, Look
 from landuse.legend import UNMAPPED, Legend
-from landuse.vector_file import read_vector
+from landuse.vector_file import carried, read_vector
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -94,7 +94,7 @@ def _first_come(chip: npt.NDArray[np.int64], pieces: Objects, areas: Floats, chi
     return areas
 
 
-def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS) -> PolygonLabels:
+def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS, near: Bounds) -> PolygonLabels:
     """Read label polygons for chips of a lattice in `crs`.
 
     Args:
@@ -102,6 +102,7 @@ def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS) 
         field: the attribute with the class: a class name (or one of its other labels), or a source code of the crosswalk.
         legend: the classes.
         crs: the lattice CRS.
+        near: ground of the chips in `crs`; polygons far from it are left out.
 
     Raises:
         LabelsError: no such attribute, or not one of its values is a class.
@@ -113,9 +114,8 @@ def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS) 
     if field not in frame.columns or field == frame.geometry.name:
         known = ", ".join(str(c) for c in frame.columns if c != frame.geometry.name)
         raise LabelsError(f"{path} has no attribute {field!r}; give one of these with --label-field: {known}.")
-    frame = frame.to_crs(crs).explode(index_parts=False)
-    frame = frame[frame.geometry.geom_type == "Polygon"]
-    if frame.empty:
+    polygons, feature = _polygons(np.asarray(frame.geometry.array, dtype=object))
+    if not len(polygons):
         raise NotAVectorError(f"{path} holds no polygons, and labels come from polygons.")
     codes = _codes(frame, field, legend)
     if not codes.any():
@@ -123,9 +123,20 @@ def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS) 
         raise LabelsError(
             f"Not one value of {field!r} in {path} is a class of legend {legend.name}; it holds {values}."
         )
-    polygons = np.asarray(frame.geometry.array, dtype=object)
+    polygons, part = _polygons(carried(polygons, CRS.from_user_input(frame.crs), crs, near))
     shapely.prepare(polygons)
-    return PolygonLabels(polygons, codes, legend, shapely.STRtree(polygons))
+    return PolygonLabels(polygons, codes[feature[part]], legend, shapely.STRtree(polygons))
+
+
+def _polygons(shapes: Objects) -> tuple[Objects, npt.NDArray[np.int64]]:
+    """The polygons that geometries consist of, and the position of the geometry that each comes from."""
+    import shapely
+
+    # Twice, as the first time takes collections apart and the second the multipolygons in them.
+    parts, first = shapely.get_parts(shapes, return_index=True)
+    parts, second = shapely.get_parts(parts, return_index=True)
+    polygons = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
+    return parts[polygons], first[second][polygons]
 
 
 def _codes(frame: gpd.GeoDataFrame, field: str, legend: Legend) -> npt.NDArray[np.uint8]:

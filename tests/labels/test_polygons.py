@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.errors import LabelsError, MissingCRSError, NoOverlapError, NotAVectorError, SourceNotFoundError
-from landuse.grid import CellRange, ChipGrid
+from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.labels import LabelRequest, label_cells
 from landuse.labels.polygons import read_polygon_labels
 from landuse.legend import load_legend
@@ -16,6 +16,7 @@ from tests.made import UTM
 
 NLCD6 = load_legend("nlcd6")
 GRID = ChipGrid(UTM, chip_m=100)
+NEAR = Bounds(0, 0, 100, 100)
 CHIP = np.array([0]), np.array([0])
 
 
@@ -118,6 +119,27 @@ def test_polygons_in_degrees_and_with_holes(layer):
     assert shares == pytest.approx(expected, abs=1e-3)
 
 
+def test_polygons_of_the_whole_world_serve_where_the_chips_are(layer):
+    world = [("Forest", shapely.box(-180, -90, 180, 40.65)), ("Cultivated", shapely.box(-180, 40.65, 180, 90))]
+    path = layer(world, "world.geojson", crs=4326)
+    rows, cols = CellRange(44_980, 45_020, 6_000, 6_003).arrays()
+    found = label(path, cells=(rows, cols))
+    assert found.shares.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-6)
+    assert (np.sort(rows[found.codes == 3]) < rows[found.codes == 6].min() + 1).all()
+    assert set(found.codes.tolist()) == {3, 6}
+
+
+def test_collections_within_collections_give_their_polygons(tmp_path):
+    inner = {"type": "MultiPolygon", "coordinates": [[[[0, 0], [50, 0], [50, 50], [0, 50], [0, 0]]]]}
+    line = {"type": "LineString", "coordinates": [[0, 0], [90, 90]]}
+    feature = {"type": "Feature", "properties": {"use": "Forest"}}
+    feature["geometry"] = {"type": "GeometryCollection", "geometries": [line, inner]}
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::26918"}}
+    path = tmp_path / "x.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}))
+    assert label(path).shares[0, 2] == pytest.approx(0.25)
+
+
 def test_broken_polygons_are_mended(layer):
     bow = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
     assert not bow.is_valid
@@ -147,13 +169,13 @@ def test_a_layer_that_cannot_serve_gets_one_sentence(layer, features, field, err
 
 def test_files_that_are_no_layers(tmp_path, layer):
     with pytest.raises(SourceNotFoundError, match=r"nothing\.gpkg"):
-        read_polygon_labels(tmp_path / "nothing.gpkg", "use", NLCD6, UTM)
+        read_polygon_labels(tmp_path / "nothing.gpkg", "use", NLCD6, UTM, NEAR)
     (tmp_path / "text.geojson").write_text("not json")
     with pytest.raises(NotAVectorError, match=r"text\.geojson"):
-        read_polygon_labels(tmp_path / "text.geojson", "use", NLCD6, UTM)
+        read_polygon_labels(tmp_path / "text.geojson", "use", NLCD6, UTM, NEAR)
     (tmp_path / "empty.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": []}))
     with pytest.raises(NotAVectorError, match="no feature"):
-        read_polygon_labels(tmp_path / "empty.geojson", "use", NLCD6, UTM)
+        read_polygon_labels(tmp_path / "empty.geojson", "use", NLCD6, UTM, NEAR)
     path = layer([("Forest", shapely.box(0, 0, 9, 9))], "nocrs.shp", crs=None)
     with pytest.raises(MissingCRSError, match=r"nocrs\.shp"):
-        read_polygon_labels(path, "use", NLCD6, UTM)
+        read_polygon_labels(path, "use", NLCD6, UTM, NEAR)

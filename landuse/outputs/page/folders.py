@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
+from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.record import RunRecord, read_record
 from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
@@ -53,7 +55,11 @@ class MapYear:
 
 @dataclass(frozen=True)
 class MapChange:
-    """A diff folder; `before` and `after` are the labels of the maps that it compared, where its record says so."""
+    """A diff folder.
+
+    `before` and `after` are the labels of the maps that it compared, where its record names maps of the page. A `step` is one
+    of the folders inside a comparison of three or more maps.
+    """
 
     folder: Path
     label: str
@@ -62,6 +68,8 @@ class MapChange:
     sites: tuple[Place, ...]
     before: str | None
     after: str | None
+    evidence: Evidence | None
+    step: bool
 
 
 def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange]]:
@@ -87,8 +95,28 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
     years = [_read_year(folder, label, records[folder]) for folder, label in labels.items()]
     if all(_YEAR.search(year.label) for year in years):
         years.sort(key=lambda year: _YEAR.findall(year.label)[-1])
-    changes = [_read_change(f, r, [y.label for y in years]) for f, r in records.items() if r.command == "diff"]
-    return years, changes
+    compared = [folder for folder in folders if records[folder].command == "diff"]
+    shown = [y.label for y in years]
+    changes = [_read_change(folder, shown, step=False) for folder in compared]
+    changes += [_read_change(step, shown, step=True) for folder in compared for step in _steps(folder)]
+    return years, _told_apart(changes)
+
+
+def _told_apart(changes: Sequence[MapChange]) -> list[MapChange]:
+    """The changes with labels that differ: two comparisons of the same years get their folders' names, or numbers, too."""
+    counts = Counter(change.label for change in changes)
+    named = [
+        replace(c, label=f"{c.label} ({_text(c.folder.resolve().name)})") if counts[c.label] > 1 else c for c in changes
+    ]
+    counts = Counter(change.label for change in named)
+    return [replace(c, label=f"{c.label} {number}") if counts[c.label] > 1 else c for number, c in enumerate(named, 1)]
+
+
+def _steps(folder: Path) -> list[Path]:
+    """The comparisons of neighbouring years inside a comparison of three or more maps, in order."""
+    return sorted(
+        (path.parent for path in folder.glob("*/change.geojson")), key=lambda path: (len(path.name), path.name)
+    )
 
 
 def bounds_of(places: Iterable[Place]) -> Corners | None:
@@ -120,12 +148,14 @@ def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
     return MapYear(folder, label, record, _colors(folder, record), places, read_summary(folder / "summary.csv"))
 
 
-def _read_change(folder: Path, record: RunRecord, years: Sequence[str]) -> MapChange:
+def _read_change(folder: Path, years: Sequence[str], *, step: bool) -> MapChange:
+    record = read_record(folder)
     sites = tuple(_read_places(folder / "change.geojson", ("from", "to", "tier"), ("area_ha", "probability")))
     compared = [name for name in dict.fromkeys(map(_compared, record.inputs)) if name in years]
     before, after = (compared[0], compared[-1]) if len(compared) > 1 else (None, None)
     label = f"{before} to {after}" if before else _text(folder.resolve().name)
-    return MapChange(folder, label, record, _colors(folder, record), sites, before, after)
+    evidence = read_evidence(folder / "summary.json")
+    return MapChange(folder, label, record, _colors(folder, record), sites, before, after, evidence, step)
 
 
 def _compared(identity: Any) -> str:  # noqa: ANN401

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment
 
 from landuse.outputs.page.assets import panel_template
+from landuse.outputs.page.evidence import sentences
 from landuse.outputs.page.folders import MapChange, MapYear
 from landuse.outputs.page.payload import PageClass, PageData, tiers_of
 from landuse.outputs.record import RunRecord
@@ -15,7 +16,7 @@ from landuse.outputs.record import RunRecord
 MOST_SITES = 100
 MOST_TRANSITIONS = 12
 OPACITY = 80
-OPACITY_OVER_IMAGERY = 55
+OPACITY_OVER_IMAGERY = 60
 TIER_DASHES = ("", "7 5", "2 5")
 
 
@@ -61,16 +62,18 @@ def _legend_line(data: PageData, index: int, shown: PageClass) -> dict[str, Any]
 
 def _change(data: PageData, change: MapChange) -> dict[str, Any]:
     tiers, by_tier = tiers_of(change), Counter(site.words["tier"] for site in change.sites)
+    said = change.evidence.tiers if change.evidence else {}
     return {
         "label": change.label,
         "count": f"{len(change.sites):,}" if change.sites else "",
         "area": _hectares(_area(change.sites)),
         "transitions": _transitions(data, change),
         "tiers": [
-            {"name": tier, "sites": f"{by_tier[tier]:,}", "dashes": TIER_DASHES[min(i, 2)]}
+            {"name": tier, "words": said.get(tier, ""), "sites": f"{by_tier[tier]:,}", "dashes": TIER_DASHES[min(i, 2)]}
             for i, tier in enumerate(tiers)
-            if tier
+            if tier and by_tier[tier]
         ],
+        "sentences": sentences(change.evidence) if change.evidence else [],
         "listed": min(len(change.sites), MOST_SITES),
         "more": len(change.sites) > MOST_SITES,
     }

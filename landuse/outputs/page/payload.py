@@ -47,11 +47,13 @@ def occurring_classes(years: Sequence[MapYear], changes: Sequence[MapChange]) ->
 
 
 def tiers_of(change: MapChange) -> tuple[str, ...]:
-    """Names of the tiers of a change, the surest first (by mean probability)."""
+    """Names of the tiers of a change, the surest first: as its summary lists them, others by mean probability."""
     found: dict[str, list[float]] = {}
     for site in change.sites:
         found.setdefault(site.words["tier"], []).append(site.numbers["probability"] or 0.0)
-    return tuple(sorted(found, key=lambda tier: (-float(np.mean(found[tier])), tier)))
+    listed = list(change.evidence.tiers) if change.evidence else []
+    others = sorted(found.keys() - set(listed), key=lambda tier: (-float(np.mean(found[tier])), tier))
+    return (*listed, *others)
 
 
 def payload(data: PageData) -> str:

@@ -79,13 +79,15 @@ def _add_layers(leaflet: OfflineMap, data: PageData) -> None:
             for i, y in enumerate(data.years)
         ],
         "none": [_group(leaflet, "No land use", "none", base=True, show=last < 0)],
-        "changes": [_group(leaflet, f"Change {c.label}", f"change_{i}") for i, c in enumerate(data.changes)],
+        "changes": [
+            _group(leaflet, f"Change {c.label}", f"change_{i}", show=not c.step) for i, c in enumerate(data.changes)
+        ],
         "imagery": [
             _group(leaflet, f"Imagery {p.label}", f"imagery_{i}", show=p.year == last)
             for i, p in enumerate(data.pictures)
         ],
     }
-    leaflet.add_child(named(folium.LayerControl(collapsed=False), "layers"))
+    leaflet.add_child(named(folium.LayerControl(position="bottomright", collapsed=False), "layers"))
     names = {kind: f"[{', '.join(found)}]" for kind, found in groups.items()} | {"none": groups["none"][0]}
     leaflet.add_child(named(StartPage(names), "start"))
 

@@ -1,0 +1,74 @@
+"""How far a change map can be trusted, in sentences made of the `summary.json` of `diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MAX_BYTES = 16 * 2**20
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Cells(_Part):
+    """Numbers of cells."""
+
+    compared: int
+    label_differences: int
+    confirmed: int
+    expected_false_alarms: float | None = None
+
+
+class Areas(_Part):
+    """Hectares."""
+
+    label_differences: float
+    confirmed: float
+
+
+class Model(_Part):
+    """What the joint model of both surveys estimated."""
+
+    expected_change_share: float | None = None
+
+
+class Evidence(_Part):
+    """The part of `summary.json` that the page speaks of; `tiers` holds what each tier means, the surest first."""
+
+    cells: Cells
+    area_ha: Areas
+    tiers: dict[str, str] = Field(default_factory=dict)
+    model: Model | None = None
+
+
+def read_evidence(path: Path) -> Evidence | None:
+    """What a `summary.json` says; None where it is absent or says something else: the page then leaves the sentences out."""
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        return None
+    try:
+        return Evidence.model_validate_json(path.read_text(encoding="utf8"))
+    except (ValidationError, UnicodeDecodeError):
+        return None
+
+
+def sentences(evidence: Evidence) -> list[str]:
+    """What a planner should know before acting on the change sites."""
+    cells, areas = evidence.cells, evidence.area_ha
+    said = [
+        f"The two maps name {cells.label_differences:,} of {cells.compared:,} squares differently "
+        f"({areas.label_differences:,.0f} ha). Many such differences are errors of one map or the other; "
+        f"{cells.confirmed:,} {'square carries' if cells.confirmed == 1 else 'squares carry'} enough evidence to be listed "
+        f"({areas.confirmed:,.0f} ha)."
+    ]
+    if cells.expected_false_alarms is not None and cells.confirmed:
+        said.append(f"Of these, about {cells.expected_false_alarms:,.0f} are expected to be false alarms.")
+    share = evidence.model.expected_change_share if evidence.model else None
+    if share is not None:
+        amount = "less than 0.1 %" if share < 0.001 else f"about {100 * share:.1f} %"
+        said.append(
+            f"All evidence taken together, {amount} of the squares have changed, whether or not they can be named."
+        )
+    return said

@@ -220,6 +220,8 @@ def _parse_manifest(text: bytes, path: Path) -> _Manifest:
         first = error.errors()[0]
         _refuse(path, f"bundle.json: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
     except (ValueError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise
         raise ModelFileError(f"{path}: bundle.json is not sound JSON.") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -36,6 +37,8 @@ class OpenVinoRuntime:
         if threads:
             config["INFERENCE_NUM_THREADS"] = str(threads)
         self._compiled = core.compile_model(model, "CPU", config)
+        self._at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
+        self._idle: list[Any] = []
 
     def predict(self, batch: Images) -> Prediction:
         """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
@@ -45,24 +48,39 @@ class OpenVinoRuntime:
         """A prediction for each batch, in order.
 
         Requests run on OpenVINO's threads while this thread draws the next batch, so reading and computing overlap.
-        At most a few requests wait at any time, whatever the length of the stream.
+        A few requests are under way at any time, whatever the length of the stream. They are waited for in the order
+        in which they were started, without callbacks: those can deadlock with the interpreter's lock at the end.
         """
-        queue = ov.AsyncInferQueue(self._compiled)
-        queue.set_callback(_keep)
+        running: deque[_Job] = deque()
         waiting: deque[_Answer] = deque()
         try:
             for batch in batches:
                 check_batch(batch, self._px, self._bands)
-                answer = _Answer(len(batch), self._class_count, self._feature_count)
-                waiting.append(answer)
+                waiting.append(_Answer(len(batch), self._class_count, self._feature_count))
                 for first in range(0, len(batch), PIECE):
-                    queue.start_async({0: batch[first : first + PIECE]}, (answer, first))
+                    if len(running) >= self._at_once:
+                        self._finish(running.popleft())
+                    running.append(self._start(batch[first : first + PIECE], waiting[-1], first))
                 while waiting and waiting[0].complete:
                     yield waiting.popleft().prediction()
-            queue.wait_all()
-            yield from (answer.prediction() for answer in waiting)
+            while waiting:
+                while not waiting[0].complete:
+                    self._finish(running.popleft())
+                yield waiting.popleft().prediction()
         finally:
-            queue.wait_all()
+            while running:
+                self._finish(running.popleft())
+
+    def _start(self, images: Images, answer: _Answer, first: int) -> _Job:
+        request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        request.start_async({0: images})
+        return _Job(request, answer, first)
+
+    def _finish(self, job: _Job) -> None:
+        """Wait for a request and copy its results to their place."""
+        job.request.wait()
+        job.answer.put(job.first, *(job.request.get_output_tensor(index).data for index in (0, 1)))
+        self._idle.append(job.request)
 
 
 class _Answer:
@@ -86,10 +104,13 @@ class _Answer:
         return Prediction(self._probabilities, self._features)
 
 
-def _keep(request: Any, place: tuple[_Answer, int]) -> None:  # noqa: ANN401 - an openvino.InferRequest
-    """Copy a finished request's results to their place; called with the interpreter's lock held."""
-    answer, first = place
-    answer.put(first, request.get_output_tensor(0).data, request.get_output_tensor(1).data)
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A request under way: an openvino.InferRequest, and where its results go."""
+
+    request: Any
+    answer: _Answer
+    first: int
 
 
 def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16"]:

@@ -1,0 +1,150 @@
+import time
+
+import numpy as np
+import pytest
+
+from landuse.bundle import write_bundle
+from landuse.errors import BandsError, UsageError
+from landuse.models.backbones import BACKBONES, load_backbone
+from landuse.models.heads import fit_logistic
+from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
+from landuse.models.runtime import open_runtime
+from tests.models.small import PX, bundle, images, random_head, random_weights
+
+
+@pytest.fixture(scope="module")
+def small():
+    return OpenVinoRuntime(bundle(), "f32")
+
+
+def test_every_op_agrees_between_the_runtimes():
+    from landuse.models.keras_runtime import KerasRuntime
+
+    batch = images(5)
+    ours, theirs = OpenVinoRuntime(bundle(), "f32").predict(batch), KerasRuntime(bundle()).predict(batch)
+    assert np.abs(ours.features - theirs.features).max() < 1e-5
+    assert np.abs(ours.probabilities - theirs.probabilities).max() < 1e-5
+    assert ours.probabilities.std(axis=0).min() > 1e-4  # the images are told apart at all
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "vgg19"])  # which has vgg16's ops
+def test_every_backbone_agrees_between_the_runtimes(name):
+    from landuse.models.keras_runtime import KerasRuntime
+
+    backbone = load_backbone(name)
+    weights = random_weights(backbone.network, backbone.px)
+    batch = images(2, backbone.px)
+    batch[1] //= 3
+    model = bundle(
+        network=backbone.network,
+        weights=weights,
+        preprocess=backbone.preprocess,
+        chip_px=backbone.px,
+        head=random_head(backbone.feature_count, 3),
+    )
+    features = OpenVinoRuntime(model, "f32").predict(batch).features
+    model = bundle(
+        network=backbone.network,
+        weights=weights,
+        preprocess=backbone.preprocess,
+        chip_px=backbone.px,
+        head=fit_logistic(features, np.array([0, 2]), class_count=3),
+    )
+    ours, theirs = OpenVinoRuntime(model, "f32").predict(batch), KerasRuntime(model).predict(batch)
+    assert ours.features.shape == (2, backbone.feature_count)
+    assert np.abs(ours.probabilities - theirs.probabilities).max() < 1e-3
+    assert np.allclose(ours.features, theirs.features, rtol=1e-3, atol=1e-3 * np.abs(ours.features).max())
+
+
+def test_the_head_in_the_graph_is_the_head(small):
+    prediction = small.predict(images(4))
+    assert prediction.probabilities.dtype == prediction.features.dtype == np.float32
+    assert np.allclose(prediction.probabilities, bundle().head.apply(prediction.features), atol=1e-5)
+
+
+def test_a_stream_answers_in_order_whatever_the_batch_sizes(small):
+    sizes = [3, 0, 17, 8, 1, 40]
+    batches = [images(size, seed=i) for i, size in enumerate(sizes)]
+    streamed = list(small.predict_stream(iter(batches)))
+    assert [len(p.probabilities) for p in streamed] == sizes
+    alone = [small.predict(batch[i : i + 1]).features[0] for batch in batches for i in range(len(batch))]
+    assert np.allclose(np.concatenate([p.features for p in streamed]), alone, atol=1e-5)
+
+
+def test_a_stream_is_read_only_as_fast_as_it_is_used(small):
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield images(16)
+
+    stream = small.predict_stream(endless())
+    for _ in range(3):
+        next(stream)
+        time.sleep(0.05)
+    stream.close()
+    assert taken < 40
+
+
+def test_an_error_while_reading_reaches_the_caller(small):
+    def broken():
+        yield images(4)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(small.predict_stream(broken()))
+    assert len(small.predict(images(2)).features) == 2
+
+
+@pytest.mark.parametrize(
+    "batch", [images(2).astype(np.float32), images(2)[..., :2], images(2)[:, :16], images(2)[0]], ids=str
+)
+def test_images_of_another_kind_are_refused(small, batch):
+    with pytest.raises(BandsError, match="3 bands"):
+        small.predict(batch)
+
+
+def test_compiled_once_for_equal_models(tmp_path):
+    path = write_bundle(bundle(), tmp_path / "m")
+    first = open_runtime(path)
+    assert open_runtime(path) is first
+    assert open_runtime(bundle()) is first  # float32 on disk: the same content
+    assert open_runtime(path, threads=1) is not first
+    assert open_runtime(bundle(head=random_head(6, 3, seed=1))) is not first
+
+
+def test_a_file_that_was_replaced_is_read_again(tmp_path):
+    path = write_bundle(bundle(), tmp_path / "m")
+    before = open_runtime(path)
+    write_bundle(bundle(head=random_head(6, 3, seed=2), name="another one"), path)
+    assert open_runtime(path) is not before
+
+
+def test_bfloat16_only_where_the_processor_has_it():
+    assert choose_precision("auto", ["FP32", "BF16"]) == "bf16"
+    assert choose_precision("f32", ["FP32", "BF16"]) == "f32"
+    assert choose_precision("auto", ["FP32", "INT8"]) == "f32"
+    with pytest.raises(UsageError, match="bfloat16"):
+        choose_precision("bf16", ["FP32"])
+
+
+def test_unknown_runtimes_are_refused():
+    with pytest.raises(UsageError, match="openvino"):
+        open_runtime(bundle(), kind="torch")
+    with pytest.raises(UsageError, match="float32"):
+        open_runtime(bundle(), kind="tensorflow", precision="bf16")
+
+
+def test_inference_needs_no_tensorflow(tmp_path):
+    import subprocess
+    import sys
+
+    path = write_bundle(bundle(), tmp_path / "m")
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from landuse.models.runtime import open_runtime;"
+        f"open_runtime(Path({str(path)!r})).predict(np.zeros((1, {PX}, {PX}, 3), np.uint8));"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

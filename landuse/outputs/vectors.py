@@ -34,6 +34,8 @@ EDGE_M = 4_000.0
 CHUNK = 2_000
 WGS84 = CRS.from_epsg(4326)
 
+Rings = list[list[tuple[float, float]]]
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -105,18 +107,39 @@ def connected_regions(codes: npt.NDArray[np.uint8]) -> Regions:
 def outlines(ids: npt.NDArray[np.int32], transform: Affine, crs: CRS) -> npt.NDArray[np.object_]:
     """Outline of each region of `ids` (1 to n) in degrees, as shapely polygons, anticlockwise; shape (n,).
 
+    A region of several pieces that do not share an edge becomes a multipolygon; a number that does not occur becomes None.
+
     Raises:
         UsageError: the regions lie where the CRS has no ground.
     """
-    polygons = np.empty(int(ids.max(initial=0)), object)
-    for geometry, value in shapes(ids, mask=ids > 0, connectivity=4):
-        shell, *holes = geometry["coordinates"]
-        polygons[int(value) - 1] = shapely.Polygon(shell, holes)
-    if not len(polygons):
-        return polygons
-    dense = _with_vertices(polygons, _kept_corners(ids, _spacing(transform, crs)))
-    degrees = _to_degrees(dense, transform, crs)
-    return np.asarray(shapely.orient_polygons(_cut_at_antimeridian(degrees)))
+    region_of, pieces = _traced(ids)
+    if not pieces:
+        return np.empty(0, object)
+    dense = _with_vertices(pieces, _kept_corners(ids, _spacing(transform, crs)))
+    degrees = _cut_at_antimeridian(_to_degrees(dense, transform, crs))
+    return _gathered(np.asarray(shapely.orient_polygons(degrees)), region_of, int(ids.max()))
+
+
+def _traced(ids: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], list[Rings]]:
+    """Pieces of the regions as rings of corners (shell first, closed), by rising number; and the region of each."""
+    found = [(int(value) - 1, geometry["coordinates"]) for geometry, value in shapes(ids, mask=ids > 0, connectivity=4)]
+    found.sort(key=lambda item: item[0])
+    return np.array([region for region, _ in found], np.int64), [rings for _, rings in found]
+
+
+def _gathered(
+    pieces: npt.NDArray[np.object_], region_of: npt.NDArray[np.int64], regions: int
+) -> npt.NDArray[np.object_]:
+    """One geometry a region, shape (regions,)."""
+    gathered, counts = np.full(regions, None, object), np.bincount(region_of, minlength=regions)
+    single = counts[region_of] == 1
+    gathered[region_of[single]] = pieces[single]
+    if not single.all():
+        parts, piece_of = shapely.get_parts(pieces[~single], return_index=True)
+        owners = region_of[~single][piece_of]
+        numbers, position = np.unique(owners, return_inverse=True)
+        gathered[numbers] = shapely.multipolygons(parts, indices=position)
+    return gathered
 
 
 def _mean(regions: Regions, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -147,11 +170,12 @@ def _kept_corners(ids: npt.NDArray[np.int32], spacing: int) -> npt.NDArray[np.bo
     return keep
 
 
-def _with_vertices(polygons: npt.NDArray[np.object_], keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
-    """The polygons, in pixel coordinates, with a vertex at every kept corner of their outlines."""
-    rings, polygon_of = shapely.get_rings(polygons, return_index=True)
-    points, ring_of = shapely.get_coordinates(rings, return_index=True)
-    corners = points.astype(np.int64)
+def _with_vertices(pieces: list[Rings], keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
+    """The pieces as polygons, in pixel coordinates, with a vertex at every kept corner of their outlines."""
+    rings = [ring for piece in pieces for ring in piece]
+    polygon_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    ring_of = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    corners = np.array([point for ring in rings for point in ring], np.int64)
     within = ring_of[1:] == ring_of[:-1]
     start, step = corners[:-1][within], np.diff(corners, axis=0)[within]
     length = np.abs(step).sum(axis=1)
@@ -160,8 +184,8 @@ def _with_vertices(polygons: npt.NDArray[np.object_], keep: npt.NDArray[np.bool_
     walked = start[edge] + np.sign(step)[edge] * offset[:, np.newaxis]
     chosen = keep[walked[:, 1], walked[:, 0]]
     ring = ring_of[:-1][within][edge]
-    rings = shapely.linearrings(walked[chosen].astype(np.float64), indices=ring[chosen])
-    return np.asarray(shapely.polygons(rings, indices=polygon_of))
+    dense = shapely.linearrings(walked[chosen].astype(np.float64), indices=ring[chosen])
+    return np.asarray(shapely.polygons(dense, indices=polygon_of))
 
 
 def _to_degrees(polygons: npt.NDArray[np.object_], transform: Affine, crs: CRS) -> npt.NDArray[np.object_]:

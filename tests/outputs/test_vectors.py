@@ -15,7 +15,7 @@ from landuse.errors import ConfigError, UsageError
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.summary import read_summary, summarise, write_summary
-from landuse.outputs.vectors import connected_regions, dissolve, write_geojson
+from landuse.outputs.vectors import connected_regions, dissolve, outlines, write_geojson
 
 UTM = CRS.from_epsg(26919)
 TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)
@@ -84,6 +84,14 @@ def test_straight_edges_between_two_polygons_are_not_full_of_vertices():
     codes = np.ones((64, 64), np.uint8)
     frame = dissolve(codes, TRANSFORM, UTM, LEGEND)
     assert len(frame.geometry.iloc[0].exterior.coords) < 30
+
+
+def test_a_region_in_pieces_becomes_one_geometry_and_a_gap_none():
+    ids = np.array([[1, 0, 4], [0, 1, 4], [2, 2, 4]], np.int32)
+    first, second, third, fourth = outlines(ids, TRANSFORM, UTM)
+    assert (first.geom_type, len(first.geoms)) == ("MultiPolygon", 2)
+    assert (second.geom_type, third, fourth.geom_type) == ("Polygon", None, "Polygon")
+    assert second.area == pytest.approx(first.area, rel=1e-3)
 
 
 def test_a_map_without_data_has_no_polygons(tmp_path):

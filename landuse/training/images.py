@@ -16,6 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from landuse.bundle import read_bundle
 from landuse.engine.runner import open_runner
 from landuse.errors import SourceNotFoundError
+from landuse.export import UNLABELLED
 from landuse.models.runtime import open_runtime
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
@@ -52,10 +53,13 @@ class ImageFeatures:
 
 
 def find_images(folder: Path) -> list[LabelledImage]:
-    """Images one level down, sorted by class and name. Raises `SourceNotFoundError` where there are none."""
+    """Images one level down, sorted by class and name; not those of the folder in which exported chips without a label lie.
+
+    Raises `SourceNotFoundError` where there are none.
+    """
     found = [
         LabelledImage(path, group.name)
-        for group in sorted(p for p in folder.iterdir() if p.is_dir())
+        for group in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != UNLABELLED)
         for path in sorted(group.iterdir())
         if path.suffix.lower() in SUFFIXES
     ]

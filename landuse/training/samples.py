@@ -13,6 +13,7 @@ import numpy.typing as npt
 from landuse.chips import CHIPS_FILE, ChipSet, read_chips
 from landuse.engine.progress import Progress
 from landuse.errors import GridMismatchError, NoOverlapError, SourceNotFoundError, UsageError
+from landuse.export import folder_names
 from landuse.grid import IntArray
 from landuse.legend import Legend
 from landuse.scoring import ScoreSettings, score_chips
@@ -138,12 +139,13 @@ def folder_samples(folder: Path, settings: SampleSettings) -> Samples:
     """Samples of a folder of class folders; images of any size are brought to the model's chip size."""
     images = find_images(folder)
     legend = settings.legend or legend_of_names(sorted({image.label for image in images}), folder.name)
-    kept = [image for image in images if legend.code_of(image.label)]
+    codes = {name: folder_code(legend, name) for name in {image.label for image in images}}
+    kept = [image for image in images if codes[image.label]]
     if not kept:
         raise NoOverlapError(f"Not one class folder of {folder} is a class of legend {legend.name}.")
     features, skipped = image_features([i.path for i in kept], settings.score)
     read = np.isfinite(features).all(axis=1)
-    labels = np.array([legend.code_of(i.label) for i in kept], np.uint8)
+    labels = np.array([codes[i.label] for i in kept], np.uint8)
     return Samples(
         features[read],
         labels[read],
@@ -152,6 +154,12 @@ def folder_samples(folder: Path, settings: SampleSettings) -> Samples:
         _digest([f"{i.path.relative_to(folder)}:{i.path.stat().st_size}" for i in kept]),
         skipped,
     )
+
+
+def folder_code(legend: Legend, name: str) -> int:
+    """Code of a class folder: by the class's name, or by the name that `tile --export` makes safe for a path; 0 for none."""
+    safe = {folder.casefold(): code for code, folder in folder_names(legend).items()}
+    return legend.code_of(name) or safe.get(name.casefold(), 0)
 
 
 def legend_of_names(names: Sequence[str], title: str) -> Legend:

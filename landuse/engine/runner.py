@@ -116,9 +116,7 @@ def settle(outcome: Done[R] | Refused | Lost, item: T, on_lost: Callable[[T, str
     if isinstance(outcome, Refused):
         raise outcome.kind(outcome.sentence)
     if on_lost is None:
-        raise EngineError(
-            f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run the same command again."
-        )
+        raise EngineError(f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run it again.")
     return on_lost(item, outcome.cause)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyspark.accumulators import AccumulatorParam
@@ -25,7 +27,8 @@ Outcome = Done[Any] | Refused | Lost
 _POLL_S = 0.05
 _PATIENCE_S = 4  # Spark kills a Python worker two seconds after its task was cancelled
 _FAILED_TASK = re.compile(r"Task (\d+) in stage \S+ failed \d+ times")
-_PYTHON_ERROR = re.compile(r"Traceback \(most recent call last\):\n(?: .*\n)+(\S.*)")
+_PYTHON_ERROR = re.compile(r"^( *)Traceback \(most recent call last\):\n(?:\1 .*\n)+\1(\S.*)", re.MULTILINE)
+_LOST_TASK = re.compile(r"Lost task [^:]*: (?:[\w.]+: )?(.+)")
 
 
 class _Outcomes(AccumulatorParam[list[Outcome]]):
@@ -128,8 +131,19 @@ def _recorded(task: Callable[[T], R], arrived: Accumulator[list[Outcome]]) -> Ca
     def run(items: Iterable[tuple[int, T]]) -> None:
         for index, item in items:
             arrived.add([attempt(task, index, item)])
+        _spare_collector()
 
     return run
+
+
+@cache
+def _spare_collector() -> None:
+    """Have the garbage collector pass over what this worker has loaded by the end of its first task.
+
+    Spark's daemon runs a full collection after every task, and goes through all modules and models each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
@@ -142,7 +156,7 @@ def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
     raised = _PYTHON_ERROR.findall(message)
     failed = _FAILED_TASK.search(message)
     if failed is None or raised:
-        reason = raised[-1] if raised else message.strip().split("\n")[0]
+        reason = raised[-1][1] if raised else message.strip().split("\n")[0]
         raise EngineError(f"Spark gave the work up ({reason}); run it with --master inline to see where.") from error
     return Lost(waiting[int(failed[1])][0], _cause(message))
 
@@ -153,4 +167,5 @@ def _cause(message: str) -> str:
         return "the worker process took too long and was stopped"
     if "exited unexpectedly" in message or "ExecutorLost" in message:
         return "the worker process died"
-    return message.strip().split("\n")[0]
+    lost = _LOST_TASK.search(message)
+    return lost[1] if lost else message.strip().split("\n")[0]

@@ -57,3 +57,8 @@ def dies_at_three(number: int) -> int:
 def sleeps(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def hangs_at_two(number: int) -> int:
+    time.sleep(60 if number == 2 else 0)
+    return number

@@ -100,6 +100,7 @@ def test_a_cache_that_cannot_be_written_gives_way_to_a_private_folder(tmp_path, 
 
 
 _WITHOUT_JAVA = """
+import signal
 import pandas as pd
 from landuse.engine.java import find_java
 from landuse.engine.runner import open_runner
@@ -116,6 +117,9 @@ with spark_session("local[1]") as spark:
     total = spark.range(100).select(double("id").alias("d")).groupBy().sum("d").first()[0]
     with open_runner("local[1]") as runner:
         squares = [row["square"] for row in runner.map(jobs.square, range(4))]
+with open_runner("local[1]") as runner:  # a second context in the same JVM
+    assert runner.map(jobs.square, [5]) == [{"number": 5, "square": 25}]
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 print(find_java().origin, java.split(".")[0], total, squares, sep="|")
 """
 

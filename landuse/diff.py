@@ -202,7 +202,7 @@ def _model_summary(found: Comparison) -> dict[str, Any] | None:
         "converged": found.model.converged,
         "calibration": {
             "cells": found.calibration.cells,
-            "sharpness": np.round(found.calibration.sharpness, 6).tolist(),
+            "mixing": np.round(found.calibration.mixing, 6).tolist(),
             "bias": np.round(found.calibration.bias, 6).tolist(),
         },
     }

@@ -1,0 +1,44 @@
+"""`landuse diff` and `landuse evaluate` from the command line: a short summary, a status, one sentence when something is wrong."""
+
+import numpy as np
+
+from landuse.cli.main import run
+from tests.change.makers import classified, foreign, sharp
+
+
+def test_diff_says_what_it_found(tmp_path, capsys):
+    codes = np.repeat(np.arange(40) % 6, 30).reshape(40, 30).T
+    later = codes.copy()
+    later[:2, 2:4] = 0
+    maps = [str(classified(tmp_path / name, sharp(c))) for name, c in (("y2014", codes), ("y2020", later))]
+    assert run(["diff", *maps, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "1,200 cells compared between y2014 and y2020" in said
+    assert "4 are confirmed as change" in said
+    assert "2 likely" in said
+
+
+def test_diff_of_other_lattices_is_one_sentence_and_status_1(tmp_path, capsys):
+    a = foreign(tmp_path / "a.tif", np.ones((3, 3)))
+    b = foreign(tmp_path / "b.tif", np.ones((3, 3)), epsg=26915)
+    assert run(["diff", str(a), str(b), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: a lies in NAD83 / UTM zone 14N and b in")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_diff_of_one_map_or_with_a_wrong_threshold_is_status_2(tmp_path, capsys):
+    a = foreign(tmp_path / "a.tif", np.ones((3, 3)))
+    assert run(["diff", str(a), "--out", str(tmp_path / "out")]) == 2
+    assert "at least two maps" in capsys.readouterr().err
+    assert run(["diff", str(a), str(a), "--out", str(tmp_path / "out"), "--min-probability", "2"]) == 2
+
+
+def test_evaluate_prints_the_report(tmp_path, capsys):
+    table = tmp_path / "p.csv"
+    table.write_text("label,prediction\nForest,Forest\nWater,Forest\n")
+    assert run(["evaluate", str(table), "--out", str(tmp_path / "out")]) == 0
+    assert "accuracy                 0.5000" in capsys.readouterr().out
+    assert run(["evaluate", str(tmp_path / "gone.csv"), "--out", str(tmp_path / "out2")]) == 1
+    assert "There is no file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`landuse diff` and `landuse evaluate` from the command line: a short summary, a status, one sentence when something is wrong."""
+"""The commands diff and evaluate: a short summary, a status, one sentence when something is wrong."""
 
 import numpy as np
 

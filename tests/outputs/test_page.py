@@ -160,8 +160,8 @@ def test_imagery_of_the_survey_is_laid_under(maker, tmp_path):
     (south, west), (north, east) = picture["bounds"]
     data = json.loads((folder / "landuse.geojson").read_text())
     lon, lat = np.concatenate([np.array(f["geometry"]["coordinates"][0]) for f in data["features"]]).T
-    assert west <= lon.min() < lon.max() <= east
-    assert south <= lat.min() < lat.max() <= north
+    assert (west, east) == pytest.approx((lon.min(), lon.max()), abs=3e-4)  # two pixels
+    assert (south, north) == pytest.approx((lat.min(), lat.max()), abs=3e-4)
 
 
 def test_a_map_without_its_imagery_is_whole_and_says_so(maker, tmp_path):

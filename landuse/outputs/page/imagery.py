@@ -12,17 +12,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from affine import Affine
 from pyproj import CRS, Transformer
 from rasterio.io import MemoryFile
+from rasterio.warp import Resampling, calculate_default_transform, reproject
 
-from landuse.chips import CHIPS_FILE, read_chips
+from landuse.chips import CHIPS_FILE, ChipSet, read_chips
 from landuse.errors import LanduseError
 from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, Survey
-from landuse.mosaic.source import Source, metric_scale
-from landuse.outputs.page.folders import Corners, MapYear, bounds_of
+from landuse.mosaic.source import metric_scale
+from landuse.outputs.page.folders import Corners, MapYear
 
-WEB_MERCATOR = CRS.from_epsg(3857)
+WEB_MERCATOR = rasterio.crs.CRS.from_epsg(3857)
 SIDE = 1536
 """Pixels of a picture's longer side."""
 CELL = 256
@@ -55,57 +57,61 @@ def pictures_of(years: Sequence[MapYear]) -> tuple[Picture, ...]:
 
 
 def _picture(year: MapYear, index: int) -> Picture | None:
-    corners = bounds_of(year.places)
-    survey = _survey(year.folder)
-    if survey is None or corners is None:
-        return None
     try:
-        grid, bounds = _frame(corners, survey.sources[0])
-        if not _quick(survey, grid):
+        chips = read_chips(year.folder / CHIPS_FILE)
+        if not len(chips) or not _at_hand(chips.survey):
             return None
-        cells = grid.touching(bounds)
-        with MosaicReader(survey, grid) as reader:
-            pixels = reader.read(cells)
+        small = _small(chips)
+        if small is None or not small.rgba[3].any():
+            return None
+        bounds, rgba = _to_mercator(small)
     except (LanduseError, OSError):  # moved, damaged or elsewhere by now: the page is whole without it
         return None
-    if not pixels.valid.any():
-        return None
-    rows, cols, shown = _crop(grid, cells, bounds)
-    return Picture(year.label, index, _degrees(shown), webp(pixels.data[rows, cols], pixels.valid[rows, cols]))
+    return Picture(year.label, index, bounds, webp(rgba))
 
 
-def _survey(folder: Path) -> Survey | None:
-    """The survey that a folder was made of; None where its table does not say, or names files that are not on this machine.
+def _at_hand(survey: Survey) -> bool:
+    """Whether every raster is a file on this machine: a folder may come from a stranger, so nothing it names is fetched."""
+    return bool(survey.sources) and all(Path(path).is_file() for source in survey.sources for path in source.paths)
 
-    A folder may come from a stranger, so nothing that it names is fetched from elsewhere.
+
+@dataclass(frozen=True, eq=False)
+class _Small:
+    """The survey under a map, small, in the map's own CRS: `rgba` uint8 (4, H, W), transparent where there is no imagery."""
+
+    rgba: npt.NDArray[np.uint8]
+    transform: Affine
+    crs: CRS
+
+
+def _small(chips: ChipSet) -> _Small | None:
+    """The imagery under all chips at `SIDE` pixels or fewer, no finer than the source; None where it takes long to read.
+
+    It is shrunk in the map's CRS, which costs little where the sources lie in it, and warped when it is small.
     """
-    try:
-        survey = read_chips(folder / CHIPS_FILE).survey
-    except (LanduseError, OSError):
-        return None
-    paths = {path for source in survey.sources for path in source.paths}
-    return survey if survey.sources and all(Path(path).is_file() for path in paths) else None
-
-
-def _frame(corners: Corners, source: Source) -> tuple[ChipGrid, Bounds]:
-    """A Web Mercator grid whose pixels suit a picture of the corners, and their bounds in it; no finer than the source is."""
-    (south, west), (north, east) = corners
-    xs, ys = Transformer.from_crs(4326, WEB_MERCATOR, always_xy=True).transform([west, east], [south, north])
-    bounds = Bounds(xs[0], ys[0], xs[1], ys[1])
+    bounds = chips.grid.bounds(CellRange.around(chips.rows, chips.cols))
     pixel = max(bounds.east - bounds.west, bounds.north - bounds.south) / SIDE
-    finer = metric_scale(source, WEB_MERCATOR, pixel)
-    return ChipGrid(WEB_MERCATOR, CELL * pixel / min(finer, 1.0), CELL), bounds
+    pixel /= min(metric_scale(chips.survey.sources[0], chips.grid.crs, pixel), 1.0)
+    grid = ChipGrid(chips.grid.crs, CELL * pixel * chips.grid.metres_per_unit, CELL)
+    if not _quick(chips.survey, grid):
+        return None
+    cells = grid.touching(bounds)
+    with MosaicReader(chips.survey, grid) as reader:
+        pixels = reader.read(cells)
+    bands = (0, 1, 2) if pixels.data.shape[2] >= 3 else (0, 0, 0)
+    alpha = np.where(pixels.valid, 255, 0).astype(np.uint8)
+    rgba = np.stack([*(pixels.data[..., band] for band in bands), alpha])
+    rows, cols = _inside(grid, cells, bounds)
+    shift = Affine.translation(cols.start, rows.start)
+    return _Small(rgba[:, rows, cols], grid.transform(cells) @ shift, grid.crs)
 
 
-def _crop(grid: ChipGrid, cells: CellRange, bounds: Bounds) -> tuple[slice, slice, Bounds]:
-    """The pixels of an image of `cells` that touch `bounds`, and their ground."""
+def _inside(grid: ChipGrid, cells: CellRange, bounds: Bounds) -> tuple[slice, slice]:
+    """The pixels of an image of `cells` that touch `bounds`."""
     whole, pixel = grid.bounds(cells), grid.pixel
     top, bottom = int((whole.north - bounds.north) / pixel), math.ceil((whole.north - bounds.south) / pixel)
     left, right = int((bounds.west - whole.west) / pixel), math.ceil((bounds.east - whole.west) / pixel)
-    shown = Bounds(
-        whole.west + left * pixel, whole.north - bottom * pixel, whole.west + right * pixel, whole.north - top * pixel
-    )
-    return slice(top, bottom), slice(left, right), shown
+    return slice(top, bottom), slice(left, right)
 
 
 def _quick(survey: Survey, grid: ChipGrid) -> bool:
@@ -118,19 +124,26 @@ def _quick(survey: Survey, grid: ChipGrid) -> bool:
     return math.isfinite(total) and total <= MOST_PIXELS
 
 
-def _degrees(bounds: Bounds) -> Corners:
-    to_degrees = Transformer.from_crs(WEB_MERCATOR, 4326, always_xy=True)
-    lon, lat = to_degrees.transform([bounds.west, bounds.east], [bounds.south, bounds.north])
-    return [[lat[0], lon[0]], [lat[1], lon[1]]]
+def _to_mercator(small: _Small) -> tuple[Corners, npt.NDArray[np.uint8]]:
+    """The small image warped to Web Mercator, as browsers draw it, and its corners in degrees."""
+    crs = rasterio.crs.CRS.from_wkt(small.crs.to_wkt())
+    _, height, width = small.rgba.shape
+    extent = rasterio.transform.array_bounds(height, width, small.transform)
+    transform, wide, high = calculate_default_transform(crs, WEB_MERCATOR, width, height, *extent)
+    rgba = np.zeros((4, high, wide), np.uint8)
+    here = {"src_transform": small.transform, "src_crs": crs, "src_alpha": 4}
+    there = {"dst_transform": transform, "dst_crs": WEB_MERCATOR, "dst_alpha": 4}
+    reproject(small.rgba, rgba, resampling=Resampling.bilinear, **here, **there)
+    west, south, east, north = rasterio.transform.array_bounds(high, wide, transform)
+    lon, lat = Transformer.from_crs(3857, 4326, always_xy=True).transform([west, east], [south, north])
+    return [[lat[0], lon[0]], [lat[1], lon[1]]], rgba
 
 
-def webp(data: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> str:
-    """A data address of an image (H, W, B), transparent where not valid; one band is grey, of many the first three count."""
-    bands = (0, 1, 2) if data.shape[2] >= 3 else (0, 0, 0)
-    image = np.stack([*(data[..., band] for band in bands), np.where(valid, 255, 0).astype(np.uint8)])
-    profile = {"driver": "WEBP", "height": image.shape[1], "width": image.shape[2], "count": 4, "dtype": "uint8"}
+def webp(rgba: npt.NDArray[np.uint8]) -> str:
+    """A data address of an image (4, H, W): red, green, blue and opacity."""
+    profile = {"driver": "WEBP", "height": rgba.shape[1], "width": rgba.shape[2], "count": 4, "dtype": "uint8"}
     with MemoryFile() as memory, warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(QUALITY)) as dataset:
-            dataset.write(image)
+            dataset.write(rgba)
         return f"data:image/webp;base64,{base64.b64encode(memory.read()).decode()}"

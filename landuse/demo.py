@@ -114,9 +114,7 @@ def cut_chips(data: Path, out: Path, options: DemoOptions, say: Say) -> None:
     how = TileOptions(labels=data / f"nlcd_{YEARS[0]}.tif", legend=LEGEND, fresh=options.fresh)
     for year in YEARS:
         chips = tile([data / year], out / f"chips_{year}", how)
-        say(
-            f"tile       {len(chips)} chips of {year}, {np.count_nonzero(chips.labels)} of them with a label of {YEARS[0]}"
-        )
+        say(f"tile       {len(chips)} chips of {year}")
 
 
 def learn(out: Path, options: DemoOptions, say: Say) -> None:

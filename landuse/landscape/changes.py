@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -130,10 +130,10 @@ def _change(
 
 
 def _new_ground(use: Zone, site: Any, seed: int) -> Parcel:  # noqa: ANN401
-    """The ground of a changed place; a lake fills all of it."""
+    """The ground of a changed place, which keeps to its outline; a lake fills all of it."""
     if use == Zone.LAKE:
-        return Parcel(site, Cover.WATER, 11, seed=seed)
-    return ground_of(use, site, seed)
+        return Parcel(site, Cover.WATER, 11, seed=seed, ragged=False)
+    return replace(ground_of(use, site, seed), ragged=False)
 
 
 def _give_access(features: Features, new: Features) -> None:

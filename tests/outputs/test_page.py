@@ -108,7 +108,7 @@ def test_evidence_is_said_in_sentences(two_years, tmp_path):
     write_map(two_years, tmp_path / "map.html")
     text = (tmp_path / "map.html").read_text("utf8")
     assert re.search(r"The two maps name \d+ of 192 squares differently", text)
-    assert "expected to be a false alarm" in text
+    assert "expected to be wrong" in text
     assert "Worth acting on." in text
     assert data_of(tmp_path / "map.html")["changes"][0]["tiers"] == ["likely", "possible", "doubtful", "unrated"]
 

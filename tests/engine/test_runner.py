@@ -165,6 +165,8 @@ def test_a_hanging_task_is_stopped_and_ctrl_c_leaves_no_process_and_no_noise():
     assert time.monotonic() - start < 8, "five seconds, and room for a busy machine"
     assert (output, errors, process.returncode) == ("stopped\n", "", 0)
     assert len(others) >= 3, "the JVM, the daemon, a worker"
+    while time.monotonic() - start < 10 and any(Path(f"/proc/{pid}").exists() for pid in others):
+        time.sleep(0.1)
     assert not [pid for pid in others if Path(f"/proc/{pid}").exists()]
 
 

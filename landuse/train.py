@@ -1,27 +1,33 @@
-"""`train`: a model from labelled chips or class folders, by a frozen backbone and a multinomial logistic head."""
+"""`train`: a model from labelled data, by a frozen backbone and a multinomial logistic head."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from landuse.accuracy.metrics import metrics
 from landuse.bundle import Bundle, read_bundle, write_bundle
 from landuse.errors import OutputExistsError, UsageError
 from landuse.legend import load_legend
-from landuse.models.heads import LogisticHead, balanced_weights, calibrate, fit_logistic
+from landuse.models.arrays import Floats
+from landuse.models.calibration import Calibration, choose_calibration
+from landuse.models.heads import LogisticHead, fit_logistic
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
+from landuse.training.balance import Balance, BalanceRule, fitting_rows
+from landuse.training.cache import cache_folder
 from landuse.training.samples import Samples, SampleSettings, read_samples
-from landuse.training.split import hold_out
+from landuse.training.split import Split, SplitRule, fold_numbers, split
 
 SUFFIX = ".landuse"
+CALIBRATION_FOLDS = 5
+LISTED = 1000
+"""Skipped samples that the model file names; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,20 @@ class TrainOptions:
     Attributes:
         backbone: name of a backbone, or a model file whose backbone serves.
         weights: ``imagenet``, ``random`` or a file; None takes the backbone's own.
-        legend: legend name or file for class folders; None makes one of the folder names.
+        legend: legend name or file for images; None makes one of their labels.
         min_purity: least share of a chip under its label.
+        root: folder that the paths of a table are relative to; None is the table's own.
+        soft_labels: learn a chip's area shares, not its label alone.
         holdout: share of the samples held back to calibrate and to measure.
+        block_m: side of the squares of land that stay on one side of the split, metres; None is eight chips.
+        buffer_m: least ground between a sample trained on and one held back, metres.
+        group_by: column whose groups stay on one side of the split.
         regularisation: inverse strength of the head's L2 penalty.
-        balance: whether every class weighs the same.
+        balance: ``weights``, ``downsample`` or ``none``.
+        class_weights: factors for classes by name.
         master: Spark master, or ``inline``.
         seed: of the split and of random weights.
+        cache: keep features, and use those kept.
         fresh: replace an existing model file.
     """
 
@@ -45,22 +58,39 @@ class TrainOptions:
     weights: str | None = None
     legend: str | None = None
     min_purity: float = 0.0
+    root: Path | None = None
+    soft_labels: bool = False
     holdout: float = 0.2
+    block_m: float | None = None
+    buffer_m: float = 0.0
+    group_by: str | None = None
     regularisation: float = 0.01
-    balance: bool = True
+    balance: Balance = "weights"
+    class_weights: Mapping[str, float] = field(default_factory=dict)
     master: str = "inline"
     seed: int = 0
+    cache: bool = True
     fresh: bool = False
+
+    @property
+    def split_rule(self) -> SplitRule:
+        """How samples are held back."""
+        return SplitRule(self.holdout, self.seed, self.block_m, self.buffer_m)
+
+    @property
+    def balance_rule(self) -> BalanceRule:
+        """How classes are brought to weight."""
+        return BalanceRule(self.balance, self.class_weights, self.seed)
 
 
 def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
     """Train a head on the features of a frozen backbone and write the model file.
 
-    The head is fitted on the larger part, calibrated and measured on the part held back (whole squares of 8 x 8 chips, so
-    that few neighbours tell), then fitted again on everything with that calibration.
+    The head is fitted on the larger part of the samples, calibrated and measured on the part held back, then fitted again on
+    everything with that calibration; where the data say what is for testing, that stays unseen.
 
     Args:
-        data: folders of `tile --labels`, or one folder of class folders.
+        data: folders of `tile --labels`, a folder of class folders or of annotations, or a table of labels.
         out: the ``.landuse`` file to write.
         options: backbone, split and place.
 
@@ -73,15 +103,27 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
     """
     check_out(out, options)
     base = backbone_bundle(options.backbone, options.weights, options.seed)
+    samples = samples_for(data, base, options)
+    write_bundle(fit(samples, replace(base, name=out.stem), options), out)
+    return read_bundle(out)
+
+
+def samples_for(data: Sequence[Path], base: Bundle, options: TrainOptions) -> Samples:
+    """Features of the data by a backbone; those computed before are taken from the cache."""
     with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
         model = Path(scratch) / f"backbone{SUFFIX}"
         write_bundle(base, model)
-        legend = load_legend(options.legend) if options.legend else None
-        score = ScoreSettings(model, options.master, features=True)
-        samples = read_samples(data, SampleSettings(score, legend, options.min_purity, Path(scratch) / "parts"))
-    bundle = fit(samples, replace(base, name=out.stem), options)
-    write_bundle(bundle, out)
-    return read_bundle(out)
+        settings = SampleSettings(
+            ScoreSettings(model, options.master, features=True),
+            load_legend(options.legend) if options.legend else None,
+            options.min_purity,
+            Path(scratch) / "parts",
+            root=options.root,
+            group_by=options.group_by,
+            soft=options.soft_labels,
+            cache=cache_folder() if options.cache else None,
+        )
+        return read_samples(data, settings)
 
 
 def check_out(out: Path, options: TrainOptions) -> None:
@@ -95,55 +137,70 @@ def check_out(out: Path, options: TrainOptions) -> None:
 
 def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     """The bundle whose head knows the samples, with its honest figures."""
-    position = class_positions(samples)
-    if len(np.unique(position)) < 2:
+    if len(np.unique(samples.positions)) < 2:
         raise UsageError("All samples are of one class, so there is nothing to tell apart.")
-    held = hold_out(position, samples.groups, options.holdout, options.seed)
-    head = fit_head(samples, position, ~held, options)
+    parts = split(samples.layout, options.split_rule)
+    head = fit_head(samples.take(parts.train), options)
     figures: dict[str, Any] = {}
-    temperature = 1.0
-    if held.any():
-        head = calibrate(head, samples.features[held], position[held])
-        temperature = head.temperature
-        figures = held_out_figures(head, samples, position, held)
-    final = replace(fit_head(samples, position, np.ones(len(samples), bool), options), temperature=temperature)
-    counts = {
-        name: int((samples.labels == code).sum())
-        for code, name in zip(samples.legend.codes, samples.legend.names, strict=True)
-    }
-    training: dict[str, Any] = {
-        "samples": len(samples),
-        "held_out": int(held.sum()),
-        "digest": samples.digest,
-        "classes": counts,
-        "skipped": list(samples.skipped),
-    }
-    return replace(base, head=final, legend=samples.legend, training=training, metrics=figures)
-
-
-def class_positions(samples: Samples) -> npt.NDArray[np.int64]:
-    """Position of each sample's class in the legend, int64 (n,)."""
-    table = np.zeros(256, np.int64)
-    table[list(samples.legend.codes)] = np.arange(len(samples.legend))
-    return table[samples.labels]
-
-
-def fit_head(
-    samples: Samples, position: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], options: TrainOptions
-) -> LogisticHead:
-    """A logistic head on the chosen samples, every class of the same weight if asked."""
-    labels, classes = position[chosen], len(samples.legend)
-    weight = balanced_weights(labels, classes) if options.balance else None
-    return fit_logistic(
-        samples.features[chosen], labels, class_count=classes, sample_weight=weight, C=options.regularisation
+    found: Calibration | None = None
+    if parts.test.any():
+        found = calibrated(head, samples.take(parts.test), options)
+        figures = held_out_figures(found.probabilities, samples.take(parts.test))
+    known = samples.take(parts.train) if parts.kind == "given" else samples
+    final = fit_head(known, options)
+    if found is not None:
+        final = found.scaling.of(final)
+    return replace(
+        base,
+        head=final,
+        legend=samples.legend,
+        calibration={} if found is None else found.report | {"temperature": final.temperature},
+        training=training_report(samples, parts, options),
+        metrics=figures,
     )
 
 
-def held_out_figures(
-    head: LogisticHead, samples: Samples, position: npt.NDArray[np.int64], held: npt.NDArray[np.bool_]
-) -> dict[str, Any]:
+def fit_head(samples: Samples, options: TrainOptions) -> LogisticHead:
+    """A logistic head on the samples, classes balanced as asked."""
+    rows = fitting_rows(samples, options.balance_rule)
+    return fit_logistic(
+        samples.features[rows.samples],
+        rows.labels,
+        class_count=len(samples.legend),
+        sample_weight=rows.weights,
+        C=options.regularisation,
+    )
+
+
+def calibrated(head: LogisticHead, held: Samples, options: TrainOptions) -> Calibration:
+    """The calibration of a head on held-back samples, whose blocks or groups are never on two sides of a fold either."""
+    _, together = replace(held.layout, sides=None).kept_together(options.block_m)
+    folds = fold_numbers(held.positions, together, CALIBRATION_FOLDS, options.seed)
+    return choose_calibration(head, held.features, held.positions, folds)
+
+
+def held_out_figures(probabilities: Floats, held: Samples) -> dict[str, Any]:
     """Accuracy and its kin on the samples held back."""
-    probabilities = head.apply(samples.features[held])
-    names = np.array(samples.legend.names, dtype=object)
-    found = metrics(names[position[held]], names[probabilities.argmax(1)], samples.legend.names, probabilities)
+    names = np.array(held.legend.names, dtype=object)
+    found = metrics(names[held.positions], names[probabilities.argmax(1)], held.legend.names, probabilities)
     return dict(found.as_dict())
+
+
+def training_report(samples: Samples, parts: Split, options: TrainOptions) -> dict[str, Any]:
+    """What the model file says of the data."""
+    counts = {name: int((samples.positions == position).sum()) for position, name in enumerate(samples.legend.names)}
+    return {
+        "samples": len(samples),
+        "held_out": int(parts.test.sum()),
+        "split": parts.report()
+        | {"block_m": options.block_m, "buffer_m": options.buffer_m, "group_by": options.group_by},
+        "balance": options.balance,
+        "class_weights": dict(options.class_weights),
+        "soft_labels": options.soft_labels,
+        "regularisation": options.regularisation,
+        "digest": samples.digest,
+        "classes": counts,
+        "skipped": list(samples.skipped[:LISTED]),
+        "skipped_count": len(samples.skipped),
+        "ignored_labels": dict(list(samples.ignored.items())[:LISTED]),
+    }

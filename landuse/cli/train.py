@@ -10,6 +10,25 @@ import click
 from landuse.cli import options as shared
 
 
+class NamedNumber(click.ParamType[tuple[str, float]]):
+    """A class name and a number, such as ``Water=2.0``."""
+
+    name = "NAME=NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:  # noqa: ANN401
+        """Parse the text; a pair passes through."""
+        if isinstance(value, tuple):
+            return value
+        name, sign, number = str(value).rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = -1.0
+        if not (sign and name and 0 <= weight < float("inf")):
+            self.fail(f"{value!r} is no class with a weight; write it like Water=2.0.", param, ctx)
+        return name, weight
+
+
 @click.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -20,7 +39,7 @@ from landuse.cli import options as shared
 )
 @click.option("--weights", default=None, help="random, or the backbone's own where nothing is given.")
 @click.option(
-    "--legend", default=None, metavar="NAME_OR_FILE", help="Classes for class folders; their names otherwise."
+    "--legend", default=None, metavar="NAME_OR_FILE", help="Classes for images and tables; their own labels otherwise."
 )
 @click.option(
     "--min-purity",
@@ -30,6 +49,13 @@ from landuse.cli import options as shared
     help="Least share of a chip under its label.",
 )
 @click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder of a table's paths or chips; the table's own otherwise. No path may leave it.",
+)
+@click.option("--soft-labels", is_flag=True, help="Learn the area shares of mixed chips, not their labels alone.")
+@click.option(
     "--holdout",
     type=click.FloatRange(0, 0.5),
     default=0.2,
@@ -37,27 +63,75 @@ from landuse.cli import options as shared
     help="Share of the samples held back to calibrate and to measure.",
 )
 @click.option(
+    "--block-m",
+    type=click.FloatRange(0, min_open=True),
+    default=None,
+    metavar="METRES",
+    help="Side of the squares of land that are held back as one.  [default: eight chips]",
+)
+@click.option(
+    "--buffer-m",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    metavar="METRES",
+    help="Leave out of training what lies nearer than this to land held back.",
+)
+@click.option("--group-by", default=None, metavar="COLUMN", help="Hold back whole groups of this column (a county).")
+@click.option(
     "--regularisation",
     type=click.FloatRange(0, min_open=True),
     default=0.01,
     show_default=True,
     help="Inverse strength of the head's penalty: smaller is smoother.",
 )
-@click.option("--balance/--no-balance", default=True, show_default=True, help="Every class weighs the same.")
+@click.option(
+    "--balance",
+    type=click.Choice(["weights", "downsample", "none"]),
+    default="weights",
+    show_default=True,
+    help="Every class weighs the same; or has as many samples as the rarest; or as they come.",
+)
+@click.option(
+    "--class-weight",
+    "class_weights",
+    type=NamedNumber(),
+    multiple=True,
+    help="Factor for a class by its name; may be given several times.",
+)
+@click.option("--cache/--no-cache", default=True, show_default=True, help="Keep features, and use those kept.")
 @shared.master
 @shared.seed
 @click.option("--fresh", is_flag=True, help="Replace an existing model file.")
-def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: ANN401
-    """A model from DATA: folders of labelled chips (landuse tile --labels), or one folder of class folders of images.
+def train(data: tuple[Path, ...], out: Path, class_weights: tuple[tuple[str, float], ...], **choices: Any) -> None:  # noqa: ANN401
+    """A model from DATA: folders of labelled chips (landuse tile --labels), or one folder of class folders of images or of
+    annotations (VOC), or one table (CSV or Parquet) with the columns path or chip_id, label or labels, and perhaps weight and
+    split.
 
     The backbone stays as it is; a multinomial logistic head learns the classes, is calibrated and measured on squares of
     land that it has not seen, and is written with the backbone to one file.
-    """
+    """  # noqa: D205
     from landuse.train import TrainOptions
     from landuse.train import train as run
 
-    bundle = run(data, out, TrainOptions(**choices))
-    training, figures = bundle.training, bundle.metrics
+    bundle = run(data, out, TrainOptions(**choices, class_weights=dict(class_weights)))
+    training: dict[str, Any] = dict(bundle.training)
+    figures = bundle.metrics
     click.echo(f"{training['samples']:,} samples of {len(bundle.legend)} classes -> {out}")
     if figures:
-        click.echo(f"On {training['held_out']:,} samples held back: accuracy {figures['accuracy']:.3f}.")
+        click.echo(
+            f"On {training['held_out']:,} samples held back{_how(training)}: accuracy {figures['accuracy']:.3f}."
+        )
+    if training["skipped"]:
+        click.echo(f"{training['skipped_count']:,} skipped, first {training['skipped'][0]}", err=True)
+    for name, count in training["ignored_labels"].items():
+        click.echo(f"The label {name!r} of {count:,} is no class of legend {bundle.legend.name}.", err=True)
+
+
+def _how(training: Any) -> str:  # noqa: ANN401
+    """How the split was made, in brackets."""
+    parts = training["split"]
+    distance = parts["nearest_train_test_m"]
+    away = "" if distance is None else f", {distance:,.0f} m from those trained on"
+    out = f", {parts['left_out']:,} left out" if parts["left_out"] else ""
+    return f" ({parts['kind']}{away}{out})"

@@ -1,37 +1,31 @@
-"""Images of class folders: finding them, bringing them to a chip's size, running them through a network."""
+"""Image files through a network: which features are known already, where the others are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
-from landuse.bundle import read_bundle
+from landuse.bundle import Bundle, read_bundle
+from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
-from landuse.errors import SourceNotFoundError
-from landuse.export import UNLABELLED
 from landuse.models.runtime import open_runtime
+from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
+from landuse.training.cache import FeatureCache, backbone_key, content_key
+from landuse.training.decode import read_image
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif"}
 TASK = 256
 """Images of one task."""
-
-
-@dataclass(frozen=True)
-class LabelledImage:
-    """An image file and the name of the class folder it lies in."""
-
-    path: Path
-    label: str
+UNREADABLE = (OSError, RasterioError)
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,40 +40,97 @@ class ImageJob:
 
 @dataclass(frozen=True, eq=False)
 class ImageFeatures:
-    """Features of one task's images, float32 (n, d) with NaN where an image could not be read, and those images' causes."""
+    """Features of some images, float32 (n, d) with NaN where one could not be read, and those images' causes."""
 
-    features: npt.NDArray[np.float32]
+    features: Floats
     skipped: tuple[str, ...]
 
 
-def find_images(folder: Path) -> list[LabelledImage]:
-    """Images one level down, sorted by class and name; not those of the folder in which exported chips without a label lie.
+@dataclass(frozen=True, eq=False)
+class FileFeatures:
+    """Features of files.
 
-    Raises `SourceNotFoundError` where there are none.
+    Attributes:
+        features: float32 (n, d), NaN where a file could not be read.
+        keys: of the content of each file; empty where there is no such file.
+        skipped: a sentence for each file that could not be read.
     """
-    found = [
-        LabelledImage(path, group.name)
-        for group in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != UNLABELLED)
-        for path in sorted(group.iterdir())
-        if path.suffix.lower() in SUFFIXES
-    ]
-    if not found:
-        raise SourceNotFoundError(f"{folder} holds no chips.parquet and no class folders with images in them.")
-    return found
+
+    features: Floats
+    keys: tuple[bytes, ...]
+    skipped: tuple[str, ...]
 
 
-def image_features(paths: Sequence[Path], settings: ScoreSettings) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
-    """Features of images, float32 (n, d) with NaN where one could not be read, and a sentence for each of those."""
+def file_features(paths: Sequence[Path], settings: ScoreSettings, cache: Path | None = None) -> FileFeatures:
+    """Features of image files.
+
+    Args:
+        paths: n files.
+        settings: backbone and place.
+        cache: folder of features computed earlier; None keeps none.
+    """
     bundle = read_bundle(settings.model)
+    features = np.full((len(paths), bundle.head.feature_count), np.nan, np.float32)
+    keys, skipped = file_keys(paths)
+    todo = np.array([i for i, key in enumerate(keys) if key], np.int64)
+    store = None if cache is None else open_cache(cache, bundle, settings)
+    if store is not None:
+        features[todo], found = store.find([keys[i] for i in todo])
+        todo = todo[~found]
+    computed = compute([paths[i] for i in todo], bundle, settings)
+    features[todo] = computed.features
+    if store is not None:
+        good = todo[np.isfinite(computed.features).all(axis=1)]
+        store.add([keys[i] for i in good], features[good])
+    return FileFeatures(features, tuple(keys), (*skipped, *computed.skipped))
+
+
+def file_keys(paths: Sequence[Path]) -> tuple[list[bytes], list[str]]:
+    """Content keys of files, empty where there is no such file, and a sentence for each of those."""
+    skipped = []
+
+    def key(path: Path) -> bytes:
+        try:
+            return content_key(identify(path).digest)
+        except OSError as error:
+            skipped.append(f"{path}: {' '.join(str(error).split())}")
+            return b""
+
+    with ThreadPoolExecutor(4) as pool:
+        keys = list(pool.map(key, paths))
+    return keys, sorted(skipped)
+
+
+def open_cache(folder: Path, bundle: Bundle, settings: ScoreSettings) -> FeatureCache:
+    """The part of a cache that holds this backbone's features as these settings compute them."""
+    key = backbone_key(bundle, settings.runtime, arithmetic(settings))
+    return FeatureCache(folder / key, bundle.head.feature_count)
+
+
+def arithmetic(settings: ScoreSettings) -> str:
+    """What this machine computes in, where the settings leave it open."""
+    if settings.runtime != "openvino":
+        return settings.precision
+    import openvino as ov
+
+    from landuse.models.openvino_runtime import choose_precision
+
+    return choose_precision(settings.precision, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+def compute(paths: Sequence[Path], bundle: Bundle, settings: ScoreSettings) -> ImageFeatures:
+    """Features of files, computed where the settings say."""
+    if not len(paths):
+        return ImageFeatures(np.empty((0, bundle.head.feature_count), np.float32), ())
     tasks = [list(paths[i : i + TASK]) for i in range(0, len(paths), TASK)]
-    with open_runner(settings.master) as runner:
+    with Progress(len(paths), "images") as progress, open_runner(settings.master) as runner:
         job = ImageJob(settings, runner.threads_per_task, bundle.chip_px, bundle.head.feature_count)
-        results = runner.map(partial(embed_images, job), tasks)
-    return np.concatenate([r.features for r in results]), tuple(s for r in results for s in r.skipped)
+        results = runner.map(partial(embed_files, job), tasks, lambda r: progress.advance(len(r.features)))
+    return ImageFeatures(np.concatenate([r.features for r in results]), tuple(s for r in results for s in r.skipped))
 
 
-def embed_images(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
-    """Features of some images; what a worker runs."""
+def embed_files(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
+    """Features of some files; what a worker runs."""
     settings = job.settings
     runtime = open_runtime(settings.model, kind=settings.runtime, precision=settings.precision, threads=job.threads)
     read: list[int] = []
@@ -90,7 +141,7 @@ def embed_images(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
         for position, path in enumerate(paths):
             try:
                 waiting.append(read_image(path, job.pixels))
-            except (OSError, RasterioError) as error:
+            except UNREADABLE as error:
                 skipped.append(f"{path}: {' '.join(str(error).split())}")
                 continue
             read.append(position)
@@ -104,17 +155,3 @@ def embed_images(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
     features = np.full((len(paths), job.width), np.nan, np.float32)
     features[read] = np.concatenate(found) if found else np.empty((0, job.width))
     return ImageFeatures(features, tuple(skipped))
-
-
-def read_image(path: Path, pixels: int) -> npt.NDArray[np.uint8]:
-    """An image as uint8 (pixels, pixels, 3), resampled as a chip would be; grey becomes three equal bands."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as source:
-            bands = (1, 2, 3) if source.count >= 3 else (1, 1, 1)
-            shrinking = max(source.width, source.height) > pixels
-            method = Resampling.average if shrinking else Resampling.bilinear
-            image = source.read(bands, out_shape=(3, pixels, pixels), resampling=method)
-    return np.ascontiguousarray(image.astype(np.uint8).transpose(1, 2, 0))

@@ -1,20 +1,170 @@
-"""Which samples are held back: whole groups, with every class on both sides where that can be."""
+"""Which samples are held back: whole blocks or groups, with every class on both sides where that can be."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from landuse.errors import UsageError
 from landuse.grid import IntArray
+from landuse.training.places import Mask, Places
+
+Names = npt.NDArray[np.object_]
+SIDES = {"train": False, "training": False, "val": False, "valid": False, "validation": False, "test": True}
+"""What a split column may say, and whether it is the side that is held back. Rows for validation are trained on: what is
+chosen here is chosen by folds of the training side."""
 
 
-def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> npt.NDArray[np.bool_]:
+@dataclass(frozen=True)
+class SplitRule:
+    """How samples are split.
+
+    Attributes:
+        share: share of the samples to hold back, 0 to 0.5.
+        seed: of the draw.
+        block_m: side of the squares of land that stay together, metres; None is eight chips.
+        buffer_m: least ground between a sample trained on and one held back, metres; those nearer are left out.
+    """
+
+    share: float = 0.2
+    seed: int = 0
+    block_m: float | None = None
+    buffer_m: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What a split looks at.
+
+    Attributes:
+        strata: int64 (n,); each keeps about its share on both sides.
+        places: cells of spatial samples, else None.
+        groups: group of each sample where the user names them, object (n,).
+        sides: True where a sample is given to be held back, bool (n,).
+    """
+
+    strata: IntArray
+    places: Places | None = None
+    groups: Names | None = None
+    sides: Mask | None = None
+
+    def __len__(self) -> int:
+        return len(self.strata)
+
+    def take(self, chosen: Mask | IntArray) -> Layout:
+        """The samples at positions, or where a mask holds."""
+        return Layout(
+            self.strata[chosen],
+            None if self.places is None else self.places.take(chosen),
+            None if self.groups is None else self.groups[chosen],
+            None if self.sides is None else self.sides[chosen],
+        )
+
+    def kept_together(self, block_m: float | None) -> tuple[str, IntArray]:
+        """Kind of the split, and a number for each sample; samples of one number stay on one side."""
+        if self.groups is not None:
+            return "by group", np.unique(self.groups.astype(str), return_inverse=True)[1].astype(np.int64)
+        if self.places is not None:
+            return "spatial blocks", self.places.blocks(block_m)
+        return "stratified random", np.arange(len(self), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Two sides, and what belongs to neither.
+
+    Attributes:
+        kind: ``spatial blocks``, ``by group``, ``stratified random`` or ``given``.
+        train, test: bool (n,), never both true.
+        distance_m: ground between the nearest two samples of different sides, metres; None without places or sides.
+    """
+
+    kind: str
+    train: Mask
+    test: Mask
+    distance_m: float | None = None
+
+    @property
+    def left_out(self) -> Mask:
+        """Samples that are too near the other side to learn from, bool (n,)."""
+        return ~(self.train | self.test)
+
+    def report(self) -> dict[str, Any]:
+        """What the model file says of it."""
+        return {
+            "kind": self.kind,
+            "train": int(self.train.sum()),
+            "test": int(self.test.sum()),
+            "left_out": int(self.left_out.sum()),
+            "nearest_train_test_m": self.distance_m,
+        }
+
+
+def split(layout: Layout, rule: SplitRule) -> Split:
+    """Hold samples back: as given, by group, by blocks of land, or at random within the classes.
+
+    A sample on the very ground of one held back (the same place of another year) is left out of training whatever the kind,
+    and so is one nearer than the buffer.
+
+    Raises:
+        UsageError: the buffer leaves nothing to train on.
+    """
+    if layout.sides is not None:
+        return _apart("given", layout, layout.sides, rule)
+    kind, groups = layout.kept_together(rule.block_m)
+    return _apart(kind, layout, hold_out(layout.strata, groups, rule.share, rule.seed), rule)
+
+
+def folds(layout: Layout, count: int, rule: SplitRule) -> list[Split]:
+    """Splits for cross-validation, by the same rules: each sample is held back once, a given side apart.
+
+    Args:
+        layout: the samples; those given to be held back take no part on either side.
+        count: how many; fewer where there are fewer groups.
+        rule: its share does not matter.
+
+    Raises:
+        UsageError: there is nothing to put on two sides, or the buffer leaves nothing to train on.
+    """
+    free = np.ones(len(layout), bool) if layout.sides is None else ~layout.sides
+    kind, groups = layout.kept_together(rule.block_m)
+    numbers = fold_numbers(layout.strata[free], groups[free], count, rule.seed)
+    if numbers.max(initial=0) < 1:
+        raise UsageError(
+            "Cross-validation needs two groups or blocks of samples; give a smaller --block-m, or more data."
+        )
+    found = []
+    for number in range(int(numbers.max()) + 1):
+        held = np.zeros(len(layout), bool)
+        held[free] = numbers == number
+        found.append(_apart(kind, layout, held, rule, free))
+    return found
+
+
+def _apart(kind: str, layout: Layout, held: Mask, rule: SplitRule, free: Mask | None = None) -> Split:
+    """The split with everything too near the held-back side left out."""
+    train = ~held if free is None else free & ~held
+    if layout.places is None or not held.any():
+        return Split(kind, train, held)
+    gaps = layout.places.gaps(held)
+    train = train & (gaps >= max(rule.buffer_m, 0.0))
+    if not train.any():
+        raise UsageError(
+            f"A buffer of {rule.buffer_m:g} m leaves nothing to train on; give a smaller --buffer-m or a larger --block-m."
+        )
+    return Split(kind, train, held, float(gaps[train].min()))
+
+
+def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> Mask:
     """Which samples are held back; bool (n,).
 
-    Whole groups go to one side, classes keep about their shares on both (scikit-learn's StratifiedGroupKFold, its first
-    fold). With a share of 0, or with fewer than two groups, nothing is held back.
+    Whole groups go to one side, classes keep about their shares on both. With a share of 0, or with fewer than two groups,
+    nothing is held back.
 
     Args:
         labels: class of each sample, int64 (n,).
@@ -22,17 +172,41 @@ def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> npt
         share: share of the samples to hold back, 0 to 0.5.
         seed: of the draw.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
+    if share <= 0:
+        return np.zeros(len(labels), bool)
+    numbers = fold_numbers(labels, groups, round(1 / share), seed)
+    return np.asarray((numbers == 0) & (numbers.max(initial=0) > 0))
 
-    held = np.zeros(len(labels), bool)
-    folds = min(round(1 / share), len(np.unique(groups))) if share > 0 else 0
-    if folds < 2:
-        return held
+
+def fold_numbers(labels: IntArray, groups: IntArray, count: int, seed: int) -> IntArray:
+    """Fold of each sample, int64 (n,) from 0; all 0 where there are fewer than two groups, or too few of every class.
+
+    Scikit-learn's StratifiedKFold where every sample is a group of its own, and StratifiedGroupKFold otherwise.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    numbers = np.zeros(len(labels), np.int64)
+    distinct = len(np.unique(groups))
+    count = min(count, distinct)
+    if count < 2:
+        return numbers
+    single = distinct == len(labels)
+    kind = StratifiedKFold if single else StratifiedGroupKFold
+    splitter = kind(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         try:
-            splits = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
-            held[next(iter(splits))[1]] = True
+            for number, (_, held) in enumerate(splitter.split(labels, labels, None if single else groups)):
+                numbers[held] = number
         except ValueError:  # every class has fewer samples than there are folds
-            return held
-    return held
+            return np.zeros(len(labels), np.int64)
+    return numbers
+
+
+def given_sides(values: Sequence[object], where: str) -> Mask:
+    """True for each value of a split column that says test. Raises `UsageError` for a value that is none of `SIDES`."""
+    names = [str(value).strip().casefold() for value in values]
+    strange = sorted(set(names) - set(SIDES))
+    if strange:
+        raise UsageError(f"{where}: the split {strange[0]!r} is none of {', '.join(SIDES)}.")
+    return np.array([SIDES[name] for name in names], bool)

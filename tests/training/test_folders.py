@@ -4,8 +4,8 @@ import pytest
 
 from landuse.errors import SourceNotFoundError
 from landuse.legend import Legend
-from landuse.training.images import find_images
-from landuse.training.samples import folder_code
+from landuse.training.listing import class_folders
+from landuse.training.image_samples import class_code
 
 LEGEND = Legend.model_validate(
     {
@@ -22,10 +22,10 @@ def test_chips_without_a_label_are_not_a_class(tmp_path):
     for name in ("chips", "Water"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "r1c1.png").touch()
-    assert [image.label for image in find_images(tmp_path)] == ["Water"]
+    assert class_folders(tmp_path).labels == (("Water",),)
     (tmp_path / "Water" / "r1c1.png").unlink()
     with pytest.raises(SourceNotFoundError):
-        find_images(tmp_path)
+        class_folders(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_chips_without_a_label_are_not_a_class(tmp_path):
     [("Shrub/Scrub", 4), ("Shrub_Scrub", 4), ("shrub_scrub", 4), ("Bush", 4), ("water", 7), ("Ice", 0)],
 )
 def test_a_folder_has_its_class_by_name_or_by_safe_name(name, code):
-    assert folder_code(LEGEND, name) == code
+    assert class_code(LEGEND, name) == code

@@ -1,0 +1,96 @@
+"""What each sample counts: weights of classes and samples, downsampling, and soft labels as weighted rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.errors import UsageError
+from landuse.grid import IntArray
+from landuse.legend import Legend
+from landuse.training.dataset import Samples
+
+Balance = Literal["weights", "downsample", "none"]
+BALANCES: tuple[Balance, ...] = get_args(Balance)
+
+
+@dataclass(frozen=True)
+class BalanceRule:
+    """How classes are brought to weight.
+
+    Attributes:
+        balance: ``weights``: every class weighs the same; ``downsample``: as many samples of every class as of the rarest;
+            ``none``: as they come.
+        class_weights: factor for classes by name, applied last.
+        seed: of the draw of ``downsample``.
+    """
+
+    balance: Balance = "weights"
+    class_weights: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a head is fitted on.
+
+    Attributes:
+        samples: int64 (m,), position of the sample that a row is of.
+        labels: int64 (m,), position of its class in the legend.
+        weights: float64 (m,), with mean weight 1 a sample.
+    """
+
+    samples: IntArray
+    labels: IntArray
+    weights: npt.NDArray[np.float64]
+
+
+def fitting_rows(samples: Samples, rule: BalanceRule) -> Rows:
+    """The rows of samples of one class each. A soft label becomes a row a class, with its share as the weight.
+
+    Raises:
+        UsageError: the samples carry lists of labels, or a class weight names no class.
+    """
+    if samples.multi:
+        raise UsageError("The samples carry lists of labels; this head gives each sample one class.")
+    factors = class_factors(rule.class_weights, samples.legend)
+    chosen = np.arange(len(samples))
+    if rule.balance == "downsample":
+        chosen = downsample(samples.positions, rule.seed)
+    rows, labels = np.nonzero(samples.targets[chosen])
+    weights = samples.targets[chosen][rows, labels].astype(np.float64) * samples.weights[chosen][rows]
+    if rule.balance == "weights":
+        totals = np.bincount(labels, weights, minlength=len(samples.legend))
+        weights = weights / np.where(totals > 0, totals, 1.0)[labels]
+    weights = weights * factors[labels]
+    kept = weights > 0
+    if not kept.any():
+        raise UsageError("Every sample has the weight 0, so there is nothing to learn from.")
+    weights = weights * (len(np.unique(rows[kept])) / weights.sum())
+    return Rows(chosen[rows[kept]].astype(np.int64), labels[kept].astype(np.int64), weights[kept])
+
+
+def class_factors(weights: Mapping[str, float], legend: Legend) -> npt.NDArray[np.float64]:
+    """Factor of each class in legend order, float64 (K,). Raises `UsageError` for a name or a number that cannot be."""
+    factors = np.ones(len(legend))
+    for name, weight in weights.items():
+        code = legend.code_of(name)
+        if not code:
+            raise UsageError(f"--class-weight: {name!r} is none of the classes {', '.join(legend.names)}.")
+        if not (np.isfinite(weight) and weight >= 0):
+            raise UsageError(f"--class-weight: the weight of {name} is a number from 0, not {weight}.")
+        factors[legend.codes.index(code)] = weight
+    return factors
+
+
+def downsample(labels: IntArray, seed: int) -> IntArray:
+    """Positions, sorted, of exactly as many samples of every class present as the rarest has."""
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    least = min(map(len, members), default=0)
+    drawn = [rng.choice(m, least, replace=False) for m in members]
+    return np.sort(np.concatenate(drawn)).astype(np.int64) if drawn else np.empty(0, np.int64)

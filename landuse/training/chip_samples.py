@@ -1,0 +1,200 @@
+"""Samples of chip tables, with the labels that they carry or those of a table of chip ids."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from landuse.bundle import read_bundle
+from landuse.chips import ChipSet, read_chips, read_columns
+from landuse.engine.progress import Progress
+from landuse.errors import ConfigError, GridMismatchError, LanduseError, NoOverlapError, UsageError
+from landuse.grid import Cell
+from landuse.scoring import ScoreSettings, score_chips
+from landuse.scoring.run import check_bands, identify_sources
+from landuse.training.cache import FeatureCache
+from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
+from landuse.training.image_samples import class_code, legend_of_names
+from landuse.training.images import open_cache
+from landuse.training.places import Places
+from landuse.training.split import Layout, Names
+from landuse.training.tables import LabelTable
+
+UNLABELLED = "The chips carry no labels; cut them with landuse tile --labels FILE --legend NAME."
+
+
+def chip_samples(paths: Sequence[Path], settings: SampleSettings) -> Samples:
+    """Samples of one or more labelled chip tables on one lattice.
+
+    Raises:
+        UsageError: chips without labels, or of different legends.
+        GridMismatchError: chips of different lattices.
+        NoOverlapError: not one chip has a label.
+    """
+    tables = [read_chips(path) for path in paths]
+    check_tables(tables)
+    if tables[0].legend is None:
+        raise UsageError(UNLABELLED)
+    with Progress(sum(map(len, tables)), "chips") as progress:
+        return joined([_labelled(table, path, settings, progress) for table, path in zip(tables, paths, strict=True)])
+
+
+def check_tables(tables: Sequence[ChipSet]) -> None:
+    """Raise unless all tables share one lattice and one legend."""
+    first = tables[0]
+    for other in tables[1:]:
+        if not first.grid.same_lattice(other.grid):
+            raise GridMismatchError(
+                "The chip folders lie on different lattices; cut them with the same --crs and --chip-size."
+            )
+        if other.legend != first.legend:
+            raise UsageError("The chip folders have different legends; cut them with the same --legend.")
+
+
+def _labelled(table: ChipSet, path: Path, settings: SampleSettings, progress: Progress) -> Samples:
+    """Features of the labelled chips of one table, those that cannot be read left out and named."""
+    if table.labels is None or table.legend is None:
+        raise UsageError(UNLABELLED)
+    if settings.soft and table.shares is None:
+        raise UsageError(f"The chips of {path} carry no area shares, which --soft-labels needs.")
+    pure = np.ones(len(table), bool) if table.purity is None else table.purity >= settings.min_purity
+    chosen = np.flatnonzero((table.labels > 0) & pure)
+    chips = table.take(chosen)
+    groups = None if settings.group_by is None else chip_groups(path, table, settings.group_by)[chosen]
+    features, digest, skipped = chip_features(chips, settings, progress)
+    targets = _targets(chips, settings.soft)
+    samples = Samples(
+        features=features,
+        targets=targets,
+        weights=np.ones(len(chips)),
+        layout=Layout(strata_of(targets), places_of(chips), groups),
+        legend=table.legend,
+        digest=digest_of([digest, hashlib.sha256(targets.tobytes()).hexdigest()]),
+        skipped=skipped,
+    )
+    return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
+
+
+def _targets(chips: ChipSet, soft: bool) -> Floats:
+    """One 1 for the label of each chip; or its area shares, scaled so that they sum to 1."""
+    if chips.legend is None or chips.labels is None:
+        raise UsageError(UNLABELLED)
+    hard: Floats = np.equal(chips.labels[:, None], np.array(chips.legend.codes, np.uint8)).astype(np.float32)
+    if not soft or chips.shares is None:
+        return hard
+    total = chips.shares.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0, chips.shares / np.where(total > 0, total, 1), hard), np.float32)
+
+
+def places_of(chips: ChipSet) -> Places:
+    """The cells of chips."""
+    return Places(chips.rows, chips.cols, chips.grid.chip_m)
+
+
+def chip_groups(path: Path, table: ChipSet, column: str) -> Names:
+    """A column of a chip table as text, in the order of the chips. Raises `ChipTableError` where it is missing."""
+    found = read_columns(path, ["row", "col", column])
+    values = np.array([str(v) for v in found[column].to_pylist()], dtype=object)
+    order = {cell: i for i, cell in enumerate(zip(found["row"].to_pylist(), found["col"].to_pylist(), strict=True))}
+    cells = zip(table.rows.tolist(), table.cols.tolist(), strict=True)
+    return np.asarray(values[[order[cell] for cell in cells]])
+
+
+def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) -> Samples:
+    """Samples of the chips in `root` that a table labels by their ids.
+
+    Raises:
+        SourceNotFoundError: there is no chip table in `root`.
+        ConfigError: the table has a chip id twice.
+        NoOverlapError: not one id is a chip of `root`, or not one label a class.
+    """
+    every = read_chips(root)
+    where = {cell: i for i, cell in enumerate(zip(every.rows.tolist(), every.cols.tolist(), strict=True))}
+    found = np.array([where.get(_cell(chip), -1) for chip in table.keys], np.int64)
+    if len(np.unique(found[found >= 0])) < int((found >= 0).sum()):
+        raise ConfigError(f"{table.path} has a chip twice; a chip has one line, with several labels if need be.")
+    names = sorted({name for labels in table.labels for name in labels})
+    legend = settings.legend or every.legend or legend_of_names(names, table.path.stem)
+    targets, ignored = targets_of(table.labels, {name: class_code(legend, name) for name in names}, legend)
+    known = targets.any(axis=1) | np.array([table.multi and not labels for labels in table.labels], bool)
+    lines = np.flatnonzero((found >= 0) & known)
+    if not targets[lines].any():
+        raise NoOverlapError(f"Not one line of {table.path} gives a chip of {root} a class of legend {legend.name}.")
+    lines = lines[np.argsort(found[lines])]
+    chips = every.take(found[lines])
+    with Progress(len(chips), "chips") as progress:
+        features, digest, skipped = chip_features(chips, settings, progress)
+    strange = tuple(
+        f"{chip}: it is no chip of {root}" for chip, i in zip(table.keys, found.tolist(), strict=True) if i < 0
+    )
+    samples = Samples(
+        features=features,
+        targets=targets[lines],
+        weights=np.ones(len(lines)) if table.weights is None else table.weights[lines],
+        layout=Layout(
+            strata_of(targets[lines]),
+            places_of(chips),
+            None if table.groups is None else table.groups[lines],
+            None if table.sides is None else table.sides[lines],
+        ),
+        legend=legend,
+        digest=digest_of([digest, hashlib.sha256(targets[lines].tobytes()).hexdigest()]),
+        multi=table.multi,
+        skipped=(*table.skipped, *strange, *skipped),
+        ignored=ignored,
+    )
+    return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
+
+
+def _cell(chip: str) -> tuple[int, int]:
+    """The cell of a chip id, or one that no survey has."""
+    try:
+        cell = Cell.parse(chip)
+    except LanduseError:
+        return 2**62, 2**62
+    return cell.row, cell.col
+
+
+def chip_features(chips: ChipSet, settings: SampleSettings, progress: Progress) -> tuple[Floats, str, tuple[str, ...]]:
+    """Features of chips, float32 (n, d) with NaN where one could not be read, a digest of them all, and causes."""
+    bundle = read_bundle(settings.score.model)
+    check_bands(chips, bundle)
+    keys = chip_keys(chips)
+    store: FeatureCache | None = None
+    features = np.full((len(chips), bundle.head.feature_count), np.nan, np.float32)
+    todo = np.arange(len(chips))
+    if settings.cache is not None:
+        store = open_cache(settings.cache, bundle, settings.score)
+        features, found = store.find(keys)
+        todo = np.flatnonzero(~found)
+        progress.advance(len(chips) - len(todo))
+    digest = hashlib.sha256(b"".join(keys)).hexdigest()
+    if not len(todo):
+        return features, digest, ()
+    score: ScoreSettings = replace(settings.score, features=True)
+    scores = score_chips(chips.take(todo), score, settings.parts, progress)
+    if scores.features is not None:
+        features[todo] = scores.features
+    if store is not None:
+        good = todo[np.isfinite(features[todo]).all(axis=1)]
+        store.add([keys[i] for i in good], features[good])
+    return features, digest, tuple(f"{q.chip_id}: {q.cause}" for q in scores.quarantined)
+
+
+def chip_keys(chips: ChipSet) -> list[bytes]:
+    """Content key of each chip: its lattice and cell, and the files it is read from, 32 bytes each."""
+    inputs = identify_sources(chips)
+    sources = [json.dumps([(inputs[b.path].digest, b.band) for b in s.bands]) for s in chips.survey.sources]
+    grid = {name: value for name, value in chips.grid.as_dict().items() if name != "chip_px"}
+    common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch]).encode())
+    keys = []
+    for position, (row, col) in enumerate(zip(chips.rows.tolist(), chips.cols.tolist(), strict=True)):
+        key = common.copy()
+        key.update(f"{row},{col};{'|'.join(sources[i] for i in chips.sources[position])}".encode())
+        keys.append(key.digest())
+    return keys

@@ -1,0 +1,164 @@
+"""What a head learns from, as plain arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.errors import NoOverlapError
+from landuse.grid import IntArray
+from landuse.legend import Legend
+from landuse.scoring import ScoreSettings
+from landuse.training.places import Mask, Places
+from landuse.training.split import Layout, Names
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Labelled samples.
+
+    Attributes:
+        features: float32 (n, d).
+        targets: float32 (n, K) in legend order. One 1 a row for plain labels; shares that sum to 1 for soft ones; any
+            number of 1s, none included, for lists of labels.
+        weights: float64 (n,), what each sample counts; 1 unless the data say otherwise.
+        layout: where they lie, their groups, and the side they are given to; what a split looks at.
+        legend: the classes.
+        digest: of what they were made from.
+        multi: whether the targets are lists of labels.
+        skipped: samples that could not be read, each with its cause.
+        ignored: how many samples had a label that the legend lacks, by label.
+    """
+
+    features: Floats
+    targets: Floats
+    weights: npt.NDArray[np.float64]
+    layout: Layout
+    legend: Legend
+    digest: str
+    multi: bool = False
+    skipped: tuple[str, ...] = ()
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """Position of each sample's (largest) class in the legend, int64 (n,)."""
+        return np.asarray(self.targets.argmax(axis=1), np.int64)
+
+    @property
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """Code of each sample's (largest) class, uint8 (n,)."""
+        return np.asarray(self.legend.codes, np.uint8)[self.positions]
+
+    def take(self, chosen: Mask | IntArray) -> Samples:
+        """The samples at positions, or where a mask holds."""
+        return replace(
+            self,
+            features=self.features[chosen],
+            targets=self.targets[chosen],
+            weights=self.weights[chosen],
+            layout=self.layout.take(chosen),
+        )
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """How samples are read.
+
+    Attributes:
+        score: the backbone and where it runs.
+        legend: classes for images; None makes one of the labels that occur.
+        min_purity: least share of a chip under its label.
+        parts: folder for results of blocks.
+        root: folder that paths of a table are relative to, and may not leave; None is the table's own.
+        group_by: column whose groups stay on one side of every split.
+        soft: take a chip's area shares as its target, not its label alone.
+        cache: folder of features computed earlier; None keeps none.
+    """
+
+    score: ScoreSettings
+    legend: Legend | None
+    min_purity: float
+    parts: Path
+    root: Path | None = None
+    group_by: str | None = None
+    soft: bool = False
+    cache: Path | None = None
+
+
+def targets_of(labels: Sequence[Sequence[str]], codes: dict[str, int], legend: Legend) -> tuple[Floats, dict[str, int]]:
+    """Targets float32 (n, K) of lists of labels, and how often each label occurs that has no class.
+
+    Args:
+        labels: the labels of each sample.
+        codes: class code of every label that occurs, 0 where it has no class.
+        legend: the classes.
+    """
+    column = {code: position for position, code in enumerate(legend.codes)}
+    targets = np.zeros((len(labels), len(legend)), np.float32)
+    ignored: dict[str, int] = {}
+    for row, names in enumerate(labels):
+        for name in set(names):
+            if codes[name]:
+                targets[row, column[codes[name]]] = 1
+            else:
+                ignored[name] = ignored.get(name, 0) + 1
+    return targets, dict(sorted(ignored.items()))
+
+
+def strata_of(targets: Floats) -> IntArray:
+    """What a split keeps the shares of: the class, or with several the rarest of them; K where there is none."""
+    rare_first = np.argsort(targets.sum(axis=0), kind="stable")
+    ordered = targets[:, rare_first] >= targets.max(axis=1, keepdims=True)
+    strata = rare_first[ordered.argmax(axis=1)]
+    return np.asarray(np.where(targets.any(axis=1), strata, targets.shape[1]), np.int64)
+
+
+def joined(pieces: Sequence[Samples]) -> Samples:
+    """Samples of several surveys as one. All have the same legend, and all or none have places, groups and sides."""
+    if not sum(map(len, pieces)):
+        raise NoOverlapError("Not one chip has a label, so there is nothing to learn from.")
+    targets = np.concatenate([p.targets for p in pieces])
+    ignored: dict[str, int] = {}
+    for piece in pieces:
+        ignored |= {name: ignored.get(name, 0) + count for name, count in piece.ignored.items()}
+    return replace(
+        pieces[0],
+        features=np.concatenate([p.features for p in pieces]),
+        targets=targets,
+        weights=np.concatenate([p.weights for p in pieces]),
+        layout=_joined_layout([p.layout for p in pieces], strata_of(targets)),
+        digest=digest_of([p.digest for p in pieces]),
+        skipped=tuple(s for p in pieces for s in p.skipped),
+        ignored=ignored,
+    )
+
+
+def _joined_layout(layouts: Sequence[Layout], strata: IntArray) -> Layout:
+    places = [x.places for x in layouts if x.places is not None]
+    groups: list[Names] = [x.groups for x in layouts if x.groups is not None]
+    sides: list[Mask] = [x.sides for x in layouts if x.sides is not None]
+    return Layout(
+        strata,
+        Places(np.concatenate([p.rows for p in places]), np.concatenate([p.cols for p in places]), places[0].chip_m)
+        if places
+        else None,
+        np.concatenate(groups) if groups else None,
+        np.concatenate(sides) if sides else None,
+    )
+
+
+def digest_of(parts: Sequence[str]) -> str:
+    """``sha256:`` of some lines."""
+    return "sha256:" + hashlib.sha256("\n".join(parts).encode()).hexdigest()

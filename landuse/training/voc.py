@@ -1,0 +1,124 @@
+"""Annotation folders in the manner of PASCAL VOC: one XML file an image, whose labels are the names of its objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+from xml.parsers import expat
+
+from landuse.errors import LabelsError, SourceNotFoundError
+from landuse.training.listing import SUFFIXES, ImageList, several
+
+ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
+MOST_BYTES = 4_000_000
+LONGEST = 1000
+FILENAME, NAME = ("annotation", "filename"), ("annotation", "object", "name")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One file: the image it speaks of (None where it names none), and the names of its objects, each once, in order."""
+
+    filename: str | None
+    names: tuple[str, ...]
+
+
+def is_voc(folder: Path) -> bool:
+    """Whether a folder holds annotations: XML files in `Annotations`, or beside each other."""
+    return any(_annotation_folder(folder).glob("*.xml"))
+
+
+def voc_images(folder: Path) -> ImageList:
+    """The images of an annotation folder. Files that are no annotations are skipped, with the cause.
+
+    Raises:
+        SourceNotFoundError: there is not one annotation that can be read.
+    """
+    paths, labels, skipped = [], [], []
+    for file in sorted(_annotation_folder(folder).glob("*.xml")):
+        try:
+            annotation = read_annotation(file)
+        except (LabelsError, OSError) as error:
+            skipped.append(f"{file}: {' '.join(str(error).split())}")
+            continue
+        paths.append(_image_of(annotation, file, folder))
+        labels.append(annotation.names)
+    if not paths:
+        cause = f"; the first: {skipped[0]}" if skipped else ""
+        raise SourceNotFoundError(f"{folder} holds no annotation that can be read{cause}.")
+    return ImageList(folder.name, tuple(paths), tuple(labels), several(labels), skipped=tuple(skipped))
+
+
+def read_annotation(path: Path) -> Annotation:
+    """Read one file.
+
+    Raises:
+        LabelsError: it is too large, no XML, no annotation, or it declares a document type or entities, by which a small
+            file can fetch others or grow without bound.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise LabelsError(f"it is too large to be an annotation ({path.stat().st_size:,} bytes)")
+    reader = _Reader()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = reader.refuse
+    parser.EntityDeclHandler = reader.refuse
+    parser.ExternalEntityRefHandler = reader.refuse
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise error if isinstance(error, LabelsError) else LabelsError(f"it is not sound XML ({error})") from error
+    if reader.root != "annotation":
+        raise LabelsError(f"its outermost element is {reader.root[:40]!r}, not 'annotation'")
+    return Annotation(reader.filename.strip() or None, tuple(dict.fromkeys(filter(None, map(str.strip, reader.names)))))
+
+
+@dataclass
+class _Reader:
+    """Picks the two kinds of text out of the stream of elements; objects' own parts have names too, which do not count."""
+
+    place: list[str] = field(default_factory=list)
+    root: str = ""
+    filename: str = ""
+    names: list[str] = field(default_factory=list)
+
+    def start(self, name: str, _: dict[str, str]) -> None:
+        self.root = self.root or name
+        self.place.append(name)
+        if len(self.place) == len(NAME) and tuple(self.place) == NAME:
+            self.names.append("")
+
+    def end(self, _: str) -> None:
+        self.place.pop()
+
+    def text(self, data: str) -> None:
+        place = tuple(self.place[:4])
+        if place == FILENAME:
+            self.filename = (self.filename + data)[:LONGEST]
+        elif place == NAME:
+            self.names[-1] = (self.names[-1] + data)[:LONGEST]
+
+    def refuse(self, *_: object) -> NoReturn:
+        raise LabelsError("it declares a document type or entities, which annotations have no use for")
+
+
+def _annotation_folder(folder: Path) -> Path:
+    inside = folder / ANNOTATIONS
+    return inside if inside.is_dir() else folder
+
+
+def _image_of(annotation: Annotation, file: Path, folder: Path) -> Path:
+    """The image file: by the bare name that the annotation gives or by its own, in `JPEGImages`, beside it or in `folder`.
+
+    Of the name only the last part counts, so that no annotation reaches out of its folder. Where no file exists the first
+    place is named, and the image is skipped later.
+    """
+    name = (annotation.filename or "").replace("\\", "/").rpartition("/")[2]
+    names = [name] if Path(name).suffix.lower() in SUFFIXES else [f"{name or file.stem}{s}" for s in sorted(SUFFIXES)]
+    places = [folder / IMAGES, file.parent, folder]
+    candidates = [place / n for place in places for n in names]
+    return next((c for c in candidates if c.is_file()), candidates[0])

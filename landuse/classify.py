@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from landuse.engine.lock import folder_lock
 from landuse.engine.progress import Progress
 from landuse.engine.quarantine import write_quarantine
 from landuse.errors import UsageError
-from landuse.grid import CellRange
+from landuse.grid import CHIP_PX, CellRange
 from landuse.legend import Legend
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.areas import cell_areas_ha
@@ -123,7 +123,7 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     bundle = read_bundle(model)
     with folder_lock(out):
         started = time.perf_counter()
-        chips = chips_of(inputs, options.tile)
+        chips = chips_of(inputs, tile_options(options.tile, bundle))
         parts = out.parent / f".{out.name}.parts"
         if options.fresh:
             shutil.rmtree(parts, ignore_errors=True)
@@ -139,6 +139,15 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             record = write_record(staging, record.model_copy(update={"inputs": (*scores.inputs, identify(model))}))
         shutil.rmtree(parts, ignore_errors=True)
     return land, record
+
+
+def tile_options(options: TileOptions, bundle: Bundle) -> TileOptions:
+    """The options with the model's own pixels a chip. Raises `UsageError` where others were asked for."""
+    if options.chip_px not in (CHIP_PX, bundle.chip_px):
+        raise UsageError(
+            f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
+        )
+    return replace(options, chip_px=bundle.chip_px)
 
 
 def chips_of(inputs: Sequence[str | Path], options: TileOptions) -> ChipSet:

@@ -191,6 +191,14 @@ def test_a_model_of_other_bands_is_refused(work, model, tmp_path):
         classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), TileOptions(**OPTIONS, bands=(1, 2))))
 
 
+def test_pixels_that_the_model_does_not_take_are_refused(work, model, tmp_path):
+    asked = TileOptions(**OPTIONS | {"chip_px": 64})
+    with pytest.raises(UsageError, match="leave --chip-pixels out"):
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), asked))
+    _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), TileOptions(chip_m=32.0)))
+    assert record.grid["chip_px"] == 32
+
+
 def test_two_surveys_at_once_are_refused(work, model, tmp_path):
     tile(work.survey, tmp_path / "chips", TileOptions(**OPTIONS))
     with pytest.raises(UsageError, match="one folder of chips"):

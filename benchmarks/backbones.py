@@ -1,0 +1,49 @@
+"""Chips a second of each backbone in OpenVINO: `python benchmarks/backbones.py [builtin resnet50 ...]`.
+
+Backbones take turns, so that whatever else the machine does meets them alike; the best of several turns counts.
+"""
+
+import sys
+import time
+
+import numpy as np
+
+from landuse.bundle import Bundle
+from landuse.legend import load_legend
+from landuse.models.backbones import initial_weights, load_backbone
+from landuse.models.heads import LogisticHead
+from landuse.models.openvino_runtime import OpenVinoRuntime
+
+TURNS = 5
+CHIPS = 96
+
+
+def runtime_of(name: str) -> OpenVinoRuntime:
+    """A runtime with random weights."""
+    backbone, legend = load_backbone(name), load_legend("landuse7")
+    features, classes = backbone.feature_count, len(legend)
+    zeros = np.zeros(features, np.float32)
+    head = LogisticHead(np.zeros((features, classes), np.float32), np.zeros(classes, np.float32), zeros, zeros + 1)
+    bundle = Bundle(name, backbone.network, initial_weights(backbone), head, legend, backbone.preprocess)
+    return OpenVinoRuntime(bundle)
+
+
+def main(names: list[str]) -> None:
+    """Print chips/s of each backbone, best of several turns, and its ratio to the last."""
+    chips = np.random.default_rng(0).integers(0, 256, (CHIPS, 224, 224, 3), dtype=np.uint8)
+    runtimes = {name: runtime_of(name) for name in names}
+    best = dict.fromkeys(names, 0.0)
+    for _ in range(TURNS + 1):  # the first turn warms up and can only be slower
+        for name, runtime in runtimes.items():
+            start = time.perf_counter()
+            for _ in runtime.predict_stream(chips[i : i + 32] for i in range(0, CHIPS, 32)):
+                pass
+            best[name] = max(best[name], CHIPS / (time.perf_counter() - start))
+    for name, runtime in runtimes.items():
+        print(
+            f"{name:10} {runtime.precision} {best[name]:7.1f} chips/s, {best[name] / best[names[-1]]:.1f} x {names[-1]}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["builtin", "alexnet", "resnet50"])

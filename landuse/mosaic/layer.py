@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
-from pyproj import CRS
 
 from landuse.mosaic.canvas import FULL, Image, Mask, unmultiplied
 from landuse.mosaic.files import OpenFiles, Window, read_raw
@@ -34,11 +33,11 @@ class Square:
 
 @dataclass(frozen=True)
 class Layer:
-    """A source, its place on a lattice whose pixels have side `pixel` in `crs`, and the stretch of its values."""
+    """A source, its place on a lattice whose pixels have side `pixel` in the CRS `wkt`, and the stretch of its values."""
 
     source: Source
     placement: Placement
-    crs: CRS
+    wkt: str
     pixel: float
     stretch: tuple[float, float] | None
 
@@ -94,8 +93,8 @@ class Layer:
     def _warped(self, files: OpenFiles, square: Square) -> Laid | None:
         """From a raster in another CRS, or a rotated one."""
         pixel, place = self.pixel, self.placement
-        target = Frame(self.crs, Affine(pixel, 0.0, square.col * pixel, 0.0, -pixel, -square.row * pixel))
-        frame = Frame(self.source.crs, place.transform)
+        target = Frame(self.wkt, Affine(pixel, 0.0, square.col * pixel, 0.0, -pixel, -square.row * pixel))
+        frame = Frame(self.source.wkt, place.transform)
         shape = square.height, square.width
         extent = source_extent(frame, target, shape)
         outer = None if extent is None else _outer(extent, 3 + math.ceil(place.scale))

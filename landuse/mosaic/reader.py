@@ -44,6 +44,7 @@ class MosaicReader:
         self._footprints = np.array(survey.footprints(grid.crs), dtype=object)
         self._boxes = shapely.bounds(self._footprints)
         self._layers: dict[int, Layer] = {}
+        self._wkt = grid.crs.to_wkt()
 
     def __enter__(self) -> MosaicReader:
         return self
@@ -98,7 +99,7 @@ class MosaicReader:
         if index not in self._layers:
             source, grid = self._survey.sources[index], self._grid
             stretch = self._survey.stretch_of(source)
-            self._layers[index] = Layer(source, place(source, grid), grid.crs, grid.pixel, stretch)
+            self._layers[index] = Layer(source, place(source, grid), self._wkt, grid.pixel, stretch)
         return self._layers[index]
 
     def _lay(self, canvas: Canvas, square: Square, layer: Layer) -> None:

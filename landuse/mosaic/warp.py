@@ -7,17 +7,18 @@ value does not depend on the window in which it is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import rasterio.crs
 from affine import Affine
-from pyproj import CRS
+from pyproj import Transformer
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
-from landuse.mosaic.source import forward, same_crs, transformer
+from landuse.mosaic.source import crs_of, forward, same_crs, transformer
 
 FloatArray = npt.NDArray[np.float64]
 Planes = TypeVar("Planes", npt.NDArray[np.uint8], npt.NDArray[np.float32])
@@ -26,16 +27,16 @@ EDGE = 9
 
 @dataclass(frozen=True)
 class Frame:
-    """A raster's place: CRS and transform."""
+    """A raster's place: CRS (as WKT, which is quick to compare) and transform."""
 
-    crs: CRS
+    wkt: str
     transform: Affine
 
     def shifted(self, col: int, row: int) -> Frame:
         """The frame of the part that begins at a pixel."""
         a, b, _, d, e, _ = tuple(self.transform)[:6]
         x, y = forward(self.transform, float(col), float(row))
-        return Frame(self.crs, Affine(a, b, x, d, e, y))
+        return Frame(self.wkt, Affine(a, b, x, d, e, y))
 
 
 def source_extent(source: Frame, target: Frame, shape: tuple[int, int]) -> tuple[float, float, float, float] | None:
@@ -46,8 +47,9 @@ def source_extent(source: Frame, target: Frame, shape: tuple[int, int]) -> tuple
     steps = np.linspace(0.0, 1.0, EDGE)
     cols, rows = (grid.ravel() for grid in np.meshgrid(steps * shape[1], steps * shape[0]))
     x, y = forward(target.transform, cols, rows)
-    if not same_crs(source.crs, target.crs):
-        x, y = transformer(target.crs, source.crs).transform(x, y)
+    bridge = _bridge(source.wkt, target.wkt)
+    if bridge.back is not None:
+        x, y = bridge.back.transform(x, y)
     col, row = forward(~source.transform, np.asarray(x), np.asarray(y))
     fine = np.isfinite(col) & np.isfinite(row)
     if not fine.any():
@@ -61,14 +63,14 @@ def warp(image: Planes, source: Frame, target: Frame, shape: tuple[int, int], *,
     What lies beyond `image` is not known to GDAL: it must reach two pixels beyond the target on every side.
     """
     out = np.zeros((image.shape[0], *shape), dtype=image.dtype)
-    same = same_crs(source.crs, target.crs)
+    bridge = _bridge(source.wkt, target.wkt)
     reproject(
         image,
         out,
         src_transform=source.transform,
         dst_transform=target.transform,
-        src_crs=rasterio_crs(target.crs.to_wkt() if same else source.crs.to_wkt()),
-        dst_crs=rasterio_crs(target.crs.to_wkt()),
+        src_crs=bridge.source,
+        dst_crs=bridge.target,
         resampling=Resampling.average if shrink else Resampling.bilinear,
         tolerance=0,
         num_threads=1,
@@ -79,6 +81,19 @@ def warp(image: Planes, source: Frame, target: Frame, shape: tuple[int, int], *,
     return out
 
 
-def rasterio_crs(wkt: str) -> rasterio.crs.CRS:
-    """The same CRS for rasterio."""
-    return rasterio.crs.CRS.from_wkt(wkt)
+@dataclass(frozen=True)
+class _Bridge:
+    """Two CRSs as rasterio's, and the way back from target to source; None where they are one and the same."""
+
+    source: rasterio.crs.CRS
+    target: rasterio.crs.CRS
+    back: Transformer | None
+
+
+@lru_cache(maxsize=64)
+def _bridge(source: str, target: str) -> _Bridge:
+    here, there = crs_of(source), crs_of(target)
+    ours = rasterio.crs.CRS.from_wkt(target)
+    if same_crs(here, there):
+        return _Bridge(ours, ours, None)
+    return _Bridge(rasterio.crs.CRS.from_wkt(source), ours, transformer(there, here))

@@ -15,6 +15,7 @@ from landuse.mosaic.placement import Way, place
 from tests.mosaic.rasters import GRID, UTM17, Raster, at, corner, elsewhere, noise, ramp
 
 UTM18 = "EPSG:26918"
+NAD27 = "EPSG:26717"
 
 
 def read(paths, cells=None, grid=GRID):
@@ -30,8 +31,8 @@ def turned(transform, degrees):
     return Affine(a * cos, a * sin, c, e * -sin, e * cos, f)
 
 
-def in_utm18(pixel):
-    x, y = elsewhere(UTM18)
+def in_crs(crs, pixel):
+    x, y = elsewhere(crs)
     return Affine(pixel, 0, x, 0, -pixel, y)
 
 
@@ -40,9 +41,11 @@ PLACES = {
     "coarser": (at(0.3, 0.7, 1.9), UTM17),
     "sub-pixel": (at(0.37, 0.71), UTM17),
     "much finer": (at(0.3, 0.7, 0.13), UTM17),
-    "other zone, same size": (in_utm18(1.0), UTM18),
-    "other zone, finer": (in_utm18(0.6), UTM18),
-    "other zone, coarser": (in_utm18(1.9), UTM18),
+    "other zone, same size": (in_crs(UTM18, 1.0), UTM18),
+    "other zone, finer": (in_crs(UTM18, 0.6), UTM18),
+    "other zone, coarser": (in_crs(UTM18, 1.9), UTM18),
+    "other datum": (in_crs(NAD27, 0.8), NAD27),
+    "degrees": (in_crs("EPSG:4326", 9e-6), "EPSG:4326"),
     "rotated": (turned(at(10, 10, 0.8), 20), UTM17),
     "rotated, coarser": (turned(at(10, 10, 1.6), -35), UTM17),
     "upside down": (Affine(0.7, 0, 448010, 0, 0.7, 4479900), UTM17),
@@ -50,7 +53,8 @@ PLACES = {
 
 
 def size(transform):
-    return round(90 / abs(transform.determinant) ** 0.5)
+    side = abs(transform.determinant) ** 0.5
+    return round(90 / (side if side > 1e-3 else side * 1e5))
 
 
 def part(transform, row, col):
@@ -137,7 +141,8 @@ def test_nodata_leaves_no_fringe(tmp_path, name):
     path = Raster(values, transform, crs, nodata=0).write(tmp_path / "a.tif")
     pixels = read([path])
     assert (pixels.data[pixels.valid] >= 199).all()
-    assert 0.85 < pixels.valid.sum() / ((values[0] > 0).sum() * abs(transform.determinant)) < 1.15
+    ground = place(open_survey([path]).sources[0], GRID).scale ** -2  # square metres of a source pixel
+    assert 0.85 < pixels.valid.sum() / ((values[0] > 0).sum() * ground) < 1.15
 
 
 def test_strong_shrinking_is_a_mean(tmp_path):

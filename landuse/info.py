@@ -78,5 +78,5 @@ def describe_raster(path: Path) -> Lines:
         ("size", f"{source.width} x {source.height} pixels, {source.dtype}"),
         ("crs", survey.crs.name),
         ("bounds", f"{west:g} {south:g} {east:g} {north:g}"),
-        ("no data", "not declared" if source.nodata is None else f"{source.nodata:g}"),
+        ("no data", "not declared" if source.nodata[0] is None else f"{source.nodata[0]:g}"),
     ]

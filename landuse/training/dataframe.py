@@ -1,0 +1,144 @@
+"""Samples of a Spark DataFrame of images: features are computed where the rows are, and only they come to the driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from landuse.errors import NoOverlapError, UsageError
+from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
+from landuse.training.image_samples import class_code, legend_of_names
+from landuse.training.listing import several
+from landuse.training.split import Layout, given_sides
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+LABEL_TYPES = ("string", "array<string>")
+
+
+@dataclass(frozen=True)
+class FrameColumns:
+    """Which columns of a data frame say what.
+
+    Attributes:
+        image: Spark's image struct, or the bytes of image files.
+        label: a name, or an array of names.
+        weight: a number from 0, or None for 1 each.
+        split: train, val or test, or None.
+        group: groups that stay on one side of a split, or None.
+    """
+
+    image: str = "content"
+    label: str = "label"
+    weight: str | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: FrameColumns | None = None) -> Samples:
+    """Features and targets of the rows of a data frame.
+
+    Rows whose image is null or cannot be decoded, and rows without a label, are left out and named. The samples are in the
+    order of their images' digests, whatever the partitions. Features are not cached: Spark caches data frames.
+
+    Args:
+        frame: the images.
+        settings: backbone and legend; its master, root, cache and parts do not matter.
+        columns: names of the columns.
+
+    Raises:
+        UsageError: a column is missing or of another type.
+        NoOverlapError: not one row has an image and a label.
+    """
+    columns = columns or FrameColumns()
+    table = _collected(frame, settings, columns)
+    labels, features = _labels(table), table["features"].to_pylist()
+    whole = [
+        i for i, (v, names) in enumerate(zip(features, labels, strict=True)) if v is not None and names is not None
+    ]
+    skipped = tuple(f"{table['name'][i]}: no image or no label" for i in sorted(set(range(len(table))) - set(whole)))
+    chosen = [labels[i] or () for i in whole]
+    names = sorted({name for labels_of in chosen for name in labels_of})
+    if not names:
+        raise NoOverlapError("Not one row of the data frame has an image that can be read and a label.")
+    legend = settings.legend or legend_of_names(names, "classes")
+    targets, ignored = targets_of(chosen, {name: class_code(legend, name) for name in names}, legend)
+    samples = Samples(
+        features=np.array([features[i] for i in whole], np.float32),
+        targets=targets,
+        weights=_weights(table, whole),
+        layout=_layout(table, whole, targets),
+        legend=legend,
+        digest=digest_of([f"{table['key'][i]}:{';'.join(labels[i] or ())}" for i in whole]),
+        multi=several(chosen),
+        skipped=skipped,
+        ignored=ignored,
+    )
+    known = targets.any(axis=1) | np.array([samples.multi and not names_of for names_of in chosen], bool)
+    if not targets.any():
+        raise NoOverlapError(f"Not one label of the data frame is a class of legend {legend.name}.")
+    return samples.take(known)
+
+
+def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns) -> pa.Table:
+    """Digest, name, features and labels of every row, in the order of the digests."""
+    from pyspark.ml.functions import vector_to_array
+    from pyspark.sql.functions import lit, sha2
+
+    from landuse.spark_ml.inference import features_function, find_model, image_job
+    from landuse.spark_ml.schema import check_pictures, column, input_type, is_image
+
+    check_pictures(frame.schema, columns.image, None)
+    kind = input_type(frame.schema, columns.label).simpleString()
+    if kind not in LABEL_TYPES:
+        raise UsageError(f"Column {columns.label!r} is {kind}, and labels are {' or '.join(LABEL_TYPES)}.")
+    image = column(columns.image)
+    struct = is_image(input_type(frame.schema, columns.image))
+    path, _ = find_model(str(settings.score.model))
+    job = image_job(frame.sparkSession, path)
+    picked: dict[str, Column] = {
+        "key": sha2(image["data"] if struct else image, 256),
+        "name": image["origin"] if struct else column("path") if "path" in frame.columns else lit("a row"),
+        "features": vector_to_array(features_function(job)(image), "float32"),
+        "label": column(columns.label),
+    }
+    for name in ("weight", "split", "group"):
+        source = getattr(columns, name)
+        if source is not None:
+            input_type(frame.schema, source)
+            picked[name] = column(source).cast("double" if name == "weight" else "string")
+    table = frame.select(*[value.alias(name) for name, value in picked.items()]).toArrow()
+    return table.sort_by([("key", "ascending"), ("name", "ascending")])
+
+
+def _labels(table: pa.Table) -> list[tuple[str, ...] | None]:
+    """Labels of every row; None where there are none."""
+
+    def read(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+        if value is None:
+            return None
+        names = value if isinstance(value, list) else [value]
+        return tuple(dict.fromkeys(n.strip() for n in names if n and n.strip()))
+
+    found = [read(value) for value in table["label"].to_pylist()]
+    return [None if not names and not pa.types.is_list(table["label"].type) else names for names in found]
+
+
+def _weights(table: pa.Table, whole: list[int]) -> Any:  # noqa: ANN401
+    if "weight" not in table.column_names:
+        return np.ones(len(whole))
+    weights = table["weight"].take(whole).to_numpy().astype(np.float64)
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise UsageError("Weights are numbers from 0, and some of the data frame's are not.")
+    return weights
+
+
+def _layout(table: pa.Table, whole: list[int], targets: Any) -> Layout:  # noqa: ANN401
+    names = table.column_names
+    groups = np.array([str(v) for v in table["group"].take(whole).to_pylist()], object) if "group" in names else None
+    sides = given_sides(table["split"].take(whole).to_pylist(), "The data frame") if "split" in names else None
+    return Layout(strata_of(targets), groups=groups, sides=sides)

@@ -1,0 +1,98 @@
+"""Calibration: what each method mends, and which is chosen."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from landuse.accuracy.metrics import calibration_error
+from landuse.models.calibration import (
+    Scaling,
+    calibrate_vector,
+    choose_calibration,
+    fit_vector,
+    log_loss,
+    reliability,
+)
+from landuse.models.heads import LogisticHead
+
+RNG = np.random.default_rng(3)
+
+
+def identity_head(classes=3) -> LogisticHead:
+    """A head whose scores are the features."""
+    zeros, ones = np.zeros(classes, np.float32), np.ones(classes, np.float32)
+    return LogisticHead(np.eye(classes, dtype=np.float32), zeros, zeros, ones)
+
+
+def drawn(n, scale=1.0, offset=0.0, seed=0):
+    """Scores that are off by a scale and an offset for each class, and labels drawn from the true probabilities."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(0, 2, (n, 3))
+    labels = np.array([rng.choice(3, p=p) for p in softmax(true, axis=1)])
+    return ((true - offset) / scale).astype(np.float32), labels.astype(np.int64)
+
+
+def test_vector_scaling_finds_scales_and_offsets():
+    scale, offset = np.array([0.5, 1.0, 2.0]), np.array([1.0, 0.0, -1.0])
+    features, labels = drawn(20_000, scale, offset)
+    found = fit_vector(identity_head(), features, labels)
+    assert found.scale == pytest.approx(scale, rel=0.1)
+    assert found.offset - found.offset[1] == pytest.approx(offset, abs=0.1)
+
+
+def test_the_gradient_leads_below_the_temperature():
+    features, labels = drawn(3000, np.array([0.5, 1.0, 2.0]), np.array([1.0, 0.0, -1.0]))
+    vector = calibrate_vector(identity_head(), features, labels)
+    chosen = choose_calibration(identity_head(), features, labels, np.arange(3000) % 5)
+    assert chosen.method == "vector"
+    assert chosen.report["log_loss"]["vector"] < chosen.report["log_loss"]["temperature"]
+    assert log_loss(labels, vector.apply(features)) < chosen.report["log_loss"]["temperature"]
+    assert chosen.report["ece_after"] < chosen.report["ece_before"] / 2
+    assert np.allclose(chosen.scaling.of(identity_head()).apply(features), vector.apply(features))
+
+
+def test_scores_off_by_one_factor_get_a_temperature():
+    features, labels = drawn(300, 0.25, seed=5)
+    chosen = choose_calibration(identity_head(), features, labels, np.arange(300) % 5)
+    assert chosen.method == "temperature"
+    assert chosen.scaling.temperature == pytest.approx(4, rel=0.3)
+
+
+def test_a_class_that_was_never_held_back_stays_likely():
+    features, labels = drawn(400)
+    kept = labels != 2
+    before = identity_head().apply(features[kept])[:, 2].mean()
+    after = calibrate_vector(identity_head(), features[kept], labels[kept]).apply(features[kept])[:, 2]
+    assert np.isfinite(after).all()
+    assert 0 < after.mean() < before
+
+
+def test_judged_by_a_fit_that_has_not_seen_the_sample():
+    features, labels = drawn(60, seed=8)
+    chosen = choose_calibration(identity_head(), features, labels, np.arange(60) % 3)
+    there = np.arange(60) % 3 != 0
+    other = choose_calibration(identity_head(), features[there], labels[there], np.zeros(40, np.int64))
+    if chosen.method == "temperature":
+        expected = other.scaling.of(identity_head()).apply(features[~there])
+        assert np.allclose(chosen.probabilities[~there], expected)
+    assert other.method == "temperature"
+    assert other.report["folds"] == 1
+
+
+def test_scaling_replaces_the_temperature():
+    head = identity_head()
+    scaled = Scaling(2.0, np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.5, 1.0])).of(head)
+    features = RNG.normal(size=(5, 3)).astype(np.float32)
+    assert np.allclose(scaled.scores(features), (features * [1, 2, 3] + [0, 0.5, 1]) / 2, atol=1e-6)
+
+
+def test_the_bins_of_a_reliability_diagram_give_the_calibration_error():
+    features, labels = drawn(500, 0.3)
+    probabilities = identity_head().apply(features)
+    bins = reliability(labels, probabilities)
+    assert sum(b["count"] for b in bins) == 500
+    assert all(b["from"] < b["confidence"] <= b["to"] + 1e-6 for b in bins if b["count"])
+    error = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins if b["count"]) / 500
+    expected = calibration_error(labels, probabilities.argmax(1), probabilities.astype(float))
+    assert error == pytest.approx(expected)
+    assert bins[0] == {"from": 0, "to": pytest.approx(1 / 15), "count": 0, "confidence": None, "accuracy": None}

@@ -1,0 +1,129 @@
+"""Pictures in a column: Spark's image struct, encoded files, or arrays of numbers, as Arrow hands them to a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from landuse.errors import UsageError
+from landuse.spark_ml.pixels import CHANNELS, Picture, decode, fit
+
+IMAGE_FIELDS = ("origin", "height", "width", "nChannels", "mode", "data")
+MODES = {0: 1, 16: 3, 24: 4}
+"""OpenCV's numbers for 8-bit pictures, which Spark uses, and their channels."""
+
+BATCH = 16
+"""Pictures of one batch."""
+
+Numbers = npt.NDArray[np.generic]
+
+
+@dataclass
+class PictureStream:
+    """The readable pictures of a column as batches, each uint8 (n, px, px, 3); remembers which they were.
+
+    Attributes:
+        column: the pictures.
+        px: side of the square that each is brought to.
+        shape: (height, width) or (height, width, channels) of flat arrays.
+        read: positions of those that could be read, complete when all batches are drawn.
+    """
+
+    column: pa.Array
+    px: int
+    shape: Sequence[int] | None = None
+    read: list[int] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+        waiting: list[Picture] = []
+        for position, picture in enumerate(pictures(self.column, self.px, self.shape)):
+            if picture is None:
+                continue
+            self.read.append(position)
+            waiting.append(picture)
+            if len(waiting) == BATCH:
+                yield np.stack(waiting)
+                waiting = []
+        if waiting:
+            yield np.stack(waiting)
+
+
+def pictures(column: pa.Array, px: int, shape: Sequence[int] | None = None) -> Iterator[Picture | None]:
+    """Each picture of a column as uint8 (px, px, 3), red first; None where it is null or cannot be read.
+
+    Raises:
+        UsageError: the column holds something else than pictures, or flat arrays without a shape.
+    """
+    read = _reader(column.type, px, shape)
+    for scalar in column:
+        yield read(scalar) if scalar.is_valid else None
+
+
+def _reader(kind: pa.DataType, px: int, shape: Sequence[int] | None) -> Callable[[pa.Scalar], Picture | None]:
+    if pa.types.is_struct(kind) and {kind.field(i).name for i in range(kind.num_fields)} >= set(IMAGE_FIELDS):
+        return partial(_from_struct, px)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return lambda scalar: decode(scalar.as_py(), px)
+    if _is_list(kind) and (shape is not None or _is_list(kind.value_type)):
+        return partial(_from_numbers, px, shape)
+    raise UsageError(f"A column of {kind} holds no pictures; give image structs, encoded files or nested arrays.")
+
+
+def _from_struct(px: int, image: pa.Scalar) -> Picture | None:
+    """A picture from Spark's image struct, whose channels stand blue first."""
+    height, width, channels, mode = (image[name].as_py() for name in ("height", "width", "nChannels", "mode"))
+    data = image["data"].as_buffer() if image["data"].is_valid else b""
+    whole = None not in (height, width) and min(height, width) > 0 and MODES.get(mode) == channels
+    if not whole or len(data) != height * width * channels:
+        return None
+    pixels = np.frombuffer(data, np.uint8).reshape(height, width, channels)
+    return fit(pixels if channels == 1 else pixels[..., 2::-1], px)
+
+
+def _from_numbers(px: int, shape: Sequence[int] | None, array: pa.Scalar) -> Picture | None:
+    """A picture from numbers 0 to 255, red first: nested arrays, or a flat one of a given shape."""
+    numbers = dense(array.values)
+    if numbers is None:
+        return None
+    if numbers.ndim == 1 and shape is not None:
+        if numbers.size != np.prod(shape):
+            return None
+        numbers = numbers.reshape(tuple(shape))
+    image = _as_bytes(numbers[..., None] if numbers.ndim == 2 else numbers)
+    if image is None or image.ndim != 3 or image.shape[2] not in CHANNELS:
+        return None
+    return fit(image, px)
+
+
+def dense(values: pa.Array) -> Numbers | None:
+    """The numbers of nested lists as an array; None where there are none, where one is null or where rows differ in length."""
+    shape = [len(values)]
+    while _is_list(values.type):
+        lengths = set(values.value_lengths().to_pylist())
+        if len(lengths) != 1 or None in lengths:
+            return None
+        shape.append(lengths.pop())
+        values = values.flatten()
+    if values.null_count or not len(values):
+        return None
+    numbers: Numbers = values.to_numpy(zero_copy_only=False)
+    return numbers.reshape(shape)
+
+
+def _as_bytes(numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
+    """Numbers rounded to uint8; None where one lies outside 0 to 255 or is no number."""
+    low, high = numbers.min(), numbers.max()
+    if not (low >= 0 and high <= 255):  # false for NaN too
+        return None
+    rounded: npt.NDArray[np.uint8] = np.rint(numbers).astype(np.uint8)
+    return rounded
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

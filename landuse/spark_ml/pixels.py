@@ -1,0 +1,102 @@
+"""One picture as pixels: decoded from an encoded file, or taken from an array, and brought to a model's size."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader, MemoryFile
+
+from landuse.mosaic.gdal import gdal_env
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3), red first."""
+
+DRIVERS = ["JPEG", "PNG", "GTiff", "BMP", "GIF", "WEBP", "JP2OpenJPEG"]
+"""GDAL's other drivers may follow addresses that stand in a file, and the bytes may come from anyone."""
+MAX_PIXELS = 2**28
+CHANNELS = (1, 3, 4)
+
+
+def decode(data: bytes, px: int | None = None) -> Picture | None:
+    """The picture in the bytes of a file, None where they cannot be read whole.
+
+    Args:
+        data: a JPEG, PNG, TIFF, BMP, GIF, WebP or JPEG 2000 file of 8 bits a channel.
+        px: side of the square it is brought to; None keeps its own size.
+
+    Returns:
+        uint8, red first; grey becomes three equal channels, palettes become colours, alpha is dropped.
+    """
+    if not data:
+        return None
+    try:
+        with _reading(), MemoryFile(data) as file, file.open(driver=DRIVERS) as source:
+            return _read(source, px)
+    except (RasterioError, OSError, ValueError):
+        return None
+
+
+def fit(image: npt.NDArray[np.uint8], px: int) -> Picture:
+    """An image (height, width, 1, 3 or 4), red first, as (px, px, 3): averaged when it shrinks, else bilinear.
+
+    The resampling is that of `landuse.training.images.read_image`, so a picture gives the same pixels either way.
+    """
+    colours = rgb(image)
+    height, width = colours.shape[:2]
+    if (height, width) == (px, px):
+        return colours
+    shape = {"height": height, "width": width, "count": 3, "dtype": "uint8"}
+    with _reading(), rasterio.open("", "w+", driver="MEM", **shape) as memory:
+        memory.write(colours.transpose(2, 0, 1))
+        return _resampled(memory, (1, 2, 3), px)
+
+
+def rgb(image: npt.NDArray[np.uint8]) -> Picture:
+    """Three channels of 1, 3 or 4: grey replicated, alpha dropped."""
+    colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
+    return np.ascontiguousarray(colours)
+
+
+def _read(source: DatasetReader, px: int | None) -> Picture | None:
+    """The picture in an open file; None for one that is not of 8 bits, or too large to be a picture."""
+    if source.width * source.height > MAX_PIXELS or set(source.dtypes) != {"uint8"}:
+        return None
+    palette = _palette(source)
+    bands = (1, 2, 3) if source.count >= 3 else (1, 1, 1)
+    if px and palette is None and ColorInterp.alpha not in source.colorinterp:
+        return _resampled(source, bands, px)
+    # At full size first: colours may be averaged, their numbers may not; and GDAL would weigh an average by alpha.
+    whole = np.moveaxis(source.read(bands), 0, -1) if palette is None else palette[source.read(1)]
+    return fit(whole, px) if px else np.ascontiguousarray(whole)
+
+
+def _palette(source: DatasetReader) -> Picture | None:
+    """The colours (256, 3) of a file with a colour table."""
+    if source.count != 1 or source.colorinterp[0] != ColorInterp.palette:
+        return None
+    table = np.zeros((256, 3), np.uint8)
+    for number, colour in source.colormap(1).items():
+        if 0 <= number < len(table):
+            table[number] = colour[:3]
+    return table
+
+
+def _resampled(source: DatasetReader, bands: tuple[int, ...], px: int) -> Picture:
+    method = Resampling.average if max(source.width, source.height) > px else Resampling.bilinear
+    image = source.read(bands, out_shape=(3, px, px), resampling=method)
+    return np.ascontiguousarray(image.transpose(1, 2, 0))
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """GDAL as it reads pictures: one that was cut short is an error, and none lies anywhere on Earth."""
+    with gdal_env(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield

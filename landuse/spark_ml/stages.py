@@ -1,0 +1,224 @@
+"""Transformers of pictures with a model of this package: features for other stages, or classes to read."""
+
+# ruff: noqa: N802, N815 -- names are those of pyspark.ml
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from pyspark import keyword_only
+from pyspark.ml import Transformer
+from pyspark.ml.linalg import VectorUDT
+from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param.shared import HasInputCol, HasOutputCol
+from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
+from pyspark.sql import DataFrame
+from pyspark.sql.types import DataType, StructField, StructType
+from pyspark.sql.udf import UserDefinedFunction
+
+from landuse.errors import UsageError
+from landuse.spark_ml.answers import CLASSES
+from landuse.spark_ml.inference import ImageJob, classes_function, features_function, find_model, image_job
+from landuse.spark_ml.schema import check_pictures, check_shape, column, refuse_existing
+
+BUILTIN = "builtin"
+TOP = 5
+
+
+class KeywordStage(Params):
+    """A stage whose params are given by `pyspark.keyword_only` methods."""
+
+    _input_kwargs: dict[str, Any]
+
+
+class HasInputShape(Params):
+    """Mixin for param inputShape."""
+
+    inputShape: Param[list[int]] = Param(
+        Params._dummy(),
+        "inputShape",
+        "[height, width] or [height, width, channels] of flat arrays, red first; not needed for other columns.",
+        typeConverter=TypeConverters.toListInt,
+    )
+
+    def getInputShape(self) -> list[int] | None:
+        """The shape of flat arrays, None where it is not set."""
+        return self.getOrDefault(self.inputShape) if self.isDefined(self.inputShape) else None
+
+
+class HasModelName(Params):
+    """Mixin for param modelName."""
+
+    modelName: Param[str] = Param(
+        Params._dummy(),
+        "modelName",
+        "name of a shipped model, or a .landuse file on the driver's machine.",
+        typeConverter=TypeConverters.toString,
+    )
+
+    def getModelName(self) -> str:
+        """The model's name or file."""
+        return self.getOrDefault(self.modelName)
+
+
+def given(stage: KeywordStage) -> dict[str, Any]:
+    """The params of the last keyword-only call that are not None, which stands for "as before"."""
+    return {name: value for name, value in stage._input_kwargs.items() if value is not None}
+
+
+def needed(stage: Params, param: Param[str]) -> str:
+    """The value of a param that has no default. Raises `UsageError` where it is not set."""
+    if not stage.isDefined(param):
+        raise UsageError(f"{type(stage).__name__} needs {param.name}.")
+    return stage.getOrDefault(param)
+
+
+class ImageStage(
+    Transformer,
+    KeywordStage,
+    HasInputCol,
+    HasOutputCol,
+    HasModelName,
+    HasInputShape,
+    DefaultParamsReadable[Any],
+    DefaultParamsWritable,
+):
+    """What both transformers of pictures share: their params, their checks, and one output column."""
+
+    def transformSchema(self, schema: StructType) -> StructType:
+        """The schema with the output column, after all that can be checked before any work.
+
+        Raises:
+            UsageError: a column that is missing, of the wrong type, or there already; a param that cannot be right.
+            ModelFileError: an unknown model or a damaged file.
+        """
+        shape = self.getInputShape()
+        check_shape(shape)
+        check_pictures(schema, needed(self, self.inputCol), shape)
+        refuse_existing(schema, self.getOutputCol())
+        find_model(self.getModelName())
+        return StructType([*schema.fields, StructField(self.getOutputCol(), self._answer_type(), nullable=True)])
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        self.transformSchema(dataset.schema)
+        shape = self.getInputShape()
+        path, _ = find_model(self.getModelName())
+        job = image_job(dataset.sparkSession, path, tuple(shape) if shape else None)
+        return dataset.withColumn(self.getOutputCol(), self._function(job)(column(self.getInputCol())))
+
+    @abstractmethod
+    def _answer_type(self) -> DataType:
+        """The type of the output column."""
+
+    @abstractmethod
+    def _function(self, job: ImageJob) -> UserDefinedFunction:
+        """The function from the input to the output column."""
+
+
+class ChipFeaturizer(ImageStage):
+    """Pictures to the feature vectors of a model's backbone, for the estimators of pyspark.ml.
+
+    Null and unreadable pictures get null; drop them before a stage that takes no nulls.
+
+    Args:
+        inputCol: image structs (blue first, as Spark has them), encoded files, or arrays of 0 to 255 (red first).
+        outputCol: vectors of the backbone's features.
+        modelName: a shipped model, or a `.landuse` file.
+        inputShape: [height, width] or [height, width, channels] of flat arrays.
+    """
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,
+        outputCol: str | None = None,
+        modelName: str | None = None,
+        inputShape: list[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self._setDefault(modelName=BUILTIN)
+        self._set(**given(self))
+
+    @keyword_only
+    def setParams(
+        self,
+        *,
+        inputCol: str | None = None,
+        outputCol: str | None = None,
+        modelName: str | None = None,
+        inputShape: list[int] | None = None,
+    ) -> ChipFeaturizer:
+        """Set params by name."""
+        return self._set(**given(self))
+
+    def _answer_type(self) -> DataType:
+        return VectorUDT()
+
+    def _function(self, job: ImageJob) -> UserDefinedFunction:
+        return features_function(job)
+
+
+class ChipPredictor(ImageStage):
+    """Pictures to the likeliest classes of a model, as an array of (class, probability), likeliest first.
+
+    Null and unreadable pictures get null.
+
+    Args:
+        inputCol, modelName, inputShape: as for `ChipFeaturizer`.
+        outputCol: array of struct(class, probability).
+        topK: at most so many classes.
+    """
+
+    topK: Param[int] = Param(
+        Params._dummy(), "topK", "at most so many classes, likeliest first.", typeConverter=TypeConverters.toInt
+    )
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,
+        outputCol: str | None = None,
+        modelName: str | None = None,
+        topK: int | None = None,
+        inputShape: list[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self._setDefault(modelName=BUILTIN, topK=TOP)
+        self._set(**given(self))
+
+    @keyword_only
+    def setParams(
+        self,
+        *,
+        inputCol: str | None = None,
+        outputCol: str | None = None,
+        modelName: str | None = None,
+        topK: int | None = None,
+        inputShape: list[int] | None = None,
+    ) -> ChipPredictor:
+        """Set params by name."""
+        return self._set(**given(self))
+
+    def getTopK(self) -> int:
+        """The value of topK."""
+        return self.getOrDefault(self.topK)
+
+    def transformSchema(self, schema: StructType) -> StructType:
+        """As `ImageStage.transformSchema`; also raises `UsageError` for a topK below 1."""
+        check_top(self.getTopK())
+        return super().transformSchema(schema)
+
+    def _answer_type(self) -> DataType:
+        return CLASSES
+
+    def _function(self, job: ImageJob) -> UserDefinedFunction:
+        return classes_function(job, self.getTopK())
+
+
+def check_top(top: int) -> None:
+    """Raise `UsageError` unless at least one class is asked for."""
+    if top < 1:
+        raise UsageError(f"topK is at least 1, not {top}.")

@@ -136,20 +136,26 @@ def check_out(out: Path, options: TrainOptions) -> None:
 
 
 def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
-    """The bundle whose head knows the samples, with its honest figures."""
+    """The bundle whose head knows the samples, with its honest figures.
+
+    Where the data say what is for testing, a part of the rest serves to calibrate, and the test side is used for nothing but
+    the figures. Otherwise one part serves both ends, and each of its samples is judged by a calibration without its fold.
+    """
     if len(np.unique(samples.positions)) < 2:
         raise UsageError("All samples are of one class, so there is nothing to tell apart.")
     parts = split(samples.layout, options.split_rule)
-    head = fit_head(samples.take(parts.train), options)
-    figures: dict[str, Any] = {}
-    found: Calibration | None = None
-    if parts.test.any():
-        found = calibrated(head, samples.take(parts.test), options)
-        figures = held_out_figures(found.probabilities, samples.take(parts.test))
-    known = samples.take(parts.train) if parts.kind == "given" else samples
+    given = parts.kind == "given"
+    known = samples.take(parts.train) if given else samples
+    trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
+    found = None
     final = fit_head(known, options)
-    if found is not None:
+    if trial.test.any():
+        found = calibrated(fit_head(known.take(trial.train), options), known.take(trial.test), options)
         final = found.scaling.of(final)
+    figures = {} if found is None else held_out_figures(found.probabilities, known.take(trial.test))
+    if given:
+        test = samples.take(parts.test)
+        figures = held_out_figures(final.apply(test.features), test) if len(test) else {}
     return replace(
         base,
         head=final,

@@ -127,3 +127,69 @@ def test_the_out_file(work, chips, tmp_path):
         train([chips], tmp_path / "m.landuse", options(work))
     assert (tmp_path / "m.landuse").read_text() == "mine"
     assert train([chips], tmp_path / "m.landuse", options(work, fresh=True)).name == "m"
+
+
+def test_the_report_says_how_the_data_were_split(work, chips, tmp_path):
+    bundle = train([chips], tmp_path / "m.landuse", options(work, block_m=150.0, buffer_m=40.0))
+    parts = bundle.training["split"]
+    assert parts["kind"] == "spatial blocks"
+    assert parts["nearest_train_test_m"] >= 40
+    assert parts["left_out"] > 0
+    assert parts["train"] + parts["test"] + parts["left_out"] == bundle.training["samples"] == 480
+    assert bundle.calibration["method"] in ("temperature", "vector")
+    assert bundle.calibration["samples"] == parts["test"] == bundle.training["held_out"]
+    assert sum(b["count"] for b in bundle.calibration["bins_after"]) == parts["test"]
+    touching = train([chips], tmp_path / "n.landuse", options(work)).training["split"]
+    assert touching["nearest_train_test_m"] == 0
+    assert touching["left_out"] == 0
+
+
+def test_two_years_of_one_place_stay_together(work, chips, tmp_path):
+    other = patchwork(tmp_path / "later", seed=0)
+    tile(other.survey, tmp_path / "b", TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend)))
+    parts = train([chips, tmp_path / "b"], tmp_path / "m.landuse", options(work)).training["split"]
+    assert parts["train"] + parts["test"] == 960
+    assert parts["nearest_train_test_m"] >= 0
+
+
+def test_given_test_rows_never_reach_the_model(work, folders, tmp_path):
+    """Test rows with wrong labels make no difference to the weights or the calibration, only to the figures."""
+    bundles = []
+    for truth in (True, False):
+        rows = [f"{name}/{i}.png,{name},train" for name in NAMES for i in range(8)]
+        rows += [f"{name}/{i}.png,{name if truth else 'Field'},test" for name in NAMES for i in range(8, 12)]
+        path = tmp_path / f"{truth}.csv"
+        path.write_text("\n".join(["path,label,split", *rows]))
+        bundles.append(train([path], tmp_path / f"{truth}.landuse", options(work, root=folders)))
+    right, wrong = bundles
+    assert right.metrics["accuracy"] == 1
+    assert wrong.metrics["accuracy"] == pytest.approx(1 / 3)
+    assert right.training["split"]["kind"] == "given"
+    assert right.training["held_out"] == 12
+    assert np.array_equal(right.head.weight, wrong.head.weight)
+    assert right.calibration == wrong.calibration
+
+
+def test_soft_labels_and_balance(work, tmp_path):
+    wide = TileOptions(chip_m=48.0, chip_px=32, labels=work.labels, legend=str(work.legend))
+    tile(work.survey, tmp_path / "wide", wide)
+    bundle = train([tmp_path / "wide"], tmp_path / "m.landuse", options(work, soft_labels=True, balance="downsample"))
+    assert bundle.training["soft_labels"]
+    assert bundle.training["balance"] == "downsample"
+    assert bundle.metrics["accuracy"] > 0.7
+
+
+def test_class_weights_move_the_answer(work, chips, tmp_path):
+    plain = train([chips], tmp_path / "a.landuse", options(work, holdout=0.0))
+    heavy = train([chips], tmp_path / "b.landuse", options(work, holdout=0.0, class_weights={"Water": 50.0}))
+    features = np.zeros((1, 6), np.float32) + plain.head.mean
+    water = plain.legend.names.index("Water")
+    assert heavy.head.apply(features)[0, water] > plain.head.apply(features)[0, water]
+    with pytest.raises(UsageError, match="'Lake'"):
+        train([chips], tmp_path / "c.landuse", options(work, class_weights={"Lake": 2.0}))
+
+
+def test_lists_of_labels_are_refused_by_this_head(work, folders, tmp_path):
+    (tmp_path / "t.csv").write_text("path,labels\nTown/1.png,Town;Water\nField/1.png,Field\n")
+    with pytest.raises(UsageError, match="lists of labels"):
+        train([tmp_path / "t.csv"], tmp_path / "m.landuse", options(work, root=folders))

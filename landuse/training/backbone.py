@@ -1,4 +1,4 @@
-"""The backbone a head is trained on: that of a model file, or one of the registry with random weights."""
+"""The backbone a head is trained on: that of a model file, one of the registry, or a foreign network."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import numpy as np
 from landuse.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
 from landuse.errors import UsageError
 from landuse.legend import load_legend
+from landuse.models.arrays import Weights
 from landuse.models.backbones import BACKBONES, Backbone, initial_weights, load_backbone
 from landuse.models.heads import LogisticHead
+from landuse.models.imagenet import imagenet_file
+from landuse.models.keras_weights import load_keras_weights
 
 RANDOM = "random"
+IMAGENET = "imagenet"
 PLACEHOLDER = "groups3"
 
 
@@ -21,29 +25,57 @@ def backbone_bundle(name: str, weights: str | None, seed: int) -> Bundle:
 
     Args:
         name: a shipped model, a model file, or a backbone of the registry.
-        weights: None for a model's own weights; ``random`` for a backbone of the registry.
+        weights: None for a model's own weights; for a backbone of the registry ``random``, ``imagenet`` or a file in
+            Keras' layout (.h5).
         seed: of random weights.
 
     Raises:
         UsageError: no such backbone, or weights that cannot be had.
-        ModelFileError: the model file is not sound.
+        ModelFileError: the model file or the weights file is not sound, or does not fit.
     """
     if weights is None and (name in shipped_bundles() or Path(name).is_file()):
         return read_bundle(find_bundle(name))
     if name not in BACKBONES:
         raise UsageError(f"No backbone {name!r}: give a model file or one of {', '.join(BACKBONES)}.")
-    if weights != RANDOM:
+    if weights is None:
         raise UsageError(
-            f"Backbone {name} ships without weights; give --weights random, or a trained model file as --backbone."
+            f"Backbone {name} ships without weights; give --weights random, imagenet or a file, or a trained model file "
+            "as --backbone."
         )
-    return untrained(load_backbone(name), seed)
+    backbone = load_backbone(name)
+    return featuriser(backbone, _weights(backbone, weights, seed))
+
+
+def _weights(backbone: Backbone, source: str, seed: int) -> Weights:
+    """Weights of a backbone of the registry."""
+    if source == RANDOM:
+        return initial_weights(backbone, seed)
+    path = imagenet_file(backbone.name) if source == IMAGENET else Path(source)
+    return load_keras_weights(path, backbone.network, backbone.px)
 
 
 def untrained(backbone: Backbone, seed: int) -> Bundle:
     """A bundle of random weights with a head that knows nothing."""
+    return featuriser(backbone, initial_weights(backbone, seed))
+
+
+def featuriser(backbone: Backbone, weights: Weights) -> Bundle:
+    """A bundle of a backbone and its weights with a head that knows nothing."""
     legend, d = load_legend(PLACEHOLDER), backbone.feature_count
     zeros, ones = np.zeros(d, np.float32), np.ones(d, np.float32)
     head = LogisticHead(np.zeros((d, len(legend)), np.float32), np.zeros(len(legend), np.float32), zeros, ones)
     return Bundle(
-        backbone.name, backbone.network, initial_weights(backbone, seed), head, legend, backbone.preprocess, backbone.px
+        backbone.name,
+        backbone.network,
+        weights,
+        head,
+        legend,
+        backbone.preprocess,
+        backbone.px,
+        bands=_bands(backbone.network.channels),
     )
+
+
+def _bands(channels: int) -> tuple[str, ...]:
+    """Names of bands: the usual three, or numbers."""
+    return ("red", "green", "blue") if channels == 3 else tuple(f"band{i}" for i in range(1, channels + 1))

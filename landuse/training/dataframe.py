@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from landuse.training.split import Layout, given_sides
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+    from landuse.spark_ml.inference import ImageJob
 
 LABEL_TYPES = ("string", "array<string>")
 
@@ -68,7 +71,7 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
     legend = settings.legend or legend_of_names(names, "classes")
     targets, ignored = targets_of(chosen, {name: class_code(legend, name) for name in names}, legend)
     samples = Samples(
-        features=np.array([features[i] for i in whole], np.float32),
+        features=np.array(table["features"].take(whole).to_pylist(), np.float32),
         targets=targets,
         weights=_weights(table, whole),
         layout=_layout(table, whole, targets),
@@ -86,10 +89,10 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
 
 def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns) -> pa.Table:
     """Digest, name, features and labels of every row, in the order of the digests."""
-    from pyspark.ml.functions import vector_to_array
     from pyspark.sql.functions import lit, sha2
+    from pyspark.sql.types import ArrayType, FloatType
 
-    from landuse.spark_ml.inference import features_function, find_model, image_job
+    from landuse.spark_ml.inference import column_function, find_model, image_job
     from landuse.spark_ml.schema import check_pictures, column, input_type, is_image
 
     check_pictures(frame.schema, columns.image, None)
@@ -103,7 +106,7 @@ def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns
     picked: dict[str, Column] = {
         "key": sha2(image["data"] if struct else image, 256),
         "name": image["origin"] if struct else column("path") if "path" in frame.columns else lit("a row"),
-        "features": vector_to_array(features_function(job)(image), "float32"),
+        "features": column_function(partial(_features, job), ArrayType(FloatType()))(image),
         "label": column(columns.label),
     }
     for name in ("weight", "split", "group"):
@@ -113,6 +116,17 @@ def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns
             picked[name] = column(source).cast("double" if name == "weight" else "string")
     table = frame.select(*[value.alias(name) for name, value in picked.items()]).toArrow()
     return table.sort_by([("key", "ascending"), ("name", "ascending")])
+
+
+def _features(job: ImageJob, pictures: pa.Array) -> pa.ListArray:
+    """Feature vectors of a column of pictures, null where one cannot be read; runs in a worker."""
+    from landuse.spark_ml.inference import predict
+
+    found, read = predict(job, pictures)
+    features: list[list[float] | None] = [None] * len(pictures)
+    for row, vector in zip(read, found.features.tolist(), strict=True):
+        features[row] = vector
+    return pa.array(features, pa.list_(pa.float32()))
 
 
 def _labels(table: pa.Table) -> list[tuple[str, ...] | None]:

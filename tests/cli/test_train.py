@@ -1,0 +1,63 @@
+"""`landuse train` as people type it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from landuse.bundle import read_bundle, write_bundle
+from landuse.cli.main import run
+from tests.models import small
+from tests.patchwork import COLOURS
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    lines = ["path,label,site"]
+    for i in range(30):
+        noise = rng.integers(-10, 11, (32, 32, 3))
+        Image.fromarray((COLOURS[i % 3] + noise).clip(0, 255).astype(np.uint8)).save(root / f"{i}.png")
+        lines.append(f"{i}.png,{('Field', 'Water', 'Town')[i % 3]},s{i // 5}")
+    (root / "t.csv").write_text("\n".join([*lines, "none.png,Town,s0"]))
+    write_bundle(small.bundle(), root / "small.landuse")
+    return root / "t.csv"
+
+
+def command(table, out, *more):
+    return [
+        "train",
+        str(table),
+        "--out",
+        str(out),
+        "--master",
+        "inline",
+        "--backbone",
+        str(table.parent / "small.landuse"),
+        *more,
+    ]
+
+
+def test_a_table_with_groups_and_class_weights(table, tmp_path, capsys):
+    more = ("--group-by", "site", "--balance", "downsample", "--class-weight", "Water=2.0", "--class-weight", "Town=1")
+    assert run(command(table, tmp_path / "m.landuse", *more)) == 0
+    said = capsys.readouterr()
+    assert "30 samples of 3 classes" in said.out
+    assert "samples held back (by group)" in said.out
+    assert "1 skipped, first" in said.err
+    assert "none.png" in said.err
+    training = read_bundle(tmp_path / "m.landuse").training
+    assert training["class_weights"] == {"Water": 2.0, "Town": 1.0}
+    assert training["split"]["group_by"] == "site"
+
+
+@pytest.mark.parametrize("text", ["Water", "Water=", "=2", "Water=-1", "Water=inf", "Water=nan"])
+def test_a_class_weight_that_is_none(table, tmp_path, capsys, text):
+    assert run(command(table, tmp_path / "m.landuse", "--class-weight", text)) == 2
+    assert "Water=2.0" in capsys.readouterr().err
+
+
+def test_a_config_file_may_hold_class_weights(table, tmp_path):
+    (tmp_path / "c.yaml").write_text("class-weights: [Water=3.0]\nblock-m: 100\n")
+    assert run(command(table, tmp_path / "m.landuse", "--config", str(tmp_path / "c.yaml"))) == 0
+    assert read_bundle(tmp_path / "m.landuse").training["class_weights"] == {"Water": 3.0}

@@ -29,6 +29,27 @@ class NamedNumber(click.ParamType[tuple[str, float]]):
         return name, weight
 
 
+class Values(click.ParamType[tuple[str, tuple[Any, ...]]]):
+    """An option and the values to try, such as ``regularisation=0.01,0.1,1``."""
+
+    name = "OPTION=VALUE,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+        """Parse the text, each value as its option would; a pair passes through."""
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = str(value).partition("=")
+        values = tuple(part.strip() for part in text.split(",") if part.strip())
+        if not (sign and values):
+            self.fail(f"{value!r} is no option with values; write it like regularisation=0.01,0.1.", param, ctx)
+        known = next((p for p in train.params if p.name == name.replace("-", "_")), None)
+        if known is None:
+            self.fail(f"{name!r} is no option of train.", param, ctx)
+        return name.replace("-", "_"), tuple(known.type.convert(v, known, ctx) for v in values)
+
+
 @click.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -99,11 +120,31 @@ class NamedNumber(click.ParamType[tuple[str, float]]):
     multiple=True,
     help="Factor for a class by its name; may be given several times.",
 )
+@click.option(
+    "--tune",
+    "grid",
+    type=Values(),
+    multiple=True,
+    help="Try these values of backbone, weights, regularisation or balance, and keep the best; may be given several times.",
+)
+@click.option(
+    "--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds by which values are compared."
+)
+@click.option(
+    "--draws", type=click.IntRange(1), default=None, help="Try so many combinations, drawn at random; all otherwise."
+)
+@click.option(
+    "--measure",
+    type=click.Choice(["accuracy", "f1", "log_loss"]),
+    default="accuracy",
+    show_default=True,
+    help="What the best combination is best in.",
+)
 @click.option("--cache/--no-cache", default=True, show_default=True, help="Keep features, and use those kept.")
 @shared.master
 @shared.seed
 @click.option("--fresh", is_flag=True, help="Replace an existing model file.")
-def train(data: tuple[Path, ...], out: Path, class_weights: tuple[tuple[str, float], ...], **choices: Any) -> None:  # noqa: ANN401
+def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: ANN401
     """A model from DATA: folders of labelled chips (landuse tile --labels), or one folder of class folders of images or of
     annotations (VOC), or one table (CSV or Parquet) with the columns path or chip_id, label or labels, and perhaps weight and
     split.
@@ -114,7 +155,20 @@ def train(data: tuple[Path, ...], out: Path, class_weights: tuple[tuple[str, flo
     from landuse.train import TrainOptions
     from landuse.train import train as run
 
-    bundle = run(data, out, TrainOptions(**choices, class_weights=dict(class_weights)))
+    grid = dict(choices.pop("grid"))
+    search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
+    options = TrainOptions(**choices | {"class_weights": dict(choices["class_weights"])})
+    if grid:
+        from landuse.training.tune import TuneOptions, tune
+
+        found = tune(data, out, options, TuneOptions(grid, **search))
+        bundle, best = found.bundle, found.trials[0]
+        chosen = ", ".join(f"{name} {value}" for name, value in best.setting.items())
+        click.echo(
+            f"Best of {len(found.trials)}: {chosen} ({search['measure']} {best.mean(search['measure']):.3f} over folds)."
+        )
+    else:
+        bundle = run(data, out, options)
     training: dict[str, Any] = dict(bundle.training)
     figures = bundle.metrics
     click.echo(f"{training['samples']:,} samples of {len(bundle.legend)} classes -> {out}")

@@ -61,3 +61,28 @@ def test_a_config_file_may_hold_class_weights(table, tmp_path):
     (tmp_path / "c.yaml").write_text("class-weights: [Water=3.0]\nblock-m: 100\n")
     assert run(command(table, tmp_path / "m.landuse", "--config", str(tmp_path / "c.yaml"))) == 0
     assert read_bundle(tmp_path / "m.landuse").training["class_weights"] == {"Water": 3.0}
+
+
+def test_tuning_from_the_command_line(table, tmp_path, capsys):
+    more = (
+        "--tune",
+        "regularisation=0.001,1",
+        "--tune",
+        "balance=none,weights",
+        "--folds",
+        "2",
+        "--measure",
+        "log_loss",
+    )
+    assert run(command(table, tmp_path / "m.landuse", *more)) == 0
+    assert "Best of 4: regularisation 1.0, balance" in capsys.readouterr().out
+    assert len((tmp_path / "m.tuning.csv").read_text().splitlines()) == 5
+    for text, words in (
+        ("regularisation=much", "float"),
+        ("balance=odd", "odd"),
+        ("nosuch=1", "nosuch"),
+        ("holdout=0.1,0.2", "split"),
+        ("regularisation", "like"),
+    ):
+        assert run(command(table, tmp_path / "n.landuse", "--tune", text)) == 2
+        assert words in capsys.readouterr().err

@@ -1,0 +1,228 @@
+"""Tuning: settings of a head compared by cross-validation on the training side, many at a time. The test side stays unseen."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from landuse.accuracy.metrics import metrics
+from landuse.bundle import Bundle, read_bundle, write_bundle
+from landuse.engine.progress import Progress
+from landuse.engine.runner import open_runner
+from landuse.errors import UsageError
+from landuse.models.calibration import log_loss
+from landuse.train import TrainOptions, check_out, fit, fit_head, samples_for
+from landuse.training.backbone import backbone_bundle
+from landuse.training.dataset import Samples
+from landuse.training.split import Split, folds, split
+
+Measure = Literal["accuracy", "f1", "log_loss"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+SAMPLES_BY = ("backbone", "weights")
+TUNABLE = (*SAMPLES_BY, "regularisation", "balance", "class_weights")
+"""Options of `train` that may be tuned: those that leave the samples and their split what they are."""
+MOST_SETTINGS = 10_000
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """What is tried.
+
+    Attributes:
+        grid: values of options of `train`, by name; every combination is a setting.
+        folds: of the cross-validation.
+        draws: how many of the settings to try, drawn at random; None tries all.
+        measure: what the best setting is best in, over all folds: accuracy, weighted F1 or log loss (before calibration).
+    """
+
+    grid: Mapping[str, Sequence[Any]]
+    folds: int = 5
+    draws: int | None = None
+    measure: Measure = "accuracy"
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """How a setting did on one fold: samples judged, the measures, and the seconds that the fit took."""
+
+    samples: int
+    accuracy: float
+    f1: float
+    log_loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting with its score on each fold."""
+
+    setting: Mapping[str, Any]
+    scores: tuple[FoldScore, ...]
+
+    def mean(self, measure: str) -> float:
+        """Mean of a measure over the folds, each weighing as many samples as it has."""
+        return float(np.average([getattr(s, measure) for s in self.scores], weights=[s.samples for s in self.scores]))
+
+    def spread(self, measure: str) -> float:
+        """Standard deviation of a measure over the folds."""
+        return float(np.std([getattr(s, measure) for s in self.scores]))
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The model with the best setting, and all trials, best first."""
+
+    bundle: Bundle
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TrialJob:
+    """What is the same for every task; it travels to the workers. The features lie in files, one a backbone.
+
+    Attributes:
+        options: those of `train` that are not tuned.
+        settings: what is tried.
+        files: features of the training side, for each setting.
+        samples: the training side without its features.
+        splits: the folds.
+    """
+
+    options: TrainOptions
+    settings: tuple[Mapping[str, Any], ...]
+    files: tuple[Path, ...]
+    samples: Samples
+    splits: tuple[Split, ...]
+
+
+def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Tuned:
+    """Try settings, refit the best on everything as `train` does, and write the model file and a table of all trials.
+
+    Samples are held back first, as in `train`, and take no part in any trial; the figures of the model are measured on them.
+    The folds keep the rules of the split: blocks, buffer, groups.
+
+    Args:
+        data: as for `train`.
+        out: the ``.landuse`` file to write; the table lies beside it and ends in ``.tuning.csv``.
+        options: as for `train`.
+        tuning: what is tried.
+
+    Raises:
+        UsageError: an option that cannot be tuned or a value that it cannot have; too few blocks or groups for two folds.
+    """
+    check_out(out, options)
+    settings = settings_of(tuning, options)
+    backbones = list(dict.fromkeys(_backbone(replace(options, **s)) for s in settings))
+    bases = {b: backbone_bundle(b[0], b[1], options.seed) for b in backbones}
+    samples = {b: samples_for(data, base, replace(options, backbone=b[0], weights=b[1])) for b, base in bases.items()}
+    check_same(list(samples.values()))
+    trials = run_trials(samples, settings, options, tuning)
+    best = replace(options, **trials[0].setting)
+    chosen = _backbone(best)
+    bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
+    report = {"folds": len(trials[0].scores), "settings": len(trials), "measure": tuning.measure}
+    tuned: dict[str, Any] = {
+        "tuning": report | {"best": dict(trials[0].setting), "score": trials[0].mean(tuning.measure)}
+    }
+    write_bundle(replace(bundle, training={**bundle.training, **tuned}), out)
+    write_trials(out.with_suffix(".tuning.csv"), trials)
+    return Tuned(read_bundle(out), trials)
+
+
+def _backbone(options: TrainOptions) -> tuple[str, str | None]:
+    return options.backbone, options.weights
+
+
+def settings_of(tuning: TuneOptions, options: TrainOptions) -> tuple[Mapping[str, Any], ...]:
+    """The settings to try. Raises `UsageError` for an option that cannot be tuned, or has nothing to choose from."""
+    known = {f.name for f in fields(TrainOptions)}
+    for name, values in tuning.grid.items():
+        if name not in TUNABLE:
+            reason = "would change the samples or their split" if name in known else "is no option of train"
+            raise UsageError(f"{name!r} {reason}; what can be tuned is {', '.join(TUNABLE)}.")
+        if not len(values):
+            raise UsageError(f"There is no value of {name!r} to try.")
+    if np.prod([len(v) for v in tuning.grid.values()]) > MOST_SETTINGS:
+        raise UsageError(f"The grid has more than {MOST_SETTINGS:,} settings; give fewer values.")
+    every = [dict(zip(tuning.grid, values, strict=True)) for values in itertools.product(*tuning.grid.values())]
+    if tuning.draws is None or tuning.draws >= len(every):
+        return tuple(every)
+    drawn = np.random.default_rng(options.seed).choice(len(every), tuning.draws, replace=False)
+    return tuple(every[i] for i in np.sort(drawn).tolist())
+
+
+def check_same(found: Sequence[Samples]) -> None:
+    """Raise `UsageError` unless all backbones could read the same samples, so that their folds are the same."""
+    if any(not np.array_equal(found[0].targets, other.targets) for other in found[1:]):
+        raise UsageError("The backbones cannot read the same samples, so they cannot be compared; see what is skipped.")
+
+
+def run_trials(
+    samples: Mapping[tuple[str, str | None], Samples],
+    settings: tuple[Mapping[str, Any], ...],
+    options: TrainOptions,
+    tuning: TuneOptions,
+) -> tuple[Trial, ...]:
+    """Every setting on every fold of the training side, best first; equally good ones in the order of the grid."""
+    first = next(iter(samples.values()))
+    train = split(first.layout, options.split_rule).train
+    learning = first.take(train)
+    splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds, options.split_rule))
+    with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
+        paths = {}
+        for number, (backbone, one) in enumerate(samples.items()):
+            paths[backbone] = Path(scratch) / f"{number}.npy"
+            np.save(paths[backbone], one.features[train], allow_pickle=False)
+        files = tuple(paths[_backbone(replace(options, **s))] for s in settings)
+        bare = replace(learning, features=np.empty((len(learning), 0), np.float32))
+        job = TrialJob(options, settings, files, bare, splits)
+        work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
+        with Progress(len(work), "fits") as progress, open_runner(options.master, threads_per_task=1) as runner:
+            scores = runner.map(partial(run_trial, job), work, lambda _: progress.advance(1))
+    per = len(splits)
+    trials = [Trial(s, tuple(scores[i * per : (i + 1) * per])) for i, s in enumerate(settings)]
+    sign = 1 if tuning.measure == "log_loss" else -1
+    return tuple(sorted(trials, key=lambda trial: sign * trial.mean(tuning.measure)))
+
+
+def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
+    """Fit one setting without one fold, and judge it there; what a worker runs."""
+    setting, number = work
+    samples = replace(job.samples, features=np.load(job.files[setting], mmap_mode="r"))
+    fold = job.splits[number]
+    started = time.perf_counter()
+    head = fit_head(samples.take(fold.train), replace(job.options, **job.settings[setting]))
+    seconds = time.perf_counter() - started
+    held = samples.take(fold.test)
+    probabilities = head.apply(held.features)
+    found = metrics(held.positions, probabilities.argmax(axis=1), held.legend.names)
+    return FoldScore(
+        len(held), found.accuracy or 0.0, found.f1 or 0.0, log_loss(held.positions, probabilities), seconds
+    )
+
+
+def write_trials(path: Path, trials: Sequence[Trial]) -> None:
+    """Write a line a trial, best first: rank, setting, mean and spread of each measure, seconds of all its fits."""
+    names = list(trials[0].setting)
+    with path.open("w", encoding="utf8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        header = [f"{m}{s}" for m in MEASURES for s in ("", "_sd")]
+        writer.writerow(["rank", *names, *header, "folds", "seconds"])
+        for rank, trial in enumerate(trials, 1):
+            values = [_text(trial.setting[name]) for name in names]
+            scores = [f"{f(m):.6f}" for m in MEASURES for f in (trial.mean, trial.spread)]
+            writer.writerow([rank, *values, *scores, len(trial.scores), f"{sum(s.seconds for s in trial.scores):.2f}"])
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    return json.dumps(value) if isinstance(value, Mapping) else str(value)

@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from landuse.accuracy.metrics import Metrics, confusion_matrix, metrics
-from landuse.accuracy.predictions import Predictions, read_predictions, write_confusion
-from landuse.accuracy.report import plot_confusion, report_text
-from landuse.bundle import Bundle, find_bundle, read_bundle
-from landuse.chips import CHIPS_FILE, ChipSet, read_chips
-from landuse.engine.progress import Progress
-from landuse.errors import ConfigError, NoOverlapError, UsageError
-from landuse.legend import Legend
+from landuse.accuracy.bootstrap import bootstrap
+from landuse.accuracy.csv_files import write_binary, write_confusion, write_curves
+from landuse.accuracy.extra import extra_figures, reliability_of
+from landuse.accuracy.groups import group_positions, members_of, regrouped
+from landuse.accuracy.metrics import Metrics
+from landuse.accuracy.plots import plot_binary, plot_confusion, plot_curves, plot_reliability
+from landuse.accuracy.predictions import Judged, Predictions
+from landuse.accuracy.report import ReportParts, report_text
+from landuse.accuracy.sheet import plot_sheet
+from landuse.accuracy.table import TableOptions, read_predictions
+from landuse.bundle import find_bundle, read_bundle
+from landuse.chips import CHIPS_FILE, ChipSet
+from landuse.errors import UsageError
+from landuse.judging import Case, judge_chips, judge_images, worst_pictures
+from landuse.legend import Legend, load_legend
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.folder import check_free, staged_folder
-from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.vectors import WGS84, write_geojson
-from landuse.scoring import ScoreSettings, score_chips
+from landuse.scoring import ScoreSettings
 
-METRICS, CONFUSION, REPORT, PICTURE = "metrics.json", "confusion.csv", "report.txt", "confusion.png"
-ERRORS = "errors.geojson"
+METRICS, REPORT, ERRORS, WORST = "metrics.json", "report.txt", "errors.geojson", "worst.png"
+EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"
+CURVES, CURVES_PICTURE, RELIABILITY = "curves.csv", "curves.png", "reliability.png"
+MOST_RESAMPLES = 100_000
 
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What a user may choose; all but `fresh` matter only where a model is run.
+    """What a user may choose.
 
     Attributes:
-        master: Spark master, or ``inline``.
-        runtime: ``openvino`` or ``tensorflow``.
-        precision: ``auto``, ``f32`` or ``bf16``.
-        max_quarantined: largest share of chips that may fail.
+        master: Spark master, or ``inline``; where a model is run.
+        runtime: ``openvino`` or ``tensorflow``, likewise.
+        precision: ``auto``, ``f32`` or ``bf16``, likewise.
+        max_quarantined: largest share of chips that may fail, likewise.
         fresh: replace an earlier result.
+        multi_label: whether a cell of a table may hold several labels; None looks whether one does.
+        thresholds: of several labels, such as ``0.4`` or ``Forest=0.3``.
+        group_by: column whose equal values belong together (a county).
+        root: folder that the paths of a table of images are relative to; None is the table's own.
+        regroup: legend of coarser classes (name or file) to give the figures in as well.
+        legend: legend of a table's classes (name or file), which says what group each belongs to.
+        bootstrap: resamples for confidence intervals; 0 for none.
+        seed: of the resamples.
     """
 
     master: str = "inline"
@@ -47,6 +63,14 @@ class EvaluateOptions:
     precision: Precision = "auto"
     max_quarantined: float = 0.01
     fresh: bool = False
+    multi_label: bool | None = None
+    thresholds: tuple[str, ...] = ()
+    group_by: str | None = None
+    root: Path | None = None
+    regroup: str | None = None
+    legend: str | None = None
+    bootstrap: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,25 +80,16 @@ class Evaluation:
     Attributes:
         predictions: reference and prediction of every row.
         metrics: the figures.
+        report: content of `report.txt`.
         out: the folder written.
         skipped: rows that could not be read, each with its cause.
     """
 
-    predictions: Predictions
+    predictions: Judged
     metrics: Metrics
+    report: str
     out: Path
     skipped: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """Predictions with where they come from; `chips` are those of the rows, where they are places."""
-
-    predictions: Predictions
-    inputs: tuple[FileIdentity, ...]
-    skipped: tuple[str, ...] = ()
-    chips: ChipSet | None = None
-    legend: Legend | None = None
 
 
 def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions | None = None) -> Evaluation:
@@ -82,108 +97,124 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
 
     Args:
         inputs: a CSV table with the columns label, prediction and perhaps p_<class>; or a model (file or shipped name) and
-            data: a folder of labelled chips, or one of class folders with images.
+            data: a folder of labelled chips, or one of class folders with images, or a table of images.
         out: folder to write.
-        options: where and how a model is run.
+        options: where and how a model is run, and what else to compute.
 
     Raises:
-        UsageError: neither one table nor a model and data.
+        UsageError: neither one table nor a model and data, or options that do not fit them.
         ConfigError: the table is none, or model and data have different classes.
         LanduseError: in another of its kinds, where a file cannot be read or written.
     """
     options = options or EvaluateOptions()
-    if len(inputs) not in (1, 2):
-        raise UsageError("Give a table of predictions, or a model and its labelled data.")
+    _check(inputs, options)
     check_free(out, fresh=options.fresh)
     started = time.perf_counter()
-    judged = _of_table(Path(inputs[0])) if len(inputs) == 1 else _of_model(str(inputs[0]), Path(inputs[1]), options)
-    rows = judged.predictions
-    found = metrics(rows.truth, rows.prediction, rows.names, rows.probabilities)
+    case = _of_table(Path(inputs[0]), options) if len(inputs) == 1 else _of_model(inputs, options)
     with staged_folder(out, fresh=options.fresh) as staging:
-        write_evaluation(staging, rows, found)
-        if judged.chips is not None:
-            _write_errors(staging / ERRORS, rows, judged.chips)
-        write_record(staging, _record(judged, options, time.perf_counter() - started))
-    return Evaluation(rows, found, out, judged.skipped)
+        report = write_evaluation(staging, case, options)
+        write_record(staging, _record(case, options, time.perf_counter() - started))
+    return Evaluation(case.rows, case.rows.figures(), report, out, case.skipped)
 
 
-def write_evaluation(folder: Path, rows: Predictions, found: Metrics) -> None:
-    """Write the figures, the confusion matrix, the report and the picture."""
-    matrix = confusion_matrix(rows.truth, rows.prediction, len(rows.names))
-    text = json.dumps(found.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / METRICS).write_text(text + "\n", "utf8")
-    write_confusion(folder / CONFUSION, rows.names, matrix)
-    (folder / REPORT).write_text(report_text(found), "utf8")
-    share = "" if found.accuracy is None else f", {found.accuracy:.1%} right"
-    plot_confusion(folder / PICTURE, rows.names, matrix, f"{found.n:,} rows{share}")
+def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
+    """Write all files but `run.json`; returns the text of the report."""
+    rows = case.rows
+    found, extra = rows.figures(), extra_figures(rows)
+    _write_json(folder / METRICS, found.as_dict())
+    _write_json(folder / EXTRA, extra)
+    _write_matrix(folder, "confusion", rows)
+    if rows.probabilities is not None:
+        write_curves(folder / CURVES, rows)
+        plot_curves(folder / CURVES_PICTURE, rows)
+        multi = not isinstance(rows, Predictions)
+        plot_reliability(folder / RELIABILITY, reliability_of(rows), found.ece, multi=multi)
+    coarse = _write_groups(folder, case, options) if options.regroup is not None else None
+    intervals = bootstrap(rows, options.bootstrap, options.seed, case.unit) if options.bootstrap else None
+    if intervals is not None:
+        _write_json(folder / BOOTSTRAP, intervals.as_dict())
+    _write_worst(folder, case)
+    text = report_text(found, ReportParts(extra, coarse, intervals, len(case.skipped)))
+    (folder / REPORT).write_text(text, "utf8")
+    return text
 
 
-def _of_table(path: Path) -> _Judged:
-    rows = read_predictions(path)
-    return _Judged(rows, (identify(path),))
+def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
+    """Refuse, before any work, what cannot be right."""
+    if len(inputs) not in (1, 2):
+        raise UsageError("Give a table of predictions, or a model and its labelled data.")
+    if not 0 <= options.bootstrap <= MOST_RESAMPLES:
+        raise UsageError(f"--bootstrap takes 0 to {MOST_RESAMPLES:,} resamples, not {options.bootstrap:,}.")
+    if len(inputs) == 2 and (options.thresholds or options.multi_label is not None):
+        raise UsageError("--threshold and --multi-label are for tables of predictions; a model has its own way.")
+    if len(inputs) == 1 and options.regroup is not None and options.legend is None:
+        raise UsageError("--regroup needs to know what group each class of the table belongs to; give --legend NAME.")
 
 
-def _of_model(model: str, data: Path, options: EvaluateOptions) -> _Judged:
-    file = find_bundle(model)
+def _of_table(path: Path, options: EvaluateOptions) -> Case:
+    rows = read_predictions(path, TableOptions(options.multi_label, options.thresholds, options.group_by))
+    legend = None if options.legend is None else load_legend(options.legend)
+    return Case(rows, (identify(path),), "row" if options.group_by is None else f"values of {options.group_by}", legend)
+
+
+def _of_model(inputs: Sequence[str | Path], options: EvaluateOptions) -> Case:
+    file, data = find_bundle(str(inputs[0])), Path(inputs[1])
     settings = ScoreSettings(
         file, options.master, options.runtime, options.precision, max_quarantined=options.max_quarantined
     )
     bundle = read_bundle(file)
-    spatial = data.name == CHIPS_FILE or (data / CHIPS_FILE).is_file()
-    return _of_chips(bundle, data, settings) if spatial else _of_folders(bundle, data, settings)
+    if options.regroup is not None:  # before the hours that the model may take
+        legend = bundle.legend if options.legend is None else load_legend(options.legend)
+        group_positions(bundle.legend.names, legend, load_legend(options.regroup))
+    if data.name == CHIPS_FILE or (data / CHIPS_FILE).is_file():
+        return judge_chips(bundle, data, settings, options.group_by)
+    return judge_images(bundle, data, settings, options.group_by, options.root)
 
 
-def _of_chips(bundle: Bundle, data: Path, settings: ScoreSettings) -> _Judged:
-    """Predictions of the labelled chips of a chip table."""
-    table = read_chips(data)
-    if table.legend is None or table.labels is None:
-        raise UsageError(
-            f"The chips of {data} carry no labels; cut them with landuse tile --labels FILE --legend NAME."
-        )
-    chips = table.subset(table.labels > 0)
-    if not len(chips) or chips.labels is None:
-        raise NoOverlapError(f"Not one chip of {data} has a label, so there is nothing to compare with.")
-    truth = _positions(chips.labels, table.legend, bundle.legend)
-    with tempfile.TemporaryDirectory(prefix="landuse-") as parts, Progress(len(chips), "chips") as progress:
-        scores = score_chips(chips, settings, Path(parts), progress)
-    read = np.asarray(np.isfinite(scores.probabilities).all(axis=1), np.bool_)
-    return _Judged(
-        _rows(bundle, truth[read], scores.probabilities[read]),
-        (*scores.inputs, identify(settings.model)),
-        tuple(f"{q.chip_id}: {q.cause}" for q in scores.quarantined),
-        chips.subset(read),
-        bundle.legend,
-    )
+def _write_groups(folder: Path, case: Case, options: EvaluateOptions) -> Metrics:
+    """Write the figures in coarser classes beside those of the classes; returns the former."""
+    groups = load_legend(str(options.regroup))
+    legend = _legend_of(case, options)
+    coarse = regrouped(case.rows, legend, groups)
+    figures = coarse.figures()
+    content = {
+        "classes": case.rows.figures().as_dict(),
+        "groups": figures.as_dict(),
+        "members": members_of(case.rows.names, legend, groups),
+    }
+    _write_json(folder / GROUPS, content)
+    _write_matrix(folder, "confusion_groups", coarse)
+    return figures
 
 
-def _of_folders(bundle: Bundle, data: Path, settings: ScoreSettings) -> _Judged:
-    """Predictions of the images of class folders whose names are classes of the model."""
-    from landuse.training.samples import SampleSettings, read_samples
-
-    with tempfile.TemporaryDirectory(prefix="landuse-") as parts:
-        samples = read_samples([data], SampleSettings(settings, bundle.legend, 0.0, Path(parts)))
-    truth = _positions(samples.labels, samples.legend, bundle.legend)
-    rows = _rows(bundle, truth, bundle.head.apply(samples.features))
-    return _Judged(rows, (identify(settings.model),), samples.skipped, legend=bundle.legend)
+def _legend_of(case: Case, options: EvaluateOptions) -> Legend:
+    legend = load_legend(options.legend) if options.legend is not None else case.legend
+    if legend is None:
+        raise UsageError("--regroup needs a legend of the classes; give --legend NAME.")
+    return legend
 
 
-def _rows(bundle: Bundle, truth: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> Predictions:
-    exact = np.asarray(probabilities, np.float64)
-    return Predictions(bundle.legend.names, truth, exact.argmax(axis=1).astype(np.int64), exact)
+def _write_matrix(folder: Path, stem: str, rows: Judged) -> None:
+    """Write a confusion matrix as a table and as a picture; with several labels one of 2 x 2 a class."""
+    table, picture, accuracy = folder / f"{stem}.csv", folder / f"{stem}.png", rows.figures().accuracy
+    wholly = "" if isinstance(rows, Predictions) else " in all labels"
+    share = "" if accuracy is None else f", {accuracy:.1%} right{wholly}"
+    title = f"{len(rows):,} rows{share}"
+    if isinstance(rows, Predictions):
+        write_confusion(table, rows.names, rows.matrix())
+        plot_confusion(picture, rows.names, rows.matrix(), title)
+    else:
+        write_binary(table, rows.names, rows.binary())
+        plot_binary(picture, rows.names, rows.binary(), title)
 
 
-def _positions(labels: npt.NDArray[np.uint8], legend: Legend, known: Legend) -> npt.NDArray[np.int64]:
-    """Positions of label codes in the model's legend, by class name."""
-    table = np.full(256, -1, np.int64)
-    for c in legend.classes:
-        table[c.code] = known.names.index(c.name) if c.name in known.names else -1
-    strange = np.unique(labels[table[labels] < 0]).tolist()
-    if strange:
-        raise ConfigError(
-            f"The data have the class {legend.name_of(strange[0])!r}, which the model does not know; "
-            f"it knows {', '.join(known.names)}."
-        )
-    return table[labels]
+def _write_worst(folder: Path, case: Case) -> None:
+    """Write where the errors lie, and what the surest of them look like."""
+    if case.chips is not None and isinstance(case.rows, Predictions):
+        _write_errors(folder / ERRORS, case.rows, case.chips)
+    pictures = worst_pictures(case)
+    if pictures:
+        plot_sheet(folder / WORST, pictures, f"The {len(pictures)} surest errors among {len(case.rows):,} rows")
 
 
 def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:
@@ -192,27 +223,30 @@ def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:
 
     wrong = np.flatnonzero(rows.truth != rows.prediction)
     where = chips.take(wrong)
-    confidence = None if rows.probabilities is None else rows.probabilities[wrong, rows.prediction[wrong]]
     names = np.array(rows.names, dtype=object)
     columns = {
         "chip_id": where.ids,
         "label": names[rows.truth[wrong]],
         "prediction": names[rows.prediction[wrong]],
-        "confidence": confidence,
+        "confidence": None if rows.confidence is None else rows.confidence[wrong],
     }
     polygons = chips.grid.polygons(where.rows, where.cols)
     frame = geopandas.GeoDataFrame(columns, geometry=polygons, crs=chips.grid.crs.to_wkt())
     write_geojson(frame.to_crs(WGS84), path)
 
 
-def _record(judged: _Judged, options: EvaluateOptions, seconds: float) -> RunRecord:
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
+
+
+def _record(case: Case, options: EvaluateOptions, seconds: float) -> RunRecord:
     return RunRecord(
         command="evaluate",
-        options=asdict(options),
-        inputs=judged.inputs,
-        grid=None if judged.chips is None else judged.chips.grid.as_dict(),
-        legend=None if judged.legend is None else judged.legend.model_dump(mode="json"),
-        counts={"rows": len(judged.predictions.truth), "skipped": len(judged.skipped)},
+        options=asdict(options) | {"root": None if options.root is None else str(options.root)},
+        inputs=case.inputs,
+        grid=None if case.chips is None else case.chips.grid.as_dict(),
+        legend=None if case.legend is None else case.legend.model_dump(mode="json"),
+        counts={"rows": len(case.rows), "skipped": len(case.skipped)},
         timings={"seconds": seconds},
-        details={"skipped": list(judged.skipped[:1000])},
+        details={"skipped": list(case.skipped[:1000])},
     )

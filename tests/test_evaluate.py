@@ -10,9 +10,11 @@ from landuse.evaluate import EvaluateOptions, evaluate
 from landuse.outputs.record import damaged_files, read_record
 from landuse.tile import tile
 from landuse.train import TrainOptions, train
+from tests.accuracy.test_metrics import KEYS
 from tests.patchwork import patchwork
 
-FILES = {"metrics.json", "confusion.csv", "report.txt", "confusion.png", "run.json"}
+FILES = {"metrics.json", "confusion.csv", "report.txt", "confusion.png", "run.json", "extra.json"}
+OF_PROBABILITIES = {"curves.csv", "curves.png", "reliability.png"}
 TABLE = """chip_id,label,prediction,p_Forest,p_Water
 r0c0,Forest,Forest,0.9,0.1
 r0c1,Forest,Water,0.4,0.6
@@ -29,8 +31,9 @@ def table(tmp_path):
 
 def test_a_table_gives_every_file_of_the_contract(tmp_path, table):
     found = evaluate([table], tmp_path / "out")
-    assert {p.name for p in found.out.iterdir()} == FILES
+    assert {p.name for p in found.out.iterdir()} == FILES | OF_PROBABILITIES
     figures = json.loads((found.out / "metrics.json").read_text())
+    assert list(figures) == KEYS
     assert figures["n"] == 3
     assert figures["accuracy"] == pytest.approx(2 / 3)
     assert figures["roc_auc"] == 1.0
@@ -123,7 +126,7 @@ def learnt(tmp_path_factory):
 def test_a_model_on_labelled_chips(tmp_path, learnt):
     work, folder = learnt
     found = evaluate([folder / "m.landuse", folder / "chips"], tmp_path / "out")
-    assert {p.name for p in found.out.iterdir()} == FILES | {"errors.geojson"}
+    assert {p.name for p in found.out.iterdir()} == FILES | OF_PROBABILITIES | {"errors.geojson"} | worst_if(found)
     assert found.metrics.n == work.codes.size
     assert found.metrics.accuracy > 0.95
     wrong = json.loads((found.out / "errors.geojson").read_text())["features"]
@@ -135,6 +138,7 @@ def test_errors_are_listed_where_they_are(tmp_path, learnt):
     found = evaluate([str(work.model), folder / "chips"], tmp_path / "out")  # a head that has learnt nothing
     features = json.loads((found.out / "errors.geojson").read_text())["features"]
     assert features
+    assert picture_size(found.out / "worst.png")[0] > 600
     properties = features[0]["properties"]
     assert properties["label"] != properties["prediction"]
     assert properties["chip_id"].startswith("r")
@@ -150,7 +154,17 @@ def test_a_model_on_class_folders(tmp_path, learnt):
         Image.fromarray(np.full((40, 40, 3), 120, np.uint8)).save(tmp_path / "images" / name / "1.png")
     found = evaluate([folder / "m.landuse", tmp_path / "images"], tmp_path / "out")
     assert found.metrics.n == len(names)
-    assert {p.name for p in found.out.iterdir()} == FILES
+    assert {p.name for p in found.out.iterdir()} == FILES | OF_PROBABILITIES | {"worst.png"}
+
+
+def worst_if(found):
+    return {"worst.png"} if found.metrics.accuracy < 1 else set()
+
+
+def picture_size(path):
+    with Image.open(path) as image:
+        image.load()
+        return image.size
 
 
 def found_legend(folder):
@@ -171,3 +185,48 @@ def test_chips_without_labels_or_of_other_classes_are_refused(tmp_path, learnt):
         evaluate([folder / "m.landuse", tmp_path / "moor"], tmp_path / "out")
     with pytest.raises((SourceNotFoundError, NoOverlapError)):
         evaluate([folder / "m.landuse", tmp_path / "gone"], tmp_path / "out")
+
+
+def test_a_model_on_a_table_of_images(tmp_path, learnt):
+    _, folder = learnt
+    names = [c.name for c in found_legend(folder)]
+    (tmp_path / "images").mkdir()
+    lines = ["path,label,split,county"]
+    for i in range(8):
+        Image.fromarray(np.full((40, 40, 3), 30 * i, np.uint8)).save(tmp_path / "images" / f"{i}.png")
+        lines.append(f"{i}.png,{names[i % len(names)]},{'train' if i < 2 else 'test'},c{i % 3}")
+    lines += [f"gone.png,{names[0]},test,c0", "1.png,Moorland,test,c0"]
+    table = tmp_path / "images.csv"
+    table.write_text("\n".join(lines) + "\n")
+    options = EvaluateOptions(root=tmp_path / "images", group_by="county", bootstrap=20)
+    found = evaluate([folder / "m.landuse", table], tmp_path / "out", options)
+    assert found.metrics.n == 6  # neither those to train on, nor what cannot be read or is of another class
+    assert any("gone.png" in s for s in found.skipped)
+    assert any("Moorland" in s for s in found.skipped)
+    drawn = json.loads((tmp_path / "out" / "bootstrap.json").read_text())
+    assert (drawn["unit"], drawn["units"]) == ("values of county", 3)
+    assert "2 more could not be read" in found.report
+
+
+def test_chips_are_drawn_in_blocks_and_regrouped_by_the_models_legend(tmp_path, learnt):
+    _, folder = learnt
+    groups = tmp_path / "two.yaml"
+    groups.write_text("name: two\nclasses:\n  - {code: 1, name: A, color: '#000000'}\n")
+    with pytest.raises(ConfigError, match="has group"):
+        evaluate([folder / "m.landuse", folder / "chips"], tmp_path / "no", EvaluateOptions(regroup=str(groups)))
+    found = evaluate([folder / "m.landuse", folder / "chips"], tmp_path / "out", EvaluateOptions(bootstrap=30))
+    drawn = json.loads((found.out / "bootstrap.json").read_text())
+    assert drawn["unit"] == "blocks of 8 x 8 cells"
+    assert 4 <= drawn["units"] <= 9
+    assert drawn["figures"]["accuracy"]["low"] <= found.metrics.accuracy <= drawn["figures"]["accuracy"]["high"]
+
+
+def test_images_with_several_labels_are_refused_by_a_model_of_one(tmp_path, learnt):
+    _, folder = learnt
+    names = [c.name for c in found_legend(folder)]
+    table = tmp_path / "many.csv"
+    table.write_text(f"path,labels\na.png,{names[0]};{names[1]}\nb.png,{names[0]}\n")
+    with pytest.raises(UsageError, match="several labels an image, but this model gives one"):
+        evaluate([folder / "m.landuse", table], tmp_path / "out")
+    with pytest.raises(UsageError, match="are for tables of predictions"):
+        evaluate([folder / "m.landuse", table], tmp_path / "out", EvaluateOptions(thresholds=("0.3",)))

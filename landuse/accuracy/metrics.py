@@ -1,22 +1,23 @@
 """Agreement of predictions with a reference: the figures of `metrics.json`.
 
 What cannot be computed is None (null in the file): the precision of a class that was never predicted, the recall of one that
-does not occur, kappa where chance alone would agree always. It is never 0 and never an error.
+does not occur and its F1, kappa where chance alone would agree always. It is never 0 and never an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
 
+from landuse.accuracy.ranking import Ranking
+from landuse.accuracy.reliability import BINS as BINS  # where others look for it
+from landuse.accuracy.reliability import expected_error
 from landuse.errors import UsageError
 
-BINS = 15
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
@@ -89,7 +90,7 @@ def metrics(
     scores = None if probabilities is None else np.asarray(probabilities, np.float64)
     if scores is not None and scores.shape != (len(rows), len(names)):
         raise UsageError(f"The probabilities have shape {scores.shape}, not {(len(rows), len(names))}.")
-    return _from_matrix(
+    return matrix_metrics(
         confusion_matrix(rows, columns, len(names)),
         names,
         roc_auc=None if scores is None else macro_auc(rows, scores),
@@ -117,9 +118,10 @@ def class_positions(values: npt.ArrayLike, names: Sequence[str]) -> Counts:
     return np.array([position[str(v)] for v in array.tolist()], np.int64)
 
 
-def confusion_matrix(truth: Counts, prediction: Counts, classes: int) -> Counts:
-    """(K, K) counts; rows are the reference, columns the predictions."""
-    return np.bincount(truth * classes + prediction, minlength=classes**2).reshape(classes, classes).astype(np.int64)
+def confusion_matrix(truth: Counts, prediction: Counts, classes: int, weights: Counts | None = None) -> Counts:
+    """(K, K) counts; rows are the reference, columns the predictions. A row counts `weights` times."""
+    cells = np.bincount(truth * classes + prediction, weights, minlength=classes**2)
+    return cells.reshape(classes, classes).astype(np.int64)
 
 
 def disagreement(matrix: npt.NDArray[Any]) -> tuple[float | None, float | None]:
@@ -147,33 +149,31 @@ def kappa(matrix: npt.NDArray[Any]) -> float | None:
 
 def macro_auc(truth: Counts, probabilities: Floats) -> float | None:
     """Mean one-vs-rest AUC over the classes that some rows have and some have not; None where there is no such class."""
-    areas = [
-        roc_auc_score(truth == k, probabilities[:, k])
-        for k in range(probabilities.shape[1])
-        if 0 < (truth == k).sum() < len(truth)
-    ]
-    return float(np.mean(areas)) if areas else None
+    return mean_known(Ranking.of(truth == k, probabilities[:, k]).auc() for k in range(probabilities.shape[1]))
+
+
+def mean_known(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are not None; None where all are."""
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
 
 
 def calibration_error(truth: Counts, prediction: Counts, probabilities: Floats, bins: int = BINS) -> float | None:
     """Expected calibration error: mean distance of confidence and accuracy over equal bins of confidence."""
-    if not len(truth):
-        return None
     confidence = probabilities[np.arange(len(truth)), prediction]
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(bin_of, weights=(truth == prediction) - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(truth))
+    return expected_error(confidence, truth == prediction, bins=bins)
 
 
-def _from_matrix(matrix: Counts, names: Sequence[str], *, roc_auc: float | None, ece: float | None) -> Metrics:
-    classes = _per_class(matrix)
-    support = matrix.sum(axis=1)
+def matrix_metrics(
+    matrix: Counts, names: Sequence[str], *, roc_auc: float | None = None, ece: float | None = None
+) -> Metrics:
+    """Figures of a confusion matrix (K, K); what probabilities alone can say is passed through."""
+    right, actual, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    classes = class_metrics(right, actual, predicted)
     quantity, allocation = disagreement(matrix)
     return Metrics(
-        accuracy=_ratio(np.trace(matrix), matrix.sum()),
-        f1=_weighted([c.f1 for c in classes], support),
-        precision=_weighted([c.precision for c in classes], support),
-        recall=_weighted([c.recall for c in classes], support),
+        accuracy=ratio(np.trace(matrix), matrix.sum()),
+        **weighted_means(classes),
         roc_auc=roc_auc,
         kappa=kappa(matrix),
         per_class=dict(zip(names, classes, strict=True)),
@@ -184,18 +184,23 @@ def _from_matrix(matrix: Counts, names: Sequence[str], *, roc_auc: float | None,
     )
 
 
-def _per_class(matrix: Counts) -> list[ClassMetrics]:
-    right, actual, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+def class_metrics(right: Counts, actual: Counts, predicted: Counts) -> list[ClassMetrics]:
+    """Figures of each class from counts (K,): found and right, in the reference, predicted."""
     return [
-        ClassMetrics(_ratio(t, p), _ratio(t, a), _ratio(2 * t, a + p), int(a))
+        ClassMetrics(ratio(t, p), ratio(t, a), ratio(2 * t, a + p) if a else None, int(a))
         for t, a, p in zip(right, actual, predicted, strict=True)
     ]
 
 
-def _weighted(values: Sequence[float | None], support: Counts) -> float | None:
-    total = sum((value or 0.0) * int(weight) for value, weight in zip(values, support, strict=True))
-    return _ratio(total, support.sum())
+def weighted_means(classes: Sequence[ClassMetrics]) -> dict[str, float | None]:
+    """Means of f1, precision and recall over classes, weighted by support; an undefined precision counts as 0."""
+    support = sum(c.support for c in classes)
+    return {
+        name: ratio(sum((getattr(c, name) or 0.0) * c.support for c in classes), support)
+        for name in ("f1", "precision", "recall")
+    }
 
 
-def _ratio(part: Any, whole: Any) -> float | None:  # noqa: ANN401
+def ratio(part: Any, whole: Any) -> float | None:  # noqa: ANN401
+    """A share, or None where there is no whole."""
     return float(part) / float(whole) if whole else None

@@ -1,129 +1,173 @@
-"""Reference and prediction side by side: from a table, or as a model gives them."""
+"""Reference and prediction side by side, one class a row or several, and the figures that both give."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from landuse.errors import ConfigError, SourceNotFoundError
+from landuse.accuracy.metrics import (
+    Metrics,
+    class_metrics,
+    confusion_matrix,
+    matrix_metrics,
+    mean_known,
+    ratio,
+    weighted_means,
+)
+from landuse.accuracy.ranking import Ranking
+from landuse.accuracy.reliability import expected_error
 
-MOST_CLASSES = 255
-PREFIX = "p_"
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class BinaryCounts:
+    """The 2 x 2 confusion matrix of each class against the rest; int64 (K,) each."""
+
+    tp: Counts
+    fn: Counts
+    fp: Counts
+    tn: Counts
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Labelled rows with what was predicted for them.
+    """Rows of one class each, with what was predicted for them.
 
     Attributes:
         names: the K class names.
         truth: int64 (n,) positions in `names`.
         prediction: int64 (n,) likewise.
         probabilities: float64 (n, K), or None where there are labels only.
+        groups: object (n,), what rows belong together (a county, a block of chips); None where each stands alone.
     """
 
     names: tuple[str, ...]
-    truth: npt.NDArray[np.int64]
-    prediction: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64] | None = None
+    truth: Counts
+    prediction: Counts
+    probabilities: Floats | None = None
+    groups: Names | None = None
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def members(self) -> Mask:
+        """Which class each row is of, bool (n, K)."""
+        return np.asarray(self.truth[:, None] == np.arange(len(self.names)))
+
+    @property
+    def confidence(self) -> Floats | None:
+        """Probability (n,) of what was predicted."""
+        return None if self.probabilities is None else self.probabilities[np.arange(len(self)), self.prediction]
+
+    @cached_property
+    def rankings(self) -> tuple[Ranking, ...]:
+        """Rows ranked by the probability of each class; empty without probabilities."""
+        return _rankings(self.members, self.probabilities)
+
+    def matrix(self, weights: Counts | None = None) -> Counts:
+        """Confusion matrix (K, K), rows the reference; a row counts `weights` times."""
+        return confusion_matrix(self.truth, self.prediction, len(self.names), weights)
+
+    def binary(self) -> BinaryCounts:
+        """Each class against the rest."""
+        matrix = self.matrix()
+        tp, fn, fp = np.diag(matrix), matrix.sum(axis=1) - np.diag(matrix), matrix.sum(axis=0) - np.diag(matrix)
+        return BinaryCounts(tp, fn, fp, len(self) - tp - fn - fp)
+
+    def figures(self, weights: Counts | None = None) -> Metrics:
+        """The figures of `metrics.json`; a row counts `weights` times."""
+        confidence = self.confidence
+        right = self.truth == self.prediction
+        return matrix_metrics(
+            self.matrix(weights),
+            self.names,
+            roc_auc=mean_known(r.auc(weights) for r in self.rankings),
+            ece=None if confidence is None else expected_error(confidence, right, weights),
+        )
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Read a CSV with the columns label, prediction and, if wanted, one p_<class> for every class.
+@dataclass(frozen=True, eq=False)
+class MultiPredictions:
+    """Rows of any number of classes each, with what was predicted for them.
 
-    Other columns are left alone. The classes are those of the p_ columns in their order, else all that occur, sorted.
-
-    Raises:
-        SourceNotFoundError: there is no such file.
-        ConfigError: it is no such table; the sentence names the column or the line.
+    Attributes:
+        names: the K class names.
+        truth: bool (n, K).
+        prediction: bool (n, K).
+        probabilities: float64 (n, K) of each class by itself, or None.
+        thresholds: (K,) probability from which a class counts as predicted; None where predictions came as labels.
+        groups: as in `Predictions`.
     """
-    if not path.is_file():
-        raise SourceNotFoundError(f"There is no file {path}; give a table of predictions as CSV.")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            columns = _columns(path, header)
-            labels, predictions, scores = _rows(path, reader, columns)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not a CSV table: {' '.join(str(error).split())}.") from error
-    names = tuple(columns.classes) or tuple(sorted({*labels, *predictions}))
-    if not names:
-        raise ConfigError(f"{path} has no rows, so there is nothing to compare.")
-    _check_names(path, names, {*labels, *predictions})
-    position = {name: index for index, name in enumerate(names)}
-    return Predictions(
-        names,
-        np.array([position[x] for x in labels], np.int64),
-        np.array([position[x] for x in predictions], np.int64),
-        np.array(scores, np.float64).reshape(-1, len(names)) if columns.classes else None,
-    )
+
+    names: tuple[str, ...]
+    truth: Mask
+    prediction: Mask
+    probabilities: Floats | None = None
+    thresholds: Floats | None = None
+    groups: Names | None = None
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def members(self) -> Mask:
+        """Which classes each row is of, bool (n, K)."""
+        return self.truth
+
+    @cached_property
+    def rankings(self) -> tuple[Ranking, ...]:
+        """Rows ranked by the probability of each class; empty without probabilities."""
+        return _rankings(self.members, self.probabilities)
+
+    def binary(self, weights: Counts | None = None) -> BinaryCounts:
+        """Each class by itself; a row counts `weights` times."""
+        times = np.ones(len(self), np.int64) if weights is None else weights
+        cells = [times @ (a & b) for a in (self.truth, ~self.truth) for b in (self.prediction, ~self.prediction)]
+        tp, fn, fp, tn = (np.asarray(c, np.int64) for c in cells)
+        return BinaryCounts(tp, fn, fp, tn)
+
+    def figures(self, weights: Counts | None = None) -> Metrics:
+        """The figures of `metrics.json`; a row counts `weights` times.
+
+        Accuracy is the share of rows whose labels are all right. Kappa and the disagreements are None: they are figures
+        of a confusion matrix, which rows of several classes do not have. The calibration error takes every row and class
+        as one statement.
+        """
+        counts = self.binary(weights)
+        times = np.ones(len(self), np.int64) if weights is None else weights
+        classes = class_metrics(counts.tp, counts.tp + counts.fn, counts.tp + counts.fp)
+        right = (self.truth == self.prediction).all(axis=1)
+        return Metrics(
+            accuracy=ratio((times * right).sum(), times.sum()),
+            **weighted_means(classes),
+            roc_auc=mean_known(r.auc(weights) for r in self.rankings),
+            kappa=None,
+            per_class=dict(zip(self.names, classes, strict=True)),
+            quantity_disagreement=None,
+            allocation_disagreement=None,
+            ece=self._calibration_error(times),
+            n=int(times.sum()),
+        )
+
+    def _calibration_error(self, times: Counts) -> float | None:
+        if self.probabilities is None:
+            return None
+        each = np.repeat(times, len(self.names))
+        return expected_error(self.probabilities.ravel(), self.truth.ravel(), each)
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """Where the columns stand."""
-
-    width: int
-    label: int
-    prediction: int
-    classes: dict[str, int]
+Judged = Predictions | MultiPredictions
 
 
-def _columns(path: Path, header: Sequence[str]) -> _Columns:
-    for name in ("label", "prediction"):
-        if header.count(name) != 1:
-            raise ConfigError(f"{path} needs one column {name!r}; it has {', '.join(header[:20]) or 'none at all'}.")
-    twice = sorted({name for name in header if name.startswith(PREFIX) and header.count(name) > 1})
-    if twice:
-        raise ConfigError(f"{path} has the column {twice[0]!r} twice.")
-    classes = {name.removeprefix(PREFIX): index for index, name in enumerate(header) if name.startswith(PREFIX)}
-    return _Columns(len(header), header.index("label"), header.index("prediction"), classes)
-
-
-def _rows(path: Path, reader: Iterator[list[str]], columns: _Columns) -> tuple[list[str], list[str], list[list[float]]]:
-    """Labels, predictions and probabilities of every line that is not empty."""
-    labels, predictions, scores = [], [], []
-    for line, row in enumerate(reader, 2):
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != columns.width:
-            raise ConfigError(f"{path}, line {line}: there are {len(row)} values for {columns.width} columns.")
-        label, prediction = row[columns.label].strip(), row[columns.prediction].strip()
-        if not label or not prediction:
-            raise ConfigError(f"{path}, line {line}: the label or the prediction is empty; leave such rows out.")
-        labels.append(label)
-        predictions.append(prediction)
-        scores.append([_probability(path, line, row[index]) for index in columns.classes.values()])
-    return labels, predictions, scores
-
-
-def _probability(path: Path, line: int, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise ConfigError(f"{path}, line {line}: {text!r} is no probability from 0 to 1.")
-    return value
-
-
-def _check_names(path: Path, names: Sequence[str], occurring: set[str]) -> None:
-    strange = sorted(occurring - set(names))
-    if strange:
-        raise ConfigError(f"{path} has the class {strange[0]!r} but no column {PREFIX + strange[0]!r} for it.")
-    if len(names) > MOST_CLASSES:
-        raise ConfigError(f"{path} has {len(names)} different labels, so its column 'label' holds no class names.")
-
-
-def write_confusion(path: Path, names: Sequence[str], matrix: npt.NDArray[np.int64]) -> None:
-    """Write counts with a header; a line a reference class, a column a predicted class."""
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["label", *names])
-        writer.writerows([name, *counts] for name, counts in zip(names, matrix.tolist(), strict=True))
+def _rankings(members: Mask, probabilities: Floats | None) -> tuple[Ranking, ...]:
+    if probabilities is None:
+        return ()
+    return tuple(Ranking.of(members[:, k], probabilities[:, k]) for k in range(probabilities.shape[1]))

@@ -1,20 +1,15 @@
-"""`report.txt` and `confusion.png`: an evaluation for people."""
+"""`report.txt`: an evaluation for people."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from landuse.accuracy.bootstrap import Bootstrap, Interval
 from landuse.accuracy.metrics import Metrics
 
 WIDEST_NAME = 28
-MOST_NUMBERS = 25
-"""Classes up to which every cell of the picture carries its numbers."""
 FIGURES = {
     "accuracy": "share of rows that are right",
     "kappa": "agreement beyond chance",
@@ -26,65 +21,108 @@ FIGURES = {
     "allocation_disagreement": "wrong although totals agree",
     "ece": "mean distance of confidence and accuracy",
 }
+SEVERAL = {
+    "hamming_loss": "share of rows and classes that are wrong",
+    "jaccard": "mean share of the labels of either side that both have",
+    "micro_precision": "share of all labels given that are right",
+    "micro_recall": "share of all labels that are found",
+    "micro_f1": "harmonic mean of the two",
+}
+ONE_CLASS = ("kappa", "quantity_disagreement", "allocation_disagreement")
+"""Figures that rows of several classes do not have."""
+NOTES = (
+    "User's accuracy (precision): of what is mapped as the class, the share that is.",
+    "Producer's accuracy (recall): of what is the class, the share that is mapped as such. A dash is undefined.",
+    "These are shares of the rows given; where they are not drawn as the map is, they are not the accuracy of the map.",
+)
 
 
-def report_text(found: Metrics) -> str:
-    """The figures as text: overall, then a line a class (with its producer's and user's accuracy)."""
-    values = found.as_dict()
-    lines = [f"{found.n:,} rows", ""]
-    lines += [f"{name:<24} {_figure(values[name])}   {words}" for name, words in FIGURES.items()]
-    width = max([len("class"), *(min(len(name), WIDEST_NAME) for name in found.per_class)])
-    lines += ["", f"{'class':<{width}}  user's   producer's  F1       support"]
-    for name, c in found.per_class.items():
-        short = textwrap.shorten(name, WIDEST_NAME, placeholder="…") or name[:WIDEST_NAME]
-        lines.append(
-            f"{short:<{width}}  {_figure(c.precision)}   {_figure(c.recall)}      {_figure(c.f1)}   {c.support:,}"
-        )
+@dataclass(frozen=True)
+class ReportParts:
+    """What a report may say besides the figures.
+
+    Attributes:
+        extra: content of `extra.json`.
+        groups: figures of the same rows in coarser classes.
+        intervals: how sure the figures are.
+        skipped: how many rows could not be read.
+    """
+
+    extra: dict[str, Any] | None = None
+    groups: Metrics | None = None
+    intervals: Bootstrap | None = None
+    skipped: int = 0
+
+
+def report_text(found: Metrics, parts: ReportParts | None = None) -> str:
+    """The figures as text: overall, then a line a class (with its producer's and user's accuracy), then what else there is."""
+    parts = parts or ReportParts()
+    multi = bool(parts.extra and parts.extra["multi_label"])
+    skipped = f" ({parts.skipped:,} more could not be read)" if parts.skipped else ""
+    lines = [f"{found.n:,} rows{' of several labels each' if multi else ''}{skipped}", ""]
+    lines += _overall(found, parts, multi)
+    lines += ["", *_class_lines(found)]
+    if parts.groups is not None:
+        lines += ["", f"The same rows in {len(parts.groups.per_class)} groups", "", *_class_lines(parts.groups)]
+    if parts.intervals is not None:
+        lines += ["", _intervals_note(parts.intervals)]
+    return "\n".join([*lines, "", *NOTES]) + "\n"
+
+
+def _overall(found: Metrics, parts: ReportParts, multi: bool) -> list[str]:
+    """A line a figure: its value, its interval, that of the groups, and what it is."""
+    values, groups = found.as_dict(), parts.groups.as_dict() if parts.groups else None
+    gap = 27 if parts.intervals else 9
+    lines = [f"{'':<24} {'classes':<{gap}}groups"] if groups else []
+    for name, words in FIGURES.items():
+        if multi and name in ONE_CLASS:
+            continue
+        cells = [figure_text(values[name])]
+        cells += [_interval_text(parts.intervals.figures[name])] if parts.intervals else []
+        cells += [figure_text(groups[name])] if groups else []
+        said = "share of rows whose labels are all right" if multi and name == "accuracy" else words
+        lines.append(f"{name:<24} {'   '.join(cells)}   {said}")
+    top = (parts.extra or {}).get("top_k") or {}
     lines += [
-        "",
-        "User's accuracy (precision): of what is mapped as the class, the share that is.",
-        "Producer's accuracy (recall): of what is the class, the share that is mapped as such. A dash is undefined.",
-        "These are shares of the rows given; where they are not drawn as the map is, they are not the accuracy of the map.",
+        f"{f'top {k}':<24} {figure_text(v)}   share of rows whose class is among the {k} most probable"
+        for k, v in top.items()
+        if k != "1"
     ]
-    return "\n".join(lines) + "\n"
+    several = (parts.extra or {}).get("several_labels") or {}
+    return lines + [f"{name:<24} {figure_text(v)}   {SEVERAL[name]}" for name, v in several.items()]
 
 
-def plot_confusion(path: Path, names: Sequence[str], matrix: npt.NDArray[np.int64], title: str) -> None:
-    """Draw a confusion matrix: colour and per cent are shares of a row (the reference class), with the counts below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    classes = len(names)
-    side = float(np.clip(2.6 + 0.75 * classes, 4.5, 16))
-    figure = Figure(figsize=(side + 1.2, side), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    support = matrix.sum(axis=1, keepdims=True)
-    share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    labels = [textwrap.fill(_plain(name), 14) for name in names]
-    axes.set_xticks(range(classes), labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(range(classes), labels, fontsize=8)
-    axes.set(xlabel="predicted", ylabel="reference", title=title)
-    if classes <= MOST_NUMBERS:
-        _write_numbers(axes, matrix, share)
-    figure.colorbar(image, label="share of the reference class", shrink=0.8)
-    figure.savefig(path, metadata={"Software": None})
+def _class_lines(found: Metrics) -> list[str]:
+    """A header and a line a class."""
+    names = {name: short_name(name) for name in found.per_class}
+    width = max([len("class"), *map(len, names.values())])
+    lines = [f"{'class':<{width}}  user's   producer's  F1       support"]
+    for name, c in found.per_class.items():
+        cells = f"{figure_text(c.precision)}   {figure_text(c.recall)}      {figure_text(c.f1)}   {c.support:,}"
+        lines.append(f"{names[name]:<{width}}  {cells}")
+    return lines
 
 
-def _write_numbers(axes: Any, matrix: npt.NDArray[np.int64], share: npt.NDArray[np.float64]) -> None:  # noqa: ANN401
-    size = float(np.clip(96 / len(matrix), 4.5, 9))
-    for (row, col), count in np.ndenumerate(matrix):
-        if count:
-            ink = "white" if share[row, col] > 0.6 else "black"
-            text = f"{share[row, col]:.0%}\n{count:,}"
-            axes.text(col, row, text, ha="center", va="center", fontsize=size, color=ink)
+def _intervals_note(found: Bootstrap) -> str:
+    if found.units < 2:
+        return f"No intervals: there is only {found.units} {found.unit} to draw from."
+    few = " So few units make the intervals too narrow." if found.units < 20 else ""
+    return (
+        f"Square brackets: {found.confidence:.0%} intervals from {found.resamples:,} resamples of "
+        f"{found.units:,} units ({found.unit}).{few}"
+    )
 
 
-def _plain(name: str) -> str:
-    """A name that matplotlib does not take for mathematics."""
-    return name.replace("$", r"\$")
+def short_name(name: str) -> str:
+    """A class name on one line of a report."""
+    shown = "".join(c if c.isprintable() else " " for c in name)
+    return textwrap.shorten(shown, WIDEST_NAME, placeholder="…") or shown.strip()[:WIDEST_NAME]
 
 
-def _figure(value: float | None) -> str:
+def figure_text(value: float | None) -> str:
+    """A figure in six signs; a dash where it is undefined."""
     return "  -   " if value is None else f"{value:6.4f}"
+
+
+def _interval_text(found: Interval) -> str:
+    return "[  -       -  ]" if found.low is None or found.high is None else f"[{found.low:.4f} {found.high:.4f}]"

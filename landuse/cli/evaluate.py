@@ -37,19 +37,48 @@ QUARANTINED = 3
     show_default=True,
     help="Largest share of chips that may fail before the run does.",
 )
+@click.option(
+    "--multi-label/--single-label",
+    default=None,
+    help="Whether a cell of a table holds several labels, as in 'Forest;Water'; else it is looked at.",
+)
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="[CLASS=]F",
+    help="Probability from which a class of several counts as predicted (0.5); for one class or for all.",
+)
+@click.option("--group-by", metavar="COLUMN", help="Column whose equal values belong together, such as a county.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that the paths of a table of images are relative to (its own).",
+)
+@click.option("--regroup", metavar="LEGEND", help="Give the figures in these coarser classes too, such as groups3.")
+@click.option("--legend", metavar="LEGEND", help="Legend of a table's classes, for --regroup.")
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(0, 100_000),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Resamples for 95 % confidence intervals; rows of a group, or chips of a block, are drawn together.",
+)
+@shared.seed
 @shared.fresh
 def evaluate(inputs: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
     """How good a table of predictions is (columns label, prediction[, p_<class>...]), or a MODEL on labelled DATA.
 
-    DATA is a folder of labelled chips (landuse tile --labels) or one of class folders with images. Writes metrics.json,
-    confusion.csv, report.txt, confusion.png and run.json to DIR; for chips also errors.geojson.
+    DATA is a folder of labelled chips (landuse tile --labels), one of class folders with images, or a table of images with
+    the columns path and label. Writes metrics.json, confusion.csv, report.txt, confusion.png, extra.json and run.json to
+    DIR; with probabilities also curves and reliability, for chips and images the worst errors. See docs/evaluation.md.
     """
-    from landuse.accuracy.report import report_text
     from landuse.evaluate import EvaluateOptions
     from landuse.evaluate import evaluate as run
 
     found = run(inputs, out, EvaluateOptions(**choices))
-    click.echo(report_text(found.metrics), nl=False)
+    click.echo(found.report, nl=False)
     click.echo(f"-> {out}")
     if found.skipped:
         click.echo(f"{len(found.skipped):,} could not be read, first {found.skipped[0]}", err=True)

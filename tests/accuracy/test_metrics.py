@@ -69,23 +69,6 @@ def test_golden_g2(matrix, percent):
     assert 100 * found.accuracy == pytest.approx(percent, abs=0.005)
 
 
-def test_golden_g3_weighted_means_count_a_class_never_predicted_as_0():
-    from landuse.accuracy.metrics import ClassMetrics, _weighted  # the multi-label table has no confusion matrix
-
-    named = [(547, 0, 453), (14, 70, 170), (3, 18, 511), (1, 84, 18)]
-    missed = [48, 45, 37, 50, 26, 72, 70, 22, 51, 24, 20, 45, 25, 49, 30, 46]
-    counts = named + [(0, fn, 0) for fn in missed]
-    rows = [
-        ClassMetrics(tp / (tp + fp) if tp + fp else None, tp / (tp + fn), 2 * tp / (2 * tp + fp + fn), tp + fn)
-        for tp, fn, fp in counts
-    ]
-    support = np.array([r.support for r in rows])
-    assert support.sum() == 1397
-    assert _weighted([r.f1 for r in rows], support) == pytest.approx(0.2845175884, abs=1e-9)
-    assert _weighted([r.precision for r in rows], support) == pytest.approx(0.2220447793, abs=1e-9)
-    assert _weighted([r.recall for r in rows], support) == pytest.approx(0.4044380816, abs=1e-9)
-
-
 def test_keys_are_those_of_the_contract_and_fit_json():
     found = metrics(["a", "b"], ["a", "a"], ["a", "b", "c"], [[0.9, 0.1, 0], [0.6, 0.3, 0.1]]).as_dict()
     assert list(found) == KEYS

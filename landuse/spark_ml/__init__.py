@@ -1,7 +1,18 @@
 """Models in Spark ML pipelines and in Spark SQL: real stages of pyspark.ml, saved and loaded with their pipeline."""
 
+from landuse.spark_ml.keras_estimator import KerasImageEstimator
+from landuse.spark_ml.keras_model import KerasImageModel
+from landuse.spark_ml.keras_transformer import KerasTransformer
 from landuse.spark_ml.reader import read_images
 from landuse.spark_ml.sql import register_model_udf
 from landuse.spark_ml.stages import ChipFeaturizer, ChipPredictor
 
-__all__ = ["ChipFeaturizer", "ChipPredictor", "read_images", "register_model_udf"]
+__all__ = [
+    "ChipFeaturizer",
+    "ChipPredictor",
+    "KerasImageEstimator",
+    "KerasImageModel",
+    "KerasTransformer",
+    "read_images",
+    "register_model_udf",
+]

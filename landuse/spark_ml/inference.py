@@ -80,6 +80,11 @@ def column_function(function: ColumnFunction, answer: DataType) -> UserDefinedFu
     return made
 
 
+def once(function: UserDefinedFunction) -> UserDefinedFunction:
+    """The function, run once a row whatever follows: Spark would run it again for a filter on what it gives."""
+    return function.asNondeterministic()
+
+
 def _features(job: ImageJob, column: pa.Array) -> pa.StructArray:
     found, read = predict(job, column)
     return vectors(found.features, read, len(column))

@@ -16,7 +16,7 @@ from pyspark.sql.types import BinaryType, IntegerType, StructField, StructType
 
 from landuse.errors import SourceNotFoundError, UsageError
 from landuse.spark_ml.columns import MODES
-from landuse.spark_ml.inference import column_function
+from landuse.spark_ml.inference import column_function, once
 from landuse.spark_ml.pixels import CHANNELS, decode
 
 Decoder = Callable[[bytes], npt.NDArray[np.uint8] | None]
@@ -64,7 +64,7 @@ def read_images(
     if partitions is not None:
         files = files.repartition(partitions)
     read = decoder or decode
-    pixels = column_function(lambda contents: decoded(contents, read), IMAGE)
+    pixels = once(column_function(lambda contents: decoded(contents, read), IMAGE))
     parts = files.select("path", pixels("content").alias("pixels"))
     origin = struct(col("path").alias("origin"), *(col(f"pixels.{name}").alias(name) for name in IMAGE.names))
     return parts.select("path", when(col("pixels").isNotNull(), origin).alias("image"))

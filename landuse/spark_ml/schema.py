@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pyspark.ml.functions import vector_to_array
 from pyspark.ml.linalg import VectorUDT
 from pyspark.sql import Column
-from pyspark.sql.functions import col
+from pyspark.sql.functions import col, when
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
@@ -37,6 +38,12 @@ def input_type(schema: StructType, name: str) -> DataType:
         if one.name.lower() == name.lower():
             return one.dataType
     raise UsageError(f"There is no column {name!r} in the data frame; it has {', '.join(schema.names) or 'none'}.")
+
+
+def numbers(schema: StructType, name: str) -> Column:
+    """A column of numbers or arrays as it is, one of vectors as arrays. Raises `UsageError` where there is none."""
+    kind, one = input_type(schema, name), column(name)
+    return when(one.isNotNull(), vector_to_array(one)) if isinstance(kind, VectorUDT) else one
 
 
 def refuse_existing(schema: StructType, *names: str) -> None:

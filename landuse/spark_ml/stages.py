@@ -19,7 +19,7 @@ from pyspark.sql.udf import UserDefinedFunction
 
 from landuse.errors import UsageError
 from landuse.spark_ml.answers import CLASSES
-from landuse.spark_ml.inference import ImageJob, classes_function, features_function, find_model, image_job
+from landuse.spark_ml.inference import ImageJob, classes_function, features_function, find_model, image_job, once
 from landuse.spark_ml.schema import check_pictures, check_shape, column, refuse_existing
 
 BUILTIN = "builtin"
@@ -105,7 +105,7 @@ class ImageStage(
         shape = self.getInputShape()
         path, _ = find_model(self.getModelName())
         job = image_job(dataset.sparkSession, path, tuple(shape) if shape else None)
-        return dataset.withColumn(self.getOutputCol(), self._function(job)(column(self.getInputCol())))
+        return dataset.withColumn(self.getOutputCol(), once(self._function(job))(column(self.getInputCol())))
 
     @abstractmethod
     def _answer_type(self) -> DataType:

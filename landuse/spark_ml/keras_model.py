@@ -1,0 +1,155 @@
+"""A trained Keras model over a column of pictures, as a model of pyspark.ml that carries its file with it."""
+
+# ruff: noqa: N802 -- names are those of pyspark.ml
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+from pyspark.ml import Model
+from pyspark.ml.functions import vector_to_array
+from pyspark.ml.linalg import VectorUDT
+from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param.shared import HasInputCol, HasLabelCol, HasOutputCol, HasPredictionCol
+from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
+from pyspark.sql import Column, DataFrame
+from pyspark.sql.functions import array_max, array_position, size, when
+from pyspark.sql.types import DoubleType, StructField, StructType
+
+from landuse.errors import UsageError
+from landuse.models.preprocess import CAFFE, SIGNED, Preprocess
+from landuse.spark_ml.inference import column_function, once
+from landuse.spark_ml.keras_file import SUFFIX, check_keras_file
+from landuse.spark_ml.schema import check_pictures, column, refuse_existing
+from landuse.spark_ml.shipping import DIGITS, ModelAddress, address, scratch
+from landuse.spark_ml.stages import KeywordStage, needed
+
+PREPROCESS: Mapping[str, Preprocess] = MappingProxyType(
+    {"none": Preprocess(), "unit": Preprocess(scale=1 / 255), "signed": SIGNED, "caffe": CAFFE}
+)
+"""0 to 255; 0 to 1; -1 to 1; blue first with ImageNet's means taken off."""
+
+
+class KerasImageParams(KeywordStage, HasInputCol, HasOutputCol, HasPredictionCol, HasLabelCol):
+    """What an estimator of Keras models and its models share."""
+
+    preprocess: Param[str] = Param(
+        Params._dummy(),
+        "preprocess",
+        f"what happens to pictures (red first, 0 to 255) before the model: {', '.join(PREPROCESS)}.",
+        typeConverter=TypeConverters.toString,
+    )
+
+    def getPreprocess(self) -> str:
+        """The value of preprocess."""
+        return self.getOrDefault(self.preprocess)
+
+    def preparation(self) -> Preprocess:
+        """What `preprocess` names. Raises `UsageError` for a name that is not known."""
+        if self.getPreprocess() not in PREPROCESS:
+            raise UsageError(f"preprocess is one of {', '.join(PREPROCESS)}, not {self.getPreprocess()!r}.")
+        return PREPROCESS[self.getPreprocess()]
+
+    def answered(self, schema: StructType) -> StructType:
+        """The schema with both output columns, after all checks of columns. Raises `UsageError`."""
+        check_pictures(schema, needed(self, self.inputCol), None)
+        self.preparation()
+        output, prediction = self.getOutputCol(), self.getPredictionCol()
+        refuse_existing(schema, output, prediction)
+        fields = [StructField(output, VectorUDT(), nullable=True), StructField(prediction, DoubleType(), nullable=True)]
+        return StructType([*schema.fields, *fields])
+
+
+class KerasImageModel(Model, KerasImageParams, MLWritable, MLReadable["KerasImageModel"]):
+    """What `KerasImageEstimator` gives: the output of a Keras model as vectors, and the class that is highest in them.
+
+    A single output above 0.5 is class 1. Null and unreadable pictures get null. Saving it saves the model file too.
+
+    Attributes:
+        history: what Keras noted of each epoch, by name.
+    """
+
+    def __init__(self, file: Path | None = None, history: Mapping[str, list[float]] | None = None) -> None:
+        super().__init__()
+        self._setDefault(preprocess="none")
+        self._file = file
+        self.history = dict(history or {})
+
+    @property
+    def file(self) -> Path:
+        """The model file, in a folder of this process: copy it to keep it."""
+        if self._file is None:
+            raise UsageError("This KerasImageModel holds no model; fit a KerasImageEstimator, or load a saved one.")
+        return self._file
+
+    def transformSchema(self, schema: StructType) -> StructType:
+        """The schema with both output columns. Raises `UsageError` for columns that do not fit."""
+        return self.answered(schema)
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        self.transformSchema(dataset.schema)
+        model, preparation = address(dataset.sparkSession.sparkContext, self.file), self.preparation()
+        function = once(column_function(lambda images: _transformed(model, preparation, images), VectorUDT()))
+        out = dataset.withColumn(self.getOutputCol(), function(column(self.getInputCol())))
+        return out.withColumn(self.getPredictionCol(), _highest(column(self.getOutputCol())))
+
+    def write(self) -> MLWriter:
+        """A writer of the params and of the model file."""
+        return _KerasImageModelWriter(self)
+
+    @classmethod
+    def read(cls) -> MLReader[KerasImageModel]:
+        """A reader of what `write` wrote; nothing of the model runs when it is read."""
+        return _KerasImageModelReader()
+
+
+def keep_file(data: bytes) -> Path:
+    """A model file of these bytes among this process's files."""
+    path = scratch() / f"{hashlib.sha256(data).hexdigest()[:DIGITS]}{SUFFIX}"
+    if not path.exists():
+        path.write_bytes(data)
+    return path
+
+
+def _transformed(model: ModelAddress, preparation: Preprocess, images: pa.Array) -> pa.StructArray:
+    from landuse.spark_ml.keras_inference import transform_pictures  # imports TensorFlow, in the worker
+
+    return transform_pictures(model, preparation, images)
+
+
+def _highest(vector: Column) -> Column:
+    """The position of the highest number of a vector; of a single one, whether it is above a half."""
+    scores = vector_to_array(vector)
+    position = array_position(scores, array_max(scores)) - 1
+    answer = when(size(scores) == 1, (scores[0] > 0.5).cast("double")).otherwise(position.cast("double"))
+    return when(vector.isNotNull(), answer)
+
+
+class _KerasImageModelWriter(MLWriter):
+    def __init__(self, instance: KerasImageModel) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def saveImpl(self, path: str) -> None:
+        """Write the params, and the model file as a table of one row, which any file system of Spark's can hold."""
+        extra: dict[str, Any] = {"history": self._instance.history}
+        DefaultParamsWriter.saveMetadata(self._instance, path, self.sparkSession, extraMetadata=extra)
+        rows = [(bytearray(self._instance.file.read_bytes()),)]
+        self.sparkSession.createDataFrame(rows, "model binary").coalesce(1).write.parquet(f"{path}/model")
+
+
+class _KerasImageModelReader(MLReader[KerasImageModel]):
+    def load(self, path: str) -> KerasImageModel:
+        metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
+        row = self.sparkSession.read.parquet(f"{path}/model").select("model").first()
+        if row is None:
+            raise UsageError(f"{path} holds no Keras model; save it again.")
+        model = KerasImageModel(check_keras_file(keep_file(bytes(row[0]))), metadata.get("history"))
+        model._resetUid(metadata["uid"])
+        DefaultParamsReader.getAndSetParams(model, metadata)
+        return model

@@ -11,8 +11,11 @@ import numpy as np
 from landuse.errors import UsageError
 from landuse.models.arrays import Weights
 from landuse.models.builder import Builder
+from landuse.models.inception import inception_v3
 from landuse.models.network import Network
 from landuse.models.preprocess import CAFFE, SIGNED, Preprocess
+from landuse.models.squeezenet import squeezenet
+from landuse.models.xception import xception
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,10 @@ BACKBONES: Mapping[str, Callable[[], Backbone]] = MappingProxyType(
     {
         "builtin": builtin,
         "alexnet": alexnet,
+        "squeezenet": lambda: Backbone("squeezenet", squeezenet(), CAFFE, 227),
         "resnet50": resnet50,
+        "inceptionv3": lambda: Backbone("inceptionv3", inception_v3(), SIGNED, 299),
+        "xception": lambda: Backbone("xception", xception(), SIGNED, 299),
         "vgg16": lambda: _vgg("vgg16", (2, 2, 3, 3, 3)),
         "vgg19": lambda: _vgg("vgg19", (2, 2, 4, 4, 4)),
     }

@@ -7,8 +7,11 @@ from typing import Literal
 from landuse.models.network import (
     Activation,
     Add,
+    AveragePool,
     BatchNorm,
+    Concat,
     Conv,
+    DepthwiseConv,
     GlobalAveragePool,
     MaxPool,
     Network,
@@ -38,7 +41,7 @@ class Builder:
         self,
         name: str,
         filters: int,
-        kernel: int,
+        kernel: int | tuple[int, int],
         *,
         stride: int = 1,
         padding: Padding = "same",
@@ -57,9 +60,15 @@ class Builder:
         )
         return self._append(node, filters)
 
-    def norm(self, name: str, epsilon: float = 1e-3) -> str:
+    def separable_conv(self, name: str, filters: int, kernel: int) -> str:
+        """Keras' SeparableConv2D without bias: `{name}_depthwise`, then a 1 x 1 convolution `{name}_pointwise`."""
+        first = DepthwiseConv(name=f"{name}_depthwise", inputs=(self.last,), kernel=kernel)
+        self._append(first, self.width)
+        return self.conv(f"{name}_pointwise", filters, 1)
+
+    def norm(self, name: str, epsilon: float = 1e-3, *, scale: bool = True) -> str:
         """A batch normalisation."""
-        return self._append(BatchNorm(name=name, inputs=(self.last,), epsilon=epsilon), self.width)
+        return self._append(BatchNorm(name=name, inputs=(self.last,), epsilon=epsilon, scale=scale), self.width)
 
     def activation(self, name: str, function: Function = "relu") -> str:
         """An activation."""
@@ -85,18 +94,33 @@ class Builder:
         node = Pad(name=name, inputs=(self.last,), top=border, bottom=border, left=border, right=border)
         return self._append(node, self.width)
 
-    def max_pool(self, name: str, kernel: int, stride: int, padding: Padding = "same") -> str:
+    def max_pool(
+        self, name: str, kernel: int, stride: int, padding: Padding = "same", source: str | None = None
+    ) -> str:
         """A max pooling."""
-        node = MaxPool(name=name, inputs=(self.last,), kernel=kernel, stride=stride, padding=padding)
-        return self._append(node, self.width)
+        source = source or self.last
+        node = MaxPool(name=name, inputs=(source,), kernel=kernel, stride=stride, padding=padding)
+        return self._append(node, self._widths[source])
+
+    def average_pool(self, name: str, kernel: int, stride: int, source: str | None = None) -> str:
+        """An average pooling with padding "same", which is not counted."""
+        source = source or self.last
+        return self._append(
+            AveragePool(name=name, inputs=(source,), kernel=kernel, stride=stride), self._widths[source]
+        )
+
+    def concat(self, name: str, sources: tuple[str, ...]) -> str:
+        """Tensors side by side."""
+        return self._append(Concat(name=name, inputs=sources), sum(self._widths[source] for source in sources))
 
     def add(self, name: str, sources: tuple[str, ...]) -> str:
         """A sum."""
         return self._append(Add(name=name, inputs=sources), self._widths[sources[0]])
 
-    def global_average(self, name: str) -> str:
-        """Global average pooling: the feature vector."""
-        return self._append(GlobalAveragePool(name=name, inputs=(self.last,)), self.width)
+    def global_average(self, name: str, source: str | None = None) -> str:
+        """Global average pooling: a feature vector."""
+        pooled = source or self.last
+        return self._append(GlobalAveragePool(name=name, inputs=(pooled,)), self._widths[pooled])
 
     def network(self) -> Network:
         """The network up to the last node."""

@@ -21,6 +21,7 @@ MAX_PARAMETERS = 400_000_000
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,80}$")]
 Width = Annotated[int, Field(ge=1, le=16_384)]
 Extent = Annotated[int, Field(ge=1, le=31)]
+Kernel = Extent | Annotated[tuple[Extent, Extent], Field(strict=False)]
 Step = Annotated[int, Field(ge=1, le=8)]
 Border = Annotated[int, Field(ge=0, le=64)]
 Padding = Literal["same", "valid"]
@@ -46,19 +47,24 @@ class BaseNode(BaseModel):
 
 
 class Window(BaseNode):
-    """A node that looks at a square neighbourhood of each position."""
+    """A node that looks at a neighbourhood of each position: a square of side `kernel`, or (height, width)."""
 
-    kernel: Extent
+    kernel: Kernel
     stride: Step = 1
     padding: Padding = "same"
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the neighbourhood."""
+        return (self.kernel, self.kernel) if isinstance(self.kernel, int) else self.kernel
 
     def shape(self, shapes: list[Shape]) -> Shape:
         """Height and width after the stride, channels unchanged."""
         height, width, channels = _is_map(self, shapes[0])
-        return self._reach(height), self._reach(width), channels
+        return self._reach(height, self.sides[0]), self._reach(width, self.sides[1]), channels
 
-    def _reach(self, side: int) -> int:
-        size = -(-side // self.stride) if self.padding == "same" else (side - self.kernel) // self.stride + 1
+    def _reach(self, side: int, kernel: int) -> int:
+        size = -(-side // self.stride) if self.padding == "same" else (side - kernel) // self.stride + 1
         if size < 1:
             raise ValueError(f"node {self.name} shrinks {side} pixels to nothing")
         return size
@@ -73,7 +79,7 @@ class Conv(Window):
 
     def weights(self, shapes: list[Shape]) -> dict[str, Shape]:
         """Kernel (h, w, in, out) and, if there is one, bias (out,)."""
-        kernel = {"kernel": (self.kernel, self.kernel, _is_map(self, shapes[0])[2], self.filters)}
+        kernel = {"kernel": (*self.sides, _is_map(self, shapes[0])[2], self.filters)}
         return kernel | ({"bias": (self.filters,)} if self.bias else {})
 
     def shape(self, shapes: list[Shape]) -> Shape:
@@ -90,7 +96,7 @@ class DepthwiseConv(Window):
     def weights(self, shapes: list[Shape]) -> dict[str, Shape]:
         """Kernel (h, w, in, 1) and, if there is one, bias (in,)."""
         channels = _is_map(self, shapes[0])[2]
-        kernel: dict[str, Shape] = {"kernel": (self.kernel, self.kernel, channels, 1)}
+        kernel: dict[str, Shape] = {"kernel": (*self.sides, channels, 1)}
         return kernel | ({"bias": (channels,)} if self.bias else {})
 
 

@@ -160,7 +160,7 @@ def _convolution(
 
 
 def _pool(node: MaxPool | AveragePool, source: Tensor) -> Tensor:
-    strides, kernel, none, auto = [node.stride] * 2, [node.kernel] * 2, [0, 0], _AUTO_PAD[node.padding]
+    strides, kernel, none, auto = [node.stride] * 2, list(node.sides), [0, 0], _AUTO_PAD[node.padding]
     if isinstance(node, AveragePool):
         return ops.avg_pool(source, strides, none, none, kernel, True, "floor", auto)
     return ops.max_pool(source, strides, [1, 1], none, none, kernel, "floor", auto).output(0)

@@ -1,0 +1,149 @@
+"""Weights in Keras' layouts: HDF5 of `save_weights` and `save` of Keras 2 (.h5) and of Keras 3 (.weights.h5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from landuse.errors import ModelFileError
+from landuse.models.arrays import Weights
+from landuse.models.keras_order import WeightLayer, weight_layers
+from landuse.models.network import Network, Shape
+from landuse.models.safe_hdf5 import SafeHdf5
+
+CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
+MAX_NESTING = 4
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer with weights in a file.
+
+    Attributes:
+        name: its name, as our networks would have it.
+        kind: its class, such as "conv2d"; empty where the layout does not say.
+        number: its place among those of its class.
+        arrays: paths of its datasets in the file, in Keras' order.
+    """
+
+    name: str
+    kind: str
+    number: int
+    arrays: tuple[str, ...]
+
+
+def load_keras_weights(path: Path, network: Network, px: int) -> Weights:
+    """The weights of a network from a file that Keras wrote. Nothing in the file is run, nor are other files read.
+
+    Layers are found by name where the file has all names of the network; by Keras' order of layers otherwise. A
+    classifier at the end of the file is left out.
+
+    Args:
+        path: an HDF5 file (.h5, .weights.h5).
+        network: what the weights are for.
+        px: pixels of an image's side, which decides no weight of a network that ends in a pooling.
+
+    Returns:
+        float32 arrays by name, as `network.weight_shapes` asks for.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or holds other layers than the network.
+    """
+    return read_weights(path, str(path), network, px)
+
+
+def read_weights(source: Path | BinaryIO, name: str, network: Network, px: int) -> Weights:
+    """As `load_keras_weights`, from a file or from its bytes as a stream; messages call it `name`."""
+    wanted = weight_layers(network, px)
+    with SafeHdf5(source, name) as file:
+        stored = _stored_layers(file)
+        if not stored:
+            raise ModelFileError(f"{name} holds no weights in Keras' layout: write them with save_weights of Keras.")
+        weights: Weights = {}
+        for layer, found in zip(wanted, _match(wanted, stored, name), strict=True):
+            _check_shapes(file, layer, found)
+            weights |= {key: file.read(path) for key, path in zip(layer.shapes, found.arrays, strict=True)}
+    return weights
+
+
+def plain_name(name: str) -> str:
+    """A layer's name with only such signs as the names of our nodes have."""
+    return re.sub(r"[^A-Za-z0-9_.\-]", "_", name)[:80]
+
+
+def _stored_layers(file: SafeHdf5) -> list[StoredLayer]:
+    """Layers with weights: in order, where the layout keeps one."""
+    for root in ("", "model_weights"):
+        names = file.texts(root, "layer_names")
+        if names:
+            return [layer for name in names if (layer := _old_layer(file, root, name)).arrays]
+    found: list[StoredLayer] = []
+    _collect(file, "", found, MAX_NESTING)
+    return found
+
+
+def _old_layer(file: SafeHdf5, root: str, name: str) -> StoredLayer:
+    """A layer of Keras 2's layout, whose weights are listed in an attribute."""
+    group = f"{root}/{name}"
+    arrays = tuple(f"{group}/{weight}" for weight in file.texts(group, "weight_names"))
+    return StoredLayer(plain_name(name), "", 0, arrays)
+
+
+def _collect(file: SafeHdf5, path: str, found: list[StoredLayer], nesting: int) -> None:
+    """Layers of Keras 3's layout, those of models within models too."""
+    for container in CONTAINERS:
+        for child in file.children(f"{path}/{container}"):
+            group = f"{path}/{container}/{child}"
+            arrays = sorted((a for a in file.children(f"{group}/vars") if a.isdecimal()), key=int)
+            kind, number = _class_and_number(child)
+            names = file.texts(f"{group}/vars", "name") or file.texts(group, "name") or [child]
+            if arrays:
+                paths = tuple(f"{group}/vars/{array}" for array in arrays)
+                found.append(StoredLayer(plain_name(names[0]), kind, number, paths))
+            if nesting:
+                _collect(file, group, found, nesting - 1)
+
+
+def _class_and_number(group: str) -> tuple[str, int]:
+    """("conv2d", 3) of "conv2d_3"; the first of a class has no number."""
+    match = re.fullmatch(r"(.*?)(?:_(\d{1,6}))?", group)
+    return (match[1], int(match[2] or 0)) if match else (group, 0)
+
+
+def _match(wanted: list[WeightLayer], stored: list[StoredLayer], name: str) -> list[StoredLayer]:
+    """The stored layer of each layer wanted."""
+    by_name = {layer.name: layer for layer in reversed(stored)}
+    if all(layer.name in by_name for layer in wanted):
+        return [by_name[layer.name] for layer in wanted]
+    found = _by_class(wanted, stored) if any(layer.kind for layer in stored) else stored[: len(wanted)]
+    if len(found) < len(wanted):
+        missing = next((layer.name for layer in wanted if layer.name not in by_name), wanted[-1].name)
+        raise ModelFileError(
+            f"{name} does not fit the network: it holds {len(stored)} layers with weights, the network has {len(wanted)}"
+            f", among them {missing}; give weights of the same network."
+        )
+    return found
+
+
+def _by_class(wanted: list[WeightLayer], stored: list[StoredLayer]) -> list[StoredLayer]:
+    """Layers of each class in turn, the n-th for the n-th; fewer than wanted where a class runs out."""
+    queues: dict[str, list[StoredLayer]] = {}
+    for layer in sorted(stored, key=lambda layer: layer.number, reverse=True):
+        queues.setdefault(layer.kind, []).append(layer)
+    return [queues[layer.kind].pop() for layer in wanted if queues.get(layer.kind)]
+
+
+def _check_shapes(file: SafeHdf5, layer: WeightLayer, found: StoredLayer) -> None:
+    """Refuse a stored layer whose arrays are not those of the layer, before any of them is read."""
+    shapes = [file.shape(path) for path in found.arrays[:8]]
+    if shapes != list(layer.shapes.values()):
+        raise ModelFileError(
+            f"{file.name} does not fit the network: its layer {found.name} has weights {_text(shapes)}, and layer "
+            f"{layer.name} of the network takes {_text(list(layer.shapes.values()))}; give weights of the same network."
+        )
+
+
+def _text(shapes: list[Shape]) -> str:
+    return ", ".join(" x ".join(map(str, shape)) or "one number" for shape in shapes) or "none"

@@ -29,14 +29,15 @@ class NamedNumber(click.ParamType[tuple[str, float]]):
         return name, weight
 
 
-class Values(click.ParamType[tuple[str, tuple[Any, ...]]]):
+Choices = tuple[str, tuple[Any, ...]]
+
+
+class Values(click.ParamType[Choices]):
     """An option and the values to try, such as ``regularisation=0.01,0.1,1``."""
 
     name = "OPTION=VALUE,..."
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Choices:  # noqa: ANN401
         """Parse the text, each value as its option would; a pair passes through."""
         if isinstance(value, tuple):
             return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 import warnings
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ from landuse.training.places import Mask
 
 ENVIRONMENT = "LANDUSE_CACHE"
 MOST_BYTES = 4 * 2**30
-SEGMENT = ".safetensors"
+SEGMENT, PARTIAL = ".safetensors", ".partial"
+LEFT_OVER_S = 3600
 VERSION = 1
 """Changes where images are read in another way than before."""
 
@@ -96,7 +98,7 @@ class FeatureCache:
             "keys": np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 32).copy(),
             "features": np.ascontiguousarray(features, np.float32),
         }
-        partial = self.folder / f"{uuid.uuid4().hex}.partial"
+        partial = self.folder / f"{uuid.uuid4().hex}{PARTIAL}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file(arrays, partial)
@@ -130,7 +132,13 @@ class FeatureCache:
 
 
 def trim(folder: Path, most_bytes: int) -> None:
-    """Remove the segments below `folder` that were unused for longest, until the rest holds at most `most_bytes`."""
+    """Remove the segments below `folder` that were unused for longest, until the rest holds at most `most_bytes`.
+
+    What a killed run left half written goes too.
+    """
+    for path in folder.rglob(f"*{PARTIAL}"):
+        if time.time() - path.stat().st_mtime > LEFT_OVER_S:
+            path.unlink(missing_ok=True)
     found = [(path, path.stat()) for path in folder.rglob(f"*{SEGMENT}")]
     total = sum(state.st_size for _, state in found)
     for path, state in sorted(found, key=lambda entry: entry[1].st_mtime):

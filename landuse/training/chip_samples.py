@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from landuse.chips import ChipSet, read_chips, read_columns
 from landuse.engine.progress import Progress
 from landuse.errors import ConfigError, GridMismatchError, LanduseError, NoOverlapError, UsageError
 from landuse.grid import Cell
+from landuse.outputs.record import FileIdentity
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring.run import check_bands, identify_sources
 from landuse.training.cache import FeatureCache
@@ -164,11 +165,12 @@ def chip_features(chips: ChipSet, settings: SampleSettings, progress: Progress) 
     """Features of chips, float32 (n, d) with NaN where one could not be read, a digest of them all, and causes."""
     bundle = read_bundle(settings.score.model)
     check_bands(chips, bundle)
-    keys = chip_keys(chips)
+    inputs = identify_sources(chips)
+    keys = chip_keys(chips, inputs)
     store: FeatureCache | None = None
     features = np.full((len(chips), bundle.head.feature_count), np.nan, np.float32)
     todo = np.arange(len(chips))
-    if settings.cache is not None:
+    if settings.cache is not None and all(i.size >= 0 for i in inputs.values()):  # what lies at an address may change
         store = open_cache(settings.cache, bundle, settings.score)
         features, found = store.find(keys)
         todo = np.flatnonzero(~found)
@@ -186,9 +188,8 @@ def chip_features(chips: ChipSet, settings: SampleSettings, progress: Progress) 
     return features, digest, tuple(f"{q.chip_id}: {q.cause}" for q in scores.quarantined)
 
 
-def chip_keys(chips: ChipSet) -> list[bytes]:
+def chip_keys(chips: ChipSet, inputs: Mapping[str, FileIdentity]) -> list[bytes]:
     """Content key of each chip: its lattice and cell, and the files it is read from, 32 bytes each."""
-    inputs = identify_sources(chips)
     sources = [json.dumps([(inputs[b.path].digest, b.band) for b in s.bands]) for s in chips.survey.sources]
     grid = {name: value for name, value in chips.grid.as_dict().items() if name != "chip_px"}
     common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch]).encode())

@@ -26,7 +26,7 @@ class Annotation:
 
 def is_voc(folder: Path) -> bool:
     """Whether a folder holds annotations: XML files in `Annotations`, or beside each other."""
-    return any(_annotation_folder(folder).glob("*.xml"))
+    return bool(_annotation_files(folder))
 
 
 def voc_images(folder: Path) -> ImageList:
@@ -36,7 +36,7 @@ def voc_images(folder: Path) -> ImageList:
         SourceNotFoundError: there is not one annotation that can be read.
     """
     paths, labels, skipped = [], [], []
-    for file in sorted(_annotation_folder(folder).glob("*.xml")):
+    for file in _annotation_files(folder):
         try:
             annotation = read_annotation(file)
         except (LabelsError, OSError) as error:
@@ -106,9 +106,11 @@ class _Reader:
         raise LabelsError("it declares a document type or entities, which annotations have no use for")
 
 
-def _annotation_folder(folder: Path) -> Path:
+def _annotation_files(folder: Path) -> list[Path]:
+    """XML files in `Annotations`, or in the folder itself; not the sidecars that GDAL leaves beside images."""
     inside = folder / ANNOTATIONS
-    return inside if inside.is_dir() else folder
+    place = inside if inside.is_dir() else folder
+    return sorted(p for p in place.glob("*.xml") if not p.name.lower().endswith(".aux.xml"))
 
 
 def _image_of(annotation: Annotation, file: Path, folder: Path) -> Path:

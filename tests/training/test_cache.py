@@ -1,6 +1,7 @@
 """Features by content: found again, never mixed up, bounded, and no trouble where they cannot be kept."""
 
 import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -58,8 +59,12 @@ def test_the_oldest_go_first(cache):
     for age, oldest in enumerate((1, 0, 2)):
         (path,) = (p for p in segments if load_file(p)["keys"][0].tobytes() == KEYS[oldest])
         os.utime(path, (1000 + age, 1000 + age))
+    for name, modified in (("killed.partial", 1000), ("running.partial", time.time())):
+        (cache.folder / name).touch()
+        os.utime(cache.folder / name, (modified, modified))
     trim(cache.folder.parent, 2 * max(segments.values()))
     assert cache.find(KEYS[:3])[1].tolist() == [True, False, True]
+    assert {p.name for p in cache.folder.glob("*.partial")} == {"running.partial"}
 
 
 def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path):

@@ -77,6 +77,11 @@ def test_damaged_files_beside_sound_ones_are_named(tmp_path):
     assert "b.xml" in found.skipped[0]
 
 
+def test_sidecars_of_images_are_no_annotations(tmp_path):
+    write(tmp_path, "a.png.aux.xml", "<PAMDataset/>")
+    assert not is_voc(tmp_path)
+
+
 def test_deep_nesting_costs_no_time(tmp_path):
     text = "<annotation>" + "<a>" * 200_000 + "</a>" * 200_000 + "</annotation>"
     assert read_annotation(write(tmp_path, "a.xml", text)).names == ()

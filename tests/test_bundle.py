@@ -245,3 +245,13 @@ def test_weights_swapped_without_the_digest(path):
             archive.writestr(name, content)
     with pytest.raises(ModelFileError, match="changed"):
         read_bundle(path)
+
+
+def test_the_shipped_model_is_whole_small_and_answers():
+    path = find_bundle("builtin")
+    model = read_bundle(path)
+    assert path.stat().st_size < 12_000_000
+    assert model.legend.names == ("Developed", "Barren", "Forest", "Shrub", "Herbaceous", "Cultivated", "Water")
+    assert "## Limits" in model.card
+    probabilities = open_runtime(model, precision="f32").predict(images(2, px=model.chip_px)).probabilities
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)

@@ -19,7 +19,7 @@ import click
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Views, checkpoints, log, model."
 )
 @click.option("--views", default=8000, show_default=True, help="Views to render.")
-@click.option("--steps", default="1300,450,70", show_default=True, help="Steps at 56, 112 and 224 px.")
+@click.option("--steps", default="1300,640,90", show_default=True, help="Steps at 56, 112 and 224 px.")
 @click.option("--seed", default=0, show_default=True)
 def main(ucmerced: Path, aerial: Path | None, teacher: Path, out: Path, views: int, steps: str, seed: int) -> None:
     """Train the built-in backbone and its land-use head; a broken-off run goes on where it stopped."""

@@ -19,6 +19,7 @@ import tensorflow as tf
 from landuse.models.arrays import Weights
 from landuse.models.backbones import Backbone, initial_weights
 from landuse.models.keras_graph import build_keras, dump_weights, load_weights
+from landuse.models.network import GlobalAveragePool
 from landuse.models.pretrain.augment import Tensor, spoil
 from landuse.models.pretrain.store import MAP_DEPTH, ViewStore
 from landuse.models.pretrain.views import PX
@@ -81,8 +82,8 @@ class Student:
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.97
-        last_map = self.model.get_layer(backbone.network.nodes[-1].inputs[0]).output
-        features = self.model.output
+        pool = [node for node in backbone.network.nodes if isinstance(node, GlobalAveragePool)][-1]
+        last_map, features = (self.model.get_layer(name).output for name in (pool.inputs[0], pool.name))
         keras.utils.set_random_seed(seed)
         outputs = (
             keras.layers.Dense(store.pooled.shape[1], name="pooled")(features),

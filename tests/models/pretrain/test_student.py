@@ -29,7 +29,7 @@ def store():
 def test_a_broken_off_run_ends_as_an_unbroken_one(store, tmp_path):
     from landuse.models.pretrain.student import Phase, Plan, train_student
 
-    class BrokenOff(Exception):
+    class BrokenOffError(Exception):
         pass
 
     plan = Plan((Phase(56, 4, 8), Phase(112, 2, 4)), rate=1e-3, save_every=3)
@@ -38,10 +38,10 @@ def test_a_broken_off_run_ends_as_an_unbroken_one(store, tmp_path):
     class Breaking(Plan):
         def rate_at(self, step):
             if step == 4:
-                raise BrokenOff
+                raise BrokenOffError
             return super().rate_at(step)
 
-    with pytest.raises(BrokenOff):
+    with pytest.raises(BrokenOffError):
         train_student(tiny(), store, Breaking(plan.phases, rate=1e-3, save_every=3), tmp_path / "broken")
     resumed = train_student(tiny(), store, plan, tmp_path / "broken")
     assert resumed.keys() == whole.keys() == tiny().network.weight_shapes(224).keys()

@@ -14,8 +14,8 @@ from landuse.models.backbones import initial_weights, load_backbone
 from landuse.models.heads import LogisticHead
 from landuse.models.openvino_runtime import OpenVinoRuntime
 
-TURNS = 5
-CHIPS = 96
+TURNS = 3
+CHIPS = 64
 
 
 def runtime_of(name: str) -> OpenVinoRuntime:

@@ -214,7 +214,9 @@ def _write_worst(folder: Path, case: Case) -> None:
         _write_errors(folder / ERRORS, case.rows, case.chips)
     pictures = worst_pictures(case)
     if pictures:
-        plot_sheet(folder / WORST, pictures, f"The {len(pictures)} surest errors among {len(case.rows):,} rows")
+        plot_sheet(
+            folder / WORST, pictures, f"The surest errors among {len(case.rows):,} rows, at most 6 of a kind first"
+        )
 
 
 def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:

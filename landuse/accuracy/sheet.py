@@ -15,6 +15,8 @@ from landuse.accuracy.predictions import Judged, Predictions
 
 COLUMNS = 6
 MOST = 24
+MOST_OF_A_KIND = 6
+"""Errors of one pair of classes that come before others: one weak pair would fill the sheet."""
 Image = npt.NDArray[np.uint8]
 
 
@@ -32,7 +34,8 @@ def worst_rows(rows: Judged, most: int = MOST) -> npt.NDArray[np.int64]:
     """Positions of the wrong rows, those first that were surest of it; at most `most`.
 
     With several labels a row is as wrong as the worst of its wrong statements: a probability near 1 of a class that it is not
-    of, or near 0 of one that it is of. Without probabilities the order is that of the rows.
+    of, or near 0 of one that it is of. Without probabilities the order is that of the rows. Where a row has one class, at most
+    six errors of a kind (reference and prediction) come before those of other kinds.
     """
     if isinstance(rows, Predictions):
         wrong, sure = rows.truth != rows.prediction, rows.confidence
@@ -43,7 +46,22 @@ def worst_rows(rows: Judged, most: int = MOST) -> npt.NDArray[np.int64]:
     found = np.flatnonzero(wrong)
     if sure is not None:
         found = found[np.argsort(-sure[found], kind="stable")]
+    if isinstance(rows, Predictions):
+        kinds = (rows.truth * len(rows.names) + rows.prediction)[found]
+        later = _times_before(kinds) >= MOST_OF_A_KIND
+        found = np.concatenate([found[~later], found[later]])[:most]
+        if sure is not None:
+            found = found[np.argsort(-sure[found], kind="stable")]
     return found[:most].astype(np.int64)
+
+
+def _times_before(kinds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How often each value has come before, (n,)."""
+    order = np.argsort(kinds, kind="stable")
+    ordered = kinds[order]
+    found = np.empty(len(kinds), np.int64)
+    found[order] = np.arange(len(kinds)) - np.searchsorted(ordered, ordered)
+    return found
 
 
 def words(rows: Judged, row: int) -> tuple[str, str]:
@@ -62,7 +80,7 @@ def plot_sheet(path: Path, pictures: Sequence[Picture], title: str) -> None:
     """Draw the pictures in rows of six, each with its reference and its prediction below it."""
     columns = min(COLUMNS, max(len(pictures), 3))
     rows = max(-(-len(pictures) // columns), 1)
-    figure = new_figure(2.1 * columns, 0.6 + 2.9 * rows)
+    figure = new_figure(2.1 * columns, 0.6 + 2.65 * rows)
     for place, picture in enumerate(pictures, 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.set_xticks([])

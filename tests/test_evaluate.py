@@ -205,7 +205,7 @@ def test_a_model_on_a_table_of_images(tmp_path, learnt):
     assert any("Moorland" in s for s in found.skipped)
     drawn = json.loads((tmp_path / "out" / "bootstrap.json").read_text())
     assert (drawn["unit"], drawn["units"]) == ("values of county", 3)
-    assert "2 more could not be read" in found.report
+    assert "(2 entries left out; run.json says why)" in found.report
 
 
 def test_chips_are_drawn_in_blocks_and_regrouped_by_the_models_legend(tmp_path, learnt):

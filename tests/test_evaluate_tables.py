@@ -23,6 +23,16 @@ MISSED |= {"diningtable": 51, "horse": 24, "motorbike": 20, "pottedplant": 45, "
 G3 |= {name: (0, fn, 0) for name, fn in (MISSED | {"tvmonitor": 46}).items()}
 
 
+PLOTS = ("plot_confusion", "plot_binary", "plot_curves", "plot_reliability")
+
+
+@pytest.fixture
+def unseen(monkeypatch):
+    """No pictures, which take most of the time, where a test looks at figures only."""
+    for name in PLOTS:
+        monkeypatch.setattr(f"landuse.evaluate.{name}", lambda path, *_, **__: path.touch())
+
+
 def load(folder, name):
     return json.loads((folder / name).read_text("utf8"))
 
@@ -62,7 +72,7 @@ def test_golden_g3_of_a_table_of_1000_images(tmp_path):
     assert min(Image.open(out / "confusion.png").size) > 600
 
 
-def test_golden_g1_and_g2_of_tables(tmp_path):
+def test_golden_g1_and_g2_of_tables(tmp_path, unseen):
     for matrix, accuracy in (([[10, 2], [1, 11]], 0.875), ([[12, 0], [1, 11]], 23 / 24)):
         pairs = [(f"c{a}", f"c{b}") for a, b in zip(*rows_of(np.array(matrix)), strict=True)]
         table = write(tmp_path / "g2.csv", ["label", "prediction"], pairs)
@@ -84,7 +94,7 @@ def many(tmp_path):
     return path
 
 
-def test_thresholds_decide_where_there_are_no_predictions(tmp_path, many):
+def test_thresholds_decide_where_there_are_no_predictions(tmp_path, many, unseen):
     assert read_predictions(many).prediction.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
     options = EvaluateOptions(thresholds=("Forest=0.45", "0.4"))
     found = evaluate([many], tmp_path / "own", options)
@@ -169,7 +179,7 @@ def six(tmp_path):
     return write(tmp_path / "six.csv", ["label", "prediction", "county", *(f"p_{n}" for n in SIX)], rows)
 
 
-def test_six_classes_and_three_groups_side_by_side(tmp_path, six):
+def test_six_classes_and_three_groups_side_by_side(tmp_path, six, unseen):
     options = EvaluateOptions(regroup="groups3", legend="nlcd6")
     found = evaluate([six], tmp_path / "out", options)
     groups = load(found.out, "groups.json")
@@ -214,7 +224,7 @@ def test_intervals_are_seeded_hold_the_figure_and_are_wider_by_county(six):
     assert by_row.per_class["Cultivated"]["recall"] == Interval(None, None, None, 0)
 
 
-def test_one_group_alone_has_no_interval(tmp_path):
+def test_one_group_alone_has_no_interval(tmp_path, unseen):
     path = tmp_path / "p.csv"
     path.write_text("label,prediction,county\na,a,x\nb,a,x\n")
     out = evaluate([path], tmp_path / "out", EvaluateOptions(bootstrap=50, group_by="county"))
@@ -253,7 +263,7 @@ def test_names_that_mean_harm(tmp_path):
         evaluate([table], tmp_path / "long")
 
 
-def test_the_command_line_passes_all_of_it_on(tmp_path, six, capsys):
+def test_the_command_line_passes_all_of_it_on(tmp_path, six, capsys, unseen):
     more = ["--regroup", "groups3", "--legend", "nlcd6", "--bootstrap", "20", "--group-by", "county", "--seed", "3"]
     assert run(["evaluate", str(six), "--out", str(tmp_path / "out"), *more]) == 0
     said = capsys.readouterr().out

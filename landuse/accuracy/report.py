@@ -45,7 +45,7 @@ class ReportParts:
         extra: content of `extra.json`.
         groups: figures of the same rows in coarser classes.
         intervals: how sure the figures are.
-        skipped: how many rows could not be read.
+        skipped: how many rows, or classes of them, were left out.
     """
 
     extra: dict[str, Any] | None = None
@@ -58,7 +58,7 @@ def report_text(found: Metrics, parts: ReportParts | None = None) -> str:
     """The figures as text: overall, then a line a class (with its producer's and user's accuracy), then what else there is."""
     parts = parts or ReportParts()
     multi = bool(parts.extra and parts.extra["multi_label"])
-    skipped = f" ({parts.skipped:,} more could not be read)" if parts.skipped else ""
+    skipped = f" ({parts.skipped:,} entries left out; run.json says why)" if parts.skipped else ""
     lines = [f"{found.n:,} rows{' of several labels each' if multi else ''}{skipped}", ""]
     lines += _overall(found, parts, multi)
     lines += ["", *_class_lines(found)]

@@ -91,7 +91,7 @@ def plot_sheet(path: Path, pictures: Sequence[Picture], title: str) -> None:
             axes.set_aspect("equal")
         else:
             axes.imshow(picture.image)
-        lines = [textwrap.fill(plain(text, 60), 26) for text in (f"is {picture.truth}", f"said {picture.said}")]
+        lines = [textwrap.fill(plain(text, 60), 26) for text in (f"labelled {picture.truth}", f"said {picture.said}")]
         axes.set_xlabel("\n".join(lines), fontsize=8)
     figure.suptitle(title, fontsize=10)
     save_figure(figure, path)

@@ -81,6 +81,6 @@ def evaluate(inputs: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa
     click.echo(found.report, nl=False)
     click.echo(f"-> {out}")
     if found.skipped:
-        click.echo(f"{len(found.skipped):,} could not be read, first {found.skipped[0]}", err=True)
+        click.echo(f"{len(found.skipped):,} left out, first {found.skipped[0]}", err=True)
         return QUARANTINED
     return 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from landuse.accuracy.metrics import metrics
 from landuse.bundle import Bundle, read_bundle, write_bundle
@@ -26,6 +28,9 @@ from landuse.training.split import Split, SplitRule, fold_numbers, split
 
 SUFFIX = ".landuse"
 CALIBRATION_FOLDS = 5
+WORTH_THREADS = 2e8
+"""Multiplications of one step of a fit from which several threads gain; below it they wait for each other for longer than they
+compute (measured: 5 to 10 times as long on two busy cores)."""
 LISTED = 1000
 """Skipped samples that the model file names; all are counted."""
 
@@ -169,20 +174,29 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
 def fit_head(samples: Samples, options: TrainOptions) -> LogisticHead:
     """A logistic head on the samples, classes balanced as asked."""
     rows = fitting_rows(samples, options.balance_rule)
-    return fit_logistic(
-        samples.features[rows.samples],
-        rows.labels,
-        class_count=len(samples.legend),
-        sample_weight=rows.weights,
-        C=options.regularisation,
-    )
+    with _threads(samples):
+        return fit_logistic(
+            samples.features[rows.samples],
+            rows.labels,
+            class_count=len(samples.legend),
+            sample_weight=rows.weights,
+            C=options.regularisation,
+        )
 
 
 def calibrated(head: LogisticHead, held: Samples, options: TrainOptions) -> Calibration:
     """The calibration of a head on held-back samples, whose blocks or groups are never on two sides of a fold either."""
     _, together = replace(held.layout, sides=None).kept_together(options.block_m)
     folds = fold_numbers(held.positions, together, CALIBRATION_FOLDS, options.seed)
-    return choose_calibration(head, held.features, held.positions, folds)
+    with _threads(held):
+        return choose_calibration(head, held.features, held.positions, folds)
+
+
+def _threads(samples: Samples) -> AbstractContextManager[Any]:
+    """A context in which linear algebra has one thread for work that is not worth more."""
+    work = samples.features.size * len(samples.legend)
+    limits: AbstractContextManager[Any] = threadpool_limits(1 if work < WORTH_THREADS else None, "blas")
+    return limits
 
 
 def held_out_figures(probabilities: Floats, held: Samples) -> dict[str, Any]:

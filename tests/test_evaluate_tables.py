@@ -274,3 +274,7 @@ def test_the_command_line_passes_all_of_it_on(tmp_path, six, capsys, unseen):
     many.write_text(MANY)
     assert run(["evaluate", str(many), "--out", str(tmp_path / "m"), "--multi-label", "--threshold", "Forest=0.3"]) == 0
     assert run(["evaluate", str(many), "--out", str(tmp_path / "n"), "--single-label"]) == 2
+    config = tmp_path / "c.yaml"
+    config.write_text('multi-label: true\nthreshold: [Forest=0.3, "0.4"]\n')
+    assert run(["evaluate", str(many), "--out", str(tmp_path / "c"), "--config", str(config)]) == 0
+    assert load(tmp_path / "c", "extra.json")["per_class"]["Water"]["threshold"] == 0.4

@@ -44,7 +44,6 @@ QUARANTINED = 3
 )
 @click.option(
     "--threshold",
-    "thresholds",
     multiple=True,
     metavar="[CLASS=]F",
     help="Probability from which a class of several counts as predicted (0.5); for one class or for all.",
@@ -77,7 +76,7 @@ def evaluate(inputs: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa
     from landuse.evaluate import EvaluateOptions
     from landuse.evaluate import evaluate as run
 
-    found = run(inputs, out, EvaluateOptions(**choices))
+    found = run(inputs, out, EvaluateOptions(thresholds=choices.pop("threshold"), **choices))
     click.echo(found.report, nl=False)
     click.echo(f"-> {out}")
     if found.skipped:

@@ -11,6 +11,7 @@ from landuse.errors import UsageError
 from landuse.legend import load_legend
 from landuse.models.arrays import Weights
 from landuse.models.backbones import BACKBONES, Backbone, initial_weights, load_backbone
+from landuse.models.foreign import Declared, is_foreign, read_foreign
 from landuse.models.heads import LogisticHead
 from landuse.models.imagenet import imagenet_file
 from landuse.models.keras_weights import load_keras_weights
@@ -20,23 +21,28 @@ IMAGENET = "imagenet"
 PLACEHOLDER = "groups3"
 
 
-def backbone_bundle(name: str, weights: str | None, seed: int) -> Bundle:
+def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declared | None = None) -> Bundle:
     """A bundle whose backbone makes features; its head is not to be used.
 
     Args:
-        name: a shipped model, a model file, or a backbone of the registry.
+        name: a shipped model, a model file, a backbone of the registry, or a `.keras` or `.onnx` file.
         weights: None for a model's own weights; for a backbone of the registry ``random``, ``imagenet`` or a file in
             Keras' layout (.h5).
         seed: of random weights.
+        declared: preprocessing and size of a `.keras` or `.onnx` file, which do not say them.
 
     Raises:
         UsageError: no such backbone, or weights that cannot be had.
         ModelFileError: the model file or the weights file is not sound, or does not fit.
     """
+    if is_foreign(name):
+        return _foreign(name, weights, declared)
     if weights is None and (name in shipped_bundles() or Path(name).is_file()):
         return read_bundle(find_bundle(name))
     if name not in BACKBONES:
-        raise UsageError(f"No backbone {name!r}: give a model file or one of {', '.join(BACKBONES)}.")
+        raise UsageError(
+            f"No backbone {name!r}: give a model file, a .keras or .onnx file, or one of {', '.join(BACKBONES)}."
+        )
     if weights is None:
         raise UsageError(
             f"Backbone {name} ships without weights; give --weights random, imagenet or a file, or a trained model file "
@@ -44,6 +50,15 @@ def backbone_bundle(name: str, weights: str | None, seed: int) -> Bundle:
         )
     backbone = load_backbone(name)
     return featuriser(backbone, _weights(backbone, weights, seed))
+
+
+def _foreign(name: str, weights: str | None, declared: Declared | None) -> Bundle:
+    """A bundle of a network from a file of another program."""
+    if weights is not None:
+        raise UsageError(f"{name} brings its own weights: leave --weights out.")
+    if declared is None:
+        raise UsageError(f"{name} does not say how its images are prepared: declare the preprocessing.")
+    return featuriser(*read_foreign(Path(name), declared))
 
 
 def _weights(backbone: Backbone, source: str, seed: int) -> Weights:

@@ -45,12 +45,12 @@ def write_old(path, layers, names=None, root=""):
     with h5py.File(path, "w") as file:
         top = file.create_group(root) if root else file
         named = [(name, arrays) for name, (_, arrays) in zip(names or layers, layers.values(), strict=False)]
-        top.attrs["layer_names"] = [n.encode() for n, _ in [("input_1", []), *named, ("drop9", [])]]
+        top.attrs["layer_names"] = np.array([n for n, _ in [("input_1", []), *named, ("drop9", [])]], "S")
         for name in ("input_1", "drop9"):
             top.create_group(name).attrs["weight_names"] = np.zeros(0)
         for name, arrays in named:
             group = top.create_group(name)
-            group.attrs["weight_names"] = [f"{name}/w{i}:0".encode() for i in range(len(arrays))]
+            group.attrs["weight_names"] = np.array([f"{name}/w{i}:0" for i in range(len(arrays))], "S")
             for i, array in enumerate(arrays):
                 group[f"{name}/w{i}:0"] = array
     return path

@@ -1,9 +1,13 @@
 import pytest
 
+from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import ModelFileError, UsageError
+from landuse.models.foreign import Declared
 from landuse.models.imagenet import PUBLISHED
+from landuse.models.preprocess import SIGNED
 from landuse.training.backbone import backbone_bundle
 from tests.models.test_keras_weights import squeezenet_file
+from tests.models.test_onnx_file import PX, chain, write
 
 
 def test_weights_of_a_file_make_the_features(tmp_path):
@@ -30,3 +34,15 @@ def test_what_cannot_be_had_is_said(tmp_path):
         backbone_bundle("resnet51", "random", 0)
     with pytest.raises(ModelFileError, match="no weights file"):
         backbone_bundle("alexnet", str(tmp_path / "absent.h5"), 0)
+
+
+def test_a_foreign_network_needs_its_preprocessing(tmp_path):
+    path = str(write(tmp_path / "mine.onnx", *chain()))
+    bundle = backbone_bundle(path, None, 0, Declared(SIGNED))
+    assert (bundle.name, bundle.chip_px, bundle.head.feature_count, bundle.preprocess) == ("mine", PX, 16, SIGNED)
+    file = write_bundle(bundle, tmp_path / "m")
+    assert read_bundle(file).digest == bundle.digest
+    with pytest.raises(UsageError, match="declare the preprocessing"):
+        backbone_bundle(path, None, 0)
+    with pytest.raises(UsageError, match="leave --weights out"):
+        backbone_bundle(path, "random", 0, Declared(SIGNED))

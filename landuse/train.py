@@ -23,6 +23,8 @@ from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import Balance, BalanceRule, fitting_rows
 from landuse.training.cache import cache_folder
+from landuse.training.doubt import doubtful
+from landuse.training.places import Mask
 from landuse.training.samples import Samples, SampleSettings, read_samples
 from landuse.training.split import Split, SplitRule, fold_numbers, split
 
@@ -53,6 +55,7 @@ class TrainOptions:
         regularisation: inverse strength of the head's L2 penalty.
         balance: ``weights``, ``downsample`` or ``none``.
         class_weights: factors for classes by name.
+        doubt_odds: leave out samples whose label is this many times less likely than another class; None keeps all.
         master: Spark master, or ``inline``.
         seed: of the split and of random weights.
         cache: keep features, and use those kept.
@@ -69,13 +72,18 @@ class TrainOptions:
     block_m: float | None = None
     buffer_m: float = 0.0
     group_by: str | None = None
-    regularisation: float = 0.01
+    regularisation: float = 0.03
     balance: Balance = "weights"
     class_weights: Mapping[str, float] = field(default_factory=dict)
+    doubt_odds: float | None = None
     master: str = "inline"
     seed: int = 0
     cache: bool = True
     fresh: bool = False
+
+    def __post_init__(self) -> None:
+        if self.doubt_odds is not None and self.doubt_odds <= 1:
+            raise UsageError(f"--doubt-odds must be above 1, not {self.doubt_odds:g}.")
 
     @property
     def split_rule(self) -> SplitRule:
@@ -152,12 +160,18 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     given = parts.kind == "given"
     known = samples.take(parts.train) if given else samples
     trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
-    found = None
-    final = fit_head(known, options)
+    sure = trusted(known, options)
+    found, figures = None, {}
+    final = fit_head(known.take(sure), options)
     if trial.test.any():
-        found = calibrated(fit_head(known.take(trial.train), options), known.take(trial.test), options)
+        tried = fit_head(known.take(trial.train & sure), options)
+        found = calibrated(tried, known.take(trial.test & sure), options)
         final = found.scaling.of(final)
-    figures = {} if found is None else held_out_figures(found.probabilities, known.take(trial.test))
+        held = known.take(
+            trial.test
+        )  # the doubtful ones too: what is left out of the fit is not left out of the figures
+        honest = found.probabilities if sure.all() else found.scaling.of(tried).apply(held.features)
+        figures = held_out_figures(honest, held)
     if given:
         test = samples.take(parts.test)
         figures = held_out_figures(final.apply(test.features), test) if len(test) else {}
@@ -166,9 +180,19 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         head=final,
         legend=samples.legend,
         calibration={} if found is None else found.report | {"temperature": final.temperature},
-        training=training_report(samples, parts, options),
+        training=training_report(samples, parts, options)
+        | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
     )
+
+
+def trusted(samples: Samples, options: TrainOptions) -> Mask:
+    """Which samples a head is fitted on and calibrated with: all, or those whose label is not doubtful; bool (n,)."""
+    if options.doubt_odds is None:
+        return np.ones(len(samples), bool)
+    _, together = replace(samples.layout, sides=None).kept_together(options.block_m)
+    folds = fold_numbers(samples.positions, together, CALIBRATION_FOLDS, options.seed)
+    return ~doubtful(samples, folds, options.doubt_odds, lambda some: fit_head(some, options))
 
 
 def fit_head(samples: Samples, options: TrainOptions) -> LogisticHead:

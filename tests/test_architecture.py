@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "landuse"
 FLOORS = {
     5: {"cli", "__main__", "demo"},
-    4: {"tile", "train", "classify", "diff", "evaluate", "info", "spark_ml"},
-    3: {"scoring", "training", "judging"},
+    4: {"tile", "train", "classify", "diff", "evaluate", "info", "tune"},
+    3: {"scoring", "training", "spark_ml", "judging"},
     2: {"engine", "models", "bundle", "change", "accuracy", "outputs", "landscape", "export"},
     1: {"mosaic", "chips", "labels", "area", "vector_file"},
     0: {"grid", "crs", "legend", "errors", "__init__"},

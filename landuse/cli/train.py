@@ -122,6 +122,12 @@ class Values(click.ParamType[Choices]):
     help="Factor for a class by its name; may be given several times.",
 )
 @click.option(
+    "--doubt-odds",
+    type=click.FloatRange(1, min_open=True),
+    default=None,
+    help="Leave out samples whose label is this many times less likely than another class, as heads without them judge.",
+)
+@click.option(
     "--tune",
     "grid",
     type=Values(),
@@ -160,7 +166,7 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
     options = TrainOptions(**choices | {"class_weights": dict(choices["class_weights"])})
     if grid:
-        from landuse.training.tune import TuneOptions, tune
+        from landuse.tune import TuneOptions, tune
 
         found = tune(data, out, options, TuneOptions(grid, **search))
         bundle, best = found.bundle, found.trials[0]
@@ -177,6 +183,8 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
         click.echo(
             f"On {training['held_out']:,} samples held back{_how(training)}: accuracy {figures['accuracy']:.3f}."
         )
+    if training["doubtful"]:
+        click.echo(f"{training['doubtful']:,} samples have a doubtful label and were not learnt from.")
     if training["skipped"]:
         click.echo(f"{training['skipped_count']:,} skipped, first {training['skipped'][0]}", err=True)
     for name, count in training["ignored_labels"].items():

@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 
+from landuse import tune as tuning
 from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import UsageError
 from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, train
-from landuse.training import tune as tuning
-from landuse.training.tune import TuneOptions, settings_of, tune
+from landuse.tune import TuneOptions, settings_of, tune
 from tests.models import small
 from tests.patchwork import OPTIONS, patchwork
 

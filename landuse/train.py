@@ -18,7 +18,9 @@ from landuse.errors import OutputExistsError, UsageError
 from landuse.legend import load_legend
 from landuse.models.arrays import Floats
 from landuse.models.calibration import Calibration, choose_calibration
+from landuse.models.foreign import Declared
 from landuse.models.heads import LogisticHead, fit_logistic
+from landuse.models.preprocess import PREPROCESSING
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import Balance, BalanceRule, fitting_rows
@@ -44,6 +46,9 @@ class TrainOptions:
     Attributes:
         backbone: name of a backbone, or a model file whose backbone serves.
         weights: ``imagenet``, ``random`` or a file; None takes the backbone's own.
+        preprocess: how images are prepared for a `.keras` or `.onnx` backbone: a name of `PREPROCESSING`.
+        input_px: pixels of such a backbone's input; None takes what its file states.
+        feature_layer: layer of such a backbone that makes the features; None takes the last global pooling.
         legend: legend name or file for images; None makes one of their labels.
         min_purity: least share of a chip under its label.
         root: folder that the paths of a table are relative to; None is the table's own.
@@ -64,6 +69,9 @@ class TrainOptions:
 
     backbone: str = "builtin"
     weights: str | None = None
+    preprocess: str | None = None
+    input_px: int | None = None
+    feature_layer: str | None = None
     legend: str | None = None
     min_purity: float = 0.0
     root: Path | None = None
@@ -82,8 +90,17 @@ class TrainOptions:
     fresh: bool = False
 
     def __post_init__(self) -> None:
+        if self.preprocess is not None and self.preprocess not in PREPROCESSING:
+            raise UsageError(f"No preprocessing {self.preprocess!r}: choose one of {', '.join(PREPROCESSING)}.")
         if self.doubt_odds is not None and self.doubt_odds <= 1:
             raise UsageError(f"--doubt-odds must be above 1, not {self.doubt_odds:g}.")
+
+    @property
+    def declared(self) -> Declared | None:
+        """What is said of a foreign backbone; None where nothing is."""
+        if self.preprocess is None:
+            return None
+        return Declared(PREPROCESSING[self.preprocess], self.input_px, self.feature_layer)
 
     @property
     def split_rule(self) -> SplitRule:
@@ -115,7 +132,7 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
         UsageError: fewer than two classes.
     """
     check_out(out, options)
-    base = backbone_bundle(options.backbone, options.weights, options.seed)
+    base = backbone_bundle(options.backbone, options.weights, options.seed, options.declared)
     samples = samples_for(data, base, options)
     write_bundle(fit(samples, replace(base, name=out.stem), options), out)
     return read_bundle(out)

@@ -193,3 +193,17 @@ def test_lists_of_labels_are_refused_by_this_head(work, folders, tmp_path):
     (tmp_path / "t.csv").write_text("path,labels\nTown/1.png,Town;Water\nField/1.png,Field\n")
     with pytest.raises(UsageError, match="lists of labels"):
         train([tmp_path / "t.csv"], tmp_path / "m.landuse", options(work, root=folders))
+
+
+def test_a_network_of_another_program_serves_as_backbone(chips, tmp_path):
+    from tests.models.test_onnx_file import chain, write
+
+    file = write(tmp_path / "net.onnx", *chain())
+    said = TrainOptions(backbone=str(file), preprocess="torch", input_px=24, regularisation=1.0)
+    bundle = train([chips], tmp_path / "m.landuse", said)
+    assert bundle.metrics["accuracy"] > 0.95
+    assert bundle.chip_px == 24
+    with pytest.raises(UsageError, match="--preprocess"):
+        train([chips], tmp_path / "n.landuse", TrainOptions(backbone=str(file)))
+    with pytest.raises(UsageError, match="caffe, tf, torch"):
+        TrainOptions(preprocess="keras")

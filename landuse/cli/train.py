@@ -59,7 +59,22 @@ class Values(click.ParamType[Choices]):
 @click.option(
     "--backbone", default="builtin", show_default=True, metavar="NAME_OR_FILE", help="Network that makes the features."
 )
-@click.option("--weights", default=None, help="random, or the backbone's own where nothing is given.")
+@click.option(
+    "--weights",
+    default=None,
+    metavar="imagenet|random|FILE",
+    help="Weights of a named backbone; a model, .keras or .onnx file brings its own.",
+)
+@click.option(
+    "--preprocess",
+    type=click.Choice(["caffe", "tf", "torch", "none"]),
+    default=None,
+    help="How images are prepared for a .keras or .onnx backbone, which does not say it.",
+)
+@click.option(
+    "--input-px", type=click.IntRange(8, 1024), default=None, help="Pixels of a .keras or .onnx backbone's input."
+)
+@click.option("--feature-layer", default=None, metavar="NAME", help="Layer of such a backbone that makes the features.")
 @click.option(
     "--legend", default=None, metavar="NAME_OR_FILE", help="Classes for images and tables; their own labels otherwise."
 )
@@ -103,7 +118,7 @@ class Values(click.ParamType[Choices]):
 @click.option(
     "--regularisation",
     type=click.FloatRange(0, min_open=True),
-    default=0.01,
+    default=0.03,
     show_default=True,
     help="Inverse strength of the head's penalty: smaller is smoother.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import numpy as np
@@ -56,3 +57,9 @@ SIGNED = Preprocess(mean=(127.5,), std=(127.5,))
 
 CAFFE = Preprocess(order="bgr", mean=(103.939, 116.779, 123.68))
 """Blue first, ImageNet means taken off: ResNet50 and VGG in Keras applications."""
+
+TORCH = Preprocess(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+"""0 to 1, red first, ImageNet means and deviations: torchvision."""
+
+PREPROCESSING = MappingProxyType({"caffe": CAFFE, "tf": SIGNED, "torch": TORCH, "none": Preprocess()})
+"""The usual ways of preparing an image, by the names that Keras applications gives them; ``none`` leaves 0 to 255."""

@@ -57,7 +57,7 @@ def _foreign(name: str, weights: str | None, declared: Declared | None) -> Bundl
     if weights is not None:
         raise UsageError(f"{name} brings its own weights: leave --weights out.")
     if declared is None:
-        raise UsageError(f"{name} does not say how its images are prepared: declare the preprocessing.")
+        raise UsageError(f"{name} does not say how its images are prepared; say so with --preprocess.")
     return featuriser(*read_foreign(Path(name), declared))
 
 

@@ -25,27 +25,7 @@ QUARANTINED = 3
 @shared.area
 @shared.imagery
 @shared.master
-@click.option(
-    "--runtime",
-    type=click.Choice(["openvino", "tensorflow"]),
-    default="openvino",
-    show_default=True,
-    help="What runs the network.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "f32", "bf16"]),
-    default="auto",
-    show_default=True,
-    help="Arithmetic of the network; auto takes bf16 where the processor has it.",
-)
-@click.option(
-    "--max-quarantined",
-    type=click.FloatRange(0, 1),
-    default=0.01,
-    show_default=True,
-    help="Largest share of chips that may fail before the run does.",
-)
+@shared.inference
 @shared.fresh
 def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
     """A land-use map of CHIPS (a folder of tile) or of one survey's rasters: files, folders, globs, VSI or s3:// addresses.

@@ -16,27 +16,7 @@ QUARANTINED = 3
 @click.argument("inputs", nargs=-1, required=True, metavar="PREDICTIONS.csv | MODEL DATA")
 @shared.out_folder
 @shared.master
-@click.option(
-    "--runtime",
-    type=click.Choice(["openvino", "tensorflow"]),
-    default="openvino",
-    show_default=True,
-    help="What runs the network.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "f32", "bf16"]),
-    default="auto",
-    show_default=True,
-    help="Arithmetic of the network; auto takes bf16 where the processor has it.",
-)
-@click.option(
-    "--max-quarantined",
-    type=click.FloatRange(0, 1),
-    default=0.01,
-    show_default=True,
-    help="Largest share of chips that may fail before the run does.",
-)
+@shared.inference
 @click.option(
     "--multi-label/--single-label",
     default=None,

@@ -113,3 +113,28 @@ def imagery(function: F) -> F:
     return click.option(
         "--bands", type=BandList(), default="1,2,3", show_default=True, help="Source bands for R, G, B."
     )(function)
+
+
+def inference(function: F) -> F:
+    """`--runtime`, `--precision` and `--max-quarantined`: how a network is run over chips."""
+    function = click.option(
+        "--max-quarantined",
+        type=click.FloatRange(0, 1),
+        default=0.01,
+        show_default=True,
+        help="Largest share of chips that may fail before the run does.",
+    )(function)
+    function = click.option(
+        "--precision",
+        type=click.Choice(["auto", "f32", "bf16"]),
+        default="auto",
+        show_default=True,
+        help="Arithmetic of the network; auto takes bf16 where the processor has it.",
+    )(function)
+    return click.option(
+        "--runtime",
+        type=click.Choice(["openvino", "tensorflow"]),
+        default="openvino",
+        show_default=True,
+        help="What runs the network.",
+    )(function)

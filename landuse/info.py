@@ -61,7 +61,7 @@ def describe_model(path: Path) -> Lines:
         ("what", f"model {bundle.name}"),
         ("digest", bundle.digest),
         ("classes", ", ".join(bundle.legend.names)),
-        ("input", f"{bundle.bands} bands, chips of {bundle.chip_px} pixels"),
+        ("input", f"{', '.join(bundle.bands)}; chips of {bundle.chip_px} pixels"),
         *((name.replace("_", " "), f"{value}") for name, value in bundle.metrics.items()),
     ]
 

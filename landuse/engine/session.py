@@ -125,8 +125,6 @@ def spark_context(options: SessionOptions) -> Iterator[SparkContext]:
         return
     context = _start(options, _scratch())
     try:
-        if not options.local:
-            context.addPyFile(str(package_zip(_scratch())))
         yield context
     finally:
         context.stop()
@@ -160,6 +158,8 @@ def _start(options: SessionOptions, scratch: Path) -> SparkContext:
     try:
         with _environment(_python_variables(options) | (_launch_variables(options) if first else {})):
             context = SparkContext(conf=_conf(options, scratch), environment=_worker_variables(options))
+        if not options.local:
+            _ship_package(context)
     except (Py4JError, PySparkException, OSError) as error:
         reason = str(error).strip().splitlines()
         raise EngineError(
@@ -173,6 +173,17 @@ def _start(options: SessionOptions, scratch: Path) -> SparkContext:
     if first:
         atexit.register(_end_jvm)
     return context
+
+
+def _ship_package(context: SparkContext) -> None:
+    """Have a cluster's workers run the code that this process runs; close the context where it has lost its master."""
+    from py4j.protocol import Py4JError
+
+    try:
+        context.addPyFile(str(package_zip(_scratch())))
+    except Py4JError:
+        context.stop()
+        raise
 
 
 def _end_jvm() -> None:

@@ -100,8 +100,18 @@ class SparkRunner:
                 yield from news
             error = job.exception()
         arrived.value = []  # Spark keeps accumulators for as long as the process lives
+        if error is not None and self._stopped():
+            raise EngineError(
+                f"Spark on {self.name} came to an end: no master or no worker answers there; see that it runs and can be "
+                "reached from here, or use --master inline."
+            ) from error
         if error is not None:
             yield _lost(error, waiting)
+
+    def _stopped(self) -> bool:
+        """Whether Spark has given the whole context up, as it does a minute after it cannot reach its master."""
+        java = self._context._jsc
+        return java is None or bool(java.sc().isStopped())
 
     @contextmanager
     def _job(

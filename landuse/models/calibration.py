@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from landuse.accuracy.metrics import BINS, calibration_error
+from landuse.accuracy.metrics import calibration_error
+from landuse.accuracy.reliability import reliability
 from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
@@ -143,8 +144,8 @@ def choose_calibration(head: LogisticHead, features: Floats, labels: IntArray, f
         "log_loss": {"none": log_loss(labels, before)} | losses,
         "ece_before": _error(labels, before),
         "ece_after": _error(labels, tried[method]),
-        "bins_before": reliability(labels, before),
-        "bins_after": reliability(labels, tried[method]),
+        "bins_before": reliability_bins(labels, before),
+        "bins_after": reliability_bins(labels, tried[method]),
     }
     return Calibration(method, METHODS[method](plain, features, labels), tried[method], report)
 
@@ -166,26 +167,11 @@ def log_loss(labels: IntArray, probabilities: Floats) -> float:
     return -float(np.log(np.maximum(right, 1e-12)).mean())
 
 
-def reliability(labels: IntArray, probabilities: Floats, bins: int = BINS) -> list[dict[str, Any]]:
-    """Data of a reliability diagram: for each bin of confidence its bounds, its samples, their confidence and accuracy.
-
-    The bins are those of the expected calibration error; an empty one has neither confidence nor accuracy.
-    """
+def reliability_bins(labels: IntArray, probabilities: Floats) -> list[dict[str, Any]]:
+    """Data of a reliability diagram as JSON: for each bin of confidence its bounds, its samples, their confidence and accuracy."""
     prediction = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(labels)), prediction].astype(np.float64)
-    where = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    counts = np.bincount(where, minlength=bins)
-    sums = np.bincount(where, confidence, minlength=bins), np.bincount(where, prediction == labels, minlength=bins)
-    return [
-        {
-            "from": number / bins,
-            "to": (number + 1) / bins,
-            "count": int(count),
-            "confidence": float(sums[0][number] / count) if count else None,
-            "accuracy": float(sums[1][number] / count) if count else None,
-        }
-        for number, count in enumerate(counts.tolist())
-    ]
+    return [asdict(found) for found in reliability(confidence, prediction == labels)]
 
 
 def _error(labels: IntArray, probabilities: Floats) -> float | None:

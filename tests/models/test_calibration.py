@@ -11,7 +11,7 @@ from landuse.models.calibration import (
     choose_calibration,
     fit_vector,
     log_loss,
-    reliability,
+    reliability_bins,
 )
 from landuse.models.heads import LogisticHead
 
@@ -89,10 +89,10 @@ def test_scaling_replaces_the_temperature():
 def test_the_bins_of_a_reliability_diagram_give_the_calibration_error():
     features, labels = drawn(500, 0.3)
     probabilities = identity_head().apply(features)
-    bins = reliability(labels, probabilities)
+    bins = reliability_bins(labels, probabilities)
     assert sum(b["count"] for b in bins) == 500
-    assert all(b["from"] < b["confidence"] <= b["to"] + 1e-6 for b in bins if b["count"])
+    assert all(b["low"] < b["confidence"] <= b["high"] + 1e-6 for b in bins if b["count"])
     error = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins if b["count"]) / 500
     expected = calibration_error(labels, probabilities.argmax(1), probabilities.astype(float))
     assert error == pytest.approx(expected)
-    assert bins[0] == {"from": 0, "to": pytest.approx(1 / 15), "count": 0, "confidence": None, "accuracy": None}
+    assert bins[0] == {"low": 0, "high": pytest.approx(1 / 15), "count": 0, "confidence": None, "accuracy": None}

@@ -168,7 +168,7 @@ def log_loss(labels: IntArray, probabilities: Floats) -> float:
 
 
 def reliability_bins(labels: IntArray, probabilities: Floats) -> list[dict[str, Any]]:
-    """Data of a reliability diagram as JSON: for each bin of confidence its bounds, its samples, their confidence and accuracy."""
+    """Data of a reliability diagram as JSON: each bin of confidence with its bounds, samples, confidence and accuracy."""
     prediction = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(labels)), prediction].astype(np.float64)
     return [asdict(found) for found in reliability(confidence, prediction == labels)]

@@ -14,7 +14,7 @@ from landuse.errors import LanduseError
 from landuse.grid import Cell
 from landuse.judging.case import Case
 from landuse.mosaic import MosaicReader
-from landuse.training.decode import read_image
+from landuse.picture import read_image
 
 SIDE = 224
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.errors import UsageError
-from landuse.spark_ml.pixels import CHANNELS, Picture, decode, fit
+from landuse.picture import CHANNELS, Picture, decode, fit
 
 IMAGE_FIELDS = ("origin", "height", "width", "nChannels", "mode", "data")
 MODES = {0: 1, 16: 3, 24: 4}

@@ -15,9 +15,9 @@ from pyspark.sql.functions import col, struct, when
 from pyspark.sql.types import BinaryType, IntegerType, StructField, StructType
 
 from landuse.errors import SourceNotFoundError, UsageError
+from landuse.picture import CHANNELS, decode
 from landuse.spark_ml.columns import MODES
 from landuse.spark_ml.inference import column_function, once
-from landuse.spark_ml.pixels import CHANNELS, decode
 
 Decoder = Callable[[bytes], npt.NDArray[np.uint8] | None]
 """From a file's bytes to uint8 (height, width) or (height, width, 1, 3 or 4), red first; None where it cannot."""

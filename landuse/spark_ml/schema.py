@@ -21,8 +21,8 @@ from pyspark.sql.types import (
 )
 
 from landuse.errors import UsageError
+from landuse.picture import CHANNELS
 from landuse.spark_ml.columns import IMAGE_FIELDS
-from landuse.spark_ml.pixels import CHANNELS
 
 NUMBERS = (ShortType, IntegerType, LongType, FloatType, DoubleType)
 

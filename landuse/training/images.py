@@ -17,10 +17,10 @@ from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
 from landuse.models.runtime import open_runtime
 from landuse.outputs.record import identify
+from landuse.picture import read_image
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
 from landuse.training.cache import FeatureCache, backbone_key, content_key
-from landuse.training.decode import read_image
 
 TASK = 256
 """Images of one task."""

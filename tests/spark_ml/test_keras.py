@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from landuse.errors import LanduseWarning, ModelFileError, UsageError
+from landuse.picture import fit
 from landuse.spark_ml import KerasImageEstimator, KerasImageModel, KerasTransformer
-from landuse.spark_ml.pixels import fit
 from tests.spark_ml.made import encoded
 
 pytestmark = pytest.mark.spark

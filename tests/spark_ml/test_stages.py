@@ -6,8 +6,8 @@ import pytest
 from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import LanduseError, ModelFileError, UsageError
 from landuse.models.runtime import open_runtime
+from landuse.picture import decode, fit
 from landuse.spark_ml import ChipFeaturizer, ChipPredictor, register_model_udf
-from landuse.spark_ml.pixels import decode, fit
 from tests.models import small
 from tests.spark_ml.made import IMAGE_SCHEMA, encoded, picture, struct_of
 

@@ -1,10 +1,14 @@
-"""One picture as pixels: decoded from an encoded file, or taken from an array, and brought to a model's size."""
+"""One picture as pixels: read from a file or its bytes, or taken from an array, and brought to a model's size.
+
+It may come from a stranger, so its format and its size are looked at first.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +17,30 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
+from landuse.errors import DamagedSourceError
 from landuse.mosaic.gdal import gdal_env
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3), red first."""
 
 DRIVERS = ["JPEG", "PNG", "GTiff", "BMP", "GIF", "WEBP", "JP2OpenJPEG"]
-"""GDAL's other drivers may follow addresses that stand in a file, and the bytes may come from anyone."""
+"""What is opened at all: GDAL goes by content, and some of its other formats (VRT) name files and addresses to read."""
 MAX_PIXELS = 2**28
+"""A small file can claim any size; this is 16,384 x 16,384."""
 CHANNELS = (1, 3, 4)
+
+
+def read_image(path: Path, px: int) -> Picture:
+    """An image file as uint8 (px, px, 3), resampled as a chip would be.
+
+    Grey becomes three equal bands, a palette becomes its colours, alpha and further bands are dropped.
+
+    Raises:
+        OSError: it cannot be read whole; rasterio's RasterioError is another that may come.
+        DamagedSourceError: its pixels are not of 8 bits, or too many.
+    """
+    with _reading(), DatasetReader(str(path), driver=DRIVERS) as source:  # rasterio.open takes one driver only
+        return _read(source, px)
 
 
 def decode(data: bytes, px: int | None = None) -> Picture | None:
@@ -46,7 +65,7 @@ def decode(data: bytes, px: int | None = None) -> Picture | None:
 def fit(image: npt.NDArray[np.uint8], px: int) -> Picture:
     """An image (height, width, 1, 3 or 4), red first, as (px, px, 3): averaged when it shrinks, else bilinear.
 
-    The resampling is that of `landuse.training.images.read_image`, so a picture gives the same pixels either way.
+    The resampling is that of `read_image`, so a picture gives the same pixels either way.
     """
     colours = rgb(image)
     height, width = colours.shape[:2]
@@ -64,10 +83,12 @@ def rgb(image: npt.NDArray[np.uint8]) -> Picture:
     return np.ascontiguousarray(colours)
 
 
-def _read(source: DatasetReader, px: int | None) -> Picture | None:
-    """The picture in an open file; None for one that is not of 8 bits, or too large to be a picture."""
-    if source.width * source.height > MAX_PIXELS or set(source.dtypes) != {"uint8"}:
-        return None
+def _read(source: DatasetReader, px: int | None) -> Picture:
+    """The picture in an open file; `DamagedSourceError` for one that is not of 8 bits, or too large to be a picture."""
+    if source.width * source.height > MAX_PIXELS:
+        raise DamagedSourceError(f"it has {source.width:,} x {source.height:,} pixels, which no chip has")
+    if set(source.dtypes) != {"uint8"}:
+        raise DamagedSourceError(f"its pixels are {source.dtypes[0]}, not 8-bit; stretch it to 8 bits first")
     palette = _palette(source)
     bands = (1, 2, 3) if source.count >= 3 else (1, 1, 1)
     if px and palette is None and ColorInterp.alpha not in source.colorinterp:

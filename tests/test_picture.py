@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from landuse.spark_ml.pixels import decode, fit
+from landuse.picture import decode, fit
 from landuse.training.images import read_image
 from tests.spark_ml.made import encoded, picture
 

@@ -6,7 +6,7 @@ from PIL import Image
 from rasterio.errors import RasterioError
 
 from landuse.errors import DamagedSourceError
-from landuse.training.decode import read_image
+from landuse.picture import read_image
 
 RNG = np.random.default_rng(0)
 
@@ -59,6 +59,6 @@ def test_a_file_that_names_others_is_not_followed(tmp_path):
 
 
 def test_an_image_of_any_claimed_size_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("landuse.training.decode.MOST_PIXELS", 99)
+    monkeypatch.setattr("landuse.picture.MAX_PIXELS", 99)
     with pytest.raises(DamagedSourceError, match="10 x 10"):
         read_image(save(tmp_path / "a.png", np.zeros((10, 10, 3), np.uint8)), 8)

@@ -42,7 +42,7 @@ def test_a_foreign_network_needs_its_preprocessing(tmp_path):
     assert (bundle.name, bundle.chip_px, bundle.head.feature_count, bundle.preprocess) == ("mine", PX, 16, SIGNED)
     file = write_bundle(bundle, tmp_path / "m")
     assert read_bundle(file).digest == bundle.digest
-    with pytest.raises(UsageError, match="declare the preprocessing"):
+    with pytest.raises(UsageError, match="say so with --preprocess"):
         backbone_bundle(path, None, 0)
     with pytest.raises(UsageError, match="leave --weights out"):
         backbone_bundle(path, "random", 0, Declared(SIGNED))

@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
@@ -92,6 +89,9 @@ def fit_logistic(
         raise UsageError("All samples are of one class: a head needs samples of at least two.")
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 1e-6, scale, 1.0)
+    from sklearn.exceptions import ConvergenceWarning  # a second to import, and no worker that only infers needs it
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=C, max_iter=1000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a slightly early stop costs nothing here
@@ -133,6 +133,8 @@ def calibrate(head: LogisticHead, features: Floats, labels: Labels) -> LogisticH
     if not len(labels):
         raise UsageError("Calibration needs held-back samples, and there are none.")
     scores = replace(head, temperature=1.0).scores(features)
+
+    from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
         likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)

@@ -96,7 +96,7 @@ class ChipStream:
         """The chips of neighbours in one lattice row by one read; one by one where that fails."""
         row, cols = int(self.work.rows[run.start]), self.work.cols[run]
         try:
-            chips = split_row(reader.read(CellRange(row, row + 1, int(cols[0]), int(cols[-1]) + 1)), len(cols))
+            chips = split_row(reader.read(CellRange(row, row + 1, int(cols[0]), int(cols[-1]) + 1)))
         except (LanduseError, OSError):
             return self._read_each(reader, run)
         self.read.extend(range(run.start, run.stop))
@@ -108,7 +108,7 @@ class ChipStream:
         for position in range(run.start, run.stop):
             cell = Cell(int(self.work.rows[position]), int(self.work.cols[position]))
             try:
-                good.append(split_row(reader.read(cell), 1))
+                good.append(split_row(reader.read(cell)))
             except (LanduseError, OSError) as error:
                 self.quarantined.append(Quarantined(cell.id, " ".join(str(error).split())))
             else:
@@ -155,17 +155,14 @@ def runs_of(rows: IntArray, cols: IntArray) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
-def split_row(pixels: Pixels, chips: int) -> Chips:
+def split_row(pixels: Pixels) -> Chips:
     """Chips of a strip one cell high: uint8 (chips, px, px, bands). Pixels without imagery get their chip's mean colour.
 
     A black corner would look like water or shadow to a network; the chip's own mean looks like nothing in particular.
     """
-    height, _, bands = pixels.data.shape
-    strip = pixels.data.reshape(height, chips, height, bands).transpose(1, 0, 2, 3)
-    out = np.ascontiguousarray(strip)
+    chips, valid = pixels.chips(len(pixels.valid))
     if not pixels.valid.all():
-        valid = pixels.valid.reshape(height, chips, height).transpose(1, 0, 2)
-        for chip, mask in zip(out, valid, strict=True):
+        for chip, mask in zip(chips, valid, strict=True):
             if not mask.all() and mask.any():
                 chip[~mask] = chip[mask].mean(axis=0).round().astype(np.uint8)
-    return out
+    return chips

@@ -26,7 +26,7 @@ def test_runs_are_neighbours_in_one_row_and_cover_every_chip(cells):
 
 def test_a_strip_is_cut_into_its_chips():
     data = np.arange(2 * 6 * 3, dtype=np.uint8).reshape(2, 6, 3)
-    chips = split_row(Pixels(data, np.ones((2, 6), bool)), 3)
+    chips = split_row(Pixels(data, np.ones((2, 6), bool)))
     assert chips.shape == (3, 2, 2, 3)
     assert all(np.array_equal(chips[i], data[:, 2 * i : 2 * i + 2]) for i in range(3))
 
@@ -35,7 +35,7 @@ def test_ground_without_imagery_gets_the_chips_own_mean():
     data = np.zeros((2, 4, 1), np.uint8)
     data[:, :2], data[0, 2], data[1, 2] = 50, 100, 200
     valid = np.array([[True, True, True, False], [True, True, True, False]])
-    first, second = split_row(Pixels(data, valid), 2)[..., 0]
+    first, second = split_row(Pixels(data, valid))[..., 0]
     assert (first == 50).all()
     assert second.tolist() == [[100, 150], [200, 150]]
 

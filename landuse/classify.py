@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from landuse.bundle import Bundle, find_bundle, read_bundle
+from landuse.bundle import Bundle, find_bundle
 from landuse.chips import CHIPS_FILE, ChipSet, read_chips, write_chips
 from landuse.engine.lock import folder_lock
 from landuse.engine.progress import Progress
@@ -20,7 +20,7 @@ from landuse.engine.quarantine import write_quarantine
 from landuse.errors import UsageError
 from landuse.grid import CHIP_PX, CellRange
 from landuse.legend import Legend
-from landuse.models.runtime import Kind, Precision
+from landuse.models.runtime import Kind, Precision, read_cached
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import write_bands_cog, write_class_cog
 from landuse.outputs.folder import check_free, staged_folder
@@ -120,7 +120,7 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     """
     check_free(out, fresh=options.fresh)
     model = find_bundle(options.model)
-    bundle = read_bundle(model)
+    bundle = read_cached(model)
     with folder_lock(out):
         started = time.perf_counter()
         chips = chips_of(inputs, tile_options(options.tile, bundle))
@@ -189,7 +189,7 @@ def record_of(land: LandUseMap, scores: Scores, bundle: Bundle, options: Classif
     done = int(land.known.sum())
     return RunRecord(
         command="classify",
-        options={k: v for k, v in asdict(options).items() if k != "tile"} | {"tile": asdict(options.tile)},
+        options=asdict(options),
         grid=land.chips.grid.as_dict(),
         legend=land.legend.model_dump(mode="json"),
         counts={

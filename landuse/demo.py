@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +82,7 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
     out.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     data = options.data or sample_folder(out, say)
-    with ExitStack() as stack:
-        stack.enter_context(open_runner(options.master))  # one Spark for all stages
+    with open_runner(options.master):  # one Spark for all stages
         maps = make_maps(data, out, options, say)
     result = diff([out / f"landuse_{year}" for year in YEARS], out / "change", DiffOptions(fresh=options.fresh))
     say(

@@ -12,8 +12,6 @@ from landuse.cli import options as shared
 if TYPE_CHECKING:
     from landuse.classify import ClassifyOptions
 
-QUARANTINED = 3
-
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="CHIPS_OR_SOURCE...")
@@ -48,7 +46,7 @@ def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noq
         click.echo(
             f"{counts['quarantined']:,} chips could not be read; {out / 'quarantine.csv'} says which and why.", err=True
         )
-        return QUARANTINED
+        return shared.QUARANTINED
     return 0
 
 

@@ -9,8 +9,6 @@ import click
 
 from landuse.cli import options as shared
 
-QUARANTINED = 3
-
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="PREDICTIONS.csv | MODEL DATA")
@@ -61,5 +59,5 @@ def evaluate(inputs: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa
     click.echo(f"-> {out}")
     if found.skipped:
         click.echo(f"{len(found.skipped):,} left out, first {found.skipped[0]}", err=True)
-        return QUARANTINED
+        return shared.QUARANTINED
     return 0

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+QUARANTINED = 3
+"""Exit status of a run that is done, but for some chips that could not be read."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

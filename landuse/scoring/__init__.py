@@ -1,4 +1,4 @@
-"""Chips through a network: `block` is what a worker does, `run` is what the driver does, `table` is what comes of it."""
+"""Chips through a network: `block` is what a worker does, `run` is what the driver does."""
 
 from landuse.scoring.run import Scores, ScoreSettings, score_chips
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse import __version__
-from landuse.bundle import Bundle, read_bundle
+from landuse.bundle import Bundle
 from landuse.chips import ChipSet
 from landuse.engine.parts import PartStore, part_key
 from landuse.engine.progress import Progress
@@ -22,7 +22,7 @@ from landuse.engine.quarantine import Quarantined, QuarantinePolicy
 from landuse.engine.runner import open_runner
 from landuse.errors import BandsError
 from landuse.grid import chip_ids
-from landuse.models.runtime import Kind, Precision
+from landuse.models.runtime import Kind, Precision, read_cached
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, score_block
 
@@ -89,7 +89,7 @@ def score_chips(chips: ChipSet, settings: ScoreSettings, parts: Path, progress: 
         TooManyQuarantinedError: more chips failed than the settings allow.
     """
     started = time.perf_counter()
-    bundle = read_bundle(settings.model)
+    bundle = read_cached(settings.model)
     check_bands(chips, bundle)
     inputs = identify_sources(chips)
     works = plan(chips, bundle, settings, inputs)

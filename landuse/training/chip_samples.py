@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.bundle import read_bundle
 from landuse.chips import ChipSet, read_chips, read_columns
 from landuse.engine.progress import Progress
 from landuse.errors import ConfigError, GridMismatchError, LanduseError, NoOverlapError, UsageError
 from landuse.grid import Cell
+from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring.run import check_bands, identify_sources
@@ -163,7 +163,7 @@ def _cell(chip: str) -> tuple[int, int]:
 
 def chip_features(chips: ChipSet, settings: SampleSettings, progress: Progress) -> tuple[Floats, str, tuple[str, ...]]:
     """Features of chips, float32 (n, d) with NaN where one could not be read, a digest of them all, and causes."""
-    bundle = read_bundle(settings.score.model)
+    bundle = read_cached(settings.score.model)
     check_bands(chips, bundle)
     inputs = identify_sources(chips)
     keys = chip_keys(chips, inputs)

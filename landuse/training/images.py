@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.errors import RasterioError
 
-from landuse.bundle import Bundle, read_bundle
+from landuse.bundle import Bundle
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
-from landuse.models.runtime import open_runtime
+from landuse.models.runtime import open_runtime, read_cached
 from landuse.outputs.record import identify
 from landuse.picture import read_image
 from landuse.scoring import ScoreSettings
@@ -69,7 +69,7 @@ def file_features(paths: Sequence[Path], settings: ScoreSettings, cache: Path | 
         settings: backbone and place.
         cache: folder of features computed earlier; None keeps none.
     """
-    bundle = read_bundle(settings.model)
+    bundle = read_cached(settings.model)
     features = np.full((len(paths), bundle.head.feature_count), np.nan, np.float32)
     keys, skipped = file_keys(paths)
     todo = np.array([i for i, key in enumerate(keys) if key], np.int64)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.grid import BLOCK, Block, ChipGrid, IntArray, chip_ids
+from landuse.grid import BLOCK, Block, CellRange, ChipGrid, IntArray, chip_ids
 
 if TYPE_CHECKING:
     from landuse.legend import Legend
@@ -18,6 +19,33 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
+Values = TypeVar("Values", bound=np.generic)
+
+
+class Chips(Protocol):
+    """Chips of one survey, in memory (`ChipSet`) or on disk (`landuse.chips.table.ChipTable`)."""
+
+    @property
+    def grid(self) -> ChipGrid:
+        """The lattice."""
+
+    @property
+    def survey(self) -> Survey:
+        """The rasters the chips lie on."""
+
+    @property
+    def extent(self) -> CellRange:
+        """The smallest range of cells that holds every chip."""
+
+    def __len__(self) -> int:
+        """Number of chips."""
+
+    def strips(self, span: int = BLOCK) -> Iterator[ChipSet]:
+        """The chips of one row of blocks after the other, from south to north; what they carry comes with them.
+
+        Args:
+            span: cells along the side of a block, a multiple of 16.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +78,22 @@ class SourceLists:
         shift = np.repeat(self.offsets[:-1][chips] - offsets[:-1], lengths)
         return SourceLists(offsets, self.numbers[shift + np.arange(offsets[-1])])
 
+    def part(self, where: slice) -> SourceLists:
+        """The lists of neighbouring chips."""
+        edges = self.offsets[where.start : where.stop + 1]
+        return SourceLists(edges - edges[0], self.numbers[edges[0] : edges[-1]])
+
     @classmethod
     def empty(cls, chips: int) -> SourceLists:
         """As many empty lists as there are chips."""
         return cls(np.zeros(chips + 1, np.int64), np.empty(0, np.int32))
+
+    @classmethod
+    def joined(cls, parts: Sequence[SourceLists]) -> SourceLists:
+        """The lists of one part after the other."""
+        lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.offsets) for part in parts)])
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return cls(offsets, np.concatenate([np.empty(0, np.int32), *(part.numbers for part in parts)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +164,58 @@ class ChipSet:
             shares=None if self.shares is None else self.shares[chips],
         )
 
+    def part(self, where: slice) -> ChipSet:
+        """Neighbouring chips, from `start` to `stop`; views, not copies."""
+        return replace(
+            self,
+            rows=self.rows[where],
+            cols=self.cols[where],
+            valid=self.valid[where],
+            sources=self.sources.part(where),
+            labels=None if self.labels is None else self.labels[where],
+            purity=None if self.purity is None else self.purity[where],
+            shares=None if self.shares is None else self.shares[where],
+        )
+
     def subset(self, mask: Mask) -> ChipSet:
         """The chips where `mask` (bool, shape (n,)) holds."""
         return self.take(np.flatnonzero(mask))
 
+    @property
+    def extent(self) -> CellRange:
+        """The smallest range of cells that holds every chip; there is at least one."""
+        return CellRange.around(self.rows, self.cols)
+
+    def strips(self, span: int = BLOCK) -> Iterator[ChipSet]:
+        """See `Chips.strips`."""
+        edges = np.flatnonzero(np.diff(self.rows // span)) + 1
+        for first, last in pairwise([0, *edges.tolist(), len(self)]):
+            if first < last:
+                yield self.part(slice(first, last))
+
+    @classmethod
+    def joined(cls, parts: Sequence[ChipSet]) -> ChipSet:
+        """Parts of one survey, at least one, as a whole. They follow each other in block order and carry the same columns."""
+        return replace(
+            parts[0],
+            rows=np.concatenate([part.rows for part in parts]),
+            cols=np.concatenate([part.cols for part in parts]),
+            valid=np.concatenate([part.valid for part in parts]),
+            sources=SourceLists.joined([part.sources for part in parts]),
+            labels=_concatenated([part.labels for part in parts]),
+            purity=_concatenated([part.purity for part in parts]),
+            shares=_concatenated([part.shares for part in parts]),
+        )
+
     def blocks(self) -> list[tuple[Block, slice]]:
         """The blocks that hold chips, in order, each with the positions of its chips."""
         return block_slices(self.rows, self.cols)
+
+
+def _concatenated(columns: Sequence[npt.NDArray[Values] | None]) -> npt.NDArray[Values] | None:
+    """Pieces of a column as a whole; None where one of them is."""
+    pieces = [column for column in columns if column is not None]
+    return np.concatenate(pieces) if len(pieces) == len(columns) else None
 
 
 def image_order(rows: IntArray, cols: IntArray, span: int = BLOCK) -> IntArray:

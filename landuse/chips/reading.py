@@ -1,9 +1,10 @@
-"""Reading chip tables. A table may come from a stranger, so everything in it is checked before it is used."""
+"""Reading chip tables, whole or by row groups. A table may come from a stranger, so all of it is checked before it is used."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pyproj.exceptions import CRSError
 from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.chips.writing import BASE_COLUMNS, CHIPS_FILE, FORMAT, LABEL_COLUMNS, METADATA_KEY
 from landuse.errors import ChipTableError, LanduseError, SourceNotFoundError
-from landuse.grid import ChipGrid
+from landuse.grid import ChipGrid, IntArray
 from landuse.legend import Legend
 from landuse.mosaic import Survey
 
@@ -40,25 +41,30 @@ class _Header(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Table:
-    """An opened chip table whose header has been checked."""
+class TableFile:
+    """An opened chip table whose header has been checked.
+
+    Attributes:
+        groups: the row groups that are read.
+    """
 
     path: Path
     file: pq.ParquetFile
     grid: ChipGrid
     survey: Survey
     legend: Legend | None
+    groups: tuple[int, ...]
 
     def chunks(self, name: str) -> Iterator[pa.Array]:
         """A column one row group at a time, so that the text of one alone is in memory."""
-        for group in range(self.file.num_row_groups):
+        for group in self.groups:
             yield from self.file.read_row_group(group, [name]).column(name).chunks
 
     def numbers(self, name: str, dtype: str) -> npt.NDArray[Any]:
         """A numeric column as an array. Raises `ChipTableError` where a value is missing."""
-        values = self.file.read([name]).column(name)
+        values = self.file.read_row_groups(list(self.groups), [name]).column(name)
         if values.null_count:
-            raise _damaged(self.path, f"column {name} has gaps")
+            raise damaged(self.path, f"column {name} has gaps")
         return np.asarray(values.to_numpy().astype(dtype, copy=False))
 
 
@@ -72,13 +78,20 @@ def read_chips(path: Path | str) -> ChipSet:
         SourceNotFoundError: there is no such file.
         ChipTableError: it is no chip table, or a damaged one.
     """
-    table = _open(chip_file(path))
+    table = open_file(chip_file(path))
+    with damage_named(table.path):
+        return chip_set_of(table)
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a table is read is a `ChipTableError` that names the file."""
     try:
-        return _chip_set(table)
+        yield
     except (pa.ArrowException, OSError, OverflowError) as error:
-        raise _damaged(table.path, _first_line(error)) from error
+        raise damaged(path, _first_line(error)) from error
     except LanduseError as error:
-        raise error if isinstance(error, ChipTableError) else _damaged(table.path, str(error)) from error
+        raise error if isinstance(error, ChipTableError) else damaged(path, str(error)) from error
 
 
 def read_columns(path: Path | str, names: Sequence[str]) -> pa.Table:
@@ -86,14 +99,14 @@ def read_columns(path: Path | str, names: Sequence[str]) -> pa.Table:
 
     Raises `SourceNotFoundError` or `ChipTableError`, the latter also where a column is missing.
     """
-    table = _open(chip_file(path))
+    table = open_file(chip_file(path))
     missing = sorted(set(names) - set(table.file.schema_arrow.names))
     if missing:
         raise ChipTableError(f"{table.path} has no column {', '.join(missing)}.")
     try:
         return table.file.read(list(names))
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(table.path, _first_line(error)) from error
+        raise damaged(table.path, _first_line(error)) from error
 
 
 def chip_file(path: Path | str) -> Path:
@@ -105,7 +118,8 @@ def chip_file(path: Path | str) -> Path:
     return file
 
 
-def _open(path: Path) -> _Table:
+def open_file(path: Path) -> TableFile:
+    """Open a chip table. Raises `ChipTableError` where it is none."""
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
@@ -119,9 +133,9 @@ def _open(path: Path) -> _Table:
     try:
         grid, survey = ChipGrid.from_dict(header.grid), _survey(header.survey)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, CRSError, LanduseError) as error:
-        raise _damaged(path, "its grid or its survey cannot be understood") from error
+        raise damaged(path, "its grid or its survey cannot be understood") from error
     _check_columns(path, file.schema_arrow)
-    return _Table(path, file, grid, survey, header.legend)
+    return TableFile(path, file, grid, survey, header.legend, tuple(range(file.num_row_groups)))
 
 
 def _survey(values: dict[str, Any]) -> Survey:
@@ -138,7 +152,7 @@ def _header(path: Path, text: bytes) -> _Header:
     try:
         header = _Header.model_validate(json.loads(text))
     except (ValidationError, ValueError, RecursionError) as error:
-        raise _damaged(path, "its landuse metadata cannot be understood") from error
+        raise damaged(path, "its landuse metadata cannot be understood") from error
     if header.format != FORMAT:
         raise ChipTableError(
             f"{path} is a chip table of format {header.format}, and this landuse reads format {FORMAT}; "
@@ -152,16 +166,23 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
     labelled = LABEL_COLUMNS if "label" in schema.names else ()
     for field in (*BASE_COLUMNS, *labelled):
         if schema.names.count(field.name) != 1:
-            raise _damaged(path, f"column {field.name} is missing or stands twice")
+            raise damaged(path, f"column {field.name} is missing or stands twice")
         found = schema.field(field.name).type
         if not found.equals(field.type):
-            raise _damaged(path, f"column {field.name} holds {found}, not {field.type}")
+            raise damaged(path, f"column {field.name} holds {found}, not {field.type}")
 
 
-def _chip_set(table: _Table) -> ChipSet:
+def cells_of(table: TableFile) -> tuple[IntArray, IntArray]:
+    """Rows and columns in the order of the file."""
     rows, cols = table.numbers("row", "int64"), table.numbers("col", "int64")
     if len(rows) and max(abs(int(f(a))) for f in (np.min, np.max) for a in (rows, cols)) > FARTHEST:
-        raise _damaged(table.path, "a row or a column lies beyond the Earth")
+        raise damaged(table.path, "a row or a column lies beyond the Earth")
+    return rows, cols
+
+
+def chip_set_of(table: TableFile) -> ChipSet:
+    """The chips of a table's row groups, in block order."""
+    rows, cols = cells_of(table)
     valid = _between_0_and_1(table.path, "valid", table.numbers("valid", "float32"))
     order = image_order(rows, cols)
     labels, purity, shares = _labels(table)
@@ -179,13 +200,13 @@ def _chip_set(table: _Table) -> ChipSet:
     )
 
 
-def _sources(table: _Table) -> SourceLists:
+def _sources(table: TableFile) -> SourceLists:
     """Source lists from the names in the table. Raises `ChipTableError` for a name that the survey lacks."""
     names = {source.name: number for number, source in enumerate(table.survey.sources)}
     lengths, numbers = [], []
     for chunk in table.chunks("sources"):
         if chunk.null_count or chunk.flatten().null_count:
-            raise _damaged(table.path, "column sources has gaps")
+            raise damaged(table.path, "column sources has gaps")
         lengths.append(pc.list_value_length(chunk).to_numpy(zero_copy_only=False))
         numbers.append(_coded(table.path, "sources", chunk.flatten(), names))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate([*lengths, []]))]).astype(np.int64)
@@ -198,13 +219,13 @@ def _coded(path: Path, column: str, values: pa.Array, codes: dict[str, int]) -> 
         values = values.dictionary_encode()
     unknown = [name for name in values.dictionary.to_pylist() if name not in codes]
     if unknown:
-        raise _damaged(path, f"column {column} names {unknown[0]!r}, which its metadata do not")
+        raise damaged(path, f"column {column} names {unknown[0]!r}, which its metadata do not")
     table = np.array([codes[name] for name in values.dictionary.to_pylist()] + [-1], np.int64)
     return np.asarray(table[values.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)])
 
 
 def _labels(
-    table: _Table,
+    table: TableFile,
 ) -> tuple[npt.NDArray[np.uint8] | None, npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
     """Labels, purity and shares in the file's order; None where the table has none."""
     if table.legend is None or "label" not in table.file.schema_arrow.names:
@@ -212,13 +233,13 @@ def _labels(
     legend, codes = table.legend, {c.name: c.code for c in table.legend.classes}
     found = [_coded(table.path, "label", chunk, codes) for chunk in table.chunks("label")]
     labels = np.concatenate([*found, np.empty(0)]).clip(0).astype(np.uint8)
-    if table.file.read(["purity"]).column("purity").null_count:
+    if any(chunk.null_count for chunk in table.chunks("purity")):
         return labels, None, None
     purity = _between_0_and_1(table.path, "purity", table.numbers("purity", "float32"))
     return labels, purity, _shares(table, legend)
 
 
-def _shares(table: _Table, legend: Legend) -> npt.NDArray[np.float32] | None:
+def _shares(table: TableFile, legend: Legend) -> npt.NDArray[np.float32] | None:
     """Dense shares (n, classes) of the map column."""
     position = {name: number for number, name in enumerate(legend.names)}
     dense = []
@@ -236,7 +257,7 @@ def _shares(table: _Table, legend: Legend) -> npt.NDArray[np.float32] | None:
 def _between_0_and_1(path: Path, name: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The values, if each is a share. Raises `ChipTableError`; not a number is no share."""
     if not bool(((values >= 0) & (values <= 1)).all()):
-        raise _damaged(path, f"a value of column {name} does not lie between 0 and 1")
+        raise damaged(path, f"a value of column {name} does not lie between 0 and 1")
     return values
 
 
@@ -246,7 +267,8 @@ def _entries(chunk: pa.MapArray) -> tuple[pa.Array, npt.NDArray[np.float32]]:
     return chunk.keys.slice(first, last - first), chunk.items.slice(first, last - first).to_numpy(zero_copy_only=False)
 
 
-def _damaged(path: Path, why: str) -> ChipTableError:
+def damaged(path: Path, why: str) -> ChipTableError:
+    """The error of a table that is not whole."""
     return ChipTableError(f"{path} is not a whole chip table: {why.rstrip('.')}; make it again with `landuse tile`.")
 
 

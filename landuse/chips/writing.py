@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import pyarrow.parquet as pq
 
 from landuse.chips.chipset import ChipSet
 from landuse.errors import UsageError
-from landuse.grid import ChipGrid, IntArray
+from landuse.grid import CellRange, ChipGrid, IntArray
 
 CHIPS_FILE = "chips.parquet"
 FORMAT = 1
 METADATA_KEY = b"landuse"
-ROW_GROUP = 2**16
+ROW_GROUP = 2**15
 
 _WKB = np.dtype([("order", "u1"), ("type", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("xy", "<f8", (5, 2))])
 """A polygon of one ring of five points in well-known binary: 93 bytes, always."""
@@ -56,24 +57,65 @@ def write_chips(path: Path, chips: ChipSet, extra: Mapping[str, npt.NDArray[Any]
     Raises:
         UsageError: an extra column of another length, or with the name of a column that is there already.
     """
-    columns = {name: pa.array(values) for name, values in (extra or {}).items()}
-    schema = _schema(chips, columns)
-    with pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(schema)
-    ) as writer:
-        for part in _parts(len(chips)):
-            arrays = _columns(chips.take(np.arange(part.start, part.stop)))
-            arrays += [column.slice(part.start, part.stop - part.start) for column in columns.values()]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    with chip_writer(path, chips.extent if len(chips) else None) as writer:
+        writer.write(chips, extra)
 
 
-def _parts(chips: int) -> Iterator[slice]:
-    """Slices of a row group's length; one empty slice for a table without chips."""
-    for start in range(0, max(chips, 1), ROW_GROUP):
-        yield slice(start, min(start + ROW_GROUP, chips))
+@contextmanager
+def chip_writer(path: Path, extent: CellRange | None = None) -> Iterator[ChipWriter]:
+    """Yield a writer of a chip table that comes piece by piece, in block order; the file is whole when the body ends.
+
+    Args:
+        path: file to write.
+        extent: range of cells that holds all the chips, where it is known, for readers that ask where a table lies.
+    """
+    writer = ChipWriter(path, extent)
+    try:
+        yield writer
+        writer.flush(1)
+    finally:
+        writer.close()
 
 
-def _schema(chips: ChipSet, extra: Mapping[str, pa.Array]) -> pa.Schema:
+class ChipWriter:
+    """Writes pieces of one chip table, which carry the same columns; a row group at a time is in memory."""
+
+    def __init__(self, path: Path, extent: CellRange | None) -> None:
+        self._path, self._extent = path, extent
+        self._waiting: list[pa.Table] = []
+        self._schema: pa.Schema | None = None
+        self._file: pq.ParquetWriter | None = None
+
+    def write(self, chips: ChipSet, extra: Mapping[str, Any] | None = None) -> None:
+        """Add chips with further columns; see `write_chips`."""
+        columns = {name: pa.array(values) for name, values in (extra or {}).items()}
+        if self._schema is None:
+            self._schema = _schema(chips, columns, self._extent)
+        arrays = [*_columns(chips), *columns.values()]
+        self._waiting.append(pa.Table.from_arrays(arrays, schema=self._schema))
+        self.flush(ROW_GROUP)
+
+    def flush(self, least: int) -> None:
+        """Write what waits down in row groups, while there are `least` chips."""
+        while sum(map(len, self._waiting)) >= least or (self._waiting and least == 1):
+            joined = pa.concat_tables(self._waiting)
+            self._open(joined.schema).write_table(joined.slice(0, ROW_GROUP))
+            rest = joined.slice(ROW_GROUP)
+            self._waiting = [rest] if len(rest) else []
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
+        if self._file is None:
+            how: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
+            self._file = pq.ParquetWriter(self._path, schema, use_dictionary=_repetitive(schema), **how)
+        return self._file
+
+
+def _schema(chips: ChipSet, extra: Mapping[str, pa.Array], extent: CellRange | None) -> pa.Schema:
     fields = list(BASE_COLUMNS) + list(LABEL_COLUMNS if chips.labels is not None and chips.legend else ())
     taken = {field.name for field in fields}
     for name, values in extra.items():
@@ -88,7 +130,7 @@ def _schema(chips: ChipSet, extra: Mapping[str, pa.Array]) -> pa.Schema:
         "survey": chips.survey.as_dict(),
         "legend": chips.legend.model_dump(mode="json") if chips.legend else None,
     }
-    return pa.schema(fields, metadata={b"geo": json.dumps(_geo(chips)), METADATA_KEY: json.dumps(ours)})
+    return pa.schema(fields, metadata={b"geo": json.dumps(_geo(chips.grid, extent)), METADATA_KEY: json.dumps(ours)})
 
 
 def _repetitive(schema: pa.Schema) -> list[str]:
@@ -97,19 +139,16 @@ def _repetitive(schema: pa.Schema) -> list[str]:
     return [*plain, "sources.list.element", "shares.key_value.key"]
 
 
-def _geo(chips: ChipSet) -> dict[str, Any]:
+def _geo(grid: ChipGrid, extent: CellRange | None) -> dict[str, Any]:
     """The `geo` metadata of the GeoParquet 1.1 specification."""
-    side = chips.grid.side
     column: dict[str, Any] = {
         "encoding": "WKB",
         "geometry_types": ["Polygon"],
-        "crs": chips.grid.crs.to_json_dict(),
+        "crs": grid.crs.to_json_dict(),
         "orientation": "counterclockwise",
     }
-    if len(chips):
-        west, south = chips.cols.min() * side, chips.rows.min() * side
-        east, north = (chips.cols.max() + 1) * side, (chips.rows.max() + 1) * side
-        column["bbox"] = [float(west), float(south), float(east), float(north)]
+    if extent is not None:
+        column["bbox"] = list(grid.bounds(extent))
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
 
 

@@ -1,4 +1,4 @@
-"""Backbones from files of other programs: `.keras` and `.onnx`, translated into our own description.
+"""Backbones from files of other programs: `.keras`, `.onnx` and SavedModels, translated into our own description.
 
 The foreign graph itself is never stored nor shipped: what a model file holds afterwards is plain data, as ever.
 """
@@ -17,6 +17,8 @@ from landuse.models.network import Network, parse_network
 from landuse.models.preprocess import Preprocess
 
 SUFFIXES = (".keras", ".onnx")
+SAVED_MODEL = "saved_model.pb"
+"""The file by which a folder is known as a TensorFlow SavedModel."""
 NodeData = dict[str, Any]
 """A node as JSON data, before it is checked."""
 
@@ -38,15 +40,15 @@ class Declared:
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a name is that of a file which `read_foreign` reads."""
-    return Path(name).suffix in SUFFIXES
+    """Whether a name is that of a file, or of a SavedModel's folder, which `read_foreign` reads."""
+    return Path(name).suffix in SUFFIXES or (Path(name) / SAVED_MODEL).is_file()
 
 
 def read_foreign(path: Path, declared: Declared) -> tuple[Backbone, Weights]:
     """A backbone and its weights from a file of unknown origin. Nothing in the file is run.
 
     Args:
-        path: a `.keras` file (Functional or Sequential), or a `.onnx` file.
+        path: a `.keras` file (Functional or Sequential), a `.onnx` file, or the folder of a SavedModel.
         declared: its preprocessing, and what else it does not say.
 
     Raises:
@@ -61,8 +63,14 @@ def read_foreign(path: Path, declared: Declared) -> tuple[Backbone, Weights]:
         from landuse.models.onnx_file import read_onnx_file
 
         network, weights, px = read_onnx_file(path, declared)
+    elif (path / SAVED_MODEL).is_file():
+        from landuse.models.saved_model import read_saved_model
+
+        network, weights, px = read_saved_model(path, declared)
     else:
-        raise UsageError(f"{path} is neither of {' and '.join(SUFFIXES)}: export the network as one of them.")
+        raise UsageError(
+            f"{path} is neither of {' and '.join(SUFFIXES)} nor the folder of a SavedModel: export the network as one of them."
+        )
     if not declared.preprocess.fits(network.channels):
         raise UsageError(f"The preprocessing declared for {path} does not have the {network.channels} bands it takes.")
     return Backbone(path.stem[:80] or "network", network, declared.preprocess, px), weights

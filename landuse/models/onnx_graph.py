@@ -1,7 +1,8 @@
-"""Operations that OpenVINO finds in an ONNX file, one after another, as nodes of our networks."""
+"""Operations that OpenVINO finds in an ONNX file or a SavedModel, one after another, as nodes of our networks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from landuse.models.foreign import UNSUPPORTED, NodeData
 from landuse.models.keras_weights import plain_name
 
 EPSILON = 1e-3
+NUMBERED = re.compile(r"[A-Za-z]+_[0-9]+")
 
 
 class _UnsupportedError(Exception):
@@ -28,7 +30,9 @@ class Translation:
         named: which node stands for an operation, by the operation's name in the file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, channels_last: bool = False) -> None:
+        """`channels_last` says that the graph takes images (n, H, W, C); OpenVINO turns them at once."""
+        self._channels_last = channels_last
         self.nodes: dict[str, NodeData] = {}
         self.weights: Weights = {}
         self.last = ""
@@ -46,16 +50,22 @@ class Translation:
             try:
                 _TRANSLATORS.get(kind, _refuse)(self, op)
             except _UnsupportedError as error:
-                what = f"the operation {kind} of {op.get_friendly_name()[:80]!r}"
+                name = self._given_name(op)
+                what = f"the operation {kind} of {name[:80]!r}" if name else f"the operation {kind}"
                 self._node(op, UNSUPPORTED, self._sources(op), what=f"{what}{error}")
 
     def _node(self, op: Any, kind: str, inputs: list[str], **attributes: object) -> str:  # noqa: ANN401
         """A new node, which stands for the operation from now on."""
-        plain = plain_name(op.get_friendly_name())[:60] or "node"
+        plain = plain_name(self._given_name(op) or f"{kind}_{len(self.nodes)}")[:60] or "node"
         name = plain if plain not in self.nodes and plain != "image" else f"{plain}_{len(self.nodes)}"
         self.nodes[name] = {"op": kind, "name": name, "inputs": inputs, **attributes}
         self._names[op.get_name()] = self.named[op.get_friendly_name()] = name
         return name
+
+    def _given_name(self, op: Any) -> str:  # noqa: ANN401
+        """The name that an operation has in its file; none for one that OpenVINO numbered, differently in every process."""
+        name = str(op.get_friendly_name())
+        return "" if self._channels_last and NUMBERED.fullmatch(name) else name
 
     def _sources(self, op: Any) -> list[str]:  # noqa: ANN401
         """Our nodes that an operation reads; constants are left out."""
@@ -144,6 +154,10 @@ class Translation:
             self.weights[f"{sources[0]}/bias"] = values
             self._same(op)
             return
+        if kind == "Add" and self._takes_offset(op, sources[0]):
+            self.weights[f"{sources[0]}/beta"] = values
+            self._same(op)
+            return
         if kind == "Multiply" and (values == 1).all():
             self._same(op)
             return
@@ -171,15 +185,22 @@ class Translation:
     def _takes_bias(self, op: Any, source: str) -> bool:  # noqa: ANN401
         """Whether a constant can become the bias of the layer before, which nothing else reads."""
         kind = self.nodes.get(source, {}).get("op")
-        before = [
-            v.get_source_output() for v in op.inputs() if v.get_source_output().get_node().get_name() in self._names
-        ]
-        alone = len(before[0].get_target_inputs()) == 1
         return (
             kind in ("conv", "depthwise_conv", "dense")
-            and alone
+            and self._alone(op)
             and not self.weights.get(f"{source}/bias", _NONE).any()
         )
+
+    def _takes_offset(self, op: Any, source: str) -> bool:  # noqa: ANN401
+        """Whether a constant can become the offset of the factor before, which nothing else reads."""
+        kind = self.nodes.get(source, {}).get("op")
+        return kind == "batch_norm" and self._alone(op) and not self.weights[f"{source}/beta"].any()
+
+    def _alone(self, op: Any) -> bool:  # noqa: ANN401
+        """Whether an operation is the only one that reads its tensor."""
+        outputs = (value.get_source_output() for value in op.inputs())
+        before = next(output for output in outputs if output.get_node().get_name() in self._names)
+        return len(before.get_target_inputs()) == 1
 
     def _affine(self, op: Any, factor: Floats, offset: Floats) -> None:  # noqa: ANN401
         """Factor and offset of each channel, as a batch norm with fixed statistics."""
@@ -237,6 +258,21 @@ class Translation:
         else:
             self._node(op, "global_average_pool", [source])
 
+    def transpose(self, op: Any) -> None:  # noqa: ANN401
+        """What turns a TensorFlow image or its final map is left out: our tensors are channels last for whoever reads them."""
+        order, source = _need(op, 1).astype(int).tolist(), op.input_value(0).get_node()
+        readers = {reader.get_node().get_type_name() for reader in op.output(0).get_target_inputs()}
+        turns_image = source.get_type_name() == "Parameter" and order == [0, 3, 1, 2]
+        if order != sorted(order) and not (self._channels_last and (turns_image or readers == {"Result"})):
+            raise _UnsupportedError(f" into the order {order}")
+        self._same(op)
+
+    def convert(self, op: Any) -> None:  # noqa: ANN401
+        """An image of whole numbers becomes one of fractions."""
+        if op.input_value(0).get_node().get_type_name() != "Parameter":
+            raise _UnsupportedError
+        self._same(op)
+
     def matmul(self, op: Any) -> None:  # noqa: ANN401
         """A fully connected layer, whose bias may follow."""
         matrix, attributes = _need(op, 1), op.get_attributes()
@@ -280,6 +316,8 @@ _TRANSLATORS: dict[str, Callable[[Translation, Any], None]] = {
     **dict.fromkeys(("Maximum", "Minimum"), Translation.clip),
     **dict.fromkeys(("Reshape", "Squeeze"), Translation.reshape),
     "BatchNormInference": Translation.batch_norm,
+    "Transpose": Translation.transpose,
+    "Convert": Translation.convert,
     "ReduceMean": Translation.mean,
     "MatMul": Translation.matmul,
     "Concat": Translation.concat,

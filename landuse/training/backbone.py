@@ -25,11 +25,11 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
     """A bundle whose backbone makes features; its head is not to be used.
 
     Args:
-        name: a shipped model, a model file, a backbone of the registry, or a `.keras` or `.onnx` file.
+        name: a shipped model, a model file, a backbone of the registry, a `.keras` or `.onnx` file, or a SavedModel's folder.
         weights: None for a model's own weights; for a backbone of the registry ``random``, ``imagenet`` or a file in
             Keras' layout (.h5).
         seed: of random weights.
-        declared: preprocessing and size of a `.keras` or `.onnx` file, which do not say them.
+        declared: preprocessing and size of a network from another program's file, which does not say them.
 
     Raises:
         UsageError: no such backbone, or weights that cannot be had.
@@ -41,7 +41,8 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
         return read_bundle(find_bundle(name))
     if name not in BACKBONES:
         raise UsageError(
-            f"No backbone {name!r}: give a model file, a .keras or .onnx file, or one of {', '.join(BACKBONES)}."
+            f"No backbone {name!r}: give a model file, a .keras or .onnx file, a SavedModel's folder, or one of "
+            f"{', '.join(BACKBONES)}."
         )
     if weights is None:
         raise UsageError(

@@ -259,7 +259,7 @@ def _read_arrays(data: bytes, shapes: Mapping[str, Shape], where: str) -> dict[s
             raise ModelFileError(f"{where}: array {name} is {array.dtype} {array.shape}, not float {shapes[name]}.")
         if not np.isfinite(array).all():
             raise ModelFileError(f"{where}: array {name} holds values that are not finite numbers.")
-    return {name: array.astype(np.float32) for name, array in arrays.items()}
+    return {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:

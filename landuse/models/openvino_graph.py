@@ -130,7 +130,7 @@ def _build(node: Node, sources: list[Tensor], weights: Mapping[str, Floats], aff
         case GlobalAveragePool():
             return ops.reduce_mean(first, np.array([2, 3]), False)
         case Dense():
-            product = ops.matmul(first, weights[f"{node.name}/kernel"], False, False)
+            product = ops.matmul(first, _constant(weights[f"{node.name}/kernel"]), False, False)
             return ops.add(product, weights[f"{node.name}/bias"][None])
 
 
@@ -152,11 +152,16 @@ def _convolution(
         "auto_pad": _AUTO_PAD[node.padding],
     }
     if isinstance(node, DepthwiseConv):
-        grouped = np.ascontiguousarray(kernel.transpose(2, 3, 0, 1))[:, :, None]
-        result = ops.group_convolution(source, grouped, **window)
+        grouped = kernel.transpose(2, 3, 0, 1)[:, :, None]
+        result = ops.group_convolution(source, _constant(grouped), **window)
     else:
-        result = ops.convolution(source, np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), **window)
-    return ops.add(result, offset.reshape(1, -1, 1, 1)) if offset.any() else result
+        result = ops.convolution(source, _constant(kernel.transpose(3, 2, 0, 1)), **window)
+    return ops.add(result, _constant(offset.reshape(1, -1, 1, 1))) if offset.any() else result
+
+
+def _constant(values: Floats) -> Tensor:
+    """A constant with these values, copied at once; OpenVINO turns a bare array into a list of numbers first, for seconds."""
+    return ops.constant(np.ascontiguousarray(values))
 
 
 def _pool(node: MaxPool | AveragePool, source: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from landuse.area import LonLat, area_geometry, touches
 from landuse.chips import CHIPS_FILE, ChipSet, write_chips
-from landuse.chips.cells import survey_chips_of
+from landuse.chips.cells import survey_strips
 from landuse.crs import lattice_crs, parse_crs
 from landuse.engine.runner import INLINE, open_runner
 from landuse.errors import NoOverlapError, UsageError
@@ -107,7 +107,12 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
 
 
 def survey_chips(sources: Sequence[str | Path], options: TileOptions) -> ChipSet:
-    """The chips of a survey, without labels; writes nothing.
+    """The chips of a survey, without labels; writes nothing. Raises as `survey_pieces`."""
+    return ChipSet.joined(list(survey_pieces(sources, options)))
+
+
+def survey_pieces(sources: Sequence[str | Path], options: TileOptions) -> Iterator[ChipSet]:
+    """The chips of a survey in pieces of some rows of blocks, from south to north, so that memory does not grow with them.
 
     Raises:
         SourceNotFoundError, NotARasterError, MissingCRSError, BandsError: a source cannot serve.
@@ -116,15 +121,22 @@ def survey_chips(sources: Sequence[str | Path], options: TileOptions) -> ChipSet
     """
     survey = open_survey([_absolute(address) for address in sources], bands=options.bands, stretch=options.stretch)
     grid = ChipGrid(_crs(survey, options), options.chip_m, options.chip_px)
-    chips = _in_area(survey_chips_of(survey, grid), options)
-    kept = chips.subset((chips.valid >= options.min_valid) & (chips.valid > 0))
-    if not len(kept):
-        best = float(chips.valid.max()) if len(chips) else 0.0
+    area = area_geometry(options.aoi, options.bounds, grid.crs, survey.bounds_in(grid.crs))
+    best, inside, kept = 0.0, 0, 0
+    for chips in survey_strips(survey, grid):
+        near = chips if area is None else chips.subset(touches(area, grid, chips.rows, chips.cols))
+        full = near.subset((near.valid >= options.min_valid) & (near.valid > 0))
+        best, inside, kept = max(best, float(near.valid.max(initial=0))), inside + len(near), kept + len(full)
+        if len(full):
+            yield full
+    if area is not None and not inside:
+        what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
+        raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")
+    if not kept:
         raise NoOverlapError(
             f"No chip of {grid.chip_m:g} m has imagery on {options.min_valid:.0%} of its ground (the fullest has {best:.0%}); "
             "give smaller chips with --chip-size, or a smaller --min-valid."
         )
-    return kept
 
 
 def _absolute(address: str | Path) -> str:
@@ -138,19 +150,6 @@ def _crs(survey: Survey, options: TileOptions) -> Any:  # noqa: ANN401
     if options.crs is not None:
         return parse_crs(options.crs)
     return lattice_crs(survey.crs, survey.bounds_in(survey.crs))
-
-
-def _in_area(chips: ChipSet, options: TileOptions) -> ChipSet:
-    """The chips that touch the area asked for; all where none is."""
-    near = chips.survey.bounds_in(chips.grid.crs)
-    area = area_geometry(options.aoi, options.bounds, chips.grid.crs, near)
-    if area is None:
-        return chips
-    inside = chips.subset(touches(area, chips.grid, chips.rows, chips.cols))
-    if not len(inside):
-        what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
-        raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")
-    return inside
 
 
 def class_counts(chips: ChipSet) -> dict[str, int]:

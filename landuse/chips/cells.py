@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,24 +11,52 @@ import numpy.typing as npt
 
 from landuse.area import touches
 from landuse.chips.chipset import ChipSet, SourceLists, block_slices, image_order
-from landuse.grid import Bounds, CellRange, ChipGrid, IntArray
+from landuse.grid import BLOCK, Bounds, CellRange, ChipGrid, IntArray
 from landuse.mosaic import Survey, coverage
 
 if TYPE_CHECKING:
     from shapely import Polygon
 
+Float32 = npt.NDArray[np.float32]
 ROUNDING = 1e-6
 """Part of a chip's side by which a footprint may reach into a cell through rounding alone."""
 SQUARE = 128
 """Side, in cells, of the squares in which coverage is asked for, so that scattered sources cost no empty ground."""
+STRIP = 2 * BLOCK
+"""Rows of cells that are found at once, so that memory follows the width of a survey and not its area."""
 
 
 def survey_chips_of(survey: Survey, grid: ChipGrid) -> ChipSet:
-    """Every chip that shares ground with a source, with the share of it that has imagery.
+    """Every chip that shares ground with a source, with the share of it that has imagery."""
+    nothing = np.empty(0, np.int64)
+    none = ChipSet(grid, survey, nothing, nothing, nothing.astype(np.float32), SourceLists.empty(0))
+    return ChipSet.joined([none, *survey_strips(survey, grid)])
+
+
+def survey_strips(survey: Survey, grid: ChipGrid) -> Iterator[ChipSet]:
+    """The chips of a survey in pieces of some rows of blocks, from south to north, in block order throughout.
 
     Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
     """
-    rows, cols, sources = touched_cells(grid, survey.footprints(grid.crs))
+    footprints = np.array(survey.footprints(grid.crs), dtype=object)
+    reach = np.array([_row_reach(grid, footprint) for footprint in footprints], np.int64).reshape(-1, 2)
+    for strip in sorted({strip for first, last in reach.tolist() for strip in range(first, last + 1)}):
+        near = np.flatnonzero((reach[:, 0] <= strip) & (strip <= reach[:, 1]))
+        within = range(strip * STRIP, (strip + 1) * STRIP)
+        rows, cols, sources = touched_cells(grid, footprints[near], within)
+        named = SourceLists(sources.offsets, near.astype(np.int32)[sources.numbers])
+        yield ChipSet(grid, survey, rows, cols, _valid(survey, grid, (rows, cols), named), named)
+
+
+def _row_reach(grid: ChipGrid, footprint: Polygon) -> tuple[int, int]:
+    """The first and the last strip of the lattice that a footprint may touch."""
+    cells = grid.touching(Bounds(*footprint.bounds))
+    return cells.row0 // STRIP, (cells.row1 - 1) // STRIP
+
+
+def _valid(survey: Survey, grid: ChipGrid, cells: tuple[IntArray, IntArray], sources: SourceLists) -> Float32:
+    """Share of each of some cells with imagery, asked for square by square."""
+    rows, cols = cells
     valid = np.zeros(len(rows), np.float32)
     order = image_order(rows, cols, SQUARE)
     for _, part in block_slices(rows[order], cols[order], SQUARE):
@@ -36,16 +64,25 @@ def survey_chips_of(survey: Survey, grid: ChipGrid) -> ChipSet:
         near = np.unique(sources.take(places).numbers).tolist()
         here = replace(survey, sources=tuple(survey.sources[number] for number in near))
         valid[places] = _coverage(here, grid, rows[places], cols[places])
-    return ChipSet(grid, survey, rows, cols, valid, sources)
+    return valid
 
 
-def touched_cells(grid: ChipGrid, footprints: Sequence[Polygon]) -> tuple[IntArray, IntArray, SourceLists]:
+def touched_cells(
+    grid: ChipGrid, footprints: Sequence[Polygon], within: range | None = None
+) -> tuple[IntArray, IntArray, SourceLists]:
     """Cells that share ground with any of some footprints in the grid's CRS, each once, in block order.
+
+    Args:
+        grid: the lattice.
+        footprints: polygons in its CRS.
+        within: rows of the lattice to which cells are limited.
 
     Returns:
         Rows and columns, int64, shape (n,), and for each cell the positions of the footprints it shares ground with.
     """
-    found = [footprint_cells(grid, footprint) for footprint in footprints]
+    if not len(footprints):
+        return np.empty(0, np.int64), np.empty(0, np.int64), SourceLists.empty(0)
+    found = [footprint_cells(grid, footprint, within) for footprint in footprints]
     rows = np.concatenate([rows for rows, _ in found])
     cols = np.concatenate([cols for _, cols in found])
     source = np.repeat(np.arange(len(found), dtype=np.int32), [len(rows) for rows, _ in found])
@@ -58,14 +95,17 @@ def touched_cells(grid: ChipGrid, footprints: Sequence[Polygon]) -> tuple[IntArr
     return rows[starts], cols[starts], SourceLists(offsets, source)
 
 
-def footprint_cells(grid: ChipGrid, footprint: Polygon) -> tuple[IntArray, IntArray]:
-    """Rows and columns of the cells that share ground with one footprint, in image order."""
+def footprint_cells(grid: ChipGrid, footprint: Polygon, within: range | None = None) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the cells (of the rows `within`) that share ground with one footprint, in image order."""
     slack = ROUNDING * grid.side
     west, south, east, north = footprint.bounds
     if min(east - west, north - south) <= 2 * slack:
         return CellRange(0, 0, 0, 0).arrays()
-    rows, cols = grid.touching(Bounds(west + slack, south + slack, east - slack, north - slack)).arrays()
-    if footprint.area >= (east - west) * (north - south) * (1 - ROUNDING):
+    cells: CellRange | None = grid.touching(Bounds(west + slack, south + slack, east - slack, north - slack))
+    if cells is not None and within is not None:
+        cells = cells.intersection(CellRange(within.start, within.stop, cells.col0, cells.col1))
+    rows, cols = (cells or CellRange(0, 0, 0, 0)).arrays()
+    if not len(rows) or footprint.area >= (east - west) * (north - south) * (1 - ROUNDING):
         return rows, cols
     keep = touches(footprint.buffer(-slack), grid, rows, cols)
     return rows[keep], cols[keep]

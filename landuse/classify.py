@@ -196,9 +196,9 @@ def record_of(land: LandUseMap, scores: Scores, bundle: Bundle, options: Classif
             "chips": len(land.chips),
             "classified": done,
             "quarantined": len(scores.quarantined),
-            "blocks_computed": scores.computed,
-            "blocks_reused": scores.reused,
+            "blocks_computed": scores.run.computed,
+            "blocks_reused": scores.run.reused,
         },
-        timings={"seconds": seconds, "scoring_seconds": scores.seconds},
-        details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(scores.precisions)},
+        timings={"seconds": seconds, "scoring_seconds": scores.run.seconds},
+        details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(scores.run.precisions)},
     )

@@ -14,6 +14,7 @@ from landuse.chips import read_columns
 from landuse.classify import ClassifyOptions, classify
 from landuse.errors import BandsError, OutputExistsError, TooManyQuarantinedError, UsageError
 from landuse.outputs.record import damaged_files, read_record
+from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
 from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, train
@@ -133,20 +134,20 @@ def test_nothing_stale_is_reused(work, model, tmp_path, monkeypatch):
         from landuse.tile import survey_chips
 
         chips = survey_chips(work.survey, TileOptions(**OPTIONS, min_valid=changes.get("min_valid", 0.5)))
-        settings = scoring.ScoreSettings(model, precision=changes.get("precision", "auto"))
+        settings = planning.ScoreSettings(model, precision=changes.get("precision", "auto"))
         bundle = replace(read_bundle(model), name=changes.get("name", "learnt"))
-        inputs = scoring.identify_sources(chips)
+        inputs = planning.identify_sources(chips)
         if "digest" in changes:
             first = next(iter(inputs))
             inputs[first] = inputs[first].model_copy(update={"digest": "other"})
-        return [w.key for w in scoring.plan(chips, bundle, settings, inputs)]
+        return [w.key for w in planning.plan(chips, bundle, settings, inputs)]
 
     before = keys()
     assert keys() == before
     assert not set(before) & set(keys(name="other"))
     assert not set(before) & set(keys(precision="f32"))
     assert set(before) != set(keys(digest="other"))
-    monkeypatch.setattr(scoring, "__version__", "999")
+    monkeypatch.setattr(planning, "__version__", "999")
     assert not set(before) & set(keys())
 
 

@@ -1,5 +1,6 @@
 """Chips through a network: `block` is what a worker does, `run` is what the driver does."""
 
-from landuse.scoring.run import Scores, ScoreSettings, score_chips
+from landuse.scoring.plan import ScoreSettings
+from landuse.scoring.run import Run, ScoredStrip, Scores, run_chips, score_chips
 
-__all__ = ["ScoreSettings", "Scores", "score_chips"]
+__all__ = ["Run", "ScoreSettings", "ScoredStrip", "Scores", "run_chips", "score_chips"]

@@ -1,62 +1,62 @@
-"""All blocks of a chip set through a network: which are done already, where the others run, what came of them."""
+"""All blocks of a chip set through a network: which are done already, where the others run, what came of them.
+
+The answers stay in parts on disk. The driver holds a key a block, and reads the answers back a row of blocks at a time.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from landuse import __version__
 from landuse.bundle import Bundle
-from landuse.chips import ChipSet
-from landuse.engine.parts import PartStore, part_key
+from landuse.chips import Chips, ChipSet
+from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
 from landuse.engine.quarantine import Quarantined, QuarantinePolicy
-from landuse.engine.runner import open_runner
-from landuse.errors import BandsError
-from landuse.grid import chip_ids
-from landuse.models.runtime import Kind, Precision, read_cached
-from landuse.outputs.record import FileIdentity, identify
-from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, score_block
+from landuse.engine.runner import Runner, open_runner
+from landuse.grid import IntArray, chip_ids
+from landuse.models.runtime import read_cached
+from landuse.outputs.record import FileIdentity
+from landuse.scoring.block import BlockReport, ScoreJob, score_block
+from landuse.scoring.plan import BlockTask, ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
 
 Float32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ScoreSettings:
-    """How chips are run.
-
-    Attributes:
-        model: bundle file.
-        master: Spark master, or ``inline``.
-        runtime: ``openvino`` or ``tensorflow``.
-        precision: ``auto``, ``f32`` or ``bf16``.
-        features: whether feature vectors are kept.
-        max_quarantined: largest share of chips that may fail.
-    """
-
-    model: Path
-    master: str = "inline"
-    runtime: Kind = "openvino"
-    precision: Precision = "auto"
-    features: bool = False
-    max_quarantined: float = 0.01
+WAVE = 4_096
+"""Blocks handed to the runner at once, a million chips: what the driver and Spark remember of tasks stays bounded."""
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """What a network said of every chip of a set.
+class ScoredStrip:
+    """Chips of one row of blocks with what the network said of them.
 
     Attributes:
-        probabilities: float32 (n, classes); NaN where the chip was quarantined.
-        features: float32 (n, d) or None; NaN likewise.
+        chips: n chips in block order.
+        columns: float32 arrays (n, k), or (n,) for single numbers; NaN where a chip was quarantined.
+    """
+
+    chips: ChipSet
+    columns: Mapping[str, Float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What became of a run. Its answers lie in parts; `strips` reads them.
+
+    Attributes:
+        chips: what was run.
+        store: the parts.
+        keys: key of the part of each block, in order; empty where the block was lost.
+        span: cells along the side of a block.
+        widths: columns of the parts by name, with the length of their vectors; 0 for single numbers.
         quarantined: the chips that could not be read, with the cause.
         reused: blocks taken from an earlier run.
         computed: blocks of this run.
@@ -65,8 +65,11 @@ class Scores:
         inputs: identity of every source file.
     """
 
-    probabilities: Float32
-    features: Float32 | None
+    chips: Chips
+    store: PartStore
+    keys: tuple[str, ...]
+    span: int
+    widths: Mapping[str, int]
     quarantined: tuple[Quarantined, ...]
     reused: int
     computed: int
@@ -74,8 +77,54 @@ class Scores:
     seconds: float
     inputs: tuple[FileIdentity, ...]
 
+    def strips(self) -> Iterator[ScoredStrip]:
+        """One row of blocks after the other, from south to north."""
+        keys = iter(self.keys)
+        for strip in self.chips.strips(self.span):
+            blocks = sum(1 for _ in blocks_of_strip(strip, self.span))
+            tables = [self.store.read(key) for key in islice(keys, blocks) if key]
+            yield ScoredStrip(strip, {name: column_of(strip, tables, name, k) for name, k in self.widths.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A run with all its answers in memory, for training and judging.
+
+    Attributes:
+        run: what became of it.
+        probabilities: float32 (n, classes); NaN where the chip was quarantined.
+        features: float32 (n, d) or None; NaN likewise.
+    """
+
+    run: Run
+    probabilities: Float32
+    features: Float32 | None
+
+    @property
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        """The chips that could not be read, with the cause."""
+        return self.run.quarantined
+
+    @property
+    def inputs(self) -> tuple[FileIdentity, ...]:
+        """Identity of every source file."""
+        return self.run.inputs
+
 
 def score_chips(chips: ChipSet, settings: ScoreSettings, parts: Path, progress: Progress) -> Scores:
+    """Run every chip through the model and gather what it says in memory; see `run_chips`."""
+    run = run_chips(chips, settings, parts, progress)
+    pieces: dict[str, list[Float32]] = {
+        name: [np.empty((0, width) if width else 0, np.float32)] for name, width in run.widths.items()
+    }
+    for strip in run.strips():
+        for name, values in strip.columns.items():
+            pieces[name].append(values)
+    columns = {name: np.concatenate(found) for name, found in pieces.items()}
+    return Scores(run, columns["probabilities"], columns.get("features"))
+
+
+def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Progress) -> Run:
     """Run every chip through the model, reusing the parts of earlier runs.
 
     Args:
@@ -92,112 +141,109 @@ def score_chips(chips: ChipSet, settings: ScoreSettings, parts: Path, progress: 
     bundle = read_cached(settings.model)
     check_bands(chips, bundle)
     inputs = identify_sources(chips)
-    works = plan(chips, bundle, settings, inputs)
     store = PartStore(str(parts))
-    existing = store.existing()
-    todo = [work for work in works if work.key not in existing]
-    reports = run_blocks(chips, bundle, settings, todo, (store, progress))
-    quarantined = tuple(q for report in reports for q in report.quarantined)
-    QuarantinePolicy(settings.max_quarantined).check(quarantined, len(chips))
-    written = {work.key: report.key for work, report in zip(todo, reports, strict=True)}
-    parts_of = [(work, written.get(work.key, work.key)) for work in works]
-    tables = [(work, store.read(key) if key else None) for work, key in parts_of]
-    gather = partial(gather_vectors, tables=tables)
-    return Scores(
-        probabilities=gather("probabilities", len(bundle.legend)),
-        features=gather("features", bundle.head.feature_count) if settings.features else None,
-        quarantined=quarantined,
-        reused=len(works) - len(todo),
-        computed=len(todo),
-        precisions=tuple(sorted({r.precision for r in reports})),
+    tally = Tally(QuarantinePolicy(settings.max_quarantined), len(chips))
+    run_blocks(chips, settings, plan(chips, bundle, settings, inputs), (store, tally, progress))
+    features = {"features": bundle.head.feature_count} if settings.features else {}
+    return Run(
+        chips=chips,
+        store=store,
+        keys=tuple(tally.keys),
+        span=settings.span,
+        widths={"probabilities": len(bundle.legend)} | features,
+        quarantined=tuple(tally.quarantined),
+        reused=len(tally.keys) - tally.computed,
+        computed=tally.computed,
+        precisions=tuple(sorted(tally.precisions)),
         seconds=time.perf_counter() - started,
         inputs=tuple(inputs.values()),
     )
 
 
-def check_bands(chips: ChipSet, bundle: Bundle) -> None:
-    """Raise `BandsError` unless the survey gives the model as many bands as it was trained on."""
-    given, wanted = len(chips.survey.bands), len(bundle.bands)
-    if given != wanted:
-        raise BandsError(
-            f"Model {bundle.name} reads {wanted} bands ({', '.join(bundle.bands)}), but the survey gives {given}; "
-            "choose them with --bands."
-        )
+@dataclass
+class Tally:
+    """What is remembered of the blocks that are done."""
 
+    policy: QuarantinePolicy
+    chips: int
+    keys: list[str] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    precisions: set[str] = field(default_factory=set)
+    computed: int = 0
 
-def identify_sources(chips: ChipSet) -> dict[str, FileIdentity]:
-    """Identity of every file of the survey, by path."""
-    paths = list(dict.fromkeys(band.path for source in chips.survey.sources for band in source.bands))
-    with ThreadPoolExecutor(8) as pool:
-        return dict(zip(paths, pool.map(identify, paths), strict=True))
-
-
-def plan(chips: ChipSet, bundle: Bundle, settings: ScoreSettings, inputs: dict[str, FileIdentity]) -> list[BlockWork]:
-    """The work of each block. Its key holds all that shapes its answer, so a part of that key can be reused."""
-    common = {
-        "version": __version__,
-        "model": bundle.digest,
-        "runtime": settings.runtime,
-        "precision": settings.precision,
-        "features": settings.features,
-        "grid": chips.grid.as_dict() | {"chip_px": bundle.chip_px},
-        "bands": list(chips.survey.bands),
-        "stretch": chips.survey.stretch,
-    }
-    digests = [[(inputs[b.path].digest, b.band) for b in source.bands] for source in chips.survey.sources]
-    works = []
-    for block, where in chips.blocks():
-        rows, cols = chips.rows[where], chips.cols[where]
-        numbers = np.unique(np.concatenate([chips.sources[i] for i in range(where.start, where.stop)]))
-        own = {"block": block.id, "cells": np.stack([rows, cols]).tolist(), "sources": [digests[i] for i in numbers]}
-        works.append(BlockWork(block, part_key(**common, **own), rows, cols))
-    return works
+    def add(self, wave: list[BlockTask], todo: list[BlockTask], reports: list[BlockReport]) -> None:
+        """Count a wave of blocks. Raises `TooManyQuarantinedError` as soon as there are too many."""
+        written = {task.key: report.key for task, report in zip(todo, reports, strict=True)}
+        self.keys += [written.get(task.key, task.key) for task in wave]
+        self.quarantined += [chip for report in reports for chip in report.quarantined]
+        self.precisions |= {report.precision for report in reports}
+        self.computed += len(todo)
+        self.policy.check(self.quarantined, self.chips)
 
 
 def run_blocks(
-    chips: ChipSet,
-    bundle: Bundle,
-    settings: ScoreSettings,
-    todo: Sequence[BlockWork],
-    sinks: tuple[PartStore, Progress],
-) -> list[BlockReport]:
-    """Run the blocks where the master says; each one's report in the order given."""
-    if not todo:
-        return []
-    store, progress = sinks
-    with open_runner(settings.master) as runner:
-        job = ScoreJob(
-            survey=chips.survey,
-            grid=replace(chips.grid, chip_px=bundle.chip_px),
-            model=settings.model.resolve(),
-            runtime=settings.runtime,
-            precision=settings.precision,
-            threads=runner.threads_per_task,
-            parts=store.folder,
-            features=settings.features,
-        )
-        return runner.map(
-            partial(score_block, job),
-            todo,
-            lambda report: progress.advance(report.chips),
-            partial(lost_block, settings),
-        )
+    chips: Chips, settings: ScoreSettings, tasks: Iterator[BlockTask], sinks: tuple[PartStore, Tally, Progress]
+) -> None:
+    """Run the blocks that have no part yet where the master says, and count them all."""
+    store, tally, progress = sinks
+    existing = store.existing()
+    with ExitStack() as stack:
+        runner: Runner | None = None
+        while wave := list(islice(tasks, WAVE)):
+            todo = [task for task in wave if task.key not in existing]
+            reports: list[BlockReport] = []
+            if todo:
+                runner = runner or stack.enter_context(open_runner(settings.master))
+                job = job_of(chips, settings, runner, store.folder)
+                done = partial(_advance, progress)
+                reports = runner.map(partial(score_task, job), todo, done, partial(lost_block, settings))
+            tally.add(wave, todo, reports)
 
 
-def lost_block(settings: ScoreSettings, work: BlockWork, cause: str) -> BlockReport:
+def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) -> ScoreJob:
+    """What is the same for every block of a run."""
+    bundle: Bundle = read_cached(settings.model)
+    return ScoreJob(
+        survey=chips.survey,
+        grid=replace(chips.grid, chip_px=bundle.chip_px),
+        model=settings.model.resolve(),
+        runtime=settings.runtime,
+        precision=settings.precision,
+        threads=runner.threads_per_task,
+        parts=parts,
+        features=settings.features,
+    )
+
+
+def score_task(job: ScoreJob, task: BlockTask) -> BlockReport:
+    """What a worker does with a task."""
+    return score_block(job, task.work)
+
+
+def _advance(progress: Progress, report: BlockReport) -> None:
+    progress.advance(report.chips)
+
+
+def lost_block(settings: ScoreSettings, task: BlockTask, cause: str) -> BlockReport:
     """The report of a block that the machine could not finish: every chip of it is quarantined, with the cause."""
+    work = task.work
     chips = tuple(Quarantined(str(chip), cause) for chip in chip_ids(work.rows, work.cols))
     return BlockReport("", 0, chips, settings.precision, 0.0)
 
 
-def gather_vectors(name: str, width: int, tables: Sequence[tuple[BlockWork, pa.Table | None]]) -> Float32:
-    """One column of all parts as a float32 array (n, width) in the order of the chips; NaN where a chip has no line."""
-    pieces = []
-    for work, table in tables:
-        piece = np.full((len(work.rows), width), np.nan, np.float32)
-        pieces.append(piece)
-        if table is None:
-            continue
-        read = np.isin(work.rows * 2**32 + work.cols, table["row"].to_numpy() * 2**32 + table["col"].to_numpy())
-        piece[read] = table[name].combine_chunks().flatten().to_numpy().reshape(-1, width)
-    return np.concatenate(pieces) if pieces else np.empty((0, width), np.float32)
+def column_of(chips: ChipSet, tables: list[pa.Table], name: str, width: int) -> Float32:
+    """A column of some parts in the order of the chips: float32 (n, width), or (n,) for width 0; NaN where there is no line."""
+    values = np.full((len(chips), width) if width else len(chips), np.nan, np.float32)
+    numbers = cell_numbers(chips.rows, chips.cols)
+    order = np.argsort(numbers)
+    for table in tables:
+        lines = cell_numbers(table["row"].to_numpy(), table["col"].to_numpy())
+        found = table[name].combine_chunks()
+        flat = (found.flatten() if width else found).to_numpy()
+        values[order[np.searchsorted(numbers, lines, sorter=order)]] = flat.reshape(-1, width) if width else flat
+    return values
+
+
+def cell_numbers(rows: IntArray, cols: IntArray) -> IntArray:
+    """A number for each cell of a strip that no other cell of it has."""
+    return rows * 2**32 + cols

@@ -17,11 +17,12 @@ from landuse.grid import Cell
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
 from landuse.scoring import ScoreSettings, score_chips
-from landuse.scoring.run import check_bands, identify_sources
+from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache
 from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
 from landuse.training.image_samples import class_code, legend_of_names
 from landuse.training.images import open_cache
+from landuse.training.pictures import ChipPictures
 from landuse.training.places import Places
 from landuse.training.split import Layout, Names
 from landuse.training.tables import LabelTable
@@ -77,6 +78,7 @@ def _labelled(table: ChipSet, path: Path, settings: SampleSettings, progress: Pr
         legend=table.legend,
         digest=digest_of([digest, hashlib.sha256(targets.tobytes()).hexdigest()]),
         skipped=skipped,
+        pictures=pictures_of(chips),
     )
     return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
 
@@ -95,6 +97,11 @@ def _targets(chips: ChipSet, soft: bool) -> Floats:
 def places_of(chips: ChipSet) -> Places:
     """The cells of chips."""
     return Places(chips.rows, chips.cols, chips.grid.chip_m)
+
+
+def pictures_of(chips: ChipSet) -> ChipPictures:
+    """Where the pixels of chips are."""
+    return ChipPictures(((chips.survey, chips.grid),), np.zeros(len(chips), np.int64), chips.rows, chips.cols)
 
 
 def chip_groups(path: Path, table: ChipSet, column: str) -> Names:
@@ -148,6 +155,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
         multi=table.multi,
         skipped=(*table.skipped, *strange, *skipped),
         ignored=ignored,
+        pictures=pictures_of(chips),
     )
     return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
 

@@ -1,0 +1,128 @@
+"""What there is to do: the blocks of a chip set, each with the key under which its answer is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landuse import __version__
+from landuse.bundle import Bundle
+from landuse.chips import Chips, ChipSet, block_slices, image_order
+from landuse.engine.parts import part_key
+from landuse.errors import BandsError
+from landuse.grid import BLOCK, Block, IntArray
+from landuse.models.runtime import Kind, Precision
+from landuse.outputs.record import FileIdentity, identify
+from landuse.scoring.block import BlockWork
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How chips are run.
+
+    Attributes:
+        model: bundle file.
+        master: Spark master, or ``inline``.
+        runtime: ``openvino`` or ``tensorflow``.
+        precision: ``auto``, ``f32`` or ``bf16``.
+        features: whether feature vectors are kept.
+        max_quarantined: largest share of chips that may fail.
+    """
+
+    model: Path
+    master: str = "inline"
+    runtime: Kind = "openvino"
+    precision: Precision = "auto"
+    features: bool = False
+    max_quarantined: float = 0.01
+
+    @property
+    def span(self) -> int:
+        """Cells along the side of a block, a multiple of 16."""
+        return BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTask:
+    """A block to be run, in some hundred bytes: a survey of a state has tens of thousands.
+
+    Attributes:
+        block: the block.
+        key: what its answer is kept under.
+        mask: a bit for each cell of the block in image order: whether it is a chip.
+    """
+
+    block: Block
+    key: str
+    mask: bytes
+
+    @classmethod
+    def of(cls, block: Block, key: str, rows: IntArray, cols: IntArray) -> BlockTask:
+        """The task of the given cells of a block."""
+        inside = np.zeros((block.span, block.span), bool)
+        inside[block.cells.image_index(rows, cols)] = True
+        return cls(block, key, np.packbits(inside).tobytes())
+
+    @property
+    def work(self) -> BlockWork:
+        """The same with its cells, in image order."""
+        rows, cols = self.block.cells.arrays()
+        inside = np.unpackbits(np.frombuffer(self.mask, np.uint8), count=len(rows)).astype(bool)
+        return BlockWork(self.block, self.key, rows[inside], cols[inside])
+
+
+def check_bands(chips: Chips, bundle: Bundle) -> None:
+    """Raise `BandsError` unless the survey gives the model as many bands as it was trained on."""
+    given, wanted = len(chips.survey.bands), len(bundle.bands)
+    if given != wanted:
+        raise BandsError(
+            f"Model {bundle.name} reads {wanted} bands ({', '.join(bundle.bands)}), but the survey gives {given}; "
+            "choose them with --bands."
+        )
+
+
+def identify_sources(chips: Chips) -> dict[str, FileIdentity]:
+    """Identity of every file of the survey, by path."""
+    paths = list(dict.fromkeys(band.path for source in chips.survey.sources for band in source.bands))
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip(paths, pool.map(identify, paths), strict=True))
+
+
+def plan(
+    chips: Chips, bundle: Bundle, settings: ScoreSettings, inputs: Mapping[str, FileIdentity]
+) -> Iterator[BlockTask]:
+    """The task of each block, strip by strip. Its key holds all that shapes its answer, so a part of that key can be reused."""
+    common: dict[str, Any] = {
+        "version": __version__,
+        "model": bundle.digest,
+        "runtime": settings.runtime,
+        "precision": settings.precision,
+        "features": settings.features,
+        "grid": chips.grid.as_dict() | {"chip_px": bundle.chip_px},
+        "bands": list(chips.survey.bands),
+        "stretch": chips.survey.stretch,
+    }
+    digests = [[(inputs[b.path].digest, b.band) for b in source.bands] for source in chips.survey.sources]
+    for strip in chips.strips(settings.span):
+        for block, places in blocks_of_strip(strip, settings.span):
+            rows, cols = strip.rows[places], strip.cols[places]
+            numbers = np.unique(strip.sources.take(places).numbers)
+            own = {"block": block.id, "cells": [rows.tolist(), cols.tolist()], "sources": [digests[i] for i in numbers]}
+            yield BlockTask.of(block, part_key(**common, **own), rows, cols)
+
+
+def blocks_of_strip(strip: ChipSet, span: int) -> Iterator[tuple[Block, IntArray]]:
+    """The blocks of a strip from west to east, each with the positions of its chips in image order."""
+    order = image_order(strip.rows, strip.cols, span)
+    for block, part in block_slices(strip.rows[order], strip.cols[order], span):
+        yield block, order[part]
+
+
+def block_count(chips: Chips, span: int) -> int:
+    """Number of blocks."""
+    return sum(len(np.unique(strip.cols // span)) for strip in chips.strips(span))

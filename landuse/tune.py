@@ -184,7 +184,7 @@ def run_trials(
             paths[backbone] = Path(scratch) / f"{number}.npy"
             np.save(paths[backbone], one.features[train], allow_pickle=False)
         files = tuple(paths[_backbone(replace(options, **s))] for s in settings)
-        bare = replace(learning, features=np.empty((len(learning), 0), np.float32))
+        bare = replace(learning, features=np.empty((len(learning), 0), np.float32), pictures=None)
         job = TrialJob(options, settings, files, bare, splits)
         work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
         with Progress(len(work), "fits") as progress, open_runner(options.master, threads_per_task=1) as runner:

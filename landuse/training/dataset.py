@@ -15,6 +15,7 @@ from landuse.errors import NoOverlapError
 from landuse.grid import IntArray
 from landuse.legend import Legend
 from landuse.scoring import ScoreSettings
+from landuse.training.pictures import Pictures, joined_pictures
 from landuse.training.places import Mask, Places
 from landuse.training.split import Layout, Names
 
@@ -36,6 +37,7 @@ class Samples:
         multi: whether the targets are lists of labels.
         skipped: samples that could not be read, each with its cause.
         ignored: how many samples had a label that the legend lacks, by label.
+        pictures: where their pixels are; None where only features are known.
     """
 
     features: Floats
@@ -47,6 +49,7 @@ class Samples:
     multi: bool = False
     skipped: tuple[str, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)
+    pictures: Pictures | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -69,6 +72,7 @@ class Samples:
             targets=self.targets[chosen],
             weights=self.weights[chosen],
             layout=self.layout.take(chosen),
+            pictures=None if self.pictures is None else self.pictures.take(np.arange(len(self))[chosen]),
         )
 
 
@@ -142,6 +146,7 @@ def joined(pieces: Sequence[Samples]) -> Samples:
         digest=digest_of([p.digest for p in pieces]),
         skipped=tuple(s for p in pieces for s in p.skipped),
         ignored=ignored,
+        pictures=joined_pictures([p.pictures for p in pieces]),
     )
 
 

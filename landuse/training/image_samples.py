@@ -12,6 +12,7 @@ from landuse.legend import Legend
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.images import file_features
 from landuse.training.listing import ImageList
+from landuse.training.pictures import FilePictures
 from landuse.training.split import Layout
 
 
@@ -48,6 +49,7 @@ def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
         multi=images.multi,
         skipped=(*images.skipped, *found.skipped),
         ignored=ignored,
+        pictures=FilePictures(tuple(images.paths[i] for i in kept)),
     )
     read = np.asarray(np.isfinite(found.features).all(axis=1))
     if not read.any():

@@ -2,7 +2,7 @@
 
 bundle.json           what the model is: network, preprocessing, legend, calibration, training, metrics
 backbone.safetensors  the network's weights (float32, or float16 where space matters)
-head.safetensors      weight, bias, mean and scale of the logistic head
+head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
 """
 
@@ -21,10 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from landuse.errors import ModelFileError
+from landuse.errors import ModelFileError, UsageError
 from landuse.legend import Legend
-from landuse.models.arrays import Floats, Weights
-from landuse.models.heads import LogisticHead
+from landuse.models.arrays import Weights
+from landuse.models.heads import Head
+from landuse.models.heads_file import INTEGERS, HeadSpec, as_stored, spec_of
 from landuse.models.network import Network, Shape, parameter_count, parse_network
 from landuse.models.preprocess import Preprocess
 from landuse.models.safe_zip import SafeZip, write_zip
@@ -37,6 +38,7 @@ MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 HEADER_ROOM = 1_000_000
 MAX_PX = 1024
+MOST_HEAD_NUMBERS = 100_000_000
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
 
 
@@ -63,7 +65,7 @@ class Bundle:
     name: str
     network: Network
     weights: Weights
-    head: LogisticHead
+    head: Head
     legend: Legend
     preprocess: Preprocess
     chip_px: int = 224
@@ -78,9 +80,9 @@ class Bundle:
     def digest(self) -> str:
         """SHA-256 of all that decides what it answers, and of what is said about it."""
         found = hashlib.sha256(_json(_describe(self)))
-        for name, array in sorted((self.weights | _head_arrays(self.head)).items()):
+        for name, array in sorted((self.weights | self.head.arrays()).items()):
             found.update(name.encode())
-            found.update(np.ascontiguousarray(array, np.float32).tobytes())
+            found.update(as_stored(array).tobytes())
         return found.hexdigest()
 
 
@@ -99,6 +101,7 @@ class _Manifest(BaseModel):
     bands: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1, max_length=64)]
     metres_per_pixel: Annotated[float, Field(gt=0, le=10_000)] | None
     temperature: Annotated[float, Field(gt=0, le=1000)]
+    head: HeadSpec = HeadSpec()
     calibration: dict[str, JsonValue]
     training: dict[str, JsonValue]
     metrics: dict[str, JsonValue]
@@ -120,7 +123,7 @@ def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
     stored = {name: array.astype(np.float16 if half else np.float32) for name, array in sorted(bundle.weights.items())}
     members = {
         "backbone.safetensors": save({name: np.ascontiguousarray(array) for name, array in stored.items()}),
-        "head.safetensors": save({name: np.ascontiguousarray(a) for name, a in _head_arrays(bundle.head).items()}),
+        "head.safetensors": save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
         "card.md": bundle.card.encode(),
     }
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
@@ -139,7 +142,10 @@ def read_bundle(path: Path) -> Bundle:
         manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
         network = parse_network(manifest.network, manifest.chip_px)
         shapes = network.weight_shapes(manifest.chip_px)
-        head_shapes = _head_shapes(network.feature_count(manifest.chip_px), len(manifest.legend))
+        width = network.feature_count(manifest.chip_px)
+        head_shapes = manifest.head.shapes(width, len(manifest.legend))
+        if parameter_count(head_shapes.values()) > MOST_HEAD_NUMBERS:
+            _refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
         backbone = archive.read("backbone.safetensors", _room(shapes))
         head_bytes = archive.read("head.safetensors", _room(head_shapes))
         card = archive.read("card.md", MAX_CARD)
@@ -147,14 +153,16 @@ def read_bundle(path: Path) -> Bundle:
         if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
             _refuse(path, f"{name} was changed after the model was written")
     _check_fit(manifest, network, path)
-    arrays = _read_arrays(head_bytes, head_shapes, f"head.safetensors in {path}")
-    if not (arrays["scale"] > 0).all():
-        _refuse(path, "a feature scale of the head is not above 0")
+    arrays = _read_arrays(head_bytes, head_shapes, f"head.safetensors in {path}", INTEGERS)
+    try:
+        head = manifest.head.head(arrays, width, manifest.temperature)
+    except UsageError as error:
+        _refuse(path, str(error))
     return Bundle(
         name=manifest.name,
         network=network,
         weights=_read_arrays(backbone, shapes, f"backbone.safetensors in {path}"),
-        head=LogisticHead(**arrays, temperature=manifest.temperature),
+        head=head,
         legend=manifest.legend,
         preprocess=manifest.preprocess,
         chip_px=manifest.chip_px,
@@ -184,8 +192,9 @@ def find_bundle(name_or_file: str | Path) -> Path:
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    """Everything of a model but its arrays and its card, as JSON data."""
-    return {
+    """Everything of a model but its arrays and its card, as JSON data. A plain head goes without saying."""
+    head = spec_of(bundle.head).model_dump(mode="json", exclude_defaults=True)
+    return ({"head": head} if head else {}) | {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": bundle.name,
@@ -232,21 +241,15 @@ def _check_fit(manifest: _Manifest, network: Network, path: Path) -> None:
         _refuse(path, "the preprocessing has another number of bands than the network")
 
 
-def _head_arrays(head: LogisticHead) -> Weights:
-    return {"weight": head.weight, "bias": head.bias, "mean": head.mean, "scale": head.scale}
-
-
-def _head_shapes(features: int, classes: int) -> dict[str, Shape]:
-    return {"weight": (features, classes), "bias": (classes,), "mean": (features,), "scale": (features,)}
-
-
 def _room(shapes: Mapping[str, Shape]) -> int:
     """The most bytes that a safetensors file of these shapes can have."""
     return 4 * parameter_count(shapes.values()) + HEADER_ROOM
 
 
-def _read_arrays(data: bytes, shapes: Mapping[str, Shape], where: str) -> dict[str, Floats]:
-    """Arrays of exactly these names and shapes, as float32."""
+def _read_arrays(
+    data: bytes, shapes: Mapping[str, Shape], where: str, integers: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Arrays of exactly these names and shapes, as float32; int32 those of the names `integers`."""
     try:
         arrays = load(data)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
@@ -255,11 +258,13 @@ def _read_arrays(data: bytes, shapes: Mapping[str, Shape], where: str) -> dict[s
         odd = sorted(arrays.keys() ^ shapes.keys())[0]
         raise ModelFileError(f"{where} does not fit its network: see the array {odd[:100]!r}.")
     for name, array in arrays.items():
-        if array.shape != shapes[name] or array.dtype not in (np.float16, np.float32):
-            raise ModelFileError(f"{where}: array {name} is {array.dtype} {array.shape}, not float {shapes[name]}.")
+        whole = name in integers
+        if array.shape != shapes[name] or array.dtype not in ((np.int32,) if whole else (np.float16, np.float32)):
+            wanted = "int32" if whole else "float"
+            raise ModelFileError(f"{where}: array {name} is {array.dtype} {array.shape}, not {wanted} {shapes[name]}.")
         if not np.isfinite(array).all():
             raise ModelFileError(f"{where}: array {name} holds values that are not finite numbers.")
-    return {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
+    return {name: array if name in integers else array.astype(np.float32, copy=False) for name, array in arrays.items()}
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:

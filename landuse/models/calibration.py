@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,10 @@ from landuse.accuracy.reliability import reliability
 from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
-from landuse.models.heads import LogisticHead, calibrate
+from landuse.models.heads import Head, calibrate
 
 Method = Literal["temperature", "vector"]
-Fitter = Callable[[LogisticHead, Floats, IntArray], "Scaling"]
+Fitter = Callable[[Head, Floats, IntArray], "Scaling"]
 PRIOR = 1.0
 """Weight of the pull of vector scaling towards the temperature's answer: as much as one sample's log loss for a class that is
 off by sqrt(2). Classes with few held-back samples stay near it."""
@@ -39,16 +39,11 @@ class Scaling:
     scale: npt.NDArray[np.float64] | None = None
     offset: npt.NDArray[np.float64] | None = None
 
-    def of(self, head: LogisticHead) -> LogisticHead:
-        """The head so scaled; its present temperature is replaced. Scale and offset become part of its weights."""
+    def of(self, head: Head) -> Head:
+        """The head so scaled; its present temperature is replaced. Scale and offset become part of it."""
         scale = 1.0 if self.scale is None else self.scale
         offset = 0.0 if self.offset is None else self.offset
-        return replace(
-            head,
-            weight=(head.weight * scale).astype(np.float32),
-            bias=(head.bias * scale + offset).astype(np.float32),
-            temperature=self.temperature,
-        )
+        return head.scaled(scale, offset, self.temperature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +63,12 @@ class Calibration:
     report: dict[str, Any]
 
 
-def fit_temperature(head: LogisticHead, features: Floats, labels: IntArray) -> Scaling:
+def fit_temperature(head: Head, features: Floats, labels: IntArray) -> Scaling:
     """The temperature that fits held-back samples best; see `calibrate`."""
     return Scaling(calibrate(head, features, labels).temperature)
 
 
-def fit_vector(head: LogisticHead, features: Floats, labels: IntArray) -> Scaling:
+def fit_vector(head: Head, features: Floats, labels: IntArray) -> Scaling:
     """Vector scaling (Guo et al. 2017, section 4.2): a scale above 0 and an offset for each class's score.
 
     They minimise the negative log-likelihood and a
@@ -88,7 +83,7 @@ def fit_vector(head: LogisticHead, features: Floats, labels: IntArray) -> Scalin
         UsageError: without rows.
     """
     start = calibrate(head, features, labels)
-    scores = replace(head, temperature=1.0).scores(features)
+    scores = head.scaled(1.0, 0.0, 1.0).scores(features)
     classes, rows = head.class_count, np.arange(len(labels))
     centre = -np.log(start.temperature)
 
@@ -105,7 +100,7 @@ def fit_vector(head: LogisticHead, features: Floats, labels: IntArray) -> Scalin
     return Scaling(1.0, np.exp(centre + found.x[:classes]), found.x[classes:])
 
 
-def calibrate_vector(head: LogisticHead, features: Floats, labels: IntArray) -> LogisticHead:
+def calibrate_vector(head: Head, features: Floats, labels: IntArray) -> Head:
     """The head with the vector scaling that fits held-back samples best; see `fit_vector`."""
     return fit_vector(head, features, labels).of(head)
 
@@ -113,7 +108,7 @@ def calibrate_vector(head: LogisticHead, features: Floats, labels: IntArray) -> 
 METHODS: dict[Method, Fitter] = {"temperature": fit_temperature, "vector": fit_vector}
 
 
-def choose_calibration(head: LogisticHead, features: Floats, labels: IntArray, folds: IntArray) -> Calibration:
+def choose_calibration(head: Head, features: Floats, labels: IntArray, folds: IntArray) -> Calibration:
     """Calibrate by the method of the least log loss on held-back samples, each judged by a fit without its own fold.
 
     Args:
@@ -127,7 +122,7 @@ def choose_calibration(head: LogisticHead, features: Floats, labels: IntArray, f
     """
     if not len(labels):
         raise UsageError("Calibration needs held-back samples, and there are none.")
-    plain = replace(head, temperature=1.0)
+    plain = head.scaled(1.0, 0.0, 1.0)
     crossed = folds.max(initial=0) > 0
     tried: dict[Method, Floats] = {
         method: _crossed(fit, plain, features, labels, folds)
@@ -150,7 +145,7 @@ def choose_calibration(head: LogisticHead, features: Floats, labels: IntArray, f
     return Calibration(method, METHODS[method](plain, features, labels), tried[method], report)
 
 
-def _crossed(fit: Fitter, head: LogisticHead, features: Floats, labels: IntArray, folds: IntArray) -> Floats:
+def _crossed(fit: Fitter, head: Head, features: Floats, labels: IntArray, folds: IntArray) -> Floats:
     """Probabilities of each sample by a calibration on the other folds; with one fold, on all of it."""
     numbers = np.unique(folds)
     probabilities = np.empty((len(labels), head.class_count), np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Images
+from landuse.models.heads import in_graph
 from landuse.models.keras_graph import build_keras, load_weights
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
@@ -31,7 +32,7 @@ class KerasRuntime:
             raise UsageError("The TensorFlow runtime computes in float32: use precision auto or f32.")
         self._px, self._bands = bundle.chip_px, bundle.network.channels
         self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
-        self._model = build_whole(bundle)
+        self._model, self._head = build_whole(bundle), None if in_graph(bundle.head) is not None else bundle.head
 
     def predict(self, batch: Images) -> Prediction:
         """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
@@ -40,7 +41,11 @@ class KerasRuntime:
         features = np.empty((len(batch), self._feature_count), np.float32)
         for first in range(0, len(batch), PIECE):
             piece = slice(first, first + PIECE)
-            probabilities[piece], features[piece] = self._model.predict_on_batch(batch[piece])
+            if self._head is None:
+                probabilities[piece], features[piece] = self._model.predict_on_batch(batch[piece])
+            else:
+                features[piece] = self._model.predict_on_batch(batch[piece])
+                probabilities[piece] = self._head.apply(features[piece])
         return Prediction(probabilities, features)
 
     def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
@@ -50,14 +55,19 @@ class KerasRuntime:
 
 
 def build_whole(bundle: Bundle) -> keras.Model:
-    """A Keras model from uint8 images (n, px, px, C) to probabilities (n, K) and features (n, D)."""
+    """A Keras model from uint8 images (n, px, px, C) to probabilities (n, K) and features (n, D); features alone where the
+    head is not one that a graph holds.
+    """  # noqa: D205
     image = keras.Input((bundle.chip_px, bundle.chip_px, bundle.network.channels), dtype="uint8")
     ordered = keras.ops.flip(image, axis=-1) if bundle.preprocess.order == "bgr" else image
     factor, offset = bundle.preprocess.affine()
     backbone = build_keras(bundle.network, bundle.chip_px)
     load_weights(backbone, bundle.weights)
     features = backbone(keras.ops.cast(ordered, "float32") * factor + offset, training=False)
-    dense = keras.layers.Dense(bundle.head.class_count, activation="softmax")
+    head = in_graph(bundle.head)
+    if head is None:
+        return keras.Model(image, features)
+    dense = keras.layers.Dense(head.class_count, activation="softmax")
     model = keras.Model(image, [dense(features), features])
-    dense.set_weights(list(bundle.head.affine()))
+    dense.set_weights(list(head.affine()))
     return model

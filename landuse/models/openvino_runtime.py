@@ -12,6 +12,7 @@ import openvino as ov
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Images
+from landuse.models.heads import Head, in_graph
 from landuse.models.openvino_graph import build_openvino
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
@@ -32,7 +33,9 @@ class OpenVinoRuntime:
         self.precision = choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
         self._px, self._bands = bundle.chip_px, bundle.network.channels
         self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
-        model = build_openvino(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, bundle.head)
+        inside = in_graph(bundle.head)
+        self._head = None if inside is not None else bundle.head
+        model = build_openvino(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, inside)
         config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": self.precision}
         if threads:
             config["INFERENCE_NUM_THREADS"] = str(threads)
@@ -56,7 +59,7 @@ class OpenVinoRuntime:
         try:
             for batch in batches:
                 check_batch(batch, self._px, self._bands)
-                waiting.append(_Answer(len(batch), self._class_count, self._feature_count))
+                waiting.append(_Answer(len(batch), self._class_count, self._feature_count, self._head))
                 for first in range(0, len(batch), PIECE):
                     if len(running) >= self._at_once:
                         self._finish(running.popleft())
@@ -79,29 +82,33 @@ class OpenVinoRuntime:
     def _finish(self, job: _Job) -> None:
         """Wait for a request and copy its results to their place."""
         job.request.wait()
-        job.answer.put(job.first, *(job.request.get_output_tensor(index).data for index in (0, 1)))
+        outputs = range(1 if self._head else 2)
+        job.answer.put(job.first, *(job.request.get_output_tensor(index).data for index in reversed(outputs)))
         self._idle.append(job.request)
 
 
 class _Answer:
-    """Room for the results of one batch, filled piece by piece."""
+    """Room for the results of one batch, filled piece by piece; a head that is not in the graph is applied at the end."""
 
-    def __init__(self, count: int, class_count: int, feature_count: int) -> None:
+    def __init__(self, count: int, class_count: int, feature_count: int, head: Head | None) -> None:
         self._probabilities: Floats = np.empty((count, class_count), np.float32)
         self._features: Floats = np.empty((count, feature_count), np.float32)
-        self._missing = count
+        self._missing, self._head = count, head
 
     @property
     def complete(self) -> bool:
         return self._missing == 0
 
-    def put(self, first: int, probabilities: Floats, features: Floats) -> None:
-        last = first + len(probabilities)
-        self._probabilities[first:last], self._features[first:last] = probabilities, features
-        self._missing -= len(probabilities)
+    def put(self, first: int, features: Floats, probabilities: Floats | None = None) -> None:
+        last = first + len(features)
+        self._features[first:last] = features
+        if probabilities is not None:
+            self._probabilities[first:last] = probabilities
+        self._missing -= len(features)
 
     def prediction(self) -> Prediction:
-        return Prediction(self._probabilities, self._features)
+        found = self._probabilities if self._head is None else self._head.apply(self._features)
+        return Prediction(found, self._features)
 
 
 @dataclass(frozen=True, eq=False)

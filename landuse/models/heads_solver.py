@@ -1,0 +1,168 @@
+"""The least penalised loss of an affine classifier: softmax or sigmoid, with elastic net, in the terms of Spark MLlib.
+
+What is minimised, over standardised features and with a bias that is not penalised, is
+
+    sum_i w_i loss_i / sum_i w_i  +  reg_param * (elastic_net * |W|_1 + (1 - elastic_net) / 2 * |W|_2^2),
+
+which is the objective of pyspark.ml.classification.LogisticRegression with its default `standardization`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit, log_softmax
+
+from landuse.errors import UsageError
+from landuse.models.arrays import Floats
+
+Exact = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.floating]
+Link = Callable[[Exact, Numbers], tuple[Exact, Exact]]
+"""From scores (n, K) and targets (n, K) to each row's losses (n, K) or (n, 1) and their slopes (n, K)."""
+
+MAX_ITER = 1000
+TOLERANCE = 1e-6
+EXACT_SIZE = 50_000_000
+"""Numbers up to which features are fitted in float64; above, memory counts for more than the seventh digit."""
+FLAT = 1e-6
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """How a logistic head is held back, as Spark MLlib names it.
+
+    Attributes:
+        reg_param: strength, from 0 (`regParam`).
+        elastic_net: share of the L1 norm in it, 0 to 1 (`elasticNetParam`).
+        max_iter: most steps of the solver (`maxIter`).
+    """
+
+    reg_param: float
+    elastic_net: float = 0.0
+    max_iter: int = MAX_ITER
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.reg_param < np.inf and 0 <= self.elastic_net <= 1 and self.max_iter >= 1):
+            raise UsageError(
+                f"A penalty has a strength from 0, a share of L1 from 0 to 1 and a step at least, not {self}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """What is taken off features and what they are then divided by; float64 (D,) each, `scale` above 0."""
+
+    mean: Exact
+    scale: Exact
+
+    def of(self, features: Floats) -> Numbers:
+        """The features so standardised (n, D), float64 where that is not too much."""
+        kind = np.float64 if features.size <= EXACT_SIZE else np.float32
+        centred = features.astype(kind) - self.mean.astype(kind)
+        found: Numbers = np.divide(centred, self.scale.astype(kind), out=centred)
+        return found
+
+
+def standard_of(features: Floats, weights: Exact | None = None) -> Standard:
+    """Weighted means and unbiased standard deviations of features (n, D), as MLlib's Summarizer has them.
+
+    A feature that does not vary gets scale 1.
+    """
+    times = np.ones(len(features)) if weights is None else np.asarray(weights, np.float64)
+    total = times.sum()
+    mean = times @ features / total
+    spread = times @ np.square(features - mean) / max(total - np.square(times).sum() / total, 1e-300)
+    scale = np.sqrt(spread)
+    return Standard(mean, np.where(scale > FLAT, scale, 1.0))
+
+
+def solve_softmax(features: Numbers, labels: npt.NDArray[np.integer], weights: Exact, penalty: Penalty) -> Exact:
+    """Weights of a multinomial logistic regression, float64 (D + 1, K) with the biases last.
+
+    By scikit-learn's L-BFGS without L1, by `solve` with it. Scikit-learn weighs the loss, not the penalty: its C is
+    1 / (reg_param * sum of weights). Two classes are one sigmoid, for Spark and for scikit-learn alike.
+
+    Args:
+        features: (n, D), standardised.
+        labels: (n,) classes 0 to K - 1, each of which occurs.
+        weights: (n,).
+        penalty: what is added to the mean loss.
+    """
+    classes = int(labels.max()) + 1
+    if penalty.elastic_net > 0 and penalty.reg_param > 0:
+        if classes > 2:
+            return solve(features, np.eye(classes)[labels], weights, penalty, softmax_loss)
+        return _both(solve(features, labels[:, None].astype(np.float64), weights, penalty, sigmoid_loss))
+    from sklearn.exceptions import ConvergenceWarning  # a second to import, and no worker that only infers needs it
+    from sklearn.linear_model import LogisticRegression
+
+    strength = 1 / (penalty.reg_param * weights.sum()) if penalty.reg_param else np.inf
+    model = LogisticRegression(C=strength, max_iter=penalty.max_iter, tol=TOLERANCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a slightly early stop costs nothing here
+        model.fit(features, labels, sample_weight=weights)
+    found: Exact = np.concatenate([model.coef_, model.intercept_[:, None]], axis=1).T.astype(np.float64)
+    return found if classes > 2 else _both(found)
+
+
+def _both(one: Exact) -> Exact:
+    """Columns of both classes from that of the second, whose sigmoid is a softmax of halves."""
+    return np.concatenate([-one, one], axis=1) / 2
+
+
+def solve(features: Numbers, targets: Numbers, weights: Exact, penalty: Penalty, link: Link) -> Exact:
+    """Weights float64 (D + 1, K), the biases last, by L-BFGS-B.
+
+    For the L1 norm, each weight is the difference of two that are not negative, which makes the objective smooth.
+
+    Args:
+        features: (n, D), standardised.
+        targets: (n, K).
+        weights: (n,) of rows, or (n, K) of rows and classes.
+        penalty: what is added to the mean loss.
+        link: the loss.
+    """
+    depth, classes = features.shape[1], targets.shape[1]
+    ridge = penalty.reg_param * (1 - penalty.elastic_net)
+    lasso = penalty.reg_param * penalty.elastic_net
+    share = (weights if weights.ndim == 2 else weights[:, None]) / weights.sum(axis=0).max()
+    size, biases = depth * classes, slice(-classes, None)
+
+    def unpacked(values: Exact) -> Exact:
+        pairs = values[:-classes].reshape(-1, depth, classes)
+        return pairs[0] - pairs[1] if len(pairs) == 2 else pairs[0]
+
+    def objective(values: Exact) -> tuple[float, Exact]:
+        matrix = unpacked(values)
+        losses, slopes = link(features @ matrix + values[biases], targets)
+        slopes = slopes * share
+        down = features.T @ slopes + ridge * matrix
+        pieces = [down.ravel() + lasso, lasso - down.ravel()] if lasso else [down.ravel()]
+        value = float((losses * share).sum()) + ridge / 2 * float((matrix**2).sum())
+        value += lasso * float(values[:-classes].sum()) if lasso else 0.0
+        return value, np.concatenate([*pieces, slopes.sum(axis=0)])
+
+    halves = 2 if lasso else 1
+    bounds = [(0.0, None) if lasso else (None, None)] * (halves * size) + [(None, None)] * classes
+    options = {"maxiter": penalty.max_iter, "maxfun": 2 * penalty.max_iter + 100, "gtol": TOLERANCE, "ftol": 1e-13}
+    start = np.zeros(halves * size + classes)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    best: Exact = found.x
+    return np.concatenate([unpacked(best), best[biases][None]])
+
+
+def softmax_loss(scores: Exact, targets: Numbers) -> tuple[Exact, Exact]:
+    """Cross-entropy (n, 1) of a softmax, and its slopes."""
+    logs = log_softmax(scores, axis=1)
+    return -(targets * logs).sum(axis=1, keepdims=True), np.exp(logs) - targets
+
+
+def sigmoid_loss(scores: Exact, targets: Numbers) -> tuple[Exact, Exact]:
+    """Binary cross-entropy (n, K) of each class by itself, and its slopes."""
+    return np.logaddexp(0, scores) - targets * scores, expit(scores) - targets

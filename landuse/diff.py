@@ -22,8 +22,9 @@ from landuse.errors import UsageError
 from landuse.legend import load_legend
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.outlines import WGS84, outlines
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.vectors import WGS84, outlines, write_geojson
+from landuse.outputs.vectors import write_geojson
 
 CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"

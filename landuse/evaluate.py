@@ -28,8 +28,9 @@ from landuse.judging import Case, judge_chips, judge_images, worst_pictures
 from landuse.legend import Legend, load_legend
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.outlines import WGS84
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.vectors import WGS84, write_geojson
+from landuse.outputs.vectors import write_geojson
 from landuse.scoring import ScoreSettings
 
 METRICS, REPORT, ERRORS, WORST = "metrics.json", "report.txt", "errors.geojson", "worst.png"

@@ -11,6 +11,7 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
+from landuse.change.sites import change_sites
 from landuse.chips import write_chips
 from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.grid import CellRange, ChipGrid
@@ -18,9 +19,10 @@ from landuse.legend import load_legend
 from landuse.mosaic import open_survey
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import write_bands_cog, write_class_cog
+from landuse.outputs.outlines import outlines
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.summary import summarise, write_summary
-from landuse.outputs.vectors import connected_regions, dissolve, outlines, write_geojson
+from landuse.outputs.vectors import dissolve, write_geojson
 
 GRID = ChipGrid(CRS.from_epsg(26919))
 ROW, COL = 20_800, 1_300
@@ -115,19 +117,17 @@ class Maker:
         }
 
     def _sites(self, path, pairs, transform: Affine, legend):
-        values = np.unique(pairs)
-        index = np.searchsorted(values, pairs).astype(np.uint8)
-        regions = connected_regions(index)
-        pair_of = values[regions.codes].astype(int)
+        sites = change_sites(pairs)
+        pair_of = sites.pairs
         probability = np.linspace(0.99, 0.55, len(pair_of))
         columns = {
             "from": [legend.name_of(p // 100) for p in pair_of],
             "to": [legend.name_of(p % 100) for p in pair_of],
-            "area_ha": regions.cells * 5.0176,
+            "area_ha": sites.cells * 5.0176,
             "probability": probability,
             "tier": ["likely" if p > 0.85 else "possible" if p > 0.7 else "doubtful" for p in probability],
         }
-        frame = geopandas.GeoDataFrame(columns, geometry=outlines(regions.ids, transform, GRID.crs), crs=4326)
+        frame = geopandas.GeoDataFrame(columns, geometry=outlines(sites.ids, transform, GRID.crs), crs=4326)
         write_geojson(frame, path)
 
 

@@ -1,12 +1,14 @@
 import csv
+import itertools
 import json
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyproj import CRS
@@ -14,8 +16,10 @@ from pyproj import CRS
 from landuse.errors import ConfigError, UsageError
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
+from landuse.outputs.outlines import outlines
+from landuse.outputs.regions import connected
 from landuse.outputs.summary import read_summary, summarise, write_summary
-from landuse.outputs.vectors import connected_regions, dissolve, outlines, write_geojson
+from landuse.outputs.vectors import Dissolver, MapLines, dissolve, write_geojson
 
 UTM = CRS.from_epsg(26919)
 TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)
@@ -26,7 +30,7 @@ GRIDS = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elemen
 def test_cells_that_touch_only_at_a_corner_stay_apart():
     codes = np.array([[1, 0], [0, 1]], np.uint8)
     assert len(dissolve(codes, TRANSFORM, UTM, LEGEND)) == 2
-    assert connected_regions(np.array([[1, 1], [0, 1]], np.uint8)).cells.tolist() == [3]
+    assert connected(np.array([[1, 1], [0, 1]], np.uint8)).tolist() == [[0, 0], [-1, 0]]
 
 
 def test_columns_say_class_area_cells_and_mean_confidence():
@@ -51,6 +55,46 @@ def test_polygons_partition_the_mapped_ground(codes):
     assert frame["area_ha"].sum() == pytest.approx(areas[codes > 0].sum())
     whole = shapely.union_all(frame.geometry.to_numpy())
     assert whole.area == pytest.approx(shapely.area(frame.geometry.to_numpy()).sum(), rel=1e-9, abs=1e-15)
+
+
+@settings(max_examples=20, deadline=None)
+@given(GRIDS, st.lists(st.integers(1, 9), max_size=5), st.integers(0, 3))
+def test_a_map_that_comes_in_strips_has_the_same_polygons(codes, cuts, gap):
+    """Whatever the strips, and with lines left out where nothing is mapped."""
+    assume(codes.any())
+    codes = np.vstack([codes, np.zeros((gap, codes.shape[1]), np.uint8), codes[::-1]])
+    areas, confidence = raster_areas_ha(TRANSFORM, UTM, codes.shape), (codes / 7).astype(np.float32)
+    whole = dissolve(codes, TRANSFORM, UTM, LEGEND, confidence)
+    dissolver, frames = Dissolver(TRANSFORM, UTM, LEGEND, codes.shape[1]), []
+    edges = sorted({0, *(c for c in cuts if c < len(codes)), len(codes)})
+    for first, last in itertools.pairwise(edges):
+        if codes[first:last].any():
+            frames += dissolver.add(MapLines(first, codes[first:last], areas[first:last], confidence[first:last]))
+    frames.append(dissolver.end())
+    pieces = pd.concat(frames, ignore_index=True)
+    assert len(pieces) == len(whole)
+    order = [frame.geometry.apply(lambda g: shapely.normalize(g).wkb_hex).sort_values() for frame in (whole, pieces)]
+    assert order[0].tolist() == order[1].tolist()
+    columns = ["class", "code", "area_ha", "cells", "confidence"]
+    one, other = (f.loc[o.index, columns].reset_index(drop=True) for f, o in zip((whole, pieces), order, strict=True))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_lines_may_run_north():
+    codes = np.array([[1, 1, 3], [3, 1, 3], [0, 3, 3]], np.uint8)
+    south_up = Affine(224.0, 0, TRANSFORM.c, 0, 224.0, TRANSFORM.f - 3 * 224.0)
+    one, other = dissolve(codes, TRANSFORM, UTM, LEGEND), Dissolver(south_up, UTM, LEGEND, 3)
+    frames = [*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end()]
+    geometries = [shapely.normalize(np.concatenate([f.geometry for f in fs])) for fs in ([one], frames)]
+    assert {g.wkb for g in geometries[0]} == {g.wkb for g in geometries[1]}
+    assert all(shapely.is_ccw(shapely.get_exterior_ring(np.concatenate([f.geometry for f in frames]))))
+
+
+def test_a_region_that_touches_itself_at_a_corner_has_a_hole_there():
+    codes = np.array([[1, 1, 2], [1, 2, 1], [1, 1, 1]], np.uint8)
+    frame = dissolve(codes, TRANSFORM, UTM, LEGEND)
+    assert frame.geometry.is_valid.all()
+    assert sorted(len(g.interiors) for g in frame.geometry) == [0, 0, 1]
 
 
 @settings(max_examples=15, deadline=None)
@@ -111,10 +155,10 @@ def test_geojson_is_rfc_7946(tmp_path):
     text = (tmp_path / "a.geojson").read_text()
     read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert set(read) == {"type", "features"}
-    ring, hole = read["features"][0]["geometry"]["coordinates"]
+    ring, hole = read["features"][1]["geometry"]["coordinates"]
     assert shapely.LinearRing(ring).is_ccw
     assert not shapely.LinearRing(hole).is_ccw
-    assert read["features"][0]["properties"]["confidence"] is None
+    assert read["features"][1]["properties"]["confidence"] is None
     assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in ring)
     assert all(len(str(value).split(".")[1]) <= 7 for point in ring for value in point)
 

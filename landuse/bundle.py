@@ -4,6 +4,7 @@ bundle.json           what the model is: network, preprocessing, legend, calibra
 backbone.safetensors  the network's weights (float32, or float16 where space matters)
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
+novelty.safetensors   what the training features look like (only where it is known)
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from landuse.models.arrays import Weights
 from landuse.models.heads import Head
 from landuse.models.heads_file import INTEGERS, HeadSpec, as_stored, spec_of
 from landuse.models.network import Network, Shape, parameter_count, parse_network
+from landuse.models.novelty import Novelty, pack, packed_room, unpack
 from landuse.models.preprocess import Preprocess
 from landuse.models.safe_zip import SafeZip, write_zip
 
@@ -34,6 +36,7 @@ FORMAT = "landuse-model"
 FORMAT_VERSION = 1
 SUFFIX = ".landuse"
 MEMBERS = frozenset({"bundle.json", "backbone.safetensors", "head.safetensors", "card.md"})
+NOVELTY = "novelty.safetensors"
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 HEADER_ROOM = 1_000_000
@@ -60,6 +63,7 @@ class Bundle:
         training: what it was trained on (counts, data digest, settings).
         metrics: how well it does, and on what.
         card: the model card, Markdown.
+        novelty: what the features of its training samples look like, None where that is not known.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Bundle:
     training: Mapping[str, JsonValue] = field(default_factory=dict)
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     card: str = ""
+    novelty: Novelty | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -83,6 +88,8 @@ class Bundle:
         for name, array in sorted((self.weights | self.head.arrays()).items()):
             found.update(name.encode())
             found.update(as_stored(array).tobytes())
+        if self.novelty is not None:
+            found.update(pack(self.novelty))
         return found.hexdigest()
 
 
@@ -126,6 +133,8 @@ def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
         "head.safetensors": save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
         "card.md": bundle.card.encode(),
     }
+    if bundle.novelty is not None:
+        members[NOVELTY] = pack(bundle.novelty)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     manifest = _json(_describe(bundle) | {"digests": digests})
     write_zip(target, {"bundle.json": manifest, **members})
@@ -138,7 +147,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         ModelFileError: for a file that is missing, damaged, of another version, or whose parts do not fit.
     """
-    with SafeZip(path, MEMBERS) as archive:
+    with SafeZip(path, MEMBERS, frozenset({NOVELTY})) as archive:
         manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
         network = parse_network(manifest.network, manifest.chip_px)
         shapes = network.weight_shapes(manifest.chip_px)
@@ -149,9 +158,9 @@ def read_bundle(path: Path) -> Bundle:
         backbone = archive.read("backbone.safetensors", _room(shapes))
         head_bytes = archive.read("head.safetensors", _room(head_shapes))
         card = archive.read("card.md", MAX_CARD)
-    for name, data in (("backbone.safetensors", backbone), ("head.safetensors", head_bytes), ("card.md", card)):
-        if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
-            _refuse(path, f"{name} was changed after the model was written")
+        known = archive.read(NOVELTY, packed_room(width) + HEADER_ROOM) if archive.holds(NOVELTY) else None
+    members = {"backbone.safetensors": backbone, "head.safetensors": head_bytes, "card.md": card}
+    _check_digests(members | ({} if known is None else {NOVELTY: known}), manifest, path)
     _check_fit(manifest, network, path)
     arrays = _read_arrays(head_bytes, head_shapes, f"head.safetensors in {path}", INTEGERS)
     try:
@@ -172,6 +181,7 @@ def read_bundle(path: Path) -> Bundle:
         training=manifest.training,
         metrics=manifest.metrics,
         card=card.decode("utf8", errors="replace"),
+        novelty=None if known is None else unpack(known, width, f"{NOVELTY} in {path}"),
     )
 
 
@@ -232,6 +242,16 @@ def _parse_manifest(text: bytes, path: Path) -> _Manifest:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path}: bundle.json is not sound JSON.") from error
+
+
+def _check_digests(members: Mapping[str, bytes], manifest: _Manifest, path: Path) -> None:
+    """Raise unless the members are those that were written together."""
+    for name, data in members.items():
+        if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
+            _refuse(path, f"{name} was changed after the model was written")
+    missing = sorted(manifest.digests.keys() - members.keys())
+    if missing:
+        _refuse(path, f"{missing[0][:80]} was taken out after the model was written")
 
 
 def _check_fit(manifest: _Manifest, network: Network, path: Path) -> None:

@@ -15,9 +15,12 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class SafeZip:
-    """A zip file of known members. As a context manager it closes the file. All trouble is a `ModelFileError`."""
+    """A zip file of known members, and of some that may be missing. As a context manager it closes the file.
 
-    def __init__(self, path: Path, members: frozenset[str]) -> None:
+    All trouble is a `ModelFileError`.
+    """
+
+    def __init__(self, path: Path, members: frozenset[str], optional: frozenset[str] = frozenset()) -> None:
         self._path = path
         try:
             self._zip = zipfile.ZipFile(path)
@@ -26,9 +29,9 @@ class SafeZip:
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise ModelFileError(f"{path} is not a model file, or was cut short: get it again.") from error
         names = [info.filename for info in self._zip.infolist()]
-        if len(names) != len(set(names)) or set(names) != members:
+        if len(names) != len(set(names)) or set(names) - optional != members:
             self._zip.close()
-            odd = sorted(set(names) ^ members)[:3] or ["a member that stands twice"]
+            odd = sorted((set(names) - optional) ^ members)[:3] or ["a member that stands twice"]
             raise ModelFileError(f"{path} does not hold what a model file holds: see {', '.join(odd)!r}.")
 
     def __enter__(self) -> SafeZip:
@@ -38,6 +41,10 @@ class SafeZip:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._zip.close()
+
+    def holds(self, member: str) -> bool:
+        """Whether an optional member is there."""
+        return member in self._zip.namelist()
 
     def read(self, member: str, limit: int) -> bytes:
         """The bytes of a member, refused above `limit` bytes before they are unpacked."""

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from landuse.accuracy.change_scores import ChangeScores, change_scores
-from landuse.classify import ClassifyOptions, LandUseMap, classify
+from landuse.classify import ClassifyOptions, classify
 from landuse.diff import DiffOptions, diff
 from landuse.engine.runner import open_runner
 from landuse.errors import OutputExistsError
 from landuse.labels import LabelRequest, label_cells
 from landuse.landscape import LandscapeSpec, make_landscape
 from landuse.legend import load_legend
+from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
 from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, train

@@ -12,7 +12,7 @@ import rasterio
 
 from landuse.chips import read_columns
 from landuse.classify import ClassifyOptions, classify
-from landuse.errors import BandsError, OutputExistsError, TooManyQuarantinedError, UsageError
+from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
 from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
@@ -198,6 +198,13 @@ def test_pixels_that_the_model_does_not_take_are_refused(work, model, tmp_path):
         classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), asked))
     _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), TileOptions(chip_m=32.0)))
     assert record.grid["chip_px"] == 32
+
+
+def test_ground_without_imagery_is_refused_and_leaves_nothing(work, model, tmp_path):
+    nowhere = TileOptions(**OPTIONS, bounds=(10.0, 50.0, 11.0, 51.0))
+    with pytest.raises(NoOverlapError):
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), nowhere))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_surveys_at_once_are_refused(work, model, tmp_path):

@@ -37,7 +37,7 @@ SCRATCH = {
     "driver": "GTiff",
     "tiled": True,
     "blockxsize": 256,
-    "blockysize": 256,
+    "blockysize": 16,  # maps come in strips of 16 lines, and GDAL keeps what is not whole in memory
     "BIGTIFF": "IF_SAFER",
     "SPARSE_OK": "TRUE",
 }

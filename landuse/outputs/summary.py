@@ -25,6 +25,30 @@ class ClassArea:
     share: float
 
 
+class Totals:
+    """Chips and hectares of each class code, counted as a map comes by."""
+
+    def __init__(self) -> None:
+        self._chips = np.zeros(256, np.int64)
+        self._areas = np.zeros(256)
+
+    def add(self, codes: npt.NDArray[np.uint8], areas_ha: npt.NDArray[np.float64]) -> None:
+        """Count cells: their class codes (n,), 0 = no data, and their areas in hectares (n,)."""
+        self._chips += np.bincount(codes, minlength=256)
+        self._areas += np.bincount(codes, weights=areas_ha, minlength=256)
+
+    def lines(self, legend: Legend) -> tuple[ClassArea, ...]:
+        """One line for each class of the legend, in its order, those that do not occur included."""
+        mapped = float(self._areas[list(legend.codes)].sum())
+        return tuple(
+            ClassArea(c.name, int(self._chips[c.code]), float(self._areas[c.code]), self._share(c.code, mapped))
+            for c in legend.classes
+        )
+
+    def _share(self, code: int, mapped: float) -> float:
+        return float(self._areas[code]) / mapped if mapped else 0.0
+
+
 def summarise(codes: npt.NDArray[np.uint8], areas_ha: npt.NDArray[np.float64], legend: Legend) -> tuple[ClassArea, ...]:
     """One line for each class of the legend, in its order, those that do not occur included.
 
@@ -33,13 +57,9 @@ def summarise(codes: npt.NDArray[np.uint8], areas_ha: npt.NDArray[np.float64], l
         areas_ha: area of each cell in hectares, shape (n,).
         legend: the classes.
     """
-    chips = np.bincount(codes, minlength=256)
-    areas = np.bincount(codes, weights=areas_ha, minlength=256)
-    mapped = float(areas[list(legend.codes)].sum())
-    return tuple(
-        ClassArea(c.name, int(chips[c.code]), float(areas[c.code]), float(areas[c.code]) / mapped if mapped else 0.0)
-        for c in legend.classes
-    )
+    totals = Totals()
+    totals.add(codes, areas_ha)
+    return totals.lines(legend)
 
 
 def write_summary(path: Path, lines: tuple[ClassArea, ...]) -> None:

@@ -50,14 +50,15 @@ def part_key(**fields: Any) -> str:  # noqa: ANN401
 class PartStore:
     """A folder of parts: a local path, or an address of s3, gs or hdfs.
 
-    Picklable: a worker opens the same folder by its address.
+    Picklable: a worker opens the same folder by its address, whatever folder it works in itself.
     """
 
     folder: str
     _opened: tuple[Any, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", str(self.folder))
+        folder = str(self.folder)
+        object.__setattr__(self, "folder", folder if "://" in folder else str(Path(folder).absolute()))
         object.__setattr__(self, "_opened", _open(self.folder))
 
     def __reduce__(self) -> tuple[type[PartStore], tuple[str]]:
@@ -97,6 +98,20 @@ class PartStore:
         except (pa.ArrowException, OSError) as error:
             system.delete_file(path)
             raise EngineError(f"Result {path} was damaged and is removed; run the same command again.") from error
+
+    def check_arrived(self, key: str) -> None:
+        """Raise `EngineError` unless a part that a worker says it wrote is here too."""
+        if not self.exists(key):
+            raise EngineError(
+                f"A worker wrote a result to {self.folder}, but on this machine it is not there; give with --parts an address "
+                "that all machines share, such as s3://bucket/folder or a network disk."
+            )
+
+    def clear(self) -> None:
+        """Remove the folder with all its parts; nothing happens where there is none."""
+        system, folder = self._opened
+        if system.get_file_info(folder).type == fs.FileType.Directory:
+            system.delete_dir(folder)
 
     def existing(self) -> set[str]:
         """Return the keys of all whole parts. What a killed run left half written is removed."""
@@ -147,7 +162,7 @@ def _open(folder: str) -> tuple[Any, str]:
     if "://" in folder:
         system, path = fs.FileSystem.from_uri(folder)
     else:
-        system, path = fs.LocalFileSystem(), str(Path(folder).absolute())
+        system, path = fs.LocalFileSystem(), folder
     return system, path.rstrip("/")
 
 

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from landuse.engine.machine import cores
+from landuse.engine.shared_file import SharedFile
 from landuse.errors import EngineError, LanduseError
 
 T = TypeVar("T")
@@ -42,6 +44,9 @@ class Runner(Protocol):
     @property
     def threads_per_task(self) -> int:
         """How many threads the inference of one task should use."""
+
+    def share(self, path: Path) -> SharedFile:
+        """A file of this machine for tasks to read: they call its `locate`. A cluster is sent a copy, once a file."""
 
     def map(
         self,
@@ -127,6 +132,10 @@ class InlineRunner:
     threads_per_task: int
     name: str = INLINE
     parallelism: int = 1
+
+    def share(self, path: Path) -> SharedFile:
+        """A file as it lies here."""
+        return SharedFile(str(path.resolve()))
 
     def map(
         self,

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ _LOCAL = re.compile(r"local(?:\[(?P<threads>\*|\d+)(?P<tries>,\d+)?\])?")
 _TRIES = 3  # of a task; a local master that does not say gives up at the first failure
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")  # the JVM only hands out addresses
 _JVM_PATIENCE_S = 5
+_CONNECT_S = 5
 _LONGEST_SOCKET_FOLDER = 60  # the path of a unix socket has room for about 100 bytes, and Spark's names take 42
 
 
@@ -81,8 +83,13 @@ class SessionOptions:
 
     @property
     def local(self) -> bool:
-        """Whether Spark runs tasks inside the driver's own process and its workers."""
-        return self.slots is not None
+        """Whether Spark runs tasks on this machine, in processes that the driver starts."""
+        return is_local(self.master)
+
+
+def is_local(master: str) -> bool:
+    """Whether a Spark master is this process and its workers, and no cluster. ``local-cluster`` behaves as a cluster."""
+    return _LOCAL.fullmatch(master) is not None
 
 
 @contextmanager
@@ -123,11 +130,37 @@ def spark_context(options: SessionOptions) -> Iterator[SparkContext]:
     if active is not None:
         yield active
         return
+    check_reachable(options.master)
     context = _start(options, _scratch())
     try:
         yield context
     finally:
         context.stop()
+
+
+def check_reachable(master: str) -> None:
+    """Raise `EngineError` where no host of a ``spark://`` master answers. Spark itself takes a minute to say so."""
+    if not master.startswith("spark://"):
+        return
+    hosts = master.removeprefix("spark://").split(",")
+    reasons = [reason for reason in map(_unreachable, hosts) if reason is not None]
+    if len(reasons) == len(hosts):
+        raise EngineError(
+            f"No Spark master answers at {master} ({reasons[0]}); see that it runs and can be reached from here, "
+            "or use --master inline."
+        )
+
+
+def _unreachable(address: str) -> str | None:
+    """Why ``host:port`` cannot be reached, or None."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except ValueError:
+        return "the port is missing, usually 7077"
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def active_context() -> SparkContext | None:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyspark.accumulators import AccumulatorParam
 
 from landuse.engine.runner import Done, Lost, Refused, attempt, ignore, settle
+from landuse.engine.shared_file import SharedFile, share
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class SparkRunner:
 
     def __init__(self, context: SparkContext) -> None:
         self._context = context
+        self._shared: dict[Path, SharedFile] = {}
 
     @property
     def name(self) -> str:
@@ -66,6 +69,12 @@ class SparkRunner:
     def parallelism(self) -> int:
         """How many tasks run at once, as far as Spark knows now; executors may still join."""
         return max(1, int(self._context.defaultParallelism) // self.threads_per_task)
+
+    def share(self, path: Path) -> SharedFile:
+        """A file for tasks to read; see `Runner.share`."""
+        if path not in self._shared:
+            self._shared[path] = share(self._context, path)
+        return self._shared[path]
 
     def map(
         self,

@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
+from landuse.engine.shared_file import SharedFile
 from landuse.errors import LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime
@@ -40,7 +40,7 @@ class ScoreJob:
 
     survey: Survey
     grid: ChipGrid
-    model: Path
+    model: SharedFile
     runtime: Kind
     precision: Precision
     threads: int
@@ -124,7 +124,7 @@ def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
     another name than its key, so that a later run tries it again.
     """
     started = time.perf_counter()
-    runtime = open_runtime(job.model, kind=job.runtime, precision=job.precision, threads=job.threads)
+    runtime = open_runtime(job.model.locate(), kind=job.runtime, precision=job.precision, threads=job.threads)
     stream = ChipStream(job, work)
     predictions = list(runtime.predict_stream(iter(stream)))
     columns = {"row": work.rows[stream.read], "col": work.cols[stream.read]}

@@ -206,7 +206,7 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
     return ScoreJob(
         survey=chips.survey,
         grid=replace(chips.grid, chip_px=bundle.chip_px),
-        model=settings.model.resolve(),
+        model=runner.share(settings.model),
         runtime=settings.runtime,
         precision=settings.precision,
         threads=runner.threads_per_task,

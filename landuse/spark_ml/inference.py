@@ -15,11 +15,11 @@ from pyspark.sql.types import DataType
 from pyspark.sql.udf import UserDefinedFunction
 
 from landuse.bundle import Bundle, find_bundle
+from landuse.engine.shared_file import SharedFile, share
 from landuse.errors import ModelFileError
 from landuse.models.runtime import Prediction, open_runtime, read_cached
 from landuse.spark_ml.answers import CLASSES, classes, vectors
 from landuse.spark_ml.columns import PictureStream
-from landuse.spark_ml.shipping import ModelAddress, address
 
 ColumnFunction = Callable[[pa.Array], pa.Array]
 
@@ -34,7 +34,7 @@ class ImageJob:
         shape: of flat arrays.
     """
 
-    model: ModelAddress
+    model: SharedFile
     threads: int = 1
     shape: tuple[int, ...] | None = None
 
@@ -57,7 +57,7 @@ def find_model(name: str) -> tuple[Path, Bundle]:
 def image_job(session: SparkSession, path: Path, shape: tuple[int, ...] | None = None) -> ImageJob:
     """A job for the workers of a session; each task's inference has as many threads as Spark gives a task cores."""
     context = session.sparkContext
-    return ImageJob(address(context, path), int(context.getConf().get("spark.task.cpus", "1") or 1), shape)
+    return ImageJob(share(context, path), int(context.getConf().get("spark.task.cpus", "1") or 1), shape)
 
 
 def features_function(job: ImageJob) -> UserDefinedFunction:

@@ -22,6 +22,7 @@ from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, BinaryType, NumericType, StructType
 
+from landuse.engine.shared_file import scratch
 from landuse.errors import LanduseWarning, UsageError
 from landuse.spark_ml.columns import pictures
 from landuse.spark_ml.inference import column_function
@@ -29,7 +30,6 @@ from landuse.spark_ml.keras_file import SUFFIX, check_keras_file
 from landuse.spark_ml.keras_model import KerasImageModel, KerasImageParams
 from landuse.spark_ml.keras_transformer import HasModelFile
 from landuse.spark_ml.schema import column, input_type, numbers
-from landuse.spark_ml.shipping import scratch
 from landuse.spark_ml.stages import given, needed
 
 if TYPE_CHECKING:

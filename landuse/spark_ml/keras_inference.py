@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from landuse.engine.shared_file import SharedFile
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.preprocess import Preprocess
 from landuse.spark_ml.answers import vectors
 from landuse.spark_ml.columns import PictureStream, dense
-from landuse.spark_ml.shipping import ModelAddress
 
 PIECE = 32
 """Rows of one call."""
@@ -56,7 +56,7 @@ def picture_side(model: keras.Model, name: str) -> int:
     return int(shape[0])
 
 
-def transform_arrays(model: ModelAddress, column: pa.Array) -> pa.StructArray:
+def transform_arrays(model: SharedFile, column: pa.Array) -> pa.StructArray:
     """A model's answers to a column of arrays, one a row, as vectors; null for a null and for an array with a null in it."""
     network = load_keras(model.locate())
     shape = tuple(-1 if n is None else int(n) for n in network.inputs[0].shape[1:])
@@ -72,7 +72,7 @@ def transform_arrays(model: ModelAddress, column: pa.Array) -> pa.StructArray:
     return vectors(_answers(network, pieces), read, len(column))
 
 
-def transform_pictures(model: ModelAddress, preprocess: Preprocess, column: pa.Array) -> pa.StructArray:
+def transform_pictures(model: SharedFile, preprocess: Preprocess, column: pa.Array) -> pa.StructArray:
     """A model's answers to a column of pictures as vectors; null for those that cannot be read."""
     path = model.locate()
     network = load_keras(path)

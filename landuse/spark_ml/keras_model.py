@@ -21,12 +21,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import array_max, array_position, size, when
 from pyspark.sql.types import DoubleType, StructField, StructType
 
+from landuse.engine.shared_file import DIGITS, SharedFile, scratch, share
 from landuse.errors import UsageError
 from landuse.models.preprocess import CAFFE, SIGNED, Preprocess
 from landuse.spark_ml.inference import column_function, once
 from landuse.spark_ml.keras_file import SUFFIX, check_keras_file
 from landuse.spark_ml.schema import check_pictures, column, refuse_existing
-from landuse.spark_ml.shipping import DIGITS, ModelAddress, address, scratch
 from landuse.spark_ml.stages import KeywordStage, needed
 
 PREPROCESS: Mapping[str, Preprocess] = MappingProxyType(
@@ -93,7 +93,7 @@ class KerasImageModel(Model, KerasImageParams, MLWritable, MLReadable["KerasImag
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         self.transformSchema(dataset.schema)
-        model, preparation = address(dataset.sparkSession.sparkContext, self.file), self.preparation()
+        model, preparation = share(dataset.sparkSession.sparkContext, self.file), self.preparation()
         function = once(column_function(lambda images: _transformed(model, preparation, images), VectorUDT()))
         out = dataset.withColumn(self.getOutputCol(), function(column(self.getInputCol())))
         return out.withColumn(self.getPredictionCol(), _highest(column(self.getOutputCol())))
@@ -116,7 +116,7 @@ def keep_file(data: bytes) -> Path:
     return path
 
 
-def _transformed(model: ModelAddress, preparation: Preprocess, images: pa.Array) -> pa.StructArray:
+def _transformed(model: SharedFile, preparation: Preprocess, images: pa.Array) -> pa.StructArray:
     from landuse.spark_ml.keras_inference import transform_pictures  # imports TensorFlow, in the worker
 
     return transform_pictures(model, preparation, images)

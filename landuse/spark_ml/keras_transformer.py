@@ -16,11 +16,11 @@ from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
+from landuse.engine.shared_file import SharedFile, share
 from landuse.errors import UsageError
 from landuse.spark_ml.inference import column_function, once
 from landuse.spark_ml.keras_file import check_keras_file
 from landuse.spark_ml.schema import input_type, is_numbers, numbers, refuse_existing
-from landuse.spark_ml.shipping import ModelAddress, address
 from landuse.spark_ml.stages import KeywordStage, given, needed
 
 
@@ -89,12 +89,12 @@ class KerasTransformer(
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         self.transformSchema(dataset.schema)
-        model = address(dataset.sparkSession.sparkContext, check_keras_file(self.getModelFile()))
+        model = share(dataset.sparkSession.sparkContext, check_keras_file(self.getModelFile()))
         function = once(column_function(lambda arrays: _transformed(model, arrays), VectorUDT()))
         return dataset.withColumn(self.getOutputCol(), function(numbers(dataset.schema, self.getInputCol())))
 
 
-def _transformed(model: ModelAddress, arrays: pa.Array) -> pa.StructArray:
+def _transformed(model: SharedFile, arrays: pa.Array) -> pa.StructArray:
     from landuse.spark_ml.keras_inference import transform_arrays  # imports TensorFlow, in the worker
 
     return transform_arrays(model, arrays)

@@ -15,6 +15,7 @@ from rasterio.errors import RasterioError
 from landuse.bundle import Bundle
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
+from landuse.engine.shared_file import SharedFile
 from landuse.models.runtime import open_runtime, read_cached
 from landuse.outputs.record import identify
 from landuse.picture import read_image
@@ -30,9 +31,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ImageJob:
-    """What is the same for every task: the model and how it runs, its input's side and its features' length."""
+    """What is the same for every task: how the model runs and where it lies, its input's side and its features' length."""
 
     settings: ScoreSettings
+    model: SharedFile
     threads: int
     pixels: int
     width: int
@@ -124,7 +126,9 @@ def compute(paths: Sequence[Path], bundle: Bundle, settings: ScoreSettings) -> I
         return ImageFeatures(np.empty((0, bundle.head.feature_count), np.float32), ())
     tasks = [list(paths[i : i + TASK]) for i in range(0, len(paths), TASK)]
     with Progress(len(paths), "images") as progress, open_runner(settings.master) as runner:
-        job = ImageJob(settings, runner.threads_per_task, bundle.chip_px, bundle.head.feature_count)
+        job = ImageJob(
+            settings, runner.share(settings.model), runner.threads_per_task, bundle.chip_px, bundle.head.feature_count
+        )
         results = runner.map(partial(embed_files, job), tasks, lambda r: progress.advance(len(r.features)))
     return ImageFeatures(np.concatenate([r.features for r in results]), tuple(s for r in results for s in r.skipped))
 
@@ -132,7 +136,7 @@ def compute(paths: Sequence[Path], bundle: Bundle, settings: ScoreSettings) -> I
 def embed_files(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
     """Features of some files; what a worker runs."""
     settings = job.settings
-    runtime = open_runtime(settings.model, kind=settings.runtime, precision=settings.precision, threads=job.threads)
+    runtime = open_runtime(job.model.locate(), kind=settings.runtime, precision=settings.precision, threads=job.threads)
     read: list[int] = []
     skipped: list[str] = []
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from landuse.chips import image_order
 from landuse.engine.parts import PartStore
+from landuse.engine.shared_file import SharedFile
 from landuse.mosaic import Pixels
 from landuse.scoring.block import BATCH, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
 from landuse.tile import survey_chips
@@ -42,7 +43,7 @@ def test_ground_without_imagery_gets_the_chips_own_mean():
 
 def job_of(tmp_path, work):
     return ScoreJob(
-        survey=work.survey, grid=work.grid, model=tmp_path / "small.landuse", runtime="openvino", precision="f32",
+        survey=work.survey, grid=work.grid, model=SharedFile(str(tmp_path / "small.landuse")), runtime="openvino", precision="f32",
         threads=1, parts=str(tmp_path / "parts"), features=True,
     )  # fmt: skip
 

@@ -33,6 +33,8 @@ LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _MASTER = re.compile(r"local(\[[\d*]+(,\d+)?\])?|local-cluster\[.+\]|spark://.+|k8s://.+|yarn")
 _LOCAL = re.compile(r"local(?:\[(?P<threads>\*|\d+)(?P<tries>,\d+)?\])?")
 _TRIES = 3  # of a task; a local master that does not say gives up at the first failure
+ADDRESSES_OF_STORES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
+"""What a cluster's workers take over from the driver's environment. Keys are not among it: Spark's page would show them."""
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")  # the JVM only hands out addresses
 _JVM_PATIENCE_S = 5
 _CONNECT_S = 5
@@ -46,7 +48,7 @@ class SessionOptions:
     Attributes:
         master: a Spark master URL.
         cores_per_task: `spark.task.cpus`: threads that one task uses.
-        driver_memory: heap of the driver's JVM, as Spark writes it.
+        driver_memory: heap of a local master's JVM, as Spark writes it; a cluster's is set with Spark's other settings.
         task_timeout_s: a Python worker that says nothing for so long is killed and its task tried again; 0 is never.
         log_level: of Spark's own messages on stderr.
         config: further Spark settings; they win.
@@ -243,10 +245,6 @@ def _conf(options: SessionOptions, scratch: Path) -> SparkConf:
 
     settings = {
         "spark.app.name": "landuse",
-        "spark.task.cpus": str(options.cores_per_task),
-        "spark.task.maxFailures": str(_TRIES),
-        "spark.driver.memory": options.driver_memory,
-        "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.python.worker.reuse": "true",
         # Over TCP each task waits 40 ms for a delayed acknowledgement: measured 54 ms a task, against 14 ms.
@@ -260,8 +258,13 @@ def _conf(options: SessionOptions, scratch: Path) -> SparkConf:
         settings["spark.python.worker.killOnIdleTimeout"] = "true"
     if options.local and len(str(scratch)) < _LONGEST_SOCKET_FOLDER:
         settings["spark.python.unix.domain.socket.dir"] = str(scratch)
-    if options.local:
+    if options.local or options.cores_per_task > 1:
+        settings["spark.task.cpus"] = str(options.cores_per_task)
+    if options.local:  # a cluster has settings of its own for these
         settings |= {
+            "spark.task.maxFailures": str(_TRIES),
+            "spark.driver.memory": options.driver_memory,
+            "spark.ui.enabled": "false",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.local.dir": str(scratch),
@@ -306,9 +309,9 @@ def _python_variables(options: SessionOptions) -> dict[str, str]:
 
 
 def _worker_variables(options: SessionOptions) -> dict[str, str]:
-    """Return what Python workers get to know: on this machine, where the driver found its modules."""
+    """Return what Python workers get to know: here where the driver found its modules, on a cluster where objects lie."""
     if not options.local:
-        return {}
+        return {name: os.environ[name] for name in ADDRESSES_OF_STORES if name in os.environ}
     own = (sys.prefix, sys.base_prefix)  # what lies there, the same interpreter finds by itself
     folders = [str(Path(entry).absolute()) for entry in sys.path if not entry.startswith(own)]
     home = str(Path(landuse.__file__).parent.parent)

@@ -23,7 +23,6 @@ from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of,
 from landuse.training.image_samples import class_code, legend_of_names
 from landuse.training.images import open_cache
 from landuse.training.pictures import ChipPictures
-from landuse.training.pictures import ChipPictures
 from landuse.training.places import Places
 from landuse.training.split import Layout, Names
 from landuse.training.tables import LabelTable
@@ -98,11 +97,6 @@ def _targets(chips: ChipSet, soft: bool) -> Floats:
 def places_of(chips: ChipSet) -> Places:
     """The cells of chips."""
     return Places(chips.rows, chips.cols, chips.grid.chip_m)
-
-
-def pictures_of(chips: ChipSet) -> ChipPictures:
-    """Where the pixels of chips are."""
-    return ChipPictures(((chips.survey, chips.grid),), np.zeros(len(chips), np.int64), chips.rows, chips.cols)
 
 
 def pictures_of(chips: ChipSet) -> ChipPictures:

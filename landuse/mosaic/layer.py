@@ -20,6 +20,10 @@ from landuse.mosaic.warp import Frame, source_extent, warp
 Laid = tuple[Image, Image | None]
 """Colour (h, w, B) and weight (h, w) from 0 to 255, both uint8; None for a weight that is full everywhere."""
 
+SHRINKS = 1.05
+"""Source pixels along a lattice pixel from which a warp averages. Below it the two are of one size, as pixels of 1 m are in any
+two CRSs, and interpolation between four of them gives the same picture in half the time."""
+
 
 @dataclass(frozen=True)
 class Square:
@@ -102,7 +106,7 @@ class Layer:
         if outer is None or window is None:
             return None
         colour, valid = self._read(files, window)
-        frame, shrink = frame.shifted(outer.col, outer.row), place.scale > 1.0
+        frame, shrink = frame.shifted(outer.col, outer.row), place.scale > SHRINKS
         if valid is None and window == outer:
             planes = warp(np.ascontiguousarray(colour.transpose(2, 0, 1)), frame, target, shape, shrink=shrink)
             return planes.transpose(1, 2, 0), None

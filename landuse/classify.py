@@ -11,12 +11,13 @@ from pathlib import Path
 from landuse.bundle import Bundle, find_bundle
 from landuse.chips import CHIPS_FILE, Chips, chip_writer, open_chips
 from landuse.engine.lock import folder_lock
+from landuse.engine.parts import PartStore, own_address
 from landuse.engine.progress import Progress
 from landuse.engine.quarantine import write_quarantine
 from landuse.errors import LanduseError, UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.runtime import Kind, Precision, read_cached
-from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
 from landuse.outputs.land_use_map import LandUseMap, MapFrame, MapStrip, write_map
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.scoring import Run, ScoreSettings, run_chips
@@ -37,6 +38,8 @@ class ClassifyOptions:
         precision: ``auto``, ``f32`` or ``bf16``.
         fresh: ignore and replace an earlier result.
         max_quarantined: largest share of chips that may fail before the run does.
+        task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
+        parts: address below which results of blocks are kept while the run lasts; None is beside the output.
     """
 
     model: str = "builtin"
@@ -46,6 +49,8 @@ class ClassifyOptions:
     precision: Precision = "auto"
     fresh: bool = False
     max_quarantined: float = 0.01
+    task_timeout_s: int = 0
+    parts: str | None = None
 
 
 def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> tuple[LandUseMap, RunRecord]:
@@ -68,10 +73,11 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     with folder_lock(out):
         started = time.perf_counter()
         parts = out.parent / f".{out.name}.parts"
+        settings = score_settings(model, options, out)
+        clear_left_overs(out)
         if options.fresh:
-            shutil.rmtree(parts, ignore_errors=True)
+            remove_parts(parts, settings)
         chips = chips_of(inputs, tile_options(options.tile, bundle), parts)
-        settings = score_settings(model, options)
         with Progress(len(chips), "chips") as progress:
             run = run_chips(chips, settings, parts, progress)
         with staged_folder(out, fresh=options.fresh) as staging:
@@ -79,13 +85,28 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             write_quarantine(staging / QUARANTINE, run.quarantined)
             record = record_of(run, bundle, options, time.perf_counter() - started)
             record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
-        shutil.rmtree(parts, ignore_errors=True)
+        remove_parts(parts, settings)
     return LandUseMap(out), record
 
 
-def score_settings(model: Path, options: ClassifyOptions) -> ScoreSettings:
+def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSettings:
     """How the chips are run."""
-    return ScoreSettings(model, options.master, options.runtime, options.precision, False, options.max_quarantined)
+    return ScoreSettings(
+        model,
+        options.master,
+        options.runtime,
+        options.precision,
+        max_quarantined=options.max_quarantined,
+        task_timeout_s=options.task_timeout_s,
+        parts=None if options.parts is None else own_address(options.parts, out),
+    )
+
+
+def remove_parts(parts: Path, settings: ScoreSettings) -> None:
+    """Remove what a run keeps while it lasts."""
+    shutil.rmtree(parts, ignore_errors=True)
+    if settings.parts is not None:
+        PartStore(settings.parts).clear()
 
 
 def map_strips(run: Run) -> Iterator[MapStrip]:

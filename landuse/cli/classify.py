@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @shared.imagery
 @shared.master
 @shared.inference
+@shared.task_timeout
+@shared.parts
 @shared.fresh
 def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
     """A land-use map of CHIPS (a folder of tile) or of one survey's rasters: files, folders, globs, VSI or s3:// addresses.
@@ -55,6 +57,6 @@ def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
     from landuse.classify import ClassifyOptions
     from landuse.cli.tile import tile_options
 
-    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh")
+    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh", "parts", "task_timeout_s")
     picked = {name: choices.pop(name) for name in own}
     return ClassifyOptions(tile=tile_options(choices), **picked)

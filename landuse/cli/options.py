@@ -63,6 +63,29 @@ def master(function: F) -> F:
     )(function)
 
 
+def task_timeout(function: F) -> F:
+    """`--task-timeout S`: when a block counts as hanging."""
+    return click.option(
+        "--task-timeout",
+        "task_timeout_s",
+        type=click.IntRange(0),
+        default=900,
+        show_default=True,
+        metavar="S",
+        help="Seconds after which a block is taken from a worker and tried again, on Spark; 0 is never.",
+    )(function)
+
+
+def parts(function: F) -> F:
+    """`--parts ADDRESS`: where a cluster's workers leave results."""
+    return click.option(
+        "--parts",
+        default=None,
+        metavar="ADDRESS",
+        help="Where workers leave results that this machine collects, if they do not share its disk: s3://bucket/folder.",
+    )(function)
+
+
 def area(function: F) -> F:
     """`--aoi FILE` and `--bounds W S E N`."""
     function = click.option(

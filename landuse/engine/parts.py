@@ -157,6 +157,12 @@ class PartStore:
         _settle_on_disk(system, folder)
 
 
+def own_address(base: str, out: Path) -> str:
+    """A folder below the address `base` for the parts of one output alone, the same in each run of the same command."""
+    path = str(Path(out).absolute())
+    return f"{base.rstrip('/')}/{Path(out).name}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.parts"
+
+
 def _open(folder: str) -> tuple[Any, str]:
     """Return the file system of an address and the folder as that file system spells it."""
     if "://" in folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -36,6 +37,13 @@ def staged_folder(out: Path, *, fresh: bool = False) -> Iterator[Path]:
         _replace(out, staging)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def clear_left_overs(out: Path) -> None:
+    """Remove what killed runs left beside `out`. Only for who holds the lock of `out`: else they may still be at work."""
+    for ending in ("partial", "old"):
+        for left in out.parent.glob(f".{glob.escape(out.name)}.[0-9]*.{ending}"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def check_free(out: Path, *, fresh: bool) -> None:

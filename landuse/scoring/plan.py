@@ -32,6 +32,8 @@ class ScoreSettings:
         precision: ``auto``, ``f32`` or ``bf16``.
         features: whether feature vectors are kept.
         max_quarantined: largest share of chips that may fail.
+        task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
+        parts: address of the results of blocks where it is not the caller's own folder.
     """
 
     model: Path
@@ -40,6 +42,8 @@ class ScoreSettings:
     precision: Precision = "auto"
     features: bool = False
     max_quarantined: float = 0.01
+    task_timeout_s: int = 0
+    parts: str | None = None
 
     @property
     def span(self) -> int:

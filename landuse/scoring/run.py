@@ -141,7 +141,7 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     bundle = read_cached(settings.model)
     check_bands(chips, bundle)
     inputs = identify_sources(chips)
-    store = PartStore(str(parts))
+    store = PartStore(settings.parts or str(parts))
     tally = Tally(QuarantinePolicy(settings.max_quarantined), len(chips))
     run_blocks(chips, settings, plan(chips, bundle, settings, inputs), (store, tally, progress))
     features = {"features": bundle.head.feature_count} if settings.features else {}
@@ -193,9 +193,11 @@ def run_blocks(
             todo = [task for task in wave if task.key not in existing]
             reports: list[BlockReport] = []
             if todo:
-                runner = runner or stack.enter_context(open_runner(settings.master))
+                runner = runner or stack.enter_context(
+                    open_runner(settings.master, task_timeout_s=settings.task_timeout_s)
+                )
                 job = job_of(chips, settings, runner, store.folder)
-                done = partial(_advance, progress)
+                done = Arrivals(store, progress).add
                 reports = runner.map(partial(score_task, job), todo, done, partial(lost_block, settings))
             tally.add(wave, todo, reports)
 
@@ -220,8 +222,20 @@ def score_task(job: ScoreJob, task: BlockTask) -> BlockReport:
     return score_block(job, task.work)
 
 
-def _advance(progress: Progress, report: BlockReport) -> None:
-    progress.advance(report.chips)
+@dataclass
+class Arrivals:
+    """Counts blocks as they are done; asks of the first whether its part is where this process sees it."""
+
+    store: PartStore
+    progress: Progress
+    seen: bool = False
+
+    def add(self, report: BlockReport) -> None:
+        """Count a block. Raises `EngineError` where workers write to a disk of their own."""
+        if report.key and not self.seen:
+            self.store.check_arrived(report.key)
+            self.seen = True
+        self.progress.advance(report.chips)
 
 
 def lost_block(settings: ScoreSettings, task: BlockTask, cause: str) -> BlockReport:

@@ -1,40 +1,36 @@
-"""`train`: a model from labelled data, by a frozen backbone and a multinomial logistic head."""
+"""`train`: a model from labelled data, by a frozen backbone and a head."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
-from landuse.accuracy.metrics import metrics
+from landuse.accuracy.predictions import Judged, MultiPredictions, predictions_of
 from landuse.bundle import Bundle, read_bundle, write_bundle
 from landuse.errors import OutputExistsError, UsageError
 from landuse.legend import load_legend
-from landuse.models.arrays import Floats
 from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.foreign import Declared
-from landuse.models.heads import LogisticHead, fit_logistic
+from landuse.models.heads import Head
+from landuse.models.heads_file import spec_of
 from landuse.models.preprocess import PREPROCESSING
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
-from landuse.training.balance import Balance, BalanceRule, fitting_rows
+from landuse.training.balance import Balance, BalanceRule
 from landuse.training.cache import cache_folder
 from landuse.training.doubt import doubtful
+from landuse.training.fitting import Fitted, FitWith, HeadKind, HeadRule, fit_samples, one_thread
 from landuse.training.places import Mask
 from landuse.training.samples import Samples, SampleSettings, read_samples
 from landuse.training.split import Split, SplitRule, fold_numbers, split
 
 SUFFIX = ".landuse"
 CALIBRATION_FOLDS = 5
-WORTH_THREADS = 2e8
-"""Multiplications of one step of a fit from which several threads gain; below it they wait for each other for longer than they
-compute (measured: 5 to 10 times as long on two busy cores)."""
 LISTED = 1000
 """Skipped samples that the model file names; all are counted."""
 
@@ -57,7 +53,10 @@ class TrainOptions:
         block_m: side of the squares of land that stay on one side of the split, metres; None is eight chips.
         buffer_m: least ground between a sample trained on and one held back, metres.
         group_by: column whose groups stay on one side of the split.
-        regularisation: inverse strength of the head's L2 penalty.
+        head: ``logistic``, ``dense`` or ``forest``; these and the next are those of `HeadRule`.
+        fit_with, regularisation, reg_param, elastic_net, max_iter: of a logistic head; the last of a dense one too.
+        hidden, dropout: of a dense head.
+        trees, depth: of a forest.
         balance: ``weights``, ``downsample`` or ``none``.
         class_weights: factors for classes by name.
         doubt_odds: leave out samples whose label is this many times less likely than another class; None keeps all.
@@ -80,7 +79,16 @@ class TrainOptions:
     block_m: float | None = None
     buffer_m: float = 0.0
     group_by: str | None = None
+    head: HeadKind = "logistic"
+    fit_with: FitWith = "driver"
     regularisation: float = 0.03
+    reg_param: float | None = None
+    elastic_net: float = 0.0
+    max_iter: int | None = None
+    hidden: tuple[int, ...] = (256,)
+    dropout: float = 0.3
+    trees: int = 100
+    depth: int = 10
     balance: Balance = "weights"
     class_weights: Mapping[str, float] = field(default_factory=dict)
     doubt_odds: float | None = None
@@ -94,6 +102,7 @@ class TrainOptions:
             raise UsageError(f"No preprocessing {self.preprocess!r}: choose one of {', '.join(PREPROCESSING)}.")
         if self.doubt_odds is not None and self.doubt_odds <= 1:
             raise UsageError(f"--doubt-odds must be above 1, not {self.doubt_odds:g}.")
+        _ = self.head_rule  # which refuses what cannot be
 
     @property
     def declared(self) -> Declared | None:
@@ -106,6 +115,11 @@ class TrainOptions:
     def split_rule(self) -> SplitRule:
         """How samples are held back."""
         return SplitRule(self.holdout, self.seed, self.block_m, self.buffer_m)
+
+    @property
+    def head_rule(self) -> HeadRule:
+        """What the head is like and how it is fitted."""
+        return HeadRule(**{f.name: getattr(self, f.name) for f in fields(HeadRule)})
 
     @property
     def balance_rule(self) -> BalanceRule:
@@ -171,36 +185,64 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     Where the data say what is for testing, a part of the rest serves to calibrate, and the test side is used for nothing but
     the figures. Otherwise one part serves both ends, and each of its samples is judged by a calibration without its fold.
     """
-    if len(np.unique(samples.positions)) < 2:
-        raise UsageError("All samples are of one class, so there is nothing to tell apart.")
+    _check_learnable(samples, options)
     parts = split(samples.layout, options.split_rule)
     given = parts.kind == "given"
     known = samples.take(parts.train) if given else samples
     trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
     sure = trusted(known, options)
     found, figures = None, {}
-    final = fit_head(known.take(sure), options)
+    fitted = fit_samples(known.take(sure), options.head_rule, options.balance_rule, options.split_rule)
+    final = fitted.head
     if trial.test.any():
         tried = fit_head(known.take(trial.train & sure), options)
         found = calibrated(tried, known.take(trial.test & sure), options)
-        final = found.scaling.of(final)
+        final = found.of(final)
         held = known.take(
             trial.test
         )  # the doubtful ones too: what is left out of the fit is not left out of the figures
-        honest = found.probabilities if sure.all() else found.scaling.of(tried).apply(held.features)
-        figures = held_out_figures(honest, held)
+        figures = dict((_honest(found, held) if sure.all() else judged(found.of(tried), held)).figures().as_dict())
     if given:
         test = samples.take(parts.test)
-        figures = held_out_figures(final.apply(test.features), test) if len(test) else {}
+        figures = dict(judged(final, test).figures().as_dict()) if len(test) else {}
     return replace(
         base,
         head=final,
         legend=samples.legend,
         calibration={} if found is None else found.report | {"temperature": final.temperature},
         training=training_report(samples, parts, options)
+        | head_report(replace(fitted, head=final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
     )
+
+
+def _check_learnable(samples: Samples, options: TrainOptions) -> None:
+    """Refuse, before any fit, what no head can be learnt from."""
+    if samples.multi and options.doubt_odds is not None:
+        raise UsageError("--doubt-odds is for samples of one class each, and these have lists of labels.")
+    if not samples.multi and len(np.unique(samples.positions)) < 2:
+        raise UsageError("All samples are of one class, so there is nothing to tell apart.")
+
+
+def _honest(found: Calibration, held: Samples) -> Judged:
+    """What was said of held-back samples, each by a calibration and thresholds that have not seen it."""
+    rows = predictions_of(held.legend.names, members(held), found.probabilities, found.thresholds)
+    if isinstance(rows, MultiPredictions) and found.given is not None:
+        return replace(rows, prediction=found.given, thresholds=None)
+    return rows
+
+
+def judged(head: Head, held: Samples) -> Judged:
+    """What a head says of samples, beside what they are."""
+    return predictions_of(held.legend.names, members(held), head.apply(held.features), head.thresholds)
+
+
+def members(samples: Samples) -> Mask:
+    """The class of each sample, or its classes where the samples have lists of labels; bool (n, K)."""
+    if samples.multi:
+        return samples.targets > 0
+    return np.asarray(samples.positions[:, None] == np.arange(len(samples.legend)))
 
 
 def trusted(samples: Samples, options: TrainOptions) -> Mask:
@@ -212,44 +254,47 @@ def trusted(samples: Samples, options: TrainOptions) -> Mask:
     return ~doubtful(samples, folds, options.doubt_odds, lambda some: fit_head(some, options))
 
 
-def fit_head(samples: Samples, options: TrainOptions) -> LogisticHead:
-    """A logistic head on the samples, classes balanced as asked."""
-    rows = fitting_rows(samples, options.balance_rule)
-    with _threads(samples):
-        return fit_logistic(
-            samples.features[rows.samples],
-            rows.labels,
-            class_count=len(samples.legend),
-            sample_weight=rows.weights,
-            C=options.regularisation,
-        )
+def fit_head(samples: Samples, options: TrainOptions) -> Head:
+    """A head on the samples, classes balanced as asked."""
+    return fit_samples(samples, options.head_rule, options.balance_rule, options.split_rule).head
 
 
-def calibrated(head: LogisticHead, held: Samples, options: TrainOptions) -> Calibration:
+def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:
     """The calibration of a head on held-back samples, whose blocks or groups are never on two sides of a fold either."""
     _, together = replace(held.layout, sides=None).kept_together(options.block_m)
-    folds = fold_numbers(held.positions, together, CALIBRATION_FOLDS, options.seed)
-    with _threads(held):
-        return choose_calibration(head, held.features, held.positions, folds)
+    folds = fold_numbers(
+        held.layout.strata if held.multi else held.positions, together, CALIBRATION_FOLDS, options.seed
+    )
+    with one_thread(held):
+        return choose_calibration(head, held.features, held.targets if held.multi else held.positions, folds)
 
 
-def _threads(samples: Samples) -> AbstractContextManager[Any]:
-    """A context in which linear algebra has one thread for work that is not worth more."""
-    work = samples.features.size * len(samples.legend)
-    limits: AbstractContextManager[Any] = threadpool_limits(1 if work < WORTH_THREADS else None, "blas")
-    return limits
+def head_report(fitted: Fitted, samples: Samples, options: TrainOptions) -> dict[str, Any]:
+    """What the model file says of the head: how it was fitted, and of several labels the threshold of each class."""
+    rule = options.head_rule
+    limits = fitted.head.thresholds
+    own = {
+        "logistic": ("fit_with", "regularisation", "reg_param", "elastic_net", "max_iter"),
+        "dense": ("hidden", "dropout", "max_iter"),
+        "forest": ("trees", "depth"),
+    }[rule.head]
+    return {
+        "head": {"kind": rule.head, **{name: getattr(rule, name) for name in own}, **_size(fitted.head)},
+        "multi_label": samples.multi,
+        "thresholds": None if limits is None else dict(zip(samples.legend.names, map(float, limits), strict=True)),
+        "history": list(fitted.history),
+    }
 
 
-def held_out_figures(probabilities: Floats, held: Samples) -> dict[str, Any]:
-    """Accuracy and its kin on the samples held back."""
-    names = np.array(held.legend.names, dtype=object)
-    found = metrics(names[held.positions], names[probabilities.argmax(1)], held.legend.names, probabilities)
-    return dict(found.as_dict())
+def _size(head: Head) -> dict[str, int]:
+    """How many numbers a head has, and how many nodes a forest."""
+    nodes = spec_of(head).nodes
+    return {"numbers": sum(a.size for a in head.arrays().values())} | ({"nodes": nodes} if nodes else {})
 
 
 def training_report(samples: Samples, parts: Split, options: TrainOptions) -> dict[str, Any]:
     """What the model file says of the data."""
-    counts = {name: int((samples.positions == position).sum()) for position, name in enumerate(samples.legend.names)}
+    counts = dict(zip(samples.legend.names, members(samples).sum(axis=0).tolist(), strict=True))
     return {
         "samples": len(samples),
         "held_out": int(parts.test.sum()),

@@ -189,10 +189,66 @@ def test_class_weights_move_the_answer(work, chips, tmp_path):
         train([chips], tmp_path / "c.landuse", options(work, class_weights={"Lake": 2.0}))
 
 
-def test_lists_of_labels_are_refused_by_this_head(work, folders, tmp_path):
-    (tmp_path / "t.csv").write_text("path,labels\nTown/1.png,Town;Water\nField/1.png,Field\n")
-    with pytest.raises(UsageError, match="lists of labels"):
-        train([tmp_path / "t.csv"], tmp_path / "m.landuse", options(work, root=folders))
+@pytest.fixture(scope="module")
+def lists(tmp_path_factory):
+    """A table of images that show one or two of three colours, or none of them, with their labels."""
+    root, rng = tmp_path_factory.mktemp("lists"), np.random.default_rng(3)
+    lines = ["path,labels"]
+    for i in range(120):
+        names = [name for name, yes in zip(NAMES, rng.random(3) < 0.5, strict=True) if yes]
+        image = np.full((32, 32, 3), 90) + rng.integers(-10, 11, (32, 32, 3))
+        for name in names:
+            place = NAMES.index(name)
+            image[:, place * 10 : place * 10 + 10] = COLOURS[place] + rng.integers(-10, 11, (32, 10, 3))
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(root / f"{i}.png")
+        lines.append(f"{i}.png,{';'.join(names) or ';'}")
+    (root / "t.csv").write_text("\n".join(lines))
+    return root / "t.csv"
+
+
+def test_a_table_of_lists_makes_a_head_of_several_labels(work, lists, tmp_path):
+    bundle = train([lists], tmp_path / "m.landuse", options(work))
+    assert bundle.training["multi_label"]
+    assert bundle.training["samples"] == 120, "those of no class among them"
+    assert set(bundle.training["thresholds"]) == set(NAMES)
+    assert bundle.training["thresholds"] == dict(zip(bundle.legend.names, bundle.head.thresholds.tolist(), strict=True))
+    assert bundle.metrics["n"] == bundle.training["held_out"]
+    assert bundle.metrics["roc_auc"] > 0.9
+    assert bundle.metrics["f1"] > 0.8
+    assert bundle.metrics["kappa"] is None
+    assert bundle.calibration["log_loss"]["none"] > 0
+    assert sum(b["count"] for b in bundle.calibration["bins_after"]) == 3 * bundle.training["held_out"]
+
+
+def test_what_lists_of_labels_cannot_be_used_with(work, lists, tmp_path):
+    for more, words in (
+        ({"balance": "downsample"}, "downsampled"),
+        ({"doubt_odds": 10.0}, "doubt"),
+        ({"head": "forest", "master": "local[2]"}, "one class a sample"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            train([lists], tmp_path / "m.landuse", options(work, **more))
+
+
+def test_what_a_head_cannot_be(work):
+    for more, words in (
+        ({"head": "tree"}, "logistic, dense, forest"),
+        ({"head": "forest"}, "needs Spark"),
+        ({"fit_with": "spark"}, "needs Spark"),
+        ({"head": "dense", "elastic_net": 0.5}, "for the logistic head"),
+        ({"head": "dense", "hidden": (0,)}, "units"),
+        ({"head": "dense", "dropout": 1.0}, "dropout"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            options(work, **more)
+
+
+def test_an_elastic_net_leaves_features_out(work, chips, tmp_path):
+    sparse = TrainOptions(backbone=str(work.model), reg_param=0.1, elastic_net=1.0)
+    bundle = train([chips], tmp_path / "m.landuse", sparse)
+    assert (np.abs(bundle.head.weight) < 1e-6).any(axis=1).any()
+    assert bundle.training["head"]["reg_param"] == 0.1
+    assert bundle.metrics["accuracy"] > 0.9
 
 
 def test_a_network_of_another_program_serves_as_backbone(chips, tmp_path):

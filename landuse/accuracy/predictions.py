@@ -167,6 +167,30 @@ class MultiPredictions:
 Judged = Predictions | MultiPredictions
 
 
+def predictions_of(
+    names: tuple[str, ...],
+    members: Mask,
+    probabilities: npt.NDArray[np.floating],
+    thresholds: npt.NDArray[np.floating] | None = None,
+    groups: Names | None = None,
+) -> Judged:
+    """What a model says of labelled rows.
+
+    Args:
+        names: the K class names.
+        members: bool (n, K), the classes of each row; exactly one without thresholds.
+        probabilities: (n, K).
+        thresholds: (K,) of a model that gives any number of classes; None of one that gives one.
+        groups: as in `Predictions`.
+    """
+    exact = probabilities.astype(np.float64)
+    if thresholds is None:
+        truth, prediction = members.argmax(axis=1).astype(np.int64), exact.argmax(axis=1).astype(np.int64)
+        return Predictions(names, truth, prediction, exact, groups)
+    limits = thresholds.astype(np.float64)
+    return MultiPredictions(names, members, np.asarray(probabilities >= thresholds), exact, limits, groups)
+
+
 def _rankings(members: Mask, probabilities: Floats | None) -> tuple[Ranking, ...]:
     if probabilities is None:
         return ()

@@ -1,4 +1,8 @@
-"""Calibration of a head on held-back data: by a temperature, or by a scale and an offset for each class."""
+"""Calibration of a head on held-back data: by a temperature, or by a scale and an offset for each class.
+
+A head of one class a row is judged by its log loss and labels (n,), one of several by its binary log loss and targets (n, K);
+such a head also gets the threshold of each class here.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.optimize import minimize, minimize_scalar
 
 from landuse.accuracy.metrics import calibration_error
-from landuse.accuracy.reliability import reliability
+from landuse.accuracy.reliability import expected_error, reliability
 from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
 from landuse.models.heads import Head, calibrate
+from landuse.models.heads_multi import MultiLabelHead
+from landuse.models.heads_solver import sigmoid_loss, softmax_loss
+from landuse.models.thresholds import best_thresholds
 
 Method = Literal["temperature", "vector"]
 Fitter = Callable[[Head, Floats, IntArray], "Scaling"]
+SMALLEST = 1e-12
 PRIOR = 1.0
 """Weight of the pull of vector scaling towards the temperature's answer: as much as one sample's log loss for a class that is
 off by sqrt(2). Classes with few held-back samples stay near it."""
@@ -55,49 +62,70 @@ class Calibration:
         scaling: found on all held-back samples; fits another head of the same classes and settings too.
         probabilities: float32 (n, K), of each held-back sample by a calibration that has not seen it.
         report: figures for the model file.
+        thresholds: float32 (K,) of a head of several labels, chosen on all held-back samples; else None.
+        given: bool (n, K), the labels that such a head gives each held-back sample by thresholds that have not seen it.
     """
 
     method: Method
     scaling: Scaling
     probabilities: Floats
     report: dict[str, Any]
+    thresholds: Floats | None = None
+    given: npt.NDArray[np.bool_] | None = None
+
+    def of(self, head: Head) -> Head:
+        """The head so calibrated, with these thresholds where it has some."""
+        found = self.scaling.of(head)
+        if isinstance(found, MultiLabelHead) and self.thresholds is not None:
+            return found.with_thresholds(self.thresholds)
+        return found
 
 
 def fit_temperature(head: Head, features: Floats, labels: IntArray) -> Scaling:
     """The temperature that fits held-back samples best; see `calibrate`."""
-    return Scaling(calibrate(head, features, labels).temperature)
+    if head.thresholds is None:
+        return Scaling(calibrate(head, features, labels).temperature)
+    scores, targets = head.scaled(1.0, 0.0, 1.0).scores(features), targets_of(head, labels)
+    bounds = (np.log(0.05), np.log(20.0))
+    best = minimize_scalar(
+        lambda x: float(sigmoid_loss(scores / np.exp(x), targets)[0].mean()), bounds=bounds, method="bounded"
+    )
+    return Scaling(float(np.exp(best.x)))
 
 
 def fit_vector(head: Head, features: Floats, labels: IntArray) -> Scaling:
     """Vector scaling (Guo et al. 2017, section 4.2): a scale above 0 and an offset for each class's score.
 
-    They minimise the negative log-likelihood and a
-    Gaussian prior around the best temperature.
+    They minimise the negative log-likelihood and a Gaussian prior around the best temperature. With several labels this is
+    Platt's scaling of each class.
 
     Args:
         head: to calibrate; its present temperature is replaced.
         features: (n, D), not used in fitting.
-        labels: class position of each row.
+        labels: class position of each row, or targets (n, K).
 
     Raises:
         UsageError: without rows.
     """
-    start = calibrate(head, features, labels)
-    scores = head.scaled(1.0, 0.0, 1.0).scores(features)
-    classes, rows = head.class_count, np.arange(len(labels))
+    start = fit_temperature(head, features, labels)
+    scores, targets = head.scaled(1.0, 0.0, 1.0).scores(features), targets_of(head, labels)
+    classes, link = head.class_count, softmax_loss if head.thresholds is None else sigmoid_loss
     centre = -np.log(start.temperature)
 
     def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         scale, offset = np.exp(centre + values[:classes]), values[classes:]
-        logs = log_softmax(scores * scale + offset, axis=1)
-        slope = np.exp(logs)
-        slope[rows, labels] -= 1
+        losses, slope = link(scores * scale + offset, targets)
         gradient = np.concatenate([(slope * scores).sum(axis=0) * scale, slope.sum(axis=0)]) + PRIOR * values
-        return -float(logs[rows, labels].sum()) + PRIOR / 2 * float(values @ values), gradient
+        return float(losses.sum()) + PRIOR / 2 * float(values @ values), gradient
 
     bounds = [(-3.0, 3.0)] * classes + [(-20.0, 20.0)] * classes
     found = minimize(loss, np.zeros(2 * classes), jac=True, method="L-BFGS-B", bounds=bounds)
     return Scaling(1.0, np.exp(centre + found.x[:classes]), found.x[classes:])
+
+
+def targets_of(head: Head, labels: IntArray) -> npt.NDArray[np.float64]:
+    """Targets float64 (n, K) of labels: themselves where they are targets, else one 1 a row."""
+    return np.asarray(labels if labels.ndim == 2 else np.eye(head.class_count)[labels], np.float64)
 
 
 def calibrate_vector(head: Head, features: Floats, labels: IntArray) -> Head:
@@ -114,7 +142,7 @@ def choose_calibration(head: Head, features: Floats, labels: IntArray, folds: In
     Args:
         head: fitted on other samples.
         features: (n, D) of the held-back samples.
-        labels: class position of each.
+        labels: class position of each, or targets (n, K) of several labels.
         folds: int64 (n,), which samples are left out together; with one fold only there is no choice but the temperature.
 
     Raises:
@@ -123,52 +151,77 @@ def choose_calibration(head: Head, features: Floats, labels: IntArray, folds: In
     if not len(labels):
         raise UsageError("Calibration needs held-back samples, and there are none.")
     plain = head.scaled(1.0, 0.0, 1.0)
-    crossed = folds.max(initial=0) > 0
-    tried: dict[Method, Floats] = {
-        method: _crossed(fit, plain, features, labels, folds)
-        for method, fit in METHODS.items()
-        if crossed or method == "temperature"
-    }
+    methods: list[Method] = ["temperature", "vector"] if folds.max(initial=0) > 0 else ["temperature"]
+    tried = {method: _crossed(METHODS[method], plain, features, labels, folds) for method in methods}
     before = plain.apply(features)
-    losses = {name: log_loss(labels, p) for name, p in tried.items()}
-    method = min(losses, key=lambda name: losses[name])
+    losses = {name: log_loss(labels, answer.probabilities) for name, answer in tried.items()}
+    method = min(methods, key=lambda name: losses[name])
+    after = tried[method]
     report = {
         "method": method,
         "samples": len(labels),
         "folds": int(folds.max(initial=0)) + 1,
         "log_loss": {"none": log_loss(labels, before)} | losses,
         "ece_before": _error(labels, before),
-        "ece_after": _error(labels, tried[method]),
+        "ece_after": _error(labels, after.probabilities),
         "bins_before": reliability_bins(labels, before),
-        "bins_after": reliability_bins(labels, tried[method]),
+        "bins_after": reliability_bins(labels, after.probabilities),
     }
-    return Calibration(method, METHODS[method](plain, features, labels), tried[method], report)
+    scaling = METHODS[method](plain, features, labels)
+    if head.thresholds is None:
+        return Calibration(method, scaling, after.probabilities, report)
+    thresholds = best_thresholds(labels, scaling.of(head).apply(features))
+    return Calibration(method, scaling, after.probabilities, report, thresholds, after.given)
 
 
-def _crossed(fit: Fitter, head: Head, features: Floats, labels: IntArray, folds: IntArray) -> Floats:
-    """Probabilities of each sample by a calibration on the other folds; with one fold, on all of it."""
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """Probabilities float32 (n, K) of samples, and the labels bool (n, K) that they amount to; the latter for several only."""
+
+    probabilities: Floats
+    given: npt.NDArray[np.bool_]
+
+
+def _crossed(fit: Fitter, head: Head, features: Floats, labels: IntArray, folds: IntArray) -> _Answer:
+    """The answer for each sample by a calibration on the other folds; with one fold, on all of it."""
     numbers = np.unique(folds)
     probabilities = np.empty((len(labels), head.class_count), np.float32)
+    given = np.zeros(probabilities.shape, bool)
     for number in numbers:
         here = folds == number
         there = ~here if len(numbers) > 1 else here
-        probabilities[here] = fit(head, features[there], labels[there]).of(head).apply(features[here])
-    return probabilities
+        fitted = fit(head, features[there], labels[there]).of(head)
+        probabilities[here] = fitted.apply(features[here])
+        if head.thresholds is not None:
+            given[here] = probabilities[here] >= best_thresholds(labels[there], fitted.apply(features[there]))
+    return _Answer(probabilities, given)
 
 
 def log_loss(labels: IntArray, probabilities: Floats) -> float:
-    """Mean negative log of the probability of the right class; a probability below 1e-12 counts as that."""
-    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return -float(np.log(np.maximum(right, 1e-12)).mean())
+    """Mean negative log of the probability of what is so; a probability below 1e-12 counts as that.
+
+    With targets (n, K) of several labels, the mean over rows and classes of the binary cross-entropy.
+    """
+    exact = probabilities.astype(np.float64)
+    right = np.where(labels > 0, exact, 1 - exact) if labels.ndim == 2 else exact[np.arange(len(labels)), labels]
+    return -float(np.log(np.maximum(right, SMALLEST)).mean())
 
 
 def reliability_bins(labels: IntArray, probabilities: Floats) -> list[dict[str, Any]]:
-    """Data of a reliability diagram as JSON: each bin of confidence with its bounds, samples, confidence and accuracy."""
-    prediction = probabilities.argmax(axis=1)
-    confidence = probabilities[np.arange(len(labels)), prediction].astype(np.float64)
+    """Data of a reliability diagram as JSON: each bin of confidence with its bounds, samples, confidence and accuracy.
+
+    With several labels every row and class is one statement.
+    """
+    exact = probabilities.astype(np.float64)
+    if labels.ndim == 2:
+        return [asdict(found) for found in reliability(exact.ravel(), labels.ravel() > 0)]
+    prediction = exact.argmax(axis=1)
+    confidence = exact[np.arange(len(labels)), prediction]
     return [asdict(found) for found in reliability(confidence, prediction == labels)]
 
 
 def _error(labels: IntArray, probabilities: Floats) -> float | None:
     exact = probabilities.astype(np.float64)
+    if labels.ndim == 2:
+        return expected_error(exact.ravel(), labels.ravel() > 0)
     return calibration_error(labels, exact.argmax(axis=1).astype(np.int64), exact)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from landuse.grid import IntArray
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import Head
 from landuse.training.dataset import Samples
 from landuse.training.places import Mask
 
 SMALLEST = 1e-12
 
 
-def doubtful(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samples], LogisticHead]) -> Mask:
+def doubtful(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samples], Head]) -> Mask:
     """Which samples have a label that is at least `odds` times less likely than another class; bool (n,).
 
     Each sample is judged by a head that was fitted without its fold, so that a wrong label cannot speak for itself (after

@@ -152,7 +152,7 @@ def _named(table: pa.Table) -> str:
 
 
 def _label_list(path: Path, line: int, value: Any, lists: bool) -> tuple[str, ...] | None:  # noqa: ANN401
-    """Labels of one line; None where it has none. An empty list says that the image is of no class."""
+    """Labels of one line; None where it has none. An empty list, in CSV a lone ";", says that the image is of no class."""
     if value is None:
         return None
     if isinstance(value, list):
@@ -161,7 +161,7 @@ def _label_list(path: Path, line: int, value: Any, lists: bool) -> tuple[str, ..
         names = str(value).split(SEPARATOR) if lists else [str(value)]
         names = [n.strip() for n in names if n.strip()]
         if not names:
-            return None
+            return () if lists and SEPARATOR in str(value) else None
     if any(not n or len(n) > 80 for n in names):
         raise ConfigError(f"{path}, line {line}: a label has 1 to 80 signs.")
     return tuple(dict.fromkeys(names))

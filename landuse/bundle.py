@@ -30,6 +30,7 @@ from landuse.models.heads_file import INTEGERS, HeadSpec, as_stored, spec_of
 from landuse.models.network import Network, Shape, parameter_count, parse_network
 from landuse.models.novelty import Novelty, pack, packed_room, unpack
 from landuse.models.preprocess import Preprocess
+from landuse.models.quantised import Quantisation
 from landuse.models.safe_zip import SafeZip, write_zip
 
 FORMAT = "landuse-model"
@@ -37,6 +38,7 @@ FORMAT_VERSION = 1
 SUFFIX = ".landuse"
 MEMBERS = frozenset({"bundle.json", "backbone.safetensors", "head.safetensors", "card.md"})
 NOVELTY = "novelty.safetensors"
+OPTIONAL = frozenset({NOVELTY})
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 HEADER_ROOM = 1_000_000
@@ -64,6 +66,7 @@ class Bundle:
         metrics: how well it does, and on what.
         card: the model card, Markdown.
         novelty: what the features of its training samples look like, None where that is not known.
+        quantisation: how it computes in 8-bit integers, None where that was not found out.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Bundle:
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     card: str = ""
     novelty: Novelty | None = None
+    quantisation: Quantisation | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -93,7 +97,7 @@ class Bundle:
         return found.hexdigest()
 
 
-class _Manifest(BaseModel):
+class Manifest(BaseModel):
     """`bundle.json`, before its parts are checked against each other."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,7 +116,13 @@ class _Manifest(BaseModel):
     calibration: dict[str, JsonValue]
     training: dict[str, JsonValue]
     metrics: dict[str, JsonValue]
+    quantisation: Quantisation | None = None
     digests: dict[str, str]
+
+    @property
+    def knows_novelty(self) -> bool:
+        """Whether the file says what its training features look like."""
+        return NOVELTY in self.digests
 
 
 def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
@@ -147,7 +157,7 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         ModelFileError: for a file that is missing, damaged, of another version, or whose parts do not fit.
     """
-    with SafeZip(path, MEMBERS, frozenset({NOVELTY})) as archive:
+    with SafeZip(path, MEMBERS, OPTIONAL) as archive:
         manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
         network = parse_network(manifest.network, manifest.chip_px)
         shapes = network.weight_shapes(manifest.chip_px)
@@ -180,9 +190,24 @@ def read_bundle(path: Path) -> Bundle:
         calibration=manifest.calibration,
         training=manifest.training,
         metrics=manifest.metrics,
+        quantisation=manifest.quantisation,
         card=card.decode("utf8", errors="replace"),
         novelty=None if known is None else unpack(known, width, f"{NOVELTY} in {path}"),
     )
+
+
+def read_manifest(path: Path) -> tuple[Manifest, str]:
+    """What a model file says of itself, and its card; its weights are neither read nor checked.
+
+    Raises:
+        ModelFileError: for a file that is missing, of another version, or whose description or card is damaged.
+    """
+    with SafeZip(path, MEMBERS, OPTIONAL) as archive:
+        manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
+        card = archive.read("card.md", MAX_CARD)
+    if hashlib.sha256(card).hexdigest() != manifest.digests.get("card.md"):
+        _refuse(path, "card.md was changed after the model was written")
+    return manifest, card.decode("utf8", errors="replace")
 
 
 def shipped_bundles() -> tuple[str, ...]:
@@ -204,7 +229,8 @@ def find_bundle(name_or_file: str | Path) -> Path:
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """Everything of a model but its arrays and its card, as JSON data. A plain head goes without saying."""
     head = spec_of(bundle.head).model_dump(mode="json", exclude_defaults=True)
-    return ({"head": head} if head else {}) | {
+    narrow = {} if bundle.quantisation is None else {"quantisation": bundle.quantisation.model_dump(mode="json")}
+    return ({"head": head} if head else {}) | narrow | {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": bundle.name,
@@ -225,7 +251,7 @@ def _json(data: dict[str, Any]) -> bytes:
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False).encode()
 
 
-def _parse_manifest(text: bytes, path: Path) -> _Manifest:
+def _parse_manifest(text: bytes, path: Path) -> Manifest:
     def no_constant(name: str) -> NoReturn:
         raise ValueError(f"{name} is not a number")
 
@@ -234,7 +260,7 @@ def _parse_manifest(text: bytes, path: Path) -> _Manifest:
         if isinstance(data, dict) and data.get("format") == FORMAT and data.get("format_version") != FORMAT_VERSION:
             version = str(data.get("format_version"))[:20]
             _refuse(path, f"it is of format version {version}, and this release reads version {FORMAT_VERSION}")
-        return _Manifest.model_validate(data)
+        return Manifest.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         _refuse(path, f"bundle.json: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
@@ -244,7 +270,7 @@ def _parse_manifest(text: bytes, path: Path) -> _Manifest:
         raise ModelFileError(f"{path}: bundle.json is not sound JSON.") from error
 
 
-def _check_digests(members: Mapping[str, bytes], manifest: _Manifest, path: Path) -> None:
+def _check_digests(members: Mapping[str, bytes], manifest: Manifest, path: Path) -> None:
     """Raise unless the members are those that were written together."""
     for name, data in members.items():
         if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
@@ -254,7 +280,7 @@ def _check_digests(members: Mapping[str, bytes], manifest: _Manifest, path: Path
         _refuse(path, f"{missing[0][:80]} was taken out after the model was written")
 
 
-def _check_fit(manifest: _Manifest, network: Network, path: Path) -> None:
+def _check_fit(manifest: Manifest, network: Network, path: Path) -> None:
     if network.channels != len(manifest.bands):
         _refuse(path, f"the network takes {network.channels} bands, and {len(manifest.bands)} are named")
     if not manifest.preprocess.fits(network.channels):

@@ -23,6 +23,7 @@ COMMANDS = {
     "classify": "A land-use map of a survey.",
     "diff": "What changed between two or more maps, and how surely.",
     "map": "One HTML page of maps and changes for planners.",
+    "models": "What models ship, what can be had, and the card of a model.",
     "info": "What a file or folder is, where it came from, and whether it is whole.",
     "demo": "All of the above on the sample data.",
     "landscape": "A made landscape in two survey years, to try things on.",

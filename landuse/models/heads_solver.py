@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 
 from landuse.errors import UsageError
@@ -137,6 +136,8 @@ def solve(features: Numbers, targets: Numbers, weights: Exact, penalty: Penalty,
     def unpacked(values: Exact) -> Exact:
         pairs = values[:-classes].reshape(-1, depth, classes)
         return pairs[0] - pairs[1] if len(pairs) == 2 else pairs[0]
+
+    from scipy.optimize import minimize  # a third of a second to import, and no worker that only infers needs it
 
     def objective(values: Exact) -> tuple[float, Exact]:
         matrix = unpacked(values)

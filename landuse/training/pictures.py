@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from rasterio.errors import NotGeoreferencedWarning
 
 from landuse.grid import CellRange, ChipGrid, IntArray
 from landuse.mosaic import MosaicReader, Survey
@@ -67,24 +69,26 @@ class FilePictures:
         return FileReader(self.paths, px)
 
 
-@dataclass(frozen=True)
 class FileReader:
     """Reads image files as the features' reader does."""
 
-    paths: tuple[Path, ...]
-    px: int
+    def __init__(self, paths: tuple[Path, ...], px: int) -> None:
+        self._paths, self._px = paths, px
+        self._quiet = warnings.catch_warnings()  # of all threads; that of `read_image` is for one
 
     def __enter__(self) -> FileReader:
+        self._quiet.__enter__()
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing stays open."""
+        self._quiet.__exit__(kind, error, trace)
 
     def read(self, position: int) -> Picture:
         """The picture of a sample."""
-        return read_image(self.paths[position], self.px)
+        return read_image(self._paths[position], self._px)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from landuse.grid import CellRange, ChipGrid, IntArray
 CHIPS_FILE = "chips.parquet"
 FORMAT = 1
 METADATA_KEY = b"landuse"
-ROW_GROUP = 2**15
+ROW_GROUP = 2**13
 
 _WKB = np.dtype([("order", "u1"), ("type", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("xy", "<f8", (5, 2))])
 """A polygon of one ring of five points in well-known binary: 93 bytes, always."""

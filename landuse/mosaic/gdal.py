@@ -26,10 +26,17 @@ OPTIONS = {
 @contextmanager
 def gdal_env() -> Iterator[None]:
     """A context in which rasters are read; what was set before holds again after it."""
-    cache = get_gdal_config(CACHE)  # the one setting that rasterio.Env leaves as it was last set
+    with rasterio.Env(**OPTIONS), block_cache(CACHE_BYTES):
+        yield
+
+
+@contextmanager
+def block_cache(size: int) -> Iterator[None]:
+    """A context in which GDAL keeps at most `size` bytes of blocks, of all open files together."""
+    before = get_gdal_config(CACHE)  # the one setting that rasterio.Env leaves as it was last set
     try:
-        with rasterio.Env(**OPTIONS):
-            set_gdal_config(CACHE, CACHE_BYTES)
+        with rasterio.Env():
+            set_gdal_config(CACHE, size)
             yield
     finally:
-        set_gdal_config(CACHE, cache)
+        set_gdal_config(CACHE, before)

@@ -26,6 +26,7 @@ from rasterio.windows import Window
 
 from landuse.errors import LanduseError, UsageError
 from landuse.legend import UNMAPPED, Legend
+from landuse.mosaic.gdal import block_cache
 from landuse.outputs.sidecar import plain_text, write_category_names
 
 LEGEND_TAG = "LANDUSE_LEGEND"
@@ -33,6 +34,8 @@ NAMES_TAG = "CLASS_NAMES"
 RASTER_ERRORS = (rasterio.errors.RasterioError, CPLE_BaseError)
 """What rasterio raises: its own errors, and from copying those of GDAL as they are."""
 TILE = 512
+CACHE_BYTES = 16 * 2**20
+"""GDAL's block cache while a raster is written: two rows of blocks of a country, and not a share of the machine's memory."""
 SCRATCH = {
     "driver": "GTiff",
     "tiled": True,
@@ -145,9 +148,10 @@ def _scratch(path: Path, profile: dict[str, Any], resampling: str) -> Iterator[A
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial.tif")
     predictor = {"PREDICTOR": "YES"} if profile["dtype"].startswith("float") else {}
     try:
-        with rasterio.open(scratch, "w", **profile) as dataset:
-            yield dataset
-        copy_raster(scratch, partial, **COG, **predictor, OVERVIEW_RESAMPLING=resampling)
+        with block_cache(CACHE_BYTES):
+            with rasterio.open(scratch, "w", **profile) as dataset:
+                yield dataset
+            copy_raster(scratch, partial, **COG, **predictor, OVERVIEW_RESAMPLING=resampling)
         partial.replace(path)
     except (*RASTER_ERRORS, OSError) as error:
         raise LanduseError(f"Cannot write {path}: {error}.") from error

@@ -8,15 +8,18 @@ projection: Snyder 1987, Map Projections - A Working Manual, equations 3-12 and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
 from pyproj import CRS, Transformer
-from scipy.interpolate import RectBivariateSpline
 
 from landuse.errors import UsageError
 from landuse.grid import ChipGrid, IntArray
+
+if TYPE_CHECKING:
+    from scipy.interpolate import RectBivariateSpline
 
 FloatArray = npt.NDArray[np.float64]
 HECTARE = 10_000.0
@@ -116,6 +119,8 @@ def _authalic_plane(crs: CRS, x: FloatArray, y: FloatArray) -> tuple[FloatArray,
 
 def _spline(lattice: Lattice, rows: FloatArray, cols: FloatArray) -> RectBivariateSpline | None:
     """Spline of the area over the extent of the cells; None where the projection does not cover all of that extent."""
+    from scipy.interpolate import RectBivariateSpline  # slow to import, and small maps do without
+
     row_nodes = np.linspace(rows.min(), max(rows.max(), rows.min() + 1), NODES)
     col_nodes = np.linspace(cols.min(), max(cols.max(), cols.min() + 1), NODES)
     grid = np.meshgrid(row_nodes, col_nodes, indexing="ij")

@@ -7,6 +7,7 @@ the graph. Batch norm that follows a convolution directly is folded into it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ from landuse.models.network import (
 from landuse.models.preprocess import Preprocess
 
 Tensor = Any  # openvino.Output; the library has no complete annotations
+Ranges = Mapping[str, tuple[float, float]]
+"""Least and largest value of tensors, by the name of the node that makes them."""
+Affine = tuple[Floats, Floats]
+"""Factor and offset of each channel, (C,) each."""
 
 
 def build_openvino(
@@ -41,20 +46,118 @@ def build_openvino(
     preprocess: Preprocess,
     px: int,
     head: LogisticHead | None = None,
+    ranges: Ranges | None = None,
 ) -> ov.Model:
     """A model from uint8 images (n, px, px, C) to, with a head, probabilities (n, K), then features (n, D); float32.
 
-    Without a head it gives the features alone. The batch size n is free.
+    Without a head it gives the features alone. The batch size n is free. With `ranges` the convolutions that have one
+    compute in 8-bit integers; see `quantised`.
     """
     image = ops.parameter([-1, px, px, network.channels], np.uint8, name="image")
-    tensors: dict[str, Tensor] = {network.input: _prepare(image, preprocess)}
-    for node, affine in _folded(network, weights):
-        sources = [tensors[name] for name in node.inputs]
-        tensors[node.name] = _build(node, sources, weights, affine)
-    features = tensors[network.output]
+    graph = Graph(network, weights, ranges or {})
+    features = graph.run({network.input: _prepare(image, preprocess)})[network.output]
+    return ov.Model(results_of(features, head), [image], "landuse")
+
+
+def build_until(
+    network: Network, weights: Mapping[str, Floats], preprocess: Preprocess, node: str, ranges: Ranges | None = None
+) -> ov.Model:
+    """A model from uint8 images (n, H, W, C) of any size to the feature map (n, D, h, w) of a node; float32."""
+    image = ops.parameter([-1, -1, -1, network.channels], np.uint8, name="image")
+    graph = Graph(network, weights, ranges or {})
+    found = graph.run({network.input: _prepare(image, preprocess)}, upto=node)[node]
+    return ov.Model([found], [image], "landuse_map")
+
+
+def build_after(
+    network: Network, weights: Mapping[str, Floats], pool: str, box: tuple[int, int, int], head: LogisticHead | None
+) -> ov.Model:
+    """A model from a feature map (1, D, h, w) to what the network says of each square of it, in image order.
+
+    Its second input, (1, 1, h, w), is 1 at the positions that count and 0 elsewhere; a square's features are the mean over
+    those that do.
+
+    Args:
+        network: the whole network.
+        weights: of the whole network.
+        pool: the node that pools the feature map.
+        box: channels D, side of a square in positions, and positions from one square to the next.
+        head: makes probabilities (cells, K), which come before the features (cells, d).
+    """
+    channels, side, step = box
+    found = ops.parameter([1, channels, -1, -1], np.float32, name="map")
+    counts = ops.parameter([1, 1, -1, -1], np.float32, name="counts")
+    sums, numbers = _box_mean(ops.multiply(found, counts), side, step), _box_mean(counts, side, step)
+    means = ops.divide(sums, ops.maximum(numbers, np.float32(1e-6)))
+    vectors = ops.reshape(ops.transpose(means, np.array([0, 2, 3, 1])), np.array([-1, channels]), False)
+    features = Graph(network, weights, {}).run({pool: vectors})[network.output]
+    return ov.Model(results_of(features, head), [found, counts], "landuse_cells")
+
+
+def _box_mean(tensor: Tensor, side: int, step: int) -> Tensor:
+    """Mean over each square of `side` positions, `step` apart."""
+    return ops.avg_pool(tensor, [step] * 2, [0, 0], [0, 0], [side] * 2, True, "floor", "valid")
+
+
+def results_of(features: Tensor, head: LogisticHead | None) -> list[Tensor]:
+    """Probabilities, where there is a head, and features."""
     features.set_friendly_name("features")
-    results = [features] if head is None else [_build_head(features, head), features]
-    return ov.Model(results, [image], "landuse")
+    return [features] if head is None else [_build_head(features, head), features]
+
+
+class Graph:
+    """The nodes of a network as OpenVINO operations.
+
+    Args:
+        network, weights: what is built.
+        ranges: least and largest value of tensors by name; a tensor that has one is rounded to 8 bits where it feeds a
+            convolution, whose weights are then too.
+    """
+
+    def __init__(self, network: Network, weights: Mapping[str, Floats], ranges: Ranges) -> None:
+        self._network, self._weights, self._ranges = network, weights, ranges
+
+    def run(self, tensors: dict[str, Tensor], upto: str | None = None) -> dict[str, Tensor]:
+        """Tensors of all nodes that can be computed from those given, or of those up to and with one of them."""
+        for node, affine in _folded(self._network, self._weights):
+            if node.name in tensors or any(name not in tensors for name in node.inputs):
+                continue
+            sources = [tensors[name] for name in node.inputs]
+            narrow = isinstance(node, Conv | DepthwiseConv) and node.inputs[0] in self._ranges
+            made = _build(node, sources, self._weights, Extra(affine, narrow))
+            span = self._ranges.get(node.name)
+            tensors[node.name] = made if span is None else quantised(made, span)
+            if node.name == upto:
+                break
+        return tensors
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What a node takes over: the batch norm that follows it, and whether its weights are rounded to 8 bits."""
+
+    affine: Affine | None
+    narrow: bool
+
+
+def quantised(tensor: Tensor, span: tuple[float, float]) -> Tensor:
+    """A tensor rounded to 256 steps between two values, of which 0 is one; what lies outside is clipped.
+
+    OpenVINO turns the convolutions between such tensors into integer arithmetic (Jacob et al. 2018, equation 12).
+    """
+    low, high = min(span[0], 0.0), max(span[1], 1e-6)
+    if low < 0:
+        high = max(high, -low * 127 / 128)
+        low = -high * 128 / 127
+    ends = [np.float32(end).reshape(1, 1, 1, 1) for end in (low, high)]
+    return ops.fake_quantize(tensor, *ends, *ends, 256)
+
+
+def quantised_weights(kernel: Floats) -> Tensor:
+    """A kernel (out, ...) rounded to 255 steps, the same to both sides of 0, for each output channel by itself."""
+    largest = np.abs(kernel).max(axis=tuple(range(1, kernel.ndim)), keepdims=True)
+    largest = np.maximum(largest, 1e-12).astype(np.float32)
+    return ops.fake_quantize(ops.constant(kernel), -largest, largest, -largest, largest, 255)
 
 
 def _prepare(image: Tensor, preprocess: Preprocess) -> Tensor:
@@ -73,10 +176,6 @@ def _build_head(features: Tensor, head: LogisticHead) -> Tensor:
     probabilities = ops.softmax(ops.add(ops.matmul(features, matrix, False, False), offset[None]), 1)
     probabilities.set_friendly_name("probabilities")
     return probabilities
-
-
-Affine = tuple[Floats, Floats]
-"""Factor and offset of each channel, (C,) each."""
 
 
 def _folded(network: Network, weights: Mapping[str, Floats]) -> list[tuple[Node, Affine | None]]:
@@ -105,12 +204,12 @@ def norm_affine(node: BatchNorm, weights: Mapping[str, Floats]) -> Affine:
     return factor.astype(np.float32), offset.astype(np.float32)
 
 
-def _build(node: Node, sources: list[Tensor], weights: Mapping[str, Floats], affine: Affine | None) -> Tensor:
+def _build(node: Node, sources: list[Tensor], weights: Mapping[str, Floats], extra: Extra) -> Tensor:
     """The OpenVINO tensor of a node."""
-    first = sources[0]
+    first, affine = sources[0], extra.affine
     match node:
         case Conv() | DepthwiseConv():
-            return _convolution(node, first, weights, affine)
+            return _convolution(node, first, weights, extra)
         case BatchNorm():
             return first if affine is None else _scale(first, affine)
         case Activation():
@@ -134,16 +233,15 @@ def _build(node: Node, sources: list[Tensor], weights: Mapping[str, Floats], aff
             return ops.add(product, weights[f"{node.name}/bias"][None])
 
 
-def _convolution(
-    node: Conv | DepthwiseConv, source: Tensor, weights: Mapping[str, Floats], affine: Affine | None
-) -> Tensor:
+def _convolution(node: Conv | DepthwiseConv, source: Tensor, weights: Mapping[str, Floats], extra: Extra) -> Tensor:
     """A convolution with its bias, and with the batch norm that follows it."""
     kernel, bias = weights[f"{node.name}/kernel"], weights.get(f"{node.name}/bias")
     outputs = kernel.shape[2] if isinstance(node, DepthwiseConv) else kernel.shape[3]
     offset = np.zeros(outputs, np.float32) if bias is None or not node.bias else bias
-    if affine is not None:
+    if extra.affine is not None:
+        factor, shift = extra.affine
         axis = (1, 1, -1, 1) if isinstance(node, DepthwiseConv) else (1, 1, 1, -1)
-        kernel, offset = kernel * affine[0].reshape(axis), offset * affine[0] + affine[1]
+        kernel, offset = kernel * factor.reshape(axis), offset * factor + shift
     window = {
         "strides": [node.stride] * 2,
         "pads_begin": [0, 0],

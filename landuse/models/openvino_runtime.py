@@ -13,7 +13,7 @@ import openvino as ov
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Images
 from landuse.models.heads import Head, in_graph
-from landuse.models.openvino_graph import build_openvino
+from landuse.models.openvino_graph import Ranges, build_openvino
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ class OpenVinoRuntime:
 
     def __init__(self, bundle: Bundle, precision: Precision = "auto", threads: int = 0) -> None:
         core = ov.Core()
-        self.precision = choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        self.precision, hint = arithmetic(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), bundle)
         self._px, self._bands = bundle.chip_px, bundle.network.channels
         self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
         inside = in_graph(bundle.head)
         self._head = None if inside is not None else bundle.head
-        model = build_openvino(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, inside)
-        config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": self.precision}
+        ranges = ranges_of(bundle) if self.precision == "int8" else None
+        model = build_openvino(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, inside, ranges)
+        config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
         if threads:
             config["INFERENCE_NUM_THREADS"] = str(threads)
         self._compiled = core.compile_model(model, "CPU", config)
@@ -120,8 +121,8 @@ class _Job:
     first: int
 
 
-def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16"]:
-    """The precision to compute in, given what OpenVINO says of the processor.
+def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16", "int8"]:
+    """The precision to compute in, given what OpenVINO says of the processor; int8 only where it is asked for.
 
     Raises:
         UsageError: where bfloat16 is asked for and the processor has none; it would only be slower and less exact.
@@ -129,4 +130,31 @@ def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32
     native = "BF16" in capabilities
     if wanted == "bf16" and not native:
         raise UsageError("This processor does not compute in bfloat16: use precision auto or f32.")
+    if wanted == "int8":
+        return "int8"
     return "bf16" if native and wanted != "f32" else "f32"
+
+
+def arithmetic(
+    wanted: Precision, capabilities: list[str], bundle: Bundle
+) -> tuple[Literal["f32", "bf16", "int8"], Literal["f32", "bf16"]]:
+    """The precision of a model on this processor, and that of its layers which stay in floating point.
+
+    Raises:
+        UsageError: for bfloat16 as `choose_precision`, and for int8 where the model was not brought to it.
+    """
+    if wanted == "int8":
+        ranges_of(bundle)
+    chosen = choose_precision(wanted, capabilities)
+    plain = choose_precision("auto", capabilities) if chosen == "int8" else chosen
+    return chosen, "bf16" if plain == "bf16" else "f32"
+
+
+def ranges_of(bundle: Bundle) -> Ranges:
+    """The ranges of a model's tensors. Raises `UsageError` where it has none."""
+    if bundle.quantisation is None:
+        raise UsageError(
+            f"Model {bundle.name} was not brought to 8 bits: run landuse quantise MODEL CHIPS --out FILE first, or use "
+            "precision auto."
+        )
+    return bundle.quantisation.ranges

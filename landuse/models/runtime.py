@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from landuse.bundle import Bundle
 
 Kind = Literal["openvino", "tensorflow"]
-Precision = Literal["auto", "f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Runtime(Protocol):
 
     Attributes:
         kind: "openvino" or "tensorflow".
-        precision: what it computes in, "f32" or "bf16".
+        precision: what it computes in, "f32", "bf16" or "int8".
     """
 
     @property
@@ -46,7 +46,7 @@ class Runtime(Protocol):
         """Which interpreter it is."""
 
     @property
-    def precision(self) -> Literal["f32", "bf16"]:
+    def precision(self) -> Literal["f32", "bf16", "int8"]:
         """What it computes in."""
 
     def predict(self, batch: Images) -> Prediction:
@@ -67,7 +67,8 @@ def open_runtime(
     Args:
         bundle: a model, or its file.
         kind: "openvino", or "tensorflow" (slower; importing it takes seconds).
-        precision: "auto" takes bfloat16 where the processor computes in it natively, and float32 elsewhere.
+        precision: "auto" takes bfloat16 where the processor computes in it natively, and float32 elsewhere; "int8" needs a
+            model that was brought to it.
         threads: threads of one inference; 0 leaves it to the library.
 
     Raises:

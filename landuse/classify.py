@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from landuse.bundle import Bundle, find_bundle
-from landuse.chips import CHIPS_FILE, Chips, chip_writer, open_chips
+from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
 from landuse.engine.lock import folder_lock
 from landuse.engine.parts import PartStore, own_address
 from landuse.engine.progress import Progress
@@ -21,6 +21,7 @@ from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
 from landuse.outputs.land_use_map import LandUseMap, MapFrame, MapStrip, write_map
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.scoring import Run, ScoreSettings, run_chips
+from landuse.scoring.dense_cells import finer_pieces, split_of
 from landuse.tile import TileOptions, survey_pieces
 
 QUARANTINE = "quarantine.csv"
@@ -40,6 +41,7 @@ class ClassifyOptions:
         max_quarantined: largest share of chips that may fail before the run does.
         task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
         parts: address below which results of blocks are kept while the run lasts; None is beside the output.
+        cell: side of a cell of the map in metres, a part of a chip's side; None is a whole chip.
     """
 
     model: str = "builtin"
@@ -51,6 +53,7 @@ class ClassifyOptions:
     max_quarantined: float = 0.01
     task_timeout_s: int = 0
     parts: str | None = None
+    cell: float | None = None
 
 
 def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> tuple[LandUseMap, RunRecord]:
@@ -73,11 +76,12 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     with folder_lock(out):
         started = time.perf_counter()
         parts = out.parent / f".{out.name}.parts"
-        settings = score_settings(model, options, out)
+        split = split_for(inputs, options, bundle)
+        settings = replace(score_settings(model, options, out), split=split)
         clear_left_overs(out)
         if options.fresh:
             remove_parts(parts, settings)
-        chips = chips_of(inputs, tile_options(options.tile, bundle), parts)
+        chips = chips_of(inputs, tile_options(options.tile, bundle, split), parts, split)
         with Progress(len(chips), "chips") as progress:
             run = run_chips(chips, settings, parts, progress)
         with staged_folder(out, fresh=options.fresh) as staging:
@@ -115,33 +119,50 @@ def map_strips(run: Run) -> Iterator[MapStrip]:
         yield MapStrip(strip.chips, strip.columns["probabilities"])
 
 
-def tile_options(options: TileOptions, bundle: Bundle) -> TileOptions:
-    """The options with the model's own pixels a chip. Raises `UsageError` where others were asked for."""
+def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:
+    """Cells along a chip. Raises `UsageError` for cells that the chips or the model do not allow."""
+    if options.cell is None:
+        return 1
+    tables = chip_tables(inputs)
+    chip_m = open_chips(tables[0]).grid.chip_m if tables else options.tile.chip_m
+    return split_of(bundle, chip_m, options.cell, options.runtime)
+
+
+def tile_options(options: TileOptions, bundle: Bundle, split: int = 1) -> TileOptions:
+    """The options with the model's own pixels a chip, or a cell. Raises `UsageError` where others were asked for."""
     if options.chip_px not in (CHIP_PX, bundle.chip_px):
         raise UsageError(
             f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
         )
-    return replace(options, chip_px=bundle.chip_px)
+    return replace(options, chip_m=options.chip_m / split, chip_px=bundle.chip_px // split)
 
 
-def chips_of(inputs: Sequence[str | Path], options: TileOptions, parts: Path) -> Chips:
-    """The chips of a `tile` folder (or of its chips.parquet), or those of a survey's rasters.
+def chip_tables(inputs: Sequence[str | Path]) -> list[Path]:
+    """Those of the inputs that are chip tables or their folders."""
+    return [p for p in map(Path, inputs) if p.name == CHIPS_FILE or (p / CHIPS_FILE).is_file()]
+
+
+def chips_of(inputs: Sequence[str | Path], options: TileOptions, parts: Path, split: int = 1) -> Chips:
+    """The chips of a `tile` folder (or of its chips.parquet) or their cells, or those of a survey's rasters.
 
     Chips that are found here are written to a table in `parts`, so that they need not be in memory either.
     """
-    tables = [p for p in map(Path, inputs) if p.name == CHIPS_FILE or (p / CHIPS_FILE).is_file()]
+    tables = chip_tables(inputs)
     if len(tables) > 0 and len(inputs) > 1:
         raise UsageError("Give one folder of chips at a time, or rasters only: a survey year is one map.")
-    return open_chips(tables[0] if tables else found_chips(inputs, options, parts))
+    if tables and split == 1:
+        return open_chips(tables[0])
+    pieces = finer_pieces(open_chips(tables[0]), split, options.min_valid) if tables else survey_pieces(inputs, options)
+    return open_chips(found_chips(pieces, parts))
 
 
-def found_chips(inputs: Sequence[str | Path], options: TileOptions, parts: Path) -> Path:
-    """The chip table in `parts` of the chips of a survey's rasters."""
+def found_chips(pieces: Iterable[ChipSet], parts: Path) -> Path:
+    """The chip table in `parts` of chips that come in pieces."""
     table = parts / CHIPS_FILE
     try:
         parts.mkdir(parents=True, exist_ok=True)
         with chip_writer(table) as writer:
-            for piece in survey_pieces(inputs, options):
+            for piece in pieces:
                 writer.write(piece)
     except OSError as error:
         raise LanduseError(f"Cannot write {table}: {error.strerror}.") from error

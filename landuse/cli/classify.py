@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     "--model", default="builtin", show_default=True, metavar="NAME_OR_FILE", help="A model file, or one that ships."
 )
 @shared.out_folder
+@click.option(
+    "--cell",
+    type=click.FloatRange(0, min_open=True),
+    default=None,
+    metavar="METRES",
+    help="Side of a cell of the map, such as 32: many cells a chip in one pass.  [default: the chip]",
+)
 @shared.lattice
 @shared.area
 @shared.imagery
@@ -57,6 +64,6 @@ def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
     from landuse.classify import ClassifyOptions
     from landuse.cli.tile import tile_options
 
-    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh", "parts", "task_timeout_s")
+    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh", "cell", "parts", "task_timeout_s")
     picked = {name: choices.pop(name) for name in own}
     return ClassifyOptions(tile=tile_options(choices), **picked)

@@ -152,10 +152,10 @@ def inference(function: F) -> F:
     )(function)
     function = click.option(
         "--precision",
-        type=click.Choice(["auto", "f32", "bf16"]),
+        type=click.Choice(["auto", "f32", "bf16", "int8"]),
         default="auto",
         show_default=True,
-        help="Arithmetic of the network; auto takes bf16 where the processor has it.",
+        help="Arithmetic of the network; auto takes bf16 where the processor has it, int8 needs landuse quantise.",
     )(function)
     return click.option(
         "--runtime",

@@ -29,13 +29,14 @@ class ScoreJob:
 
     Attributes:
         survey: where the pixels are.
-        grid: the lattice, with the model's own pixels a chip.
+        grid: the lattice, with the model's own pixels a chip, or a cell.
         model: the bundle file.
         runtime: ``openvino`` or ``tensorflow``.
-        precision: ``auto``, ``f32`` or ``bf16``.
+        precision: ``auto``, ``f32``, ``bf16`` or ``int8``.
         threads: threads of one task's inference; 0 leaves it to the runtime.
         parts: folder of the results.
         features: whether parts also keep the feature vectors.
+        split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
     """
 
     survey: Survey
@@ -46,6 +47,7 @@ class ScoreJob:
     threads: int
     parts: str
     features: bool = False
+    split: int = 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,9 @@ from landuse.models.runtime import Kind, Precision
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockWork
 
+DENSE_BLOCK = 2 * BLOCK
+"""Chips along the side of a dense block."""
+
 
 @dataclass(frozen=True)
 class ScoreSettings:
@@ -29,11 +32,12 @@ class ScoreSettings:
         model: bundle file.
         master: Spark master, or ``inline``.
         runtime: ``openvino`` or ``tensorflow``.
-        precision: ``auto``, ``f32`` or ``bf16``.
+        precision: ``auto``, ``f32``, ``bf16`` or ``int8``.
         features: whether feature vectors are kept.
         max_quarantined: largest share of chips that may fail.
         task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
         parts: address of the results of blocks where it is not the caller's own folder.
+        split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
     """
 
     model: Path
@@ -44,11 +48,12 @@ class ScoreSettings:
     max_quarantined: float = 0.01
     task_timeout_s: int = 0
     parts: str | None = None
+    split: int = 1
 
     @property
     def span(self) -> int:
-        """Cells along the side of a block, a multiple of 16."""
-        return BLOCK
+        """Cells along the side of a block, a multiple of 16. Dense blocks are large, as each reads the ground around it too."""
+        return BLOCK if self.split == 1 else DENSE_BLOCK * self.split
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,13 @@ def plan(
         "grid": chips.grid.as_dict() | {"chip_px": bundle.chip_px},
         "bands": list(chips.survey.bands),
         "stretch": chips.survey.stretch,
+        "split": settings.split,
     }
     digests = [[(inputs[b.path].digest, b.band) for b in source.bands] for source in chips.survey.sources]
     for strip in chips.strips(settings.span):
         for block, places in blocks_of_strip(strip, settings.span):
             rows, cols = strip.rows[places], strip.cols[places]
-            numbers = np.unique(strip.sources.take(places).numbers)
+            numbers = np.unique(strip.sources.take(places).numbers) if settings.split == 1 else range(len(digests))
             own = {"block": block.id, "cells": [rows.tolist(), cols.tolist()], "sources": [digests[i] for i in numbers]}
             yield BlockTask.of(block, part_key(**common, **own), rows, cols)
 

@@ -207,19 +207,24 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
     bundle: Bundle = read_cached(settings.model)
     return ScoreJob(
         survey=chips.survey,
-        grid=replace(chips.grid, chip_px=bundle.chip_px),
+        grid=replace(chips.grid, chip_px=bundle.chip_px // settings.split),
         model=runner.share(settings.model),
         runtime=settings.runtime,
         precision=settings.precision,
         threads=runner.threads_per_task,
         parts=parts,
         features=settings.features,
+        split=settings.split,
     )
 
 
 def score_task(job: ScoreJob, task: BlockTask) -> BlockReport:
     """What a worker does with a task."""
-    return score_block(job, task.work)
+    if job.split == 1:
+        return score_block(job, task.work)
+    from landuse.scoring.dense import score_dense
+
+    return score_dense(job, task.work)
 
 
 @dataclass

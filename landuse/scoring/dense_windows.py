@@ -1,0 +1,114 @@
+"""Where the windows of a dense block lie: the ground its answers are made of, cut into as few large windows as fit. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.grid import CellRange, IntArray
+
+MOST_CELLS = 11_000
+"""Cells of a window with its context: ResNet50 needs some 2 gigabytes for so many in float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The ground of a block's answers.
+
+    Attributes:
+        wanted: the smallest range that holds the block's cells.
+        cells: that range with the chips around its cells.
+        ground: the part of it that the survey reaches.
+        survey: all cells that the survey reaches.
+        needed: bool (rows, columns) of `cells`, north up: those that some answer is made of.
+    """
+
+    wanted: CellRange
+    cells: CellRange
+    ground: CellRange
+    survey: CellRange
+    needed: npt.NDArray[np.bool_]
+
+    @classmethod
+    def around(cls, rows: IntArray, cols: IntArray, halo: int, survey: CellRange) -> Frame:
+        """The frame of some cells, whose chips reach `halo` cells to each side."""
+        wanted = CellRange.around(rows, cols)
+        cells = grown(wanted, halo)
+        needed = np.zeros(cells.shape, bool)
+        lines, columns = cells.image_index(rows, cols)
+        for down in range(-halo, halo + 1):
+            for right in range(-halo, halo + 1):
+                needed[lines + down, columns + right] = True
+        return cls(wanted, cells, cells.intersection(survey) or wanted, survey, needed)
+
+    def place(self, cells: CellRange) -> tuple[slice, slice]:
+        """Where a range lies in an image of the frame."""
+        return inside(self.cells, cells)
+
+    def answer_index(self, rows: IntArray, cols: IntArray) -> IntArray:
+        """Positions of cells in an image of `wanted`, line after line."""
+        lines, columns = self.wanted.image_index(rows, cols)
+        return lines * self.wanted.shape[1] + columns
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window: the cells it answers for, and those that are read, context included."""
+
+    kept: CellRange
+    read: CellRange
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Where the kept cells lie in an image of those read."""
+        return inside(self.read, self.kept)
+
+
+def windows_of(frame: Frame, context: int, most: int = MOST_CELLS) -> list[Window]:
+    """Windows that cover the needed ground of a frame, from north to south and west to east.
+
+    Args:
+        frame: the ground.
+        context: cells around each window that are read too, as far as the survey reaches.
+        most: cells of a window at most, context included.
+    """
+    found = []
+    for kept in pieces(frame.ground, context, most):
+        if frame.needed[frame.place(kept)].any():
+            found.append(Window(kept, grown(kept, context).intersection(frame.survey) or kept))
+    return found
+
+
+def pieces(cells: CellRange, context: int, most: int) -> list[CellRange]:
+    """A range cut into pieces of about one size, the cut that reads the fewest cells in all."""
+    height, width = cells.shape
+    best: tuple[float, int, int] = (math.inf, height, width)
+    for down in range(1, height + 1):
+        high = -(-height // down) + 2 * context
+        room = most // high - 2 * context
+        across = -(-width // room) if room > 0 else width
+        cost = down * across * high * (-(-width // across) + 2 * context)
+        best = min(best, (cost, down, across))
+    rows, cols = cuts(cells.row0, cells.row1, best[1]), cuts(cells.col0, cells.col1, best[2])
+    return [CellRange(a, b, c, d) for a, b in reversed(rows) for c, d in cols]
+
+
+def cuts(start: int, stop: int, count: int) -> list[tuple[int, int]]:
+    """A line cut into parts whose lengths differ by one at most."""
+    edges = [start + (stop - start) * i // count for i in range(count + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def grown(cells: CellRange, margin: int) -> CellRange:
+    """A range with a margin on all sides."""
+    return CellRange(cells.row0 - margin, cells.row1 + margin, cells.col0 - margin, cells.col1 + margin)
+
+
+def inside(outer: CellRange, inner: CellRange) -> tuple[slice, slice]:
+    """Where one range lies in an image of another, north up: lines and columns."""
+    top, left = outer.row1 - inner.row1, inner.col0 - outer.col0
+    return slice(top, top + inner.shape[0]), slice(left, left + inner.shape[1])

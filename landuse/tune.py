@@ -1,4 +1,7 @@
-"""Tuning: settings of a head compared by cross-validation on the training side, many at a time. The test side stays unseen."""
+"""Tuning: settings of a head compared by cross-validation on the training side, many at a time. The test side stays unseen.
+
+With nothing to compare it is plain cross-validation: how the one setting does on each fold.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,22 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from landuse.accuracy.metrics import metrics
 from landuse.bundle import Bundle, read_bundle, write_bundle
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
 from landuse.errors import UsageError
 from landuse.models.calibration import log_loss
-from landuse.train import TrainOptions, check_out, fit, fit_head, samples_for
+from landuse.train import TrainOptions, check_out, fit, fit_head, judged, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.dataset import Samples
+from landuse.training.fitting import INLINE
 from landuse.training.split import Split, folds, split
 
 Measure = Literal["accuracy", "f1", "log_loss"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 SAMPLES_BY = ("backbone", "weights")
-TUNABLE = (*SAMPLES_BY, "regularisation", "balance", "class_weights")
+LEARNING_BY = ("regularisation", "reg_param", "elastic_net", "max_iter", "dropout", "hidden", "trees", "depth")
+TUNABLE = (*SAMPLES_BY, "head", *LEARNING_BY, "balance", "class_weights")
 """Options of `train` that may be tuned: those that leave the samples and their split what they are."""
 MOST_SETTINGS = 10_000
 
@@ -39,7 +43,7 @@ class TuneOptions:
     """What is tried.
 
     Attributes:
-        grid: values of options of `train`, by name; every combination is a setting.
+        grid: values of options of `train`, by name; every combination is a setting. Without any there is the one setting.
         folds: of the cross-validation.
         draws: how many of the settings to try, drawn at random; None tries all.
         measure: what the best setting is best in, over all folds: accuracy, weighted F1 or log loss (before calibration).
@@ -113,7 +117,8 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
 
     Args:
         data: as for `train`.
-        out: the ``.landuse`` file to write; the table lies beside it and ends in ``.tuning.csv``.
+        out: the ``.landuse`` file to write; the table of trials lies beside it and ends in ``.tuning.csv``, that of the folds
+            of the best one in ``.folds.csv``.
         options: as for `train`.
         tuning: what is tried.
 
@@ -123,20 +128,29 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
     check_out(out, options)
     settings = settings_of(tuning, options)
     backbones = list(dict.fromkeys(_backbone(replace(options, **s)) for s in settings))
-    bases = {b: backbone_bundle(b[0], b[1], options.seed) for b in backbones}
+    bases = {b: backbone_bundle(b[0], b[1], options.seed, options.declared) for b in backbones}
     samples = {b: samples_for(data, base, replace(options, backbone=b[0], weights=b[1])) for b, base in bases.items()}
     check_same(list(samples.values()))
     trials = run_trials(samples, settings, options, tuning)
     best = replace(options, **trials[0].setting)
     chosen = _backbone(best)
     bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
-    report = {"folds": len(trials[0].scores), "settings": len(trials), "measure": tuning.measure}
-    tuned: dict[str, Any] = {
-        "tuning": report | {"best": dict(trials[0].setting), "score": trials[0].mean(tuning.measure)}
-    }
-    write_bundle(replace(bundle, training={**bundle.training, **tuned}), out)
-    write_trials(out.with_suffix(".tuning.csv"), trials)
+    write_bundle(replace(bundle, training={**bundle.training, **_report(trials, tuning)}), out)
+    if tuning.grid:
+        write_trials(out.with_suffix(".tuning.csv"), trials)
+    write_folds(out.with_suffix(".folds.csv"), trials[0])
     return Tuned(read_bundle(out), trials)
+
+
+def _report(trials: Sequence[Trial], tuning: TuneOptions) -> dict[str, Any]:
+    """What the model file says: of the folds of the setting it was made with, and of those it was compared with."""
+    best = trials[0]
+    figures = {m: {"mean": best.mean(m), "sd": best.spread(m)} for m in MEASURES}
+    found: dict[str, Any] = {"cross_validation": {"folds": len(best.scores), **figures}}
+    if tuning.grid:
+        report = {"folds": len(best.scores), "settings": len(trials), "measure": tuning.measure}
+        found["tuning"] = report | {"best": dict(best.setting), "score": best.mean(tuning.measure)}
+    return found
 
 
 def _backbone(options: TrainOptions) -> tuple[str, str | None]:
@@ -187,12 +201,21 @@ def run_trials(
         bare = replace(learning, features=np.empty((len(learning), 0), np.float32), pictures=None)
         job = TrialJob(options, settings, files, bare, splits)
         work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
-        with Progress(len(work), "fits") as progress, open_runner(options.master, threads_per_task=1) as runner:
+        with (
+            Progress(len(work), "fits") as progress,
+            open_runner(_place(options, settings), threads_per_task=1) as runner,
+        ):
             scores = runner.map(partial(run_trial, job), work, lambda _: progress.advance(1))
     per = len(splits)
     trials = [Trial(s, tuple(scores[i * per : (i + 1) * per])) for i, s in enumerate(settings)]
     sign = 1 if tuning.measure == "log_loss" else -1
     return tuple(sorted(trials, key=lambda trial: sign * trial.mean(tuning.measure)))
+
+
+def _place(options: TrainOptions, settings: Sequence[Mapping[str, Any]]) -> str:
+    """Where trials run: as tasks on the master; in this process where Spark itself fits one, which a task cannot ask it to."""
+    by_spark = any(replace(options, **setting).head_rule.by_spark for setting in settings)
+    return INLINE if by_spark else options.master
 
 
 def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
@@ -204,11 +227,9 @@ def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
     head = fit_head(samples.take(fold.train), replace(job.options, **job.settings[setting]))
     seconds = time.perf_counter() - started
     held = samples.take(fold.test)
-    probabilities = head.apply(held.features)
-    found = metrics(held.positions, probabilities.argmax(axis=1), held.legend.names)
-    return FoldScore(
-        len(held), found.accuracy or 0.0, found.f1 or 0.0, log_loss(held.positions, probabilities), seconds
-    )
+    found = judged(head, held).figures()
+    loss = log_loss(held.targets if held.multi else held.positions, head.apply(held.features))
+    return FoldScore(len(held), found.accuracy or 0.0, found.f1 or 0.0, loss, seconds)
 
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
@@ -222,6 +243,16 @@ def write_trials(path: Path, trials: Sequence[Trial]) -> None:
             values = [_text(trial.setting[name]) for name in names]
             scores = [f"{f(m):.6f}" for m in MEASURES for f in (trial.mean, trial.spread)]
             writer.writerow([rank, *values, *scores, len(trial.scores), f"{sum(s.seconds for s in trial.scores):.2f}"])
+
+
+def write_folds(path: Path, trial: Trial) -> None:
+    """Write a line a fold of a trial: its samples, its measures, and the seconds of its fit."""
+    with path.open("w", encoding="utf8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["fold", "samples", *MEASURES, "seconds"])
+        for number, score in enumerate(trial.scores, 1):
+            figures = [f"{getattr(score, measure):.6f}" for measure in MEASURES]
+            writer.writerow([number, score.samples, *figures, f"{score.seconds:.2f}"])
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
+
+    from tests.patchwork import Patchwork
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,6 +19,24 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[None]":
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LANDUSE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> "Patchwork":
+    """A survey of plain patches, its labels, and a small model; to be read only."""
+    from tests.patchwork import patchwork
+
+    return patchwork(tmp_path_factory.mktemp("survey"))
+
+
+@pytest.fixture(scope="session")
+def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path":
+    """The folder of its labelled chips."""
+    from landuse.tile import tile
+
+    folder = tmp_path_factory.mktemp("chips") / "a"
+    tile(work.survey, folder, work.tile_options(labels=work.labels, legend=str(work.legend)))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -13,18 +13,6 @@ from tests.patchwork import COLOURS, OPTIONS, patchwork
 NAMES = ("Field", "Water", "Town")
 
 
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
-
-
-@pytest.fixture(scope="module")
-def chips(work, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chips") / "a"
-    tile(work.survey, folder, TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend)))
-    return folder
-
-
 def options(work, **more):
     return TrainOptions(backbone=str(work.model), regularisation=1.0, **more)
 

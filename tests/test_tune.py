@@ -8,23 +8,9 @@ import pytest
 from landuse import tune as tuning
 from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import UsageError
-from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, train
 from landuse.tune import TuneOptions, settings_of, tune
 from tests.models import small
-from tests.patchwork import OPTIONS, patchwork
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
-
-
-@pytest.fixture(scope="module")
-def chips(work, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chips") / "a"
-    tile(work.survey, folder, TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend)))
-    return folder
 
 
 def options(work, **more):
@@ -94,6 +80,36 @@ def test_random_search_draws_settings_of_the_grid():
     assert drawn == settings_of(grid, TrainOptions())
     assert drawn != settings_of(grid, TrainOptions(seed=1))
     assert len(settings_of(TuneOptions(grid.grid, draws=99), TrainOptions())) == 38
+
+
+def test_folds_alone_report_how_the_model_does(work, chips, tmp_path):
+    found = tune([chips], tmp_path / "m.landuse", options(work, regularisation=1.0), TuneOptions({}, folds=3))
+    assert len(found.trials) == 1
+    rows = list(csv.DictReader((tmp_path / "m.folds.csv").open()))
+    assert [row["fold"] for row in rows] == ["1", "2", "3"]
+    assert sum(int(row["samples"]) for row in rows) == found.bundle.training["split"]["train"]
+    said = found.bundle.training["cross_validation"]
+    assert said["folds"] == 3
+    assert said["accuracy"]["mean"] == pytest.approx(found.trials[0].mean("accuracy"))
+    assert said["accuracy"]["mean"] > 0.95
+    assert "tuning" not in found.bundle.training
+    assert not (tmp_path / "m.tuning.csv").exists()
+
+
+def test_the_elastic_net_can_be_tuned(work, chips, tmp_path):
+    grid = {"reg_param": (0.001, 10.0), "elastic_net": (0.5,)}
+    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid, folds=2, measure="log_loss"))
+    assert found.trials[0].setting == {"reg_param": 0.001, "elastic_net": 0.5}
+    assert found.bundle.training["head"]["elastic_net"] == 0.5
+
+
+@pytest.mark.spark
+def test_kinds_of_heads_are_compared(work, chips, tmp_path, spark):
+    small_forest = options(work, regularisation=1.0, master="local[2]", trees=3, depth=3, holdout=0.0)
+    grid = {"head": ("forest", "logistic")}
+    found = tune([chips], tmp_path / "m.landuse", small_forest, TuneOptions(grid, folds=2))
+    assert {t.setting["head"] for t in found.trials} == {"forest", "logistic"}
+    assert all(t.mean("accuracy") > 0.6 for t in found.trials)
 
 
 def test_what_cannot_be_tuned(work, chips, tmp_path):

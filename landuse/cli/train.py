@@ -9,6 +9,8 @@ import click
 
 from landuse.cli import options as shared
 
+FOLDS = 5
+
 
 class NamedNumber(click.ParamType[tuple[str, float]]):
     """A class name and a number, such as ``Water=2.0``."""
@@ -27,6 +29,21 @@ class NamedNumber(click.ParamType[tuple[str, float]]):
         if not (sign and name and 0 <= weight < float("inf")):
             self.fail(f"{value!r} is no class with a weight; write it like Water=2.0.", param, ctx)
         return name, weight
+
+
+class Layers(click.ParamType[tuple[int, ...]]):
+    """Units of hidden layers, such as ``256`` or ``256,64``."""
+
+    name = "UNITS,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
+        """Parse the text; a tuple passes through."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no list of layers; write it like 256 or 256,64.", param, ctx)
 
 
 Choices = tuple[str, tuple[Any, ...]]
@@ -116,12 +133,57 @@ class Values(click.ParamType[Choices]):
 )
 @click.option("--group-by", default=None, metavar="COLUMN", help="Hold back whole groups of this column (a county).")
 @click.option(
+    "--head",
+    type=click.Choice(["logistic", "dense", "forest"]),
+    default="logistic",
+    show_default=True,
+    help="What learns the classes from the features. A forest is fitted by Spark.",
+)
+@click.option(
+    "--fit-with",
+    type=click.Choice(["driver", "spark"]),
+    default="driver",
+    show_default=True,
+    help="What fits a logistic head: this process, or Spark MLlib; the results are the same.",
+)
+@click.option(
     "--regularisation",
     type=click.FloatRange(0, min_open=True),
     default=0.03,
     show_default=True,
-    help="Inverse strength of the head's penalty: smaller is smoother.",
+    help="Inverse strength of a logistic head's penalty (scikit-learn's C): smaller is smoother.",
 )
+@click.option(
+    "--reg-param",
+    type=click.FloatRange(0),
+    default=None,
+    help="Its strength as Spark's regParam, instead: larger is smoother.",
+)
+@click.option(
+    "--elastic-net",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the L1 norm in the penalty (Spark's elasticNetParam).",
+)
+@click.option(
+    "--max-iter",
+    type=click.IntRange(1),
+    default=None,
+    help="Most steps of a logistic head's solver, or epochs of a dense head.  [default: 1000, 200]",
+)
+@click.option(
+    "--hidden", type=Layers(), default="256", show_default=True, help="Units of a dense head's hidden layers."
+)
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.3,
+    show_default=True,
+    help="Share of those units left out at random while fitting.",
+)
+@click.option("--trees", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Trees of a forest.")
+@click.option("--depth", type=click.IntRange(1, 30), default=10, show_default=True, help="Most steps in a tree.")
 @click.option(
     "--balance",
     type=click.Choice(["weights", "downsample", "none"]),
@@ -147,10 +209,13 @@ class Values(click.ParamType[Choices]):
     "grid",
     type=Values(),
     multiple=True,
-    help="Try these values of backbone, weights, regularisation or balance, and keep the best; may be given several times.",
+    help="Try these values of an option (backbone, head, regularisation, balance, ...) and keep the best; may be repeated.",
 )
 @click.option(
-    "--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds by which values are compared."
+    "--folds",
+    type=click.IntRange(2),
+    default=None,
+    help="Folds by which values are compared (5); without --tune, report how the model does on so many folds.",
 )
 @click.option(
     "--draws", type=click.IntRange(1), default=None, help="Try so many combinations, drawn at random; all otherwise."
@@ -171,39 +236,53 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     annotations (VOC), or one table (CSV or Parquet) with the columns path or chip_id, label or labels, and perhaps weight and
     split.
 
-    The backbone stays as it is; a multinomial logistic head learns the classes, is calibrated and measured on squares of
-    land that it has not seen, and is written with the backbone to one file.
+    The backbone stays as it is; a head learns the classes, is calibrated and measured on squares of land that it has not
+    seen, and is written with the backbone to one file. From lists of labels comes a model that gives any number of them.
     """  # noqa: D205
     from landuse.train import TrainOptions
     from landuse.train import train as run
 
     grid = dict(choices.pop("grid"))
     search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
+    validate, search["folds"] = search["folds"] is not None, search["folds"] or FOLDS
     options = TrainOptions(**choices | {"class_weights": dict(choices["class_weights"])})
-    if grid:
+    if grid or validate:
         from landuse.tune import TuneOptions, tune
 
         found = tune(data, out, options, TuneOptions(grid, **search))
-        bundle, best = found.bundle, found.trials[0]
-        chosen = ", ".join(f"{name} {value}" for name, value in best.setting.items())
-        click.echo(
-            f"Best of {len(found.trials)}: {chosen} ({search['measure']} {best.mean(search['measure']):.3f} over folds)."
-        )
+        bundle = found.bundle
+        click.echo(_trials(found.trials, search["measure"], tuned=bool(grid)))
     else:
         bundle = run(data, out, options)
     training: dict[str, Any] = dict(bundle.training)
     figures = bundle.metrics
     click.echo(f"{training['samples']:,} samples of {len(bundle.legend)} classes -> {out}")
     if figures:
-        click.echo(
-            f"On {training['held_out']:,} samples held back{_how(training)}: accuracy {figures['accuracy']:.3f}."
-        )
+        click.echo(f"On {training['held_out']:,} samples held back{_how(training)}: {_said(training, figures)}.")
     if training["doubtful"]:
         click.echo(f"{training['doubtful']:,} samples have a doubtful label and were not learnt from.")
     if training["skipped"]:
         click.echo(f"{training['skipped_count']:,} skipped, first {training['skipped'][0]}", err=True)
     for name, count in training["ignored_labels"].items():
         click.echo(f"The label {name!r} of {count:,} is no class of legend {bundle.legend.name}.", err=True)
+
+
+def _trials(trials: Any, measure: str, *, tuned: bool) -> str:  # noqa: ANN401
+    """What cross-validation found: the best setting, or how the one did."""
+    best = trials[0]
+    if tuned:
+        chosen = ", ".join(f"{name} {value}" for name, value in best.setting.items())
+        return f"Best of {len(trials)}: {chosen} ({measure} {best.mean(measure):.3f} over folds)."
+    figures = (("accuracy", "accuracy"), ("f1", "F1"), ("log_loss", "log loss"))
+    said = ", ".join(f"{words} {best.mean(name):.3f} ± {best.spread(name):.3f}" for name, words in figures)
+    return f"Over {len(best.scores)} folds: {said}."
+
+
+def _said(training: Any, figures: Any) -> str:  # noqa: ANN401
+    """The figures in a few words."""
+    if not training["multi_label"]:
+        return f"accuracy {figures['accuracy']:.3f}"
+    return f"F1 {figures['f1'] or 0:.3f}, all labels right in {figures['accuracy']:.1%}"
 
 
 def _how(training: Any) -> str:  # noqa: ANN401

@@ -11,20 +11,13 @@ from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, samples_for, train, trusted
 from landuse.training.backbone import backbone_bundle
 from landuse.training.doubt import doubtful
-from tests.patchwork import OPTIONS, patchwork
+from tests.patchwork import OPTIONS
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
-
-
-@pytest.fixture(scope="module")
-def samples(work, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chips") / "a"
-    tile(work.survey, folder, TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend)))
+def samples(work, chips):
     options = TrainOptions(backbone=str(work.model), cache=False)
-    return samples_for([folder], backbone_bundle(str(work.model), None, 0), options)
+    return samples_for([chips], backbone_bundle(str(work.model), None, 0), options)
 
 
 def spoilt(samples, count, seed=0):

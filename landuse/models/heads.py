@@ -7,11 +7,11 @@ from typing import ClassVar, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax, softmax
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
 from landuse.models.heads_solver import Penalty, Standard, solve_softmax, standard_of
+from landuse.models.links import log_softmax, softmax
 
 Labels = npt.NDArray[np.integer]
 Factor = float | npt.NDArray[np.float64]

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from landuse.models.arrays import Floats
 from landuse.models.heads import Arrays, Factor
+from landuse.models.links import softmax
 
 
 @dataclass(frozen=True, eq=False)

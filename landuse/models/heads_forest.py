@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
 from landuse.models.heads import Arrays, Factor
+from landuse.models.links import softmax
 
 Indices = npt.NDArray[np.int32]
 LEAF = -1

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
 from landuse.models.heads import ABSENT, Arrays, Factor, LogisticHead, logistic_head
 from landuse.models.heads_dense import DenseHead
 from landuse.models.heads_solver import Penalty, sigmoid_loss, solve, standard_of
+from landuse.models.links import expit
 
 Mask = npt.NDArray[np.bool_]
 HALF = 0.5

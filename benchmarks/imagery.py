@@ -78,12 +78,12 @@ def write_mosaic(path: Path, mosaic: Mosaic) -> Path:
 
 def _strip(width: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """One row of tiles, uint8 (TILE, width, 3)."""
-    crops = crops()
+    pieces = crops()
     strip = np.empty((TILE, width + CROP, 3), np.uint8)
     for row in range(0, TILE, CROP):
         for col in range(0, width, CROP):
-            crop = crops[rng.integers(len(crops))]
-            strip[row : row + CROP, col : col + CROP] = np.rot90(crop, rng.integers(4))
+            piece = pieces[rng.integers(len(pieces))]
+            strip[row : row + CROP, col : col + CROP] = np.rot90(piece, rng.integers(4))
     return strip[:, :width]
 
 

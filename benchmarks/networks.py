@@ -1,7 +1,7 @@
 """Models to measure with: ResNet50 with random weights and a random head. How good it is plays no part in how fast it is.
 
-`python -m benchmarks.networks FILE [--backbone resnet50] [--head 0] [--int8]` writes one. With --int8 it can be run in 8 bits too;
-how well it then agrees with itself was not measured, as with random weights that would mean nothing.
+`python -m benchmarks.networks FILE [--backbone resnet50] [--head 0] [--int8]` writes one. With --int8 it can be run in 8 bits
+too; how well it then agrees with itself was not measured, as with random weights that would mean nothing.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 @shared.task_timeout
 @shared.parts
 @shared.fresh
-def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
+@click.option("--dry-run", is_flag=True, help="Only say what would be done and what it would cost.")
+def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any) -> int:  # noqa: ANN401
     """A land-use map of CHIPS (a folder of tile) or of one survey's rasters: files, folders, globs, VSI or s3:// addresses.
 
     Writes landuse.tif, probabilities.tif, landuse.geojson, chips.parquet, summary.csv, quarantine.csv and run.json to DIR.
@@ -43,6 +44,8 @@ def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noq
     from landuse.classify import classify as run
     from landuse.outputs.summary import read_summary
 
+    if dry_run:
+        return say_forecast(sources, out, classify_options(choices))
     _, record = run(sources, out, classify_options(choices))
     counts = record.counts
     click.echo(
@@ -56,6 +59,15 @@ def classify(sources: tuple[str, ...], out: Path, **choices: Any) -> int:  # noq
             f"{counts['quarantined']:,} chips could not be read; {out / 'quarantine.csv'} says which and why.", err=True
         )
         return shared.QUARANTINED
+    return 0
+
+
+def say_forecast(sources: tuple[str, ...], out: Path, options: ClassifyOptions) -> int:
+    """Print what a run would do and cost."""
+    from landuse.forecast import forecast
+
+    for line in forecast(sources, out, options).lines():
+        click.echo(line)
     return 0
 
 

@@ -78,6 +78,11 @@ class BlockTask:
         return cls(block, key, np.packbits(inside).tobytes())
 
     @property
+    def chips(self) -> int:
+        """Number of chips."""
+        return int.from_bytes(self.mask).bit_count()
+
+    @property
     def work(self) -> BlockWork:
         """The same with its cells, in image order."""
         rows, cols = self.block.cells.arrays()

@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO ?= demo
 
-.PHONY: demo test lint bench lock setup clean
+.PHONY: demo test lint bench bench-big lock setup clean
 
 demo: $(READY) ## the main job on sample_data/; prints where the map is
 	$(BIN)/landuse demo --out $(DEMO) --fresh
@@ -18,6 +18,12 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(READY) ## what was asked of speed against what is reached, as one table; 15 minutes
+	@$(BIN)/python -m benchmarks
+
+bench-big: $(READY) ## memory and time of a million chips
+	@$(BIN)/python -m benchmarks.memory
 
 setup: $(READY) ## only the environment
 

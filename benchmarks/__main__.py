@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import speed
 from benchmarks.bench import BASELINES, Bench
-from benchmarks.commands import BenchError
+from benchmarks.commands import BenchError, module
 from benchmarks.rows import HEADER, Row, failed_row
 from benchmarks.table import markdown
 from landuse.engine.machine import cores, instruction_sets, memory, processor_name
@@ -28,6 +28,15 @@ MEASURES: dict[str, tuple[Callable[[Bench], list[Row]], float]] = {
     "tile": (speed.tiling, 90),
 }
 """Each measurement and the seconds that it needs; one for which no time is left is skipped, and says so."""
+
+SECTIONS: dict[str, tuple[str, tuple[str, ...], float]] = {
+    "profile": ("Where the milliseconds of a chip go (processor time)", ("benchmarks.profile",), 60),
+    "memory": ("Memory and time as chips become many", ("benchmarks.memory", "--chips", "10000", "100000"), 90),
+}
+"""What follows the table: title, module with its arguments, and the seconds that it needs."""
+
+QUICK = {"profile": ("--side", "2", "--no-network"), "memory": ("--chips", "100", "1000")}
+"""The arguments that do with --quick."""
 
 
 def machine() -> list[str]:
@@ -58,18 +67,34 @@ def measured(name: str, bench: Bench) -> list[Row]:
         print(f"{name} took {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 
+def section(name: str, bench: Bench) -> str:
+    """A table of another module under its title, or why there is none."""
+    title, (program, *arguments), needs = SECTIONS[name]
+    try:
+        if bench.left < needs:
+            raise BenchError(f"no time left for it; run python -m {program}")
+        body = module(program, *(QUICK.get(name, arguments) if bench.quick else arguments)).output.strip()
+    except BenchError as error:
+        body = f"Not measured: {error}."
+    return f"## {title}\n\n{body}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that everything runs, not how fast")
-    parser.add_argument("--only", choices=MEASURES, action="append", help="measure this alone; may be given again")
+    parser.add_argument("--only", choices=[*MEASURES, *SECTIONS], action="append", help="this alone; may be repeated")
     parser.add_argument("--baselines", type=Path, default=BASELINES, help="folder of other scripts of the same names")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="start nothing that would end later")
     given = parser.parse_args()
     lines = machine()
     with tempfile.TemporaryDirectory(prefix="landuse-bench-") as scratch:
         bench = Bench(Path(scratch), given.quick, given.baselines.resolve(), time.monotonic() + 60 * given.minutes)
-        rows = [row for name in given.only or MEASURES for row in measured(name, bench)]
-    print("\n".join(lines), markdown(HEADER, [row.cells for row in rows]), sep="\n\n")
+        chosen = given.only or [*MEASURES, *SECTIONS]
+        rows = [row for name in MEASURES if name in chosen for row in measured(name, bench)]
+        print("\n".join(lines), markdown(HEADER, [row.cells for row in rows]), sep="\n\n", flush=True)
+        for name in SECTIONS:
+            if name in chosen:
+                print(f"\n{section(name, bench)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,14 @@ class Builder:
         )
         return self._append(node, filters)
 
+    def depthwise_conv(self, name: str, kernel: int, *, stride: int = 1, bias: bool = False) -> str:
+        """A convolution of each channel by itself, with padding "same"."""
+        node = DepthwiseConv(name=name, inputs=(self.last,), kernel=kernel, stride=stride, bias=bias)
+        return self._append(node, self.width)
+
     def separable_conv(self, name: str, filters: int, kernel: int) -> str:
         """Keras' SeparableConv2D without bias: `{name}_depthwise`, then a 1 x 1 convolution `{name}_pointwise`."""
-        first = DepthwiseConv(name=f"{name}_depthwise", inputs=(self.last,), kernel=kernel)
-        self._append(first, self.width)
+        self.depthwise_conv(f"{name}_depthwise", kernel)
         return self.conv(f"{name}_pointwise", filters, 1)
 
     def norm(self, name: str, epsilon: float = 1e-3, *, scale: bool = True) -> str:

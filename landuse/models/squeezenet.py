@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from landuse.models.builder import Builder
-from landuse.models.network import Network
+from landuse.models.network import Network, Padding
 
 
 def squeezenet() -> Network:
@@ -12,15 +12,24 @@ def squeezenet() -> Network:
     The last convolution of the original makes the scores of its 1,000 classes; it gives way to global pooling.
     """
     b = Builder()
-    b.conv("conv1", 64, 3, stride=2, padding="valid", bias=True)
-    b.activation("relu_conv1")
-    b.max_pool("pool1", 3, 2, "valid")
-    for module, squeeze in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
-        _fire(b, f"fire{module}", squeeze)
-        if module in (3, 5):
-            b.max_pool(f"pool{module}", 3, 2, "valid")
+    add_fires(b)
     b.global_average("features")
     return b.network()
+
+
+def add_fires(b: Builder, prefix: str = "", padding: Padding = "valid") -> str:
+    """All layers up to the last feature map, from the image on. Returns the map's name.
+
+    With padding "same" a map cell covers exactly 16 x 16 pixels, and the map of 224 px has 14 x 14 cells.
+    """
+    b.conv(f"{prefix}conv1", 64, 3, stride=2, padding=padding, bias=True, source="image")
+    b.activation(f"{prefix}relu_conv1")
+    b.max_pool(f"{prefix}pool1", 3, 2, padding)
+    for module, squeeze in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
+        _fire(b, f"{prefix}fire{module}", squeeze)
+        if module in (3, 5):
+            b.max_pool(f"{prefix}pool{module}", 3, 2, padding)
+    return b.last
 
 
 def _fire(b: Builder, name: str, squeeze: int) -> None:

@@ -6,7 +6,7 @@ from landuse.models.backbones import BACKBONES, initial_weights, load_backbone
 from landuse.models.network import Conv, parameter_count
 
 FEATURES = {
-    "builtin": 384,
+    "builtin": 1536,
     "alexnet": 256,
     "squeezenet": 512,
     "resnet50": 2048,
@@ -55,7 +55,7 @@ def test_initial_weights_are_seeded_and_of_sensible_size():
     assert first.keys() == backbone.network.weight_shapes(224).keys()
     assert all((first[name] == again[name]).all() for name in first)
     assert any((first[name] != other[name]).any() for name in first)
-    conv = next(node for node in backbone.network.nodes if isinstance(node, Conv) and node.filters == 384)
+    conv = next(node for node in backbone.network.nodes if isinstance(node, Conv) and node.filters == 1024)
     kernel = first[f"{conv.name}/kernel"]
     assert np.isclose(kernel.std(), np.sqrt(2 / np.prod(kernel.shape[:3])), rtol=0.02)
 

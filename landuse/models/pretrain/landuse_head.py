@@ -1,25 +1,23 @@
-"""The land-use head: fitted on made scenes, calibrated and measured on images that nothing learnt from."""
+"""The land-use head: fitted on images and on made scenes, calibrated and measured on images that nothing learnt from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from landuse.accuracy.metrics import calibration_error
 from landuse.legend import Legend
 from landuse.models.arrays import Floats, Images
-from landuse.models.heads import LogisticHead, calibrate, fit_logistic
-from landuse.models.pretrain.images import ImageSet
+from landuse.models.heads import LogisticHead, balanced_weights, calibrate, fit_logistic
+from landuse.models.pretrain.features import Extract
+from landuse.models.pretrain.images import ImageSet, Ints, Mask
 from landuse.models.pretrain.scenes import Scenery, scenery_of
-from landuse.models.pretrain.views import resize
 
-Extract = Callable[[Images], Floats]
-"""Features (n, D) of uint8 images (n, 224, 224, 3)."""
-
-VIEWS_A_CLASS = 240
-HELD_VIEWS_A_CLASS = 40
+VIEWS_A_CLASS = 160
+HELD_VIEWS_A_CLASS = 30
 PENALTY = 0.001
 """Inverse strength of the penalty. Weaker ones fit the made scenes better and real surveys worse."""
 RARE = {"Water": 0.4, "Barren": 0.4}
@@ -33,10 +31,26 @@ class FittedHead:
     Attributes:
         head: calibrated.
         metrics: figures on held-out images, by name.
+        features: float32 (n, D), what it was fitted on.
     """
 
     head: LogisticHead
     metrics: Mapping[str, float]
+    features: Floats
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The images, and what the shipped network sees in them as they are: float32 (n, D)."""
+
+    source: ImageSet
+    features: Floats
+
+    def rows(self, chosen: Mask, codes: list[int]) -> tuple[Floats, Ints]:
+        """Features and classes of the chosen images whose class is in `codes` (index by class folder, -1 for none)."""
+        labels = np.array([*codes, -1])[self.source.labels]
+        keep = chosen & (labels >= 0)
+        return self.features[keep], labels[keep]
 
 
 def crosswalk(names: tuple[str, ...], legend: Legend) -> list[int]:
@@ -45,65 +59,71 @@ def crosswalk(names: tuple[str, ...], legend: Legend) -> list[int]:
     return [index.get(legend.code_of(name), -1) for name in names]
 
 
-def fit_landuse_head(source: ImageSet, legend: Legend, extract: Extract, seed: int) -> FittedHead:
-    """Fit on views of images that may be learnt from; calibrate on half of the held-out ones; measure on the rest.
+def fit_landuse_head(seen: Seen, legend: Legend, extract: Extract, seed: int) -> FittedHead:
+    """Fit on images that may be learnt from and on scenes made of them; calibrate on half of the held-out; measure on the rest.
 
-    Every class has the same number of views and, but for `RARE`, the same weight.
+    Images and scenes weigh the same; in each, every class weighs the same, but for `RARE`.
     """
+    source, codes = seen.source, crosswalk(seen.source.names, legend)
     rng = np.random.default_rng([seed, 3])
     odd = np.arange(len(source.labels)) % 2 == 1
-    views = _draw(source, ~source.held_out, legend, VIEWS_A_CLASS, rng)
-    weight = np.array([RARE.get(name, 1.0) for name in legend.names])[views.labels]
-    features = extract(views.images)
-    head = fit_logistic(features, views.labels, class_count=len(legend), C=PENALTY, sample_weight=weight)
-    tuning = _draw(source, source.held_out & odd, legend, HELD_VIEWS_A_CLASS, rng)
-    head = calibrate(head, extract(tuning.images), tuning.labels)
-    judged = _draw(source, source.held_out & ~odd, legend, HELD_VIEWS_A_CLASS, rng)
-    plain = _plain(source, source.held_out & ~odd, legend)
-    return FittedHead(
-        head,
-        _figures("images", head.apply(extract(plain.images)), plain.labels)
-        | _figures("scenes", head.apply(extract(judged.images)), judged.labels),
+    scenes, scene_labels = _draw(source, ~source.held_out, legend, VIEWS_A_CLASS, rng)
+    plain, plain_labels = seen.rows(~source.held_out, codes)
+    rare = np.array([RARE.get(name, 1.0) for name in legend.names])
+    features = np.concatenate([extract(scenes), plain])
+    labels = np.concatenate([scene_labels, plain_labels])
+    parts = [balanced_weights(part, len(legend)) / len(part) for part in (scene_labels, plain_labels)]
+    weight = np.concatenate(parts) * rare[labels]
+    head = fit_logistic(
+        features, labels, class_count=len(legend), C=PENALTY, sample_weight=weight * len(weight) / weight.sum()
     )
+    tuning, tuning_labels = _draw(source, source.held_out & odd, legend, HELD_VIEWS_A_CLASS, rng)
+    head = calibrate(head, extract(tuning), tuning_labels)
+    judged, judged_labels = _draw(source, source.held_out & ~odd, legend, HELD_VIEWS_A_CLASS, rng)
+    images, image_labels = seen.rows(source.held_out & ~odd, codes)
+    measured = figures("images", head.apply(images), image_labels)
+    return FittedHead(head, measured | figures("scenes", head.apply(extract(judged)), judged_labels), features)
 
 
-@dataclass(frozen=True)
-class _Views:
-    images: Images
-    labels: npt.NDArray[np.int64]
+def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
+    """The head for the class folders themselves.
+
+    Args:
+        seen: images with their features.
+        spoilt: float32 (n, D), features of a spoilt copy of every image, which is learnt from as well.
+        penalty: inverse strength of the penalty.
+    """
+    source, codes = seen.source, list(range(len(seen.source.names)))
+    odd = np.arange(len(source.labels)) % 2 == 1
+    plain, labels = seen.rows(~source.held_out, codes)
+    copies, _ = Seen(source, spoilt).rows(~source.held_out, codes)
+    features = np.concatenate([plain, copies])
+    head = fit_logistic(features, np.tile(labels, 2), class_count=len(codes), C=penalty)
+    tuning = [Seen(source, of).rows(source.held_out & odd, codes) for of in (seen.features, spoilt)]
+    head = calibrate(head, *(np.concatenate(parts) for parts in zip(*tuning, strict=True)))
+    images, image_labels = seen.rows(source.held_out & ~odd, codes)
+    copies, copy_labels = Seen(source, spoilt).rows(source.held_out & ~odd, codes)
+    measured = figures("images", head.apply(images), image_labels)
+    return FittedHead(head, measured | figures("spoilt", head.apply(copies), copy_labels), features)
 
 
 def _draw(
     source: ImageSet, chosen: npt.NDArray[np.bool_], legend: Legend, each: int, rng: np.random.Generator
-) -> _Views:
+) -> tuple[Images, Ints]:
     """`each` scenes of every class of the legend."""
     index = {name: i for i, name in enumerate(legend.names)}
     scenery: Scenery = scenery_of(source, chosen, crosswalk(source.names, legend), index)
     labels = np.repeat(np.arange(len(legend)), each)
-    return _Views(np.stack([scenery.render(int(label), rng) for label in labels]), labels)
+    return np.stack([scenery.render(int(label), rng) for label in labels]), labels
 
 
-def _plain(source: ImageSet, chosen: npt.NDArray[np.bool_], legend: Legend) -> _Views:
-    """The chosen images of the legend's classes, as they are, at 224 px."""
-    labels = np.array([*crosswalk(source.names, legend), -1])[source.labels]
-    keep = chosen & (labels >= 0)
-    return _Views(np.stack([resize(image, 224) for image in source.images[keep]]), labels[keep])
-
-
-def _figures(what: str, probabilities: Floats, labels: npt.NDArray[np.int64]) -> dict[str, float]:
-    """Accuracy, mean recall of the classes and expected calibration error (15 bins; Guo et al. 2017)."""
-    right = probabilities.argmax(axis=1) == labels
-    recall = [float(right[labels == label].mean()) for label in np.unique(labels)]
+def figures(what: str, probabilities: Floats, labels: Ints) -> dict[str, float]:
+    """Accuracy, mean recall of the classes and expected calibration error."""
+    found = probabilities.argmax(axis=1)
+    recall = [float((found == labels)[labels == label].mean()) for label in np.unique(labels)]
     return {
-        f"{what}_accuracy": round(float(right.mean()), 4),
+        f"{what}_accuracy": round(float((found == labels).mean()), 4),
         f"{what}_mean_recall": round(float(np.mean(recall)), 4),
-        f"{what}_ece": round(calibration_error(probabilities.max(axis=1), right), 4),
+        f"{what}_ece": round(calibration_error(labels, found, probabilities) or 0.0, 4),
         f"{what}_n": float(len(labels)),
     }
-
-
-def calibration_error(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error: mean gap between confidence and accuracy over equal bins, weighted by count."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[place == b].sum() - right[place == b].sum()) for b in range(bins)]
-    return float(sum(gaps) / len(right))

@@ -1,77 +1,82 @@
-"""Views: what an aerial image looks like from nearer and from further away.
+"""Views: what an aerial image looks like from nearer and from further away, in another light, by another camera.
 
-A view of 224 px is a crop (a fifth of the pixel size up to the original), or a mosaic of 2 x 2 to 5 x 5 shrunken images
-(2 to 5 times the pixel size), of one class or of several. With images of 0.3 m and 0.6 m that spans 0.12 to 3 m.
+A view is a crop (from two thirds of the side up), or a mosaic of 2 x 2 to 5 x 5 shrunken images (2 to 5 times the pixel size).
+With images of 0.3 m and 0.6 m and a view of half the side in pixels that spans 0.2 to 6 m.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from landuse.models.arrays import Floats, Images
-from landuse.models.pretrain.images import UNLABELLED, ImageSet
 
 PX = 224
-CROP_SHARE = 0.6
-MIXED_SHARE = 0.35
-MOSAIC_SIDES = (2, 3, 4, 5)
-MOSAIC_ODDS = (0.35, 0.35, 0.2, 0.1)
+MOSAIC_SIDES = (1, 2, 3, 4, 5)
+MOSAIC_ODDS = (0.6, 0.2, 0.1, 0.06, 0.04)
 
 
-@dataclass(frozen=True)
-class View:
-    """One rendered view.
-
-    Attributes:
-        image: uint8 (224, 224, 3).
-        shares: float32 (classes,), share of each class; all 0 where nothing is known.
-    """
-
-    image: Images
-    shares: Floats
-
-
-def render_view(source: ImageSet, rng: np.random.Generator) -> View:
-    """A random view of images that may be learnt from."""
-    usable = np.flatnonzero(~source.held_out)
-    first = int(rng.choice(usable))
-    if rng.random() < CROP_SHARE:
-        return View(_crop(source.images[first], rng), _shares(source, [first]))
-    side = int(rng.choice(MOSAIC_SIDES, p=MOSAIC_ODDS))
-    if rng.random() < MIXED_SHARE:
-        pool = rng.choice(usable, size=int(rng.integers(2, 5)))
-    else:
-        label = int(source.labels[first])
-        pool = usable[source.labels[usable] == label] if label == UNLABELLED else source.of_class(label)
-    members = [int(i) for i in rng.choice(pool, size=side * side)]
-    return View(_mosaic([source.images[i] for i in members], side, rng), _shares(source, members))
-
-
-def _shares(source: ImageSet, members: list[int]) -> Floats:
-    labels = source.labels[members]
-    if (labels == UNLABELLED).any():
-        return np.zeros(len(source.names), np.float32)
-    return (np.bincount(labels, minlength=len(source.names)) / len(labels)).astype(np.float32)
-
-
-def _crop(image: Images, rng: np.random.Generator) -> Images:
-    """A square crop of 40 to 100 % of the side, turned, at 224 px."""
-    side = int(image.shape[0] * rng.uniform(0.4, 1.0))
+def crop(image: Images, px: int, rng: np.random.Generator, least: float = 0.65) -> Images:
+    """A square crop of a share of the side from `least` to 1, at `px`."""
+    side = int(image.shape[0] * rng.uniform(least, 1.0))
     y, x = (int(rng.integers(0, image.shape[0] - side + 1)) for _ in range(2))
-    return turn(resize(image[y : y + side, x : x + side], PX), int(rng.integers(8)))
+    return resize(image[y : y + side, x : x + side], px)
 
 
-def _mosaic(images: list[Images], side: int, rng: np.random.Generator) -> Images:
-    """`side` x `side` images on one sheet, cut at a random offset so that seams differ, at 224 px."""
-    cell = -(-PX // side)
+def mosaic(images: Sequence[Images], px: int, rng: np.random.Generator) -> Images:
+    """K x k images (k * k are given) on one sheet of `px`, each turned, rolled by a random offset so that seams differ."""
+    side = round(len(images) ** 0.5)
+    cell = -(-px // side)
     tiles = [turn(resize(image, cell), int(rng.integers(8))) for image in images]
     rows = [np.concatenate(tiles[i * side : (i + 1) * side], axis=1) for i in range(side)]
-    sheet = np.concatenate(rows, axis=0)
     offset = (int(rng.integers(cell)), int(rng.integers(cell)))
-    return np.ascontiguousarray(np.roll(sheet, offset, axis=(0, 1))[:PX, :PX])
+    return np.ascontiguousarray(np.roll(np.concatenate(rows, axis=0), offset, axis=(0, 1))[:px, :px])
+
+
+def spoil(image: Images, rng: np.random.Generator) -> Images:
+    """The image as another survey might show it: turned, blurred, relit, recoloured, hazy, noisy, through JPEG."""
+    changed = turn(image, int(rng.integers(8)))
+    if rng.random() < 0.3:
+        changed = blur(changed, float(np.exp(rng.uniform(0.2, 1.4))))
+    values = shift_colours(changed.astype(np.float32), rng)
+    if rng.random() < 0.25:
+        values = haze(values, float(rng.uniform(0.05, 0.4)))
+    if rng.random() < 0.3:
+        values = values + rng.normal(0, rng.uniform(1, 8), values.shape).astype(np.float32)
+    spoilt = np.clip(values, 0, 255).astype(np.uint8)
+    return jpeg(spoilt, int(rng.integers(25, 95))) if rng.random() < 0.4 else spoilt
+
+
+def shift_colours(image: Floats, rng: np.random.Generator) -> Floats:
+    """Brightness, contrast, colour balance, saturation and gamma, drawn for the image; values from 0 to 255."""
+    draws = rng.uniform(-1, 1, 7).astype(np.float32)
+    mean = image.mean(axis=(0, 1), keepdims=True)
+    lit = (image - mean) * np.exp(0.35 * draws[0]) + mean * np.exp(0.35 * draws[1])
+    grey = lit.mean(axis=-1, keepdims=True)
+    coloured = (grey + (lit - grey) * np.exp(0.5 * draws[2])) * np.exp(0.15 * draws[3:6])
+    return np.asarray(255 * np.clip(coloured / 255, 1e-3, 1) ** np.exp(0.25 * draws[6]), np.float32)
+
+
+def haze(image: Floats, strength: float) -> Floats:
+    """The image behind a pale veil; `strength` 0 leaves it, 1 hides it."""
+    return np.asarray(image * (1 - strength) + np.float32(215) * strength, np.float32)
+
+
+def blur(image: Images, factor: float) -> Images:
+    """The image shrunken by a factor and enlarged again: what a survey of that much larger pixels shows."""
+    small = max(4, round(image.shape[0] / factor))
+    coarse = Image.fromarray(image).resize((small, small), Image.Resampling.BOX)
+    return np.asarray(coarse.resize((image.shape[1], image.shape[0]), Image.Resampling.BILINEAR))
+
+
+def jpeg(image: Images, quality: int) -> Images:
+    """The image after JPEG compression of a quality from 1 to 95."""
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream))
 
 
 def turn(image: Images, way: int) -> Images:

@@ -1,70 +1,87 @@
 import numpy as np
 import pytest
 
-from landuse.models.backbones import Backbone
+from landuse.models.backbones import Backbone, initial_weights
 from landuse.models.builder import Builder
 from landuse.models.preprocess import SIGNED
-from landuse.models.pretrain.store import MAP_DEPTH, ViewStore
+from landuse.models.pretrain.batches import Drawer
+from landuse.models.pretrain.images import ImageSet
+from landuse.models.pretrain.wise import between
 
 
 def tiny() -> Backbone:
     b = Builder()
-    for stage in range(5):
-        b.conv_norm(f"stage{stage}", 8, 3, stride=2)
+    b.conv("conv1", 8, 3, stride=2, bias=True)
+    b.activation("act1", "relu6")
+    b.depthwise_conv("deep", 3, stride=2, bias=True)
+    b.activation("act2", "relu6")
     b.global_average("features")
     return Backbone("tiny", b.network(), SIGNED)
 
 
-@pytest.fixture
-def store():
+@pytest.fixture(scope="module")
+def drawer():
     rng = np.random.default_rng(0)
-    return ViewStore(
-        rng.integers(0, 256, (16, 224, 224, 3), dtype=np.uint8),
-        np.eye(4, dtype=np.float32)[rng.integers(0, 4, 16)],
-        rng.normal(size=(16, 10)).astype(np.float16),
-        rng.normal(size=(16, 7, 7, MAP_DEPTH)).astype(np.float16),
-    )
+    images = rng.integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
+    labels = np.array([*np.repeat(np.arange(4), 4), *[-1] * 8])
+    places = (*("x",) * 16, *(f"town_{i // 2}" for i in range(8)))
+    source = ImageSet(images, labels, np.zeros(24, bool), ("a", "b", "c", "d"), places)
+    return Drawer(source, rng.normal(size=(24, 8)).astype(np.float32), pairs=2, labelled=4)
 
 
-def test_a_broken_off_run_ends_as_an_unbroken_one(store, tmp_path):
+def student_of(drawer, plan):
+    from landuse.models.pretrain.run import first_head
+    from landuse.models.pretrain.student import Student
+
+    return Student(tiny(), initial_weights(tiny()), first_head(drawer.source, drawer.features), plan)
+
+
+def test_a_broken_off_run_ends_as_an_unbroken_one_and_trains_every_layer(drawer, tmp_path):
     from landuse.models.pretrain.student import Phase, Plan, train_student
 
     class BrokenOffError(Exception):
         pass
 
-    plan = Plan((Phase(56, 4, 8), Phase(112, 2, 4)), rate=1e-3, save_every=3)
-    whole = train_student(tiny(), store, plan, tmp_path / "whole")
-
     class Breaking(Plan):
         def rate_at(self, step):
-            if step == 4:
+            if step == 5:
                 raise BrokenOffError
             return super().rate_at(step)
 
+    phases = (Phase(32, 4), Phase(64, 2))
+    plan = Plan(phases, save_every=3)
+    whole = train_student(student_of(drawer, plan), drawer, plan, tmp_path / "whole.npz")
+    breaking = Breaking(phases, save_every=3)
     with pytest.raises(BrokenOffError):
-        train_student(tiny(), store, Breaking(plan.phases, rate=1e-3, save_every=3), tmp_path / "broken")
-    resumed = train_student(tiny(), store, plan, tmp_path / "broken")
-    assert resumed.keys() == whole.keys() == tiny().network.weight_shapes(224).keys()
-    assert all(np.allclose(resumed[name], whole[name], atol=1e-4) for name in whole)
+        train_student(student_of(drawer, breaking), drawer, breaking, tmp_path / "broken.npz")
+    resumed = train_student(student_of(drawer, plan), drawer, plan, tmp_path / "broken.npz")
+    start = initial_weights(tiny())
+    assert resumed.keys() == whole.keys() == tiny().network.weight_shapes(64).keys()
+    assert all(np.allclose(resumed[name], whole[name], atol=1e-5) for name in whole)
+    assert not any((whole[name] == start[name]).all() for name in whole)
 
 
 def test_the_rate_rises_then_falls():
     from landuse.models.pretrain.student import Phase, Plan
 
-    plan = Plan((Phase(56, 300, 8), Phase(112, 700, 4)), rate=1e-3)
+    plan = Plan((Phase(56, 300), Phase(112, 700)), rate=1e-3)
     rates = [plan.rate_at(step) for step in range(plan.steps)]
-    assert np.argmax(rates) in range(100, 200)
-    assert rates[-1] < 0.02 * plan.rate
-    assert [plan.at(step).px for step in (0, 299, 300, 999)] == [56, 56, 112, 112]
+    assert np.argmax(rates) in range(20, 60)
+    assert rates[-1] < 0.03 * plan.rate
+    assert [plan.px_at(step) for step in (0, 299, 300, 999)] == [56, 56, 112, 112]
 
 
-def test_maps_turn_with_their_images():
-    import tensorflow as tf
+def test_pairs_that_look_alike_cost_less():
+    from landuse.models.pretrain.student import pairing_loss
 
-    from landuse.models.pretrain.augment import _turn
+    rng = np.random.default_rng(0)
+    places, others = rng.normal(size=(3, 16)), rng.normal(size=(4, 16))
+    shares = np.array([[0.0]] * 6 + [[1.0]] * 4, np.float32)
+    alike = np.concatenate([places, places + 0.01, others]).astype(np.float32)
+    crossed = np.concatenate([places, places[[1, 2, 0]], others]).astype(np.float32)
+    assert float(pairing_loss(alike, shares)) < 0.1 < float(pairing_loss(crossed, shares))
 
-    cells = np.random.default_rng(0).normal(size=(64, 7, 7, 1)).astype(np.float32)
-    images = np.repeat(np.repeat(cells, 32, axis=1), 32, axis=2)
-    turned, maps = _turn(tf.constant(images), tf.constant(cells), tf.constant([1, 2]))
-    assert np.allclose(turned[:, 16::32, 16::32], maps)
-    assert not np.allclose(maps, cells)
+
+def test_between_ends_at_both_ends():
+    start, tuned = ({"a": np.array([value], np.float32)} for value in (1.0, 3.0))
+    assert [float(between(start, tuned, share)["a"][0]) for share in (0, 0.25, 1)] == [1.0, 1.5, 3.0]

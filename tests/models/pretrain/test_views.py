@@ -1,13 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from landuse.errors import SourceNotFoundError
 from landuse.legend import load_legend
-from landuse.models.pretrain.images import ImageSet, read_images
-from landuse.models.pretrain.landuse_head import calibration_error, crosswalk
+from landuse.models.pretrain.batches import Drawer
+from landuse.models.pretrain.images import read_images
+from landuse.models.pretrain.landuse_head import crosswalk
 from landuse.models.pretrain.scenes import scenery_of
-from landuse.models.pretrain.views import PX, render_view, turn
+from landuse.models.pretrain.views import PX, blur, crop, jpeg, mosaic, spoil, turn
 
 NAMES = ("agricultural", "beach", "forest", "harbor", "river")
 
@@ -46,19 +49,68 @@ def test_a_folder_without_images_is_refused(tmp_path):
         read_images(tmp_path, None)
 
 
-def test_views_show_only_what_may_be_learnt_from(source):
-    marked = ImageSet(np.zeros_like(source.images), source.labels, source.held_out, source.names)
-    marked.images[source.held_out] = 255
-    for seed in range(60):
-        view = render_view(marked, np.random.default_rng(seed))
-        assert view.image.shape == (PX, PX, 3)
-        assert view.image.max() == 0
-        assert view.shares.sum() == pytest.approx(1) or view.shares.sum() == 0
+def drawer_of(source):
+    features = np.arange(len(source.images), dtype=np.float32)[:, None] * np.ones((1, 6), np.float32)
+    return Drawer(source, features, pairs=2, labelled=4)
 
 
-def test_views_are_seeded(source):
-    first, again = (render_view(source, np.random.default_rng(5)).image for _ in range(2))
-    assert (first == again).all()
+def test_batches_show_only_what_may_be_learnt_from(source):
+    source.images[:] = 0
+    source.images[source.held_out] = 255
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        batch = replace(drawer_of(source), source=source).draw(64, rng)
+        assert batch.images.shape == (8, 64, 64, 3)
+        assert batch.images.dtype == np.uint8
+        assert np.allclose(batch.shares.sum(axis=1), [0, 0, 0, 0, 1, 1, 1, 1])
+        assert batch.images.mean() < 128  # haze and noise lighten black, but nothing is as white as what is held out
+
+
+def test_batches_are_seeded_and_pairs_want_the_same(source):
+    first, again = (drawer_of(source).draw(64, np.random.default_rng(5)) for _ in range(2))
+    assert (first.images == again.images).all()
+    assert (first.wanted[:2] == first.wanted[2:4]).all()
+
+
+def test_what_a_mosaic_should_look_like_is_the_mean_of_its_images(source):
+    batch = drawer_of(source).draw(64, np.random.default_rng(0))
+    known = batch.shares.max(axis=1) > 0
+    assert (batch.wanted[known] < 50).all()  # labelled images come first, and features are their indices
+    assert (batch.wanted[~known] >= 50).all()
+
+
+def test_dates_of_one_place_are_one_place(tmp_path):
+    (tmp_path / "classes" / "forest").mkdir(parents=True)
+    (tmp_path / "aerial").mkdir()
+    grey = Image.fromarray(np.full((256, 256, 3), 90, np.uint8))
+    grey.save(tmp_path / "classes" / "forest" / "a.png")
+    for name in ("long_town_2016_3", "long_town_2020_3", "long_town_2020_4", "loose"):
+        grey.save(tmp_path / "aerial" / f"{name}.png")
+    source = read_images(tmp_path / "classes", tmp_path / "aerial")
+    assert source.places == ("a", "long_town_3", "long_town_3", "long_town_4", "loose")
+    assert [list(rows) for rows in source.of_places()] == [[1, 2], [3], [4]]
+    assert [list(rows) for rows in source.without(cities=["long_town"]).of_places()] == [[4]]
+    assert source.without(classes=["forest"]).held_out[0]
+
+
+@pytest.mark.parametrize("px", [33, 96, 224])
+def test_views_have_the_size_asked_for(px):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (256, 256, 3), dtype=np.uint8) for _ in range(25)]
+    views = [
+        crop(images[0], px, rng),
+        *(mosaic(images[: k * k], px, rng) for k in (2, 3, 4, 5)),
+    ]
+    assert {view.shape for view in views} == {(px, px, 3)}
+    assert {spoil(view, rng).shape for view in views} == {(px, px, 3)}
+
+
+def test_a_coarser_pixel_loses_detail_and_keeps_the_mean():
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    spreads = [blur(image, factor).std() for factor in (1, 2, 4, 8)]
+    assert spreads == sorted(spreads, reverse=True)
+    assert abs(blur(image, 8).mean() - image.mean()) < 2
+    assert jpeg(image, 20).shape == image.shape
 
 
 def test_the_eight_ways_to_lay_an_image_down_differ():
@@ -77,9 +129,3 @@ def test_scenes_of_every_class_and_none_of_held_out_images(source):
         views = [scenery.render(label, np.random.default_rng(seed)) for seed in range(20)]
         assert {v.shape for v in views} == {(PX, PX, 3)}
         assert {v.dtype for v in views} == {np.dtype(np.uint8)}
-
-
-def test_calibration_error_of_known_cases():
-    right = np.array([True, False] * 500)
-    assert calibration_error(np.full(1000, 0.5, np.float32), right) == pytest.approx(0, abs=1e-6)
-    assert calibration_error(np.full(1000, 0.9, np.float32), right) == pytest.approx(0.4, abs=1e-3)

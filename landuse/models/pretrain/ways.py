@@ -1,0 +1,72 @@
+"""Ways to learn, on equal small budgets, judged by sources that none of them saw.
+
+`python -m landuse.models.pretrain.ways --help` prints the table of docs/backbone.md.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from landuse.models.pretrain.data import Data, data_options
+
+WAYS = {
+    "mixture": {"naming": 1.0, "pairing": 0.5, "keeping": 2.0},
+    "distillation": {"naming": 0.0, "pairing": 0.0, "keeping": 2.0},
+    "supervised": {"naming": 1.0, "pairing": 0.0, "keeping": 0.0},
+    "self-supervised": {"naming": 0.0, "pairing": 1.0, "keeping": 0.0},
+}
+
+
+@click.command()
+@data_options
+@click.option("--landscape", type=click.Path(exists=True, path_type=Path), help="Folder that `landuse landscape` made.")
+@click.option("--steps", default=60, show_default=True)
+@click.option("--px", default=96, show_default=True)
+@click.option("--rate", default=2e-3, show_default=True)
+@click.option("--only", multiple=True, help="Ways to try; all unless given.")
+def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, only: tuple[str, ...]) -> None:
+    """Train every way on the other classes and cities, and print how each does on the unseen ones."""
+    from landuse.models.backbones import builtin, initial_weights
+    from landuse.models.pretrain.features import extractor, teacher_extractor
+    from landuse.models.pretrain.measure import CITIES, CLASSES, table, unseen_of
+    from landuse.models.pretrain.run import tune
+    from landuse.models.pretrain.student import Phase, Plan
+    from landuse.models.pretrain.wise import between
+
+    data.out.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(level=logging.INFO, filename=data.out / "ways.log", format="%(asctime)s %(message)s")
+    source = data.images().without(CLASSES, CITIES)
+    unseen = unseen_of(source, landscape)
+    backbone, start = builtin(), data.origin()
+    plan = Plan((Phase(px, steps),), rate=rate, seed=data.seed)
+    stored = data.out / "ways.json"
+    rows: dict[str, dict[str, float]] = json.loads(stored.read_text()) if stored.exists() else {}
+
+    def judge(name: str, make: object) -> None:
+        if name not in rows and (not only or name.partition(",")[0] in only) and callable(make):
+            rows[name] = unseen.measure(make())
+            stored.write_text(json.dumps(rows, indent=1))
+            logging.info("%s %s", name, rows[name])
+
+    judge("teacher (MobileNetV1)", lambda: teacher_extractor(data.teachers[0]))
+    judge("start (both teachers)", lambda: extractor(backbone, start))
+    for name, weights in WAYS.items():
+        if not only or name in only:
+            tuned = tune(backbone, start, source, replace(plan, **weights), data.out / name, data.origin_features)
+            judge(name, lambda tuned=tuned: extractor(backbone, tuned))
+            if name == "mixture":
+                judge(f"{name}, half way back", lambda tuned=tuned: extractor(backbone, between(start, tuned, 0.5)))
+    if not only or "from random" in only:
+        random = initial_weights(backbone, data.seed)
+        tuned = tune(backbone, random, source, plan, data.out / "random", data.origin_features)
+        judge("from random, mixture", lambda: extractor(backbone, tuned))
+    click.echo(table(rows))
+
+
+if __name__ == "__main__":
+    main()

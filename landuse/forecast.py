@@ -81,7 +81,7 @@ class Forecast:
         if rates is not None:
             pace = rates.at_once / rates.seconds_per_chip
             found += [
-                f"time     about {spoken(self.seconds)}: {pace:,.4g} chips/s with {rates.at_once} blocks at once in "
+                f"time     about {spoken(self.seconds)}: {pace:,.4g} chips/s with {rates.at_once} at once in "
                 f"{rates.precision}, {rates.start_s:.1f} s until a worker is warm (measured on two blocks); "
                 "writing the map comes on top",
                 f"memory   {size(rates.memory)} a worker process, Python, model and pixels (measured); "

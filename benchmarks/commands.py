@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_S = 600
 _RATE = re.compile(r"chips/s ([\d.]+)")
 
 
@@ -45,13 +48,22 @@ class Ran:
 
 
 def run(command: Sequence[str | Path]) -> Ran:
-    """Run a command from the repository's root. Raises `BenchError` where it does not end with status 0."""
+    """Run a command from the repository's root; one that takes ten minutes is killed.
+
+    Raises:
+        BenchError: it did not end with status 0.
+    """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
         words = [str(word) for word in command]
-        process = subprocess.Popen(words, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT)
+        process = subprocess.Popen(
+            words, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True
+        )
+        timer = threading.Timer(PATIENCE_S, os.killpg, (process.pid, signal.SIGKILL))
+        timer.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
+        timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         for stream in (output, errors):
             stream.seek(0)

@@ -20,6 +20,8 @@ from rasterio.windows import Window
 CHIP = 224
 TILE = 512
 CROP = 256
+ACROSS = 5
+"""Crops along a side of the corner of each sample that is used."""
 GRAIN = 5.0
 LATTICE = "EPSG:26919"
 ORIGINS = {LATTICE: (CHIP * 16 * 90, CHIP * 16 * 1310), "EPSG:5070": (2_100_000, 2_700_000)}
@@ -89,16 +91,15 @@ def _strip(width: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 
 @cache
 def crops() -> npt.NDArray[np.uint8]:
-    """All crops of the sample orthophotos of one year, with grain: uint8 (n, CROP, CROP, 3)."""
+    """Crops of the sample orthophotos of one year, with grain in brightness and colour: uint8 (n, CROP, CROP, 3)."""
     rng = np.random.default_rng(0)
     found = []
     for path in sorted((SAMPLES / "2014").glob("ortho_*.tif")):
         with rasterio.open(path) as raster:
-            image = raster.read().transpose(1, 2, 0)
-        grain = rng.normal(0, GRAIN, image.shape[:2])[..., None] + rng.normal(0, GRAIN / 2, image.shape)
-        image = np.clip(image + grain, 1, 255).astype(np.uint8)
-        lines, columns = image.shape[0] // CROP, image.shape[1] // CROP
-        cut = image[: lines * CROP, : columns * CROP].reshape(lines, CROP, columns, CROP, 3).swapaxes(1, 2)
+            image = raster.read(window=Window(0, 0, CROP * ACROSS, CROP * ACROSS)).transpose(1, 2, 0)
+        grain = rng.standard_normal((*image.shape[:2], 4), np.float32) * GRAIN
+        image = np.clip(image + grain[..., :1] + grain[..., 1:] / 2, 1, 255).astype(np.uint8)
+        cut = image.reshape(ACROSS, CROP, ACROSS, CROP, 3).swapaxes(1, 2)
         found.append(cut.reshape(-1, CROP, CROP, 3))
     return np.concatenate(found)
 

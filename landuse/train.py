@@ -18,6 +18,7 @@ from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.foreign import Declared
 from landuse.models.heads import Head
 from landuse.models.heads_file import spec_of
+from landuse.models.novelty import Novelty, fit_novelty
 from landuse.models.preprocess import PREPROCESSING
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
@@ -214,7 +215,20 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         | head_report(replace(fitted, head=final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
+        novelty=novelty_of(known.take(sure), options),
     )
+
+
+def novelty_of(samples: Samples, options: TrainOptions) -> Novelty:
+    """What the samples that the head was fitted on look like; what is kept together in a split is kept together here.
+
+    Where that leaves one side only, samples are parted at random, and more of other ground counts as unfamiliar.
+    """
+    _, together = replace(samples.layout, sides=None).kept_together(options.block_m)
+    strata = samples.layout.strata if samples.multi else samples.positions
+    folds = fold_numbers(strata, together, CALIBRATION_FOLDS, options.seed)
+    with one_thread(samples):
+        return fit_novelty(samples.features, folds=folds if folds.any() else None, seed=options.seed)
 
 
 def _check_learnable(samples: Samples, options: TrainOptions) -> None:

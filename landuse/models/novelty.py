@@ -24,10 +24,10 @@ CENTRES = 256
 MAX_CENTRES = 1024
 LEVELS = 1001
 FOLDS = 5
-STEPS = 20
+STEPS = 10
 SAMPLES_A_CENTRE = 4
-MAX_SAMPLES = 20_000
-"""Samples that the centres are found on; more do not move 256 centres, and take minutes."""
+MAX_SAMPLES = 10_000
+"""Samples that are looked at, drawn at random; more do not move 256 centres, and take minutes."""
 TINY = 1e-12
 Labels = npt.NDArray[np.integer]
 
@@ -78,10 +78,11 @@ def fit_novelty(features: Floats, *, folds: Labels | None = None, seed: int = 0)
         raise UsageError("Novelty needs the features of at least two samples.")
     rng = np.random.default_rng(seed)
     left_out = rng.permutation(len(features)) % FOLDS if folds is None else np.asarray(folds)
+    chosen = np.sort(rng.permutation(len(features))[:MAX_SAMPLES])
+    vectors, left_out = unit(features[chosen]), left_out[chosen]
     numbers = np.unique(left_out)
     if len(numbers) < 2:
         raise UsageError("Novelty needs samples in at least two folds.")
-    vectors = unit(features)
     held = np.empty(len(vectors), np.float32)
     for number in numbers:
         out = left_out == number
@@ -106,8 +107,6 @@ def nearest_distance(vectors: Floats, centres: Floats) -> Floats:
 
 def find_centres(vectors: Floats, rng: np.random.Generator) -> Floats:
     """Centres (k, D) of vectors of length 1 by spherical k-means, one to four samples and at most 256."""
-    if len(vectors) > MAX_SAMPLES:
-        vectors = vectors[rng.choice(len(vectors), MAX_SAMPLES, replace=False)]
     count = int(np.clip(len(vectors) // SAMPLES_A_CENTRE, 1, CENTRES))
     centres = vectors[rng.choice(len(vectors), count, replace=False)]
     for _ in range(STEPS):

@@ -164,3 +164,65 @@ def inference(function: F) -> F:
         show_default=True,
         help="What runs the network.",
     )(function)
+
+
+FINE_TUNING = {
+    "fine_tune": "layers",
+    "train_batch_norm": "train_batch_norm",
+    "epochs": "epochs",
+    "batch": "batch",
+    "learning_rate": "learning_rate",
+    "patience": "patience",
+    "augment": "augment",
+    "fine_precision": "precision",
+}
+"""What `FineTuneOptions` calls the options of `fine_tuning`."""
+
+
+def fine_tuning(function: F) -> F:
+    """`--fine-tune` and what says how."""
+    chosen = (
+        click.option(
+            "--fine-tune",
+            default=None,
+            metavar="last-block|all|N-layers",
+            help="Let these layers of the backbone learn on: the last block, all, or N from the top.",
+        ),
+        click.option("--train-batch-norm", is_flag=True, help="Fine-tuning: batch norms learn too."),
+        click.option(
+            "--epochs", type=click.IntRange(1), default=20, show_default=True, help="Fine-tuning: at most so many."
+        ),
+        click.option(
+            "--batch", type=click.IntRange(1), default=32, show_default=True, help="Fine-tuning: images of a step."
+        ),
+        click.option(
+            "--learning-rate",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=3e-4,
+            show_default=True,
+            help="Fine-tuning: at its height, after the warm-up; it falls to 0 along a cosine.",
+        ),
+        click.option(
+            "--patience",
+            type=click.IntRange(1),
+            default=5,
+            show_default=True,
+            help="Fine-tuning: stop after so many epochs without a better validation loss.",
+        ),
+        click.option(
+            "--augment/--no-augment",
+            default=True,
+            show_default=True,
+            help="Fine-tuning: turn, mirror, scale and light each image anew in each epoch.",
+        ),
+        click.option(
+            "--fine-precision",
+            type=click.Choice(["auto", "f32", "bf16"]),
+            default="auto",
+            show_default=True,
+            help="Fine-tuning: arithmetic; auto takes bf16 where the processor or the GPU has it.",
+        ),
+    )
+    for option in reversed(chosen):
+        function = option(function)
+    return function

@@ -80,17 +80,15 @@ class Values(click.ParamType[Choices]):
     "--weights",
     default=None,
     metavar="imagenet|random|FILE",
-    help="Weights of a named backbone; a model, .keras or .onnx file brings its own.",
+    help="Weights of a named backbone; a model, .keras or .onnx file or a SavedModel brings its own.",
 )
 @click.option(
     "--preprocess",
     type=click.Choice(["caffe", "tf", "torch", "none"]),
     default=None,
-    help="How images are prepared for a .keras or .onnx backbone, which does not say it.",
+    help="How images are prepared for a .keras, .onnx or SavedModel backbone, which does not say it.",
 )
-@click.option(
-    "--input-px", type=click.IntRange(8, 1024), default=None, help="Pixels of a .keras or .onnx backbone's input."
-)
+@click.option("--input-px", type=click.IntRange(8, 1024), default=None, help="Pixels of such a backbone's input.")
 @click.option("--feature-layer", default=None, metavar="NAME", help="Layer of such a backbone that makes the features.")
 @click.option(
     "--legend", default=None, metavar="NAME_OR_FILE", help="Classes for images and tables; their own labels otherwise."
@@ -227,6 +225,7 @@ class Values(click.ParamType[Choices]):
     show_default=True,
     help="What the best combination is best in.",
 )
+@shared.fine_tuning
 @click.option("--cache/--no-cache", default=True, show_default=True, help="Keep features, and use those kept.")
 @shared.master
 @shared.seed
@@ -238,15 +237,27 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
 
     The backbone stays as it is; a head learns the classes, is calibrated and measured on squares of land that it has not
     seen, and is written with the backbone to one file. From lists of labels comes a model that gives any number of them.
+    With --fine-tune layers of the backbone learn on from there.
     """  # noqa: D205
+    from landuse.errors import UsageError
     from landuse.train import TrainOptions
     from landuse.train import train as run
 
     grid = dict(choices.pop("grid"))
     search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
     validate, search["folds"] = search["folds"] is not None, search["folds"] or FOLDS
+    tuning = {field: choices.pop(name) for name, field in shared.FINE_TUNING.items()}
     options = TrainOptions(**choices | {"class_weights": dict(choices["class_weights"])})
-    if grid or validate:
+    if tuning["layers"] is not None:
+        if grid or validate:
+            raise UsageError("--fine-tune trains one setting: leave --tune and --folds out.")
+        from landuse.finetune.options import FineTuneOptions, parse_layers
+        from landuse.finetune.stage import fine_tune
+
+        how = FineTuneOptions(**tuning | {"layers": parse_layers(tuning["layers"])})
+        bundle = fine_tune(data, out, options, how)
+        click.echo(_learnt(bundle.training["fine_tuning"], out))
+    elif grid or validate:
         from landuse.tune import TuneOptions, tune
 
         found = tune(data, out, options, TuneOptions(grid, **search))
@@ -276,6 +287,15 @@ def _trials(trials: Any, measure: str, *, tuned: bool) -> str:  # noqa: ANN401
     figures = (("accuracy", "accuracy"), ("f1", "F1"), ("log_loss", "log loss"))
     said = ", ".join(f"{words} {best.mean(name):.3f} ± {best.spread(name):.3f}" for name, words in figures)
     return f"Over {len(best.scores)} folds: {said}."
+
+
+def _learnt(report: Any, out: Path) -> str:  # noqa: ANN401
+    """What fine-tuning gave, in a line."""
+    kept = report["kept"]
+    return (
+        f"Fine-tuned ({report['layers']}) for {report['epochs_run']} epochs, kept epoch {kept['epoch']} (log loss "
+        f"{kept['val_loss']:.3f}, weighted F1 {kept['val_f1']:.3f} on validation); see {out.with_suffix('.history.png')}."
+    )
 
 
 def _said(training: Any, figures: Any) -> str:  # noqa: ANN401

@@ -30,12 +30,14 @@ from landuse.train import (
     calibrated,
     check_out,
     fit_head,
+    head_report,
     samples_for,
     training_report,
     trusted,
 )
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import fitting_rows
+from landuse.training.fitting import Fitted
 from landuse.training.pictures import Pictures
 from landuse.training.samples import Samples
 
@@ -124,7 +126,8 @@ def learn(
     with pictures.reader(base.chip_px) as reader:
         stream = PictureStream(reader, (base.chip_px, base.chip_px, base.network.channels), how.batch)
         history = Training(student, stream, lessons, how, store).run()
-    bundle = replace(base, weights=student.weights(), head=student.head(), legend=samples.legend)
+    tuned = {"weights": student.weights(), "head": student.head(), "legend": samples.legend}
+    bundle = replace(base, **tuned, novelty=None, quantisation=None)  # those were of other weights
     doubtful = int((~sure).sum())
     return Learnt(bundle, history, asdict(device), doubtful, len(stream.lost))
 
@@ -157,6 +160,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         head=final,
         calibration=found.report | {"temperature": final.temperature},
         training=training_report(samples, sides.parts, options)
+        | head_report(Fitted(final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
         metrics=figures,
     )

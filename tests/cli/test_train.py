@@ -86,3 +86,28 @@ def test_tuning_from_the_command_line(table, tmp_path, capsys):
     ):
         assert run(command(table, tmp_path / "n.landuse", "--tune", text)) == 2
         assert words in capsys.readouterr().err
+
+
+def test_layers_of_the_backbone_learn_on(table, tmp_path, capsys):
+    out = tmp_path / "m.landuse"
+    more = ("--fine-tune", "1-layers", "--epochs", "1", "--batch", "8")
+    assert run(command(table, out, *more)) == 0
+    said = capsys.readouterr().out
+    assert "Fine-tuned (1) for 1 epochs, kept epoch" in said
+    assert "30 samples of 3 classes" in said
+    assert read_bundle(out).training["fine_tuning"]["batch"] == 8
+    assert (tmp_path / "m.history.csv").is_file()
+    assert run(command(table, out, *more)) == 1
+    assert "exists; give another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--fine-tune", "some"), "last-block, all or a number"),
+        (("--fine-tune", "2", "--folds", "3"), "leave --tune and"),
+    ],
+)
+def test_fine_tuning_that_cannot_be(table, tmp_path, capsys, more, sentence):
+    assert run(command(table, tmp_path / "m.landuse", *more)) == 2
+    assert sentence in capsys.readouterr().err

@@ -22,9 +22,9 @@ from landuse.accuracy.report import ReportParts, report_text
 from landuse.accuracy.sheet import plot_sheet
 from landuse.accuracy.table import TableOptions, read_predictions
 from landuse.bundle import find_bundle, read_bundle
-from landuse.chips import CHIPS_FILE, ChipSet
+from landuse.chips import ChipSet
 from landuse.errors import UsageError
-from landuse.judging import Case, judge_chips, judge_images, worst_pictures
+from landuse.judging import Case, judge, worst_pictures
 from landuse.legend import Legend, load_legend
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.folder import check_free, staged_folder
@@ -98,7 +98,7 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
 
     Args:
         inputs: a CSV table with the columns label, prediction and perhaps p_<class>; or a model (file or shipped name) and
-            data: a folder of labelled chips, or one of class folders with images, or a table of images.
+            data: a folder of labelled chips, or one of class folders with images, or a table of images or of chips.
         out: folder to write.
         options: where and how a model is run, and what else to compute.
 
@@ -167,9 +167,7 @@ def _of_model(inputs: Sequence[str | Path], options: EvaluateOptions) -> Case:
     if options.regroup is not None:  # before the hours that the model may take
         legend = bundle.legend if options.legend is None else load_legend(options.legend)
         group_positions(bundle.legend.names, legend, load_legend(options.regroup))
-    if data.name == CHIPS_FILE or (data / CHIPS_FILE).is_file():
-        return judge_chips(bundle, data, settings, options.group_by)
-    return judge_images(bundle, data, settings, options.group_by, options.root)
+    return judge(bundle, data, settings, options.group_by, options.root)
 
 
 def _write_groups(folder: Path, case: Case, options: EvaluateOptions) -> Metrics:

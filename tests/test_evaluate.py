@@ -226,7 +226,7 @@ def test_images_with_several_labels_are_refused_by_a_model_of_one(tmp_path, lear
     names = [c.name for c in found_legend(folder)]
     table = tmp_path / "many.csv"
     table.write_text(f"path,labels\na.png,{names[0]};{names[1]}\nb.png,{names[0]}\n")
-    with pytest.raises(UsageError, match="several labels an image, but this model gives one"):
+    with pytest.raises(UsageError, match="several labels a row, but this model gives one"):
         evaluate([folder / "m.landuse", table], tmp_path / "out")
     with pytest.raises(UsageError, match="are for tables of predictions"):
         evaluate([folder / "m.landuse", table], tmp_path / "out", EvaluateOptions(thresholds=("0.3",)))

@@ -47,9 +47,10 @@ from landuse.cli import options as shared
 def evaluate(inputs: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
     """How good a table of predictions is (columns label, prediction[, p_<class>...]), or a MODEL on labelled DATA.
 
-    DATA is a folder of labelled chips (landuse tile --labels), one of class folders with images, or a table of images with
-    the columns path and label. Writes metrics.json, confusion.csv, report.txt, confusion.png, extra.json and run.json to
-    DIR; with probabilities also curves and reliability, for chips and images the worst errors. See docs/evaluation.md.
+    DATA is a folder of labelled chips (landuse tile --labels), one of class folders with images or of annotations, or a
+    table with the columns path or chip_id, and label or labels. Writes metrics.json, confusion.csv, report.txt,
+    confusion.png, extra.json and run.json to DIR; with probabilities also curves and reliability, for chips and images the
+    worst errors. See docs/evaluation.md.
     """
     from landuse.evaluate import EvaluateOptions
     from landuse.evaluate import evaluate as run

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from landuse.accuracy.predictions import Predictions
+from landuse.accuracy.predictions import predictions_of
 from landuse.bundle import Bundle
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.judging.case import Case
+from landuse.judging.labels import read_labels
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings
-from landuse.training.image_samples import class_code
 from landuse.training.images import file_features
 from landuse.training.listing import ImageList, class_folders
 from landuse.training.tables import is_table, read_table, table_images
@@ -25,8 +24,8 @@ def judge_images(
 ) -> Case:
     """Predictions of labelled images.
 
-    Where a table has the column `split`, only its rows that are held back count (val and test): those to train on would
-    flatter the model.
+    Where a table has the column `split`, or annotations a list of what is for testing, only what is held back counts: what
+    is to train on would flatter the model.
 
     Args:
         bundle: the model.
@@ -37,15 +36,12 @@ def judge_images(
 
     Raises:
         SourceNotFoundError: there is nothing of any kind.
-        UsageError: images with several labels, or an option that this kind of data has no use for.
+        UsageError: several labels an image and a model that gives one, or an option that this kind of data has no use for.
         NoOverlapError: not one image is of a class of the model, or can be read.
     """
     images = list_images(data, group_by, root)
-    if images.multi:
-        raise UsageError(f"{data} has several labels an image, but this model gives one class each.")
-    codes = {name: class_code(bundle.legend, name) for name in {name for labels in images.labels for name in labels}}
-    own = [codes[labels[0]] if labels else 0 for labels in images.labels]
-    kept = np.array([i for i, code in enumerate(own) if code and _counts(images, i)], np.int64)
+    labels = read_labels(images.labels, bundle, str(data), multi=images.multi)
+    kept = np.flatnonzero(labels.known & (True if images.sides is None else images.sides))
     if not len(kept):
         raise NoOverlapError(
             f"Not one image of {data} is of a class that the model knows: {', '.join(bundle.legend.names)}."
@@ -55,15 +51,14 @@ def judge_images(
     if not read.any():
         raise NoOverlapError(f"Not one image of {data} can be read; the first: {found.skipped[0]}.")
     seen = kept[read]
-    exact = bundle.head.apply(found.features[read]).astype(np.float64)
-    truth = np.array([bundle.legend.codes.index(own[i]) for i in seen], np.int64)
+    answers = bundle.head.apply(found.features[read])
     groups = None if images.groups is None else images.groups[seen]
     return Case(
-        Predictions(bundle.legend.names, truth, exact.argmax(axis=1).astype(np.int64), exact, groups),
+        predictions_of(bundle.legend.names, labels.members[seen], answers, bundle.head.thresholds, groups),
         (identify(settings.model), *((identify(data),) if data.is_file() else ())),
         "row" if groups is None else f"values of {group_by}",
         bundle.legend,
-        (*images.skipped, *found.skipped, *unknown_classes(images, codes)),
+        (*images.skipped, *found.skipped, *labels.unknown),
         paths=tuple(images.paths[i] for i in seen),
     )
 
@@ -72,8 +67,6 @@ def list_images(data: Path, group_by: str | None, root: Path | None) -> ImageLis
     """The labelled images of a folder or a table; see `judge_images` for what is raised."""
     if is_table(data):
         table = read_table(data, group_by)
-        if table.key != "path":
-            raise UsageError(f"{data} names chips; give the folder of their chip table instead, or a column path.")
         return table_images(table, root)
     if not data.is_dir():
         raise SourceNotFoundError(
@@ -82,14 +75,3 @@ def list_images(data: Path, group_by: str | None, root: Path | None) -> ImageLis
     if group_by is not None:
         raise UsageError(f"{data} has no columns to group by; --group-by is for tables and chips.")
     return voc_images(data) if is_voc(data) else class_folders(data)
-
-
-def unknown_classes(images: ImageList, codes: dict[str, int]) -> tuple[str, ...]:
-    """A sentence for each class that the model does not know."""
-    counts = Counter(name for labels in images.labels for name in labels if not codes[name])
-    return tuple(f"{name}: {count:,} images of a class that the model does not know" for name, count in counts.items())
-
-
-def _counts(images: ImageList, position: int) -> bool:
-    """Whether an image may be compared: not where a table gives it to training."""
-    return images.sides is None or bool(images.sides[position])

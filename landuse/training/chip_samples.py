@@ -13,7 +13,7 @@ import numpy as np
 from landuse.chips import ChipSet, read_chips, read_columns
 from landuse.engine.progress import Progress
 from landuse.errors import ConfigError, GridMismatchError, LanduseError, NoOverlapError, UsageError
-from landuse.grid import Cell
+from landuse.grid import Cell, IntArray
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
 from landuse.scoring import ScoreSettings, score_chips
@@ -121,11 +121,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
         ConfigError: the table has a chip id twice.
         NoOverlapError: not one id is a chip of `root`, or not one label a class.
     """
-    every = read_chips(root)
-    where = {cell: i for i, cell in enumerate(zip(every.rows.tolist(), every.cols.tolist(), strict=True))}
-    found = np.array([where.get(_cell(chip), -1) for chip in table.keys], np.int64)
-    if len(np.unique(found[found >= 0])) < int((found >= 0).sum()):
-        raise ConfigError(f"{table.path} has a chip twice; a chip has one line, with several labels if need be.")
+    every, found = find_chips(table, root)
     names = sorted({name for labels in table.labels for name in labels})
     legend = settings.legend or every.legend or legend_of_names(names, table.path.stem)
     targets, ignored = targets_of(table.labels, {name: class_code(legend, name) for name in names}, legend)
@@ -137,9 +133,6 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
     chips = every.take(found[lines])
     with Progress(len(chips), "chips") as progress:
         features, digest, skipped = chip_features(chips, settings, progress)
-    strange = tuple(
-        f"{chip}: it is no chip of {root}" for chip, i in zip(table.keys, found.tolist(), strict=True) if i < 0
-    )
     samples = Samples(
         features=features,
         targets=targets[lines],
@@ -153,11 +146,28 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
         legend=legend,
         digest=digest_of([digest, hashlib.sha256(targets[lines].tobytes()).hexdigest()]),
         multi=table.multi,
-        skipped=(*table.skipped, *strange, *skipped),
+        skipped=(*table.skipped, *strangers(table, found, root), *skipped),
         ignored=ignored,
         pictures=pictures_of(chips),
     )
     return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
+
+
+def find_chips(table: LabelTable, root: Path) -> tuple[ChipSet, IntArray]:
+    """The chips in `root`, and the position of each line's chip among them, -1 where it is none; raises as the above."""
+    every = read_chips(root)
+    where = {cell: i for i, cell in enumerate(zip(every.rows.tolist(), every.cols.tolist(), strict=True))}
+    found = np.array([where.get(_cell(chip), -1) for chip in table.keys], np.int64)
+    if len(np.unique(found[found >= 0])) < int((found >= 0).sum()):
+        raise ConfigError(f"{table.path} has a chip twice; a chip has one line, with several labels if need be.")
+    return every, found
+
+
+def strangers(table: LabelTable, found: IntArray, root: Path) -> tuple[str, ...]:
+    """A sentence for each line whose chip is none of those in `root`."""
+    return tuple(
+        f"{chip}: it is no chip of {root}" for chip, i in zip(table.keys, found.tolist(), strict=True) if i < 0
+    )
 
 
 def _cell(chip: str) -> tuple[int, int]:

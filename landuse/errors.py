@@ -73,6 +73,10 @@ class ModelFileError(LanduseError, ValueError):
     """A model file is damaged, of another format version, or not a model file."""
 
 
+class QuantisationError(LanduseError, ValueError):
+    """A model says something else in 8 bits than it does otherwise."""
+
+
 class TooManyQuarantinedError(LanduseError):
     """More chips failed than a run may lose."""
 

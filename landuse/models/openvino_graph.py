@@ -6,7 +6,7 @@ the graph. Batch norm that follows a convolution directly is folded into it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,15 @@ def build_until(
     graph = Graph(network, weights, ranges or {})
     found = graph.run({network.input: _prepare(image, preprocess)}, upto=node)[node]
     return ov.Model([found], [image], "landuse_map")
+
+
+def build_nodes(
+    network: Network, weights: Mapping[str, Floats], preprocess: Preprocess, px: int, names: Sequence[str]
+) -> tuple[Tensor, list[Tensor]]:
+    """The parameter of uint8 images (n, px, px, C), and the tensors (n, c, h, w) that some nodes make of it."""
+    image = ops.parameter([-1, px, px, network.channels], np.uint8, name="image")
+    found = Graph(network, weights, {}).run({network.input: _prepare(image, preprocess)})
+    return image, [found[name] for name in names]
 
 
 def build_after(
@@ -151,13 +160,6 @@ def quantised(tensor: Tensor, span: tuple[float, float]) -> Tensor:
         low = -high * 128 / 127
     ends = [np.float32(end).reshape(1, 1, 1, 1) for end in (low, high)]
     return ops.fake_quantize(tensor, *ends, *ends, 256)
-
-
-def quantised_weights(kernel: Floats) -> Tensor:
-    """A kernel (out, ...) rounded to 255 steps, the same to both sides of 0, for each output channel by itself."""
-    largest = np.abs(kernel).max(axis=tuple(range(1, kernel.ndim)), keepdims=True)
-    largest = np.maximum(largest, 1e-12).astype(np.float32)
-    return ops.fake_quantize(ops.constant(kernel), -largest, largest, -largest, largest, 255)
 
 
 def _prepare(image: Tensor, preprocess: Preprocess) -> Tensor:
@@ -251,10 +253,20 @@ def _convolution(node: Conv | DepthwiseConv, source: Tensor, weights: Mapping[st
     }
     if isinstance(node, DepthwiseConv):
         grouped = kernel.transpose(2, 3, 0, 1)[:, :, None]
-        result = ops.group_convolution(source, _constant(grouped), **window)
+        result = ops.group_convolution(source, _kernel(grouped, extra.narrow), **window)
     else:
-        result = ops.convolution(source, _constant(kernel.transpose(3, 2, 0, 1)), **window)
+        result = ops.convolution(source, _kernel(kernel.transpose(3, 2, 0, 1), extra.narrow), **window)
     return ops.add(result, _constant(offset.reshape(1, -1, 1, 1))) if offset.any() else result
+
+
+def _kernel(values: Floats, narrow: bool) -> Tensor:
+    """A kernel (out, ...); a `narrow` one in 255 steps, the same to both sides of 0, each output channel by itself."""
+    if not narrow:
+        return _constant(values)
+    largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+    scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
+    whole = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
+    return ops.multiply(ops.convert(ops.constant(np.ascontiguousarray(whole)), np.float32), _constant(scale))
 
 
 def _constant(values: Floats) -> Tensor:

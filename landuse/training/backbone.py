@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
     if is_foreign(name):
         return _foreign(name, weights, declared)
     if weights is None and (name in shipped_bundles() or Path(name).is_file()):
-        return read_bundle(find_bundle(name))
+        return replace(read_bundle(find_bundle(name)), quantisation=None)  # it was measured with another head
     if name not in BACKBONES:
         raise UsageError(
             f"No backbone {name!r}: give a model file, a .keras or .onnx file, a SavedModel's folder, or one of "

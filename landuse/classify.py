@@ -20,8 +20,10 @@ from landuse.models.runtime import Kind, Precision, read_cached
 from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
 from landuse.outputs.land_use_map import LandUseMap, MapFrame, MapStrip, write_map
 from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.unfamiliar import NOVELTY, unfamiliar_ground
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.dense_cells import finer_pieces, split_of
+from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.tile import TileOptions, survey_pieces
 
 QUARANTINE = "quarantine.csv"
@@ -42,6 +44,7 @@ class ClassifyOptions:
         task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
         parts: address below which results of blocks are kept while the run lasts; None is beside the output.
         cell: side of a cell of the map in metres, a part of a chip's side; None is a whole chip.
+        keep_features: also keep the features of every chip, for other heads of the same backbone.
     """
 
     model: str = "builtin"
@@ -54,13 +57,14 @@ class ClassifyOptions:
     task_timeout_s: int = 0
     parts: str | None = None
     cell: float | None = None
+    keep_features: bool = False
 
 
 def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> tuple[LandUseMap, RunRecord]:
     """Classify a survey and write the map folder.
 
     Args:
-        inputs: one folder of `tile`, or the addresses of a survey's rasters.
+        inputs: one folder of `tile`, the addresses of a survey's rasters, or the folder of a map with features.
         out: folder to write. Blocks already done by an interrupted run of the same command are not done again.
         options: model, lattice, place and precision.
 
@@ -73,6 +77,7 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     check_free(out, fresh=options.fresh)
     model = find_bundle(options.model)
     bundle = read_cached(model)
+    check_one_class(bundle)
     with folder_lock(out):
         started = time.perf_counter()
         parts = out.parent / f".{out.name}.parts"
@@ -81,16 +86,24 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         clear_left_overs(out)
         if options.fresh:
             remove_parts(parts, settings)
-        chips = chips_of(inputs, tile_options(options.tile, bundle, split), parts, split)
-        with Progress(len(chips), "chips") as progress:
-            run = run_chips(chips, settings, parts, progress)
+        run = run_of(inputs, bundle, (options, settings), parts)
         with staged_folder(out, fresh=options.fresh) as staging:
-            write_map(staging, MapFrame.of(chips, bundle.legend), map_strips(run))
+            unfamiliar = write_files(staging, bundle, run)
             write_quarantine(staging / QUARANTINE, run.quarantined)
             record = record_of(run, bundle, options, time.perf_counter() - started)
+            record = record.model_copy(update={"counts": dict(record.counts) | unfamiliar})
             record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
         remove_parts(parts, settings)
     return LandUseMap(out), record
+
+
+def check_one_class(bundle: Bundle) -> None:
+    """Raise `UsageError` for a model that gives a chip any number of classes: a map, its areas and changes have one a chip."""
+    if bundle.head.thresholds is not None:
+        raise UsageError(
+            f"Model {bundle.name} gives a chip any number of classes, and a land-use map has one a chip; judge it with "
+            "landuse evaluate, or apply it to images with landuse.spark_ml.ChipPredictor."
+        )
 
 
 def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSettings:
@@ -100,6 +113,7 @@ def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSet
         options.master,
         options.runtime,
         options.precision,
+        options.keep_features,
         max_quarantined=options.max_quarantined,
         task_timeout_s=options.task_timeout_s,
         parts=None if options.parts is None else own_address(options.parts, out),
@@ -113,10 +127,50 @@ def remove_parts(parts: Path, settings: ScoreSettings) -> None:
         PartStore(settings.parts).clear()
 
 
-def map_strips(run: Run) -> Iterator[MapStrip]:
+def run_of(
+    inputs: Sequence[str | Path], bundle: Bundle, how: tuple[ClassifyOptions, ScoreSettings], parts: Path
+) -> Run:
+    """What the model says of the inputs: of their imagery, or of features that an earlier run kept."""
+    options, settings = how
+    kept = kept_features(inputs, options)
+    if kept is not None:
+        return run_head(kept, bundle)
+    chips = chips_of(inputs, tile_options(options.tile, bundle, settings.split), parts, settings.split)
+    with Progress(len(chips), "chips") as progress:
+        return run_chips(chips, settings, parts, progress)
+
+
+def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Path | None:
+    """The folder whose features are to be used; None where imagery is. Raises `UsageError` for options that do not fit."""
+    found = [folder for folder in map(Path, inputs) if (folder / FEATURES_FILE).is_file()]
+    if options.cell is not None and (options.keep_features or found):
+        raise UsageError(
+            "Features are kept of chips, not of the cells of a finer grid: leave --cell out, or the features."
+        )
+    if found and (options.keep_features or len(inputs) > 1):
+        raise UsageError(f"{found[0]} keeps features already: give it alone, and leave --keep-features out.")
+    return found[0] if found else None
+
+
+def write_files(folder: Path, bundle: Bundle, run: Run) -> dict[str, float]:
+    """Write the files of the map; return how many chips are unfamiliar to the model, where it knows."""
+    frame = MapFrame.of(run.chips, bundle.legend)
+    with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
+        if NOVELTY not in run.widths:
+            write_map(folder, frame, map_strips(run, keeper))
+            return {}
+        with unfamiliar_ground(folder, frame) as ground:
+            write_map(folder, frame, ground.watch(map_strips(run, keeper)))
+        return {"unfamiliar": ground.chips}
+
+
+def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
     """What is written of each row of blocks."""
     for strip in run.strips():
-        yield MapStrip(strip.chips, strip.columns["probabilities"])
+        if "features" in strip.columns:
+            keeper.write(strip)
+        known = {name: strip.columns[name] for name in (NOVELTY,) if name in strip.columns}
+        yield MapStrip(strip.chips, strip.columns["probabilities"], known)
 
 
 def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     default=None,
     metavar="METRES",
     help="Side of a cell of the map, such as 32: many cells a chip in one pass.  [default: the chip]",
+)
+@click.option(
+    "--keep-features", is_flag=True, help="Keep features.parquet: classify DIR --model OTHER then runs a head alone."
 )
 @shared.lattice
 @shared.area
@@ -54,6 +58,8 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     for line in read_summary(out / "summary.csv"):
         if line.chips:
             click.echo(f"  {line.name:<14} {line.area_ha:>12,.1f} ha {line.share:>7.1%}")
+    if sentence := unfamiliar_sentence(counts, out):
+        click.echo(sentence)
     if counts["quarantined"]:
         click.echo(
             f"{counts['quarantined']:,} chips could not be read; {out / 'quarantine.csv'} says which and why.", err=True
@@ -71,11 +77,26 @@ def say_forecast(sources: tuple[str, ...], out: Path, options: ClassifyOptions) 
     return 0
 
 
+MANY_UNFAMILIAR = 0.05
+
+
+def unfamiliar_sentence(counts: Mapping[str, float], out: Path) -> str:
+    """What is to be said of ground that the model has hardly seen; empty where it is not much. 1 % would be no surprise."""
+    share = counts.get("unfamiliar", 0) / max(counts["classified"], 1)
+    if share < MANY_UNFAMILIAR:
+        return ""
+    return (
+        f"The model has hardly seen ground like that of {share:.0%} of the chips ({out / 'novelty.geojson'} outlines them): "
+        "check them on the imagery, or train a head on labels of such ground."
+    )
+
+
 def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
     """The stage's options from the flags."""
     from landuse.classify import ClassifyOptions
     from landuse.cli.tile import tile_options
 
-    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh", "cell", "parts", "task_timeout_s")
+    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh", "parts", "task_timeout_s")
+    own += ("cell", "keep_features")
     picked = {name: choices.pop(name) for name in own}
     return ClassifyOptions(tile=tile_options(choices), **picked)

@@ -20,7 +20,7 @@ from landuse.models.dense import DenseShape
 from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
 from landuse.models.runtime import Prediction, read_cached
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, part_table
+from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, novelty_column, part_table
 from landuse.scoring.dense_windows import Frame, Window, windows_of
 
 LINES = 16
@@ -110,7 +110,8 @@ def score_dense(job: ScoreJob, work: BlockWork) -> BlockReport:
     if job.features:
         vectors["features"] = [answers.features[places]]
     key = f"{work.key}.retry" if reader.lost else work.key
-    PartStore(job.parts).write(key, part_table({"row": rows, "col": cols}, vectors))
+    columns = {"row": rows, "col": cols} | novelty_column(job, [answers.features[places]])
+    PartStore(job.parts).write(key, part_table(columns, vectors))
     ids = chip_ids(work.rows, work.cols)
     quarantined = tuple(Quarantined(str(i), cause) for i, cause in zip(ids, causes, strict=True) if cause is not None)
     return BlockReport(key, len(rows), quarantined, network.precision, time.perf_counter() - started)

@@ -25,6 +25,7 @@ MEASURES: dict[str, tuple[Callable[[Bench], list[Row]], float]] = {
     "workers": (speed.workers, 120),
     "dense": (speed.dense, 100),
     "int8": (speed.int8, 100),
+    "heads": (speed.heads, 60),
     "tile": (speed.tiling, 90),
 }
 """Each measurement and the seconds that it needs; one for which no time is left is skipped, and says so."""

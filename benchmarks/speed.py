@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 
 from benchmarks.bench import Bench, in_turns
-from benchmarks.commands import landuse, python
+from benchmarks.commands import landuse, module, python
 from benchmarks.imagery import write_sparse_survey
 from benchmarks.rows import Asked, Row, ratio_row, value_row
+from benchmarks.table import slope
 
 SMALL = 4
 LOOP_S = 3.0
@@ -103,6 +104,20 @@ def dense(bench: Bench) -> list[Row]:
     return [
         ratio_row("--cell 32 against --cell 224", times["32"], times["224"], Asked(1.4, at_most=True), unit="ms a chip")
     ]
+
+
+def heads(bench: Bench) -> list[Row]:
+    """A second head over kept features, against the pass over the imagery that kept them."""
+    kept = []
+    for rows, cols in sizes(bench):
+        folder = bench.folder / f"kept_{rows}"
+        words = ("--model", bench.model, "--out", folder, "--keep-features", "--master", "inline")
+        ran = landuse("classify", bench.mosaic(rows, cols), *words)
+        kept.append((rows * cols, ran.seconds, folder))
+    first = slope(*[(chips, seconds) for chips, seconds, _ in kept])
+    folders = [folder for _, _, folder in kept]
+    second = module("benchmarks.second_head", *folders, "--model", bench.bundle(1)).rate
+    return [ratio_row("a second head over kept features, against the first pass", second, first, Asked(50))]
 
 
 def sizes(bench: Bench) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -94,7 +94,7 @@ class Bench:
 
     def side(self, seconds: float) -> int:
         """Side in chips of a square mosaic that takes the engine about so long."""
-        return max(4, math.ceil(math.sqrt(seconds * self.guess)))
+        return max(8, math.ceil(math.sqrt(seconds * self.guess)))
 
     def classify(self, source: Path, *options: str | Path) -> Ran:
         """Run `landuse classify` into a fresh folder, with the ResNet50 unless the options name another model."""

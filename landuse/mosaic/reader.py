@@ -29,8 +29,8 @@ class MosaicReader:
 
     Where sources overlap, the first with imagery at a pixel wins, in the order of the survey. A source whose pixels fall on the
     lattice's is copied; any other is resampled to it: averaged where it is finer than the lattice, interpolated bilinearly
-    where it is coarser, or warped and of nearly the same size. Pixels at the seam of resampled sources are mixed by their shares, so that no seam shows. A pixel's
-    value does not depend on the window in which it is asked for.
+    where it is coarser, or warped and of nearly the same size. Pixels at the seam of resampled sources are mixed by their
+    shares, so that no seam shows. A pixel's value does not depend on the window in which it is asked for.
 
     Args:
         survey: what `open_survey` found.

@@ -1,4 +1,7 @@
-"""Annotation folders in the manner of PASCAL VOC: one XML file an image, whose labels are the names of its objects."""
+"""Annotation folders in the manner of PASCAL VOC: one XML file an image, whose labels are the names of its objects.
+
+`ImageSets/Main` may say what is for testing: the images of `test.txt`, or where that names none, those of `val.txt`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,14 @@ from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
+import numpy as np
+
 from landuse.errors import LabelsError, SourceNotFoundError
 from landuse.training.listing import SUFFIXES, ImageList, several
+from landuse.training.places import Mask
 
 ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
+SETS, TEST, VALIDATION, LEARNING = Path("ImageSets", "Main"), "test", "val", ("train", "trainval")
 MOST_BYTES = 4_000_000
 LONGEST = 1000
 FILENAME, NAME = ("annotation", "filename"), ("annotation", "object", "name")
@@ -32,11 +39,17 @@ def is_voc(folder: Path) -> bool:
 def voc_images(folder: Path) -> ImageList:
     """The images of an annotation folder. Files that are no annotations are skipped, with the cause.
 
+    Where the lists of `ImageSets` say which images are for testing, those in no list are skipped too.
+
     Raises:
         SourceNotFoundError: there is not one annotation that can be read.
     """
-    paths, labels, skipped = [], [], []
+    paths, labels, skipped, names = [], [], [], []
+    lists = read_sets(folder)
     for file in _annotation_files(folder):
+        if lists is not None and file.stem not in lists.known:
+            skipped.append(f"{file}: it is in none of the lists of {SETS}")
+            continue
         try:
             annotation = read_annotation(file)
         except (LabelsError, OSError) as error:
@@ -44,10 +57,38 @@ def voc_images(folder: Path) -> ImageList:
             continue
         paths.append(_image_of(annotation, file, folder))
         labels.append(annotation.names)
+        names.append(file.stem)
     if not paths:
         cause = f"; the first: {skipped[0]}" if skipped else ""
         raise SourceNotFoundError(f"{folder} holds no annotation that can be read{cause}.")
-    return ImageList(folder.name, tuple(paths), tuple(labels), several(labels), skipped=tuple(skipped))
+    sides: Mask | None = None if lists is None else np.array([name in lists.held for name in names], bool)
+    return ImageList(folder.name, tuple(paths), tuple(labels), several(labels), sides=sides, skipped=tuple(skipped))
+
+
+@dataclass(frozen=True)
+class ImageSets:
+    """The names of images that some list has, and of those that are held back."""
+
+    known: frozenset[str]
+    held: frozenset[str]
+
+
+def read_sets(folder: Path) -> ImageSets | None:
+    """The lists of an annotation folder, a name a line; None where they put nothing on two sides."""
+    learning = frozenset[str]().union(*(_names(folder, name) for name in LEARNING))
+    test, validation = _names(folder, TEST), _names(folder, VALIDATION)
+    held = test or validation
+    learning = (learning | validation) - held
+    return ImageSets(learning | held, held) if held and learning else None
+
+
+def _names(folder: Path, name: str) -> frozenset[str]:
+    """The first word of each line of a list; none where there is no such list, or it is too large to be one."""
+    path = folder / SETS / f"{name}.txt"
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        return frozenset()
+    lines = path.read_text("utf8", errors="replace").splitlines()
+    return frozenset(line.split()[0] for line in lines if line.strip())
 
 
 def read_annotation(path: Path) -> Annotation:

@@ -40,6 +40,22 @@ def test_one_object_an_image_is_a_plain_label(tmp_path):
     assert not voc_images(tmp_path).multi
 
 
+def test_lists_say_what_is_held_back(tmp_path):
+    for name in "abcd":
+        write(tmp_path / "Annotations", f"{name}.xml", PLAIN)
+    assert voc_images(tmp_path).sides is None
+    sets = tmp_path / "ImageSets" / "Main"
+    write(sets, "train.txt", "a\n\n")
+    assert voc_images(tmp_path).sides is None, "nothing is held back yet"
+    write(sets, "val.txt", "b  1\n")
+    found = voc_images(tmp_path)
+    assert found.sides.tolist() == [False, True]
+    assert len(found.skipped) == 2
+    write(sets, "test.txt", "c\nmissing\n")
+    write(sets, "trainval.txt", "a\nb\nc\n")
+    assert voc_images(tmp_path).sides.tolist() == [False, False, True]
+
+
 @pytest.mark.parametrize("name", ["../../secret.png", "/etc/secret.png", "..\\secret.png"])
 def test_an_annotation_does_not_reach_out_of_its_folder(tmp_path, name):
     write(tmp_path / "data", "a.xml", f"<annotation><filename>{name}</filename></annotation>")

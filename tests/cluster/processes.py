@@ -17,7 +17,7 @@ FILES = (
     "quarantine.csv",
 )  # fmt: skip
 CHIPS = ("--chip-size", "32", "--chip-pixels", "32")
-PATIENCE_S = 120
+PATIENCE_S = 300
 """For what takes seconds on an idle machine."""
 
 

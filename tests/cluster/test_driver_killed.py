@@ -7,6 +7,8 @@ import pytest
 from tests.cluster.conftest import BLOCKS, command
 from tests.cluster.processes import Command, counts, descendants, gone, parts_of, run, same_files, until
 
+pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
+
 
 def test_a_killed_driver_loses_no_finished_block_whenever_it_dies(work, undisturbed, tmp_path):
     """Killed while it sets out, after some blocks, after more, and while it writes the map."""

@@ -9,9 +9,10 @@ import pytest
 from tests.cluster.conftest import BLOCKS, command
 from tests.cluster.processes import Command, counts, descendants, gone, parts_of, run, same_files, until
 
+pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
+
 SENTENCE = "Stopped. Run the same command again to go on.\n"
-LIMIT_S = 8
-"""Five seconds, and room for a busy machine."""
+LIMIT_S = 5
 
 
 @pytest.mark.parametrize("master", ["inline", pytest.param("local[2]", marks=pytest.mark.spark)])
@@ -20,10 +21,13 @@ def test_ctrl_c(work, undisturbed, tmp_path, master):
     one = Command.start(*command(work, out, master))
     until(lambda: len(parts_of(out)) >= 2, one)
     others = descendants(one.process.pid)
+    busy = max(
+        1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1)
+    )  # where others want the cores, too, all takes longer
     start = time.monotonic()
     os.killpg(one.process.pid, signal.SIGINT)  # as a terminal does: to all at once
     status, said, trouble = one.wait()
-    assert time.monotonic() - start < LIMIT_S
+    assert time.monotonic() - start < LIMIT_S * busy
     assert (status, said) == (130, "")
     assert trouble.endswith(SENTENCE)
     assert "Traceback" not in trouble

@@ -10,6 +10,8 @@ from tests.cluster.conftest import BLOCKS, command
 from tests.cluster.processes import Command, counts, run, until
 from tests.cluster.stores import store
 
+pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
+
 
 @pytest.fixture(scope="module")
 def bucket(work):

@@ -11,7 +11,7 @@ from tests.cluster.conftest import command
 from tests.cluster.processes import run, same_files, standalone_cluster
 from tests.cluster.stores import store
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 SPECULATION = """
 spark.speculation true
 spark.speculation.interval 10ms

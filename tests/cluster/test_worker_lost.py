@@ -15,6 +15,8 @@ import rasterio
 from tests.cluster.conftest import BLOCKS, command
 from tests.cluster.processes import Command, counts, parts_of, run, same_files, until, workers
 
+pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
+
 
 @pytest.mark.spark
 def test_a_worker_that_is_killed_and_one_that_hangs_cost_nothing(work, undisturbed, tmp_path):

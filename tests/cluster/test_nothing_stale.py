@@ -1,0 +1,108 @@
+"""After a killed run something has changed: what it left is used only where it is still right."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from landuse.bundle import write_bundle
+from landuse.classify import ClassifyOptions, classify
+from landuse.models.preprocess import Preprocess
+from landuse.scoring import plan
+from landuse.tile import TileOptions
+from tests.cluster.conftest import BLOCKS
+from tests.cluster.processes import CHIPS, Command, parts_of, until
+from tests.models import small
+from tests.patchwork import OPTIONS, Patchwork, patchwork
+
+pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What a killed run worked on, and the folder of its parts."""
+
+    work: Patchwork
+    parts: Path
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> Killed:
+    folder = tmp_path_factory.mktemp("killed")
+    work = patchwork(folder / "survey", rows=48, cols=40)
+    out = folder / "map"
+    one = Command.start("classify", *work.survey, "--model", work.model, *CHIPS, "--master", "inline", "--out", out)
+    until(lambda: len(parts_of(out)) >= 2, one, every_s=0.001)
+    one.kill()
+    assert not out.exists()
+    return Killed(work, folder / ".map.parts")
+
+
+def outcome(killed: Killed, out: Path, options: ClassifyOptions, survey: list[Path]) -> tuple[int, list[bytes]]:
+    """Blocks that were reused from the killed run's parts, and the bytes of the map."""
+    _, record = classify(survey, out, options)
+    return int(record.counts["blocks_reused"]), [(out / n).read_bytes() for n in ("landuse.tif", "probabilities.tif")]
+
+
+def check(killed: Killed, folder: Path, options: ClassifyOptions, survey: list[Path] | None = None) -> int:
+    """Go on from the killed run's parts, and from none; the maps must agree. Returns the blocks that were reused."""
+    survey = survey or killed.work.survey
+    shutil.copytree(killed.parts, folder / ".again.parts")
+    reused, again = outcome(killed, folder / "again", options, survey)
+    _, anew = outcome(killed, folder / "anew", options, survey)
+    assert again == anew
+    return reused
+
+
+def plain(killed: Killed, **changes) -> ClassifyOptions:
+    return ClassifyOptions(**({"model": str(killed.work.model), "tile": TileOptions(**OPTIONS)} | changes))
+
+
+def with_model(**changes) -> Callable[[Killed, Path], ClassifyOptions]:
+    def options(killed: Killed, folder: Path) -> ClassifyOptions:
+        return plain(killed, model=str(write_bundle(small.bundle(**changes), folder / "small.landuse")))
+
+    return options
+
+
+OTHER_WEIGHTS = small.random_weights(small.network(), small.PX, seed=1)
+CHANGES = {
+    "weights": with_model(weights=OTHER_WEIGHTS),
+    "head": with_model(head=small.random_head(6, 3, seed=1)),
+    "preprocessing": with_model(preprocess=Preprocess(order="rgb", scale=1 / 255)),
+    "chip size": lambda killed, _: plain(killed, tile=TileOptions(**OPTIONS | {"chip_m": 64.0})),
+    "runtime arithmetic": lambda killed, _: plain(killed, precision="f32"),
+}
+
+
+def test_what_has_not_changed_is_reused(killed, tmp_path):
+    parts = len(list(killed.parts.glob("part-*.parquet")))
+    assert 2 <= parts <= BLOCKS
+    assert check(killed, tmp_path, plain(killed)) == parts
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_of_another_run_is_reused(killed, tmp_path, change):
+    assert check(killed, tmp_path, CHANGES[change](killed, tmp_path)) == 0
+
+
+def test_nothing_of_another_version_is_reused(killed, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "__version__", "999")
+    assert check(killed, tmp_path, plain(killed)) == 0
+
+
+def test_blocks_of_a_source_that_has_changed_are_computed_again(killed, tmp_path):
+    survey = [Path(shutil.copy(path, tmp_path)) for path in killed.work.survey]
+    same = replace(killed, work=replace(killed.work, survey=survey))
+    (tmp_path / "moved").mkdir()
+    parts = len(list(killed.parts.glob("part-*.parquet")))
+    assert check(same, tmp_path / "moved", plain(killed)) == parts, "a survey that was moved is the same survey"
+    for path in survey:
+        with rasterio.open(path, "r+") as image:
+            image.write(np.uint8(255) - image.read())
+    (tmp_path / "changed").mkdir()
+    assert check(same, tmp_path / "changed", plain(killed)) == 0

@@ -111,8 +111,9 @@ def write_seconds(folder: Path) -> float:
     store, count = PartStore(str(folder)), 256
     vectors = {"probabilities": [np.random.default_rng(0).random((16, 7), dtype=np.float32)] * (count // 16)}
     cells = {"row": np.arange(count), "col": np.arange(count)}
+    store.write("0" * 64, block.part_table(cells, vectors))  # imports what the first one needs
     start = time.process_time()
-    for index in range(10):
+    for index in range(1, 11):
         store.write(f"{index:064x}", block.part_table(cells, vectors))
     return (time.process_time() - start) / (10 * count)
 

@@ -15,6 +15,7 @@ from benchmarks.bench import BASELINES, Bench
 from benchmarks.commands import BenchError, module
 from benchmarks.rows import HEADER, Row, failed_row
 from benchmarks.table import markdown
+from landuse.engine.java import find_java, java_home
 from landuse.engine.machine import cores, instruction_sets, memory, processor_name
 from landuse.outputs.record import library_versions
 
@@ -87,6 +88,8 @@ def main() -> None:
     parser.add_argument("--baselines", type=Path, default=BASELINES, help="folder of other scripts of the same names")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="start nothing that would end later")
     given = parser.parse_args()
+    if given.baselines != BASELINES:  # ours find a Java by themselves
+        os.environ.setdefault("JAVA_HOME", str(java_home(find_java())))
     lines = machine()
     with tempfile.TemporaryDirectory(prefix="landuse-bench-") as scratch:
         bench = Bench(Path(scratch), given.quick, given.baselines.resolve(), time.monotonic() + 60 * given.minutes)

@@ -23,6 +23,7 @@ from landuse.accuracy.sheet import plot_sheet
 from landuse.accuracy.table import TableOptions, read_predictions
 from landuse.bundle import find_bundle, read_bundle
 from landuse.chips import ChipSet
+from landuse.engine.parts import own_address
 from landuse.errors import UsageError
 from landuse.judging import Case, judge, worst_pictures
 from landuse.legend import Legend, load_legend
@@ -48,6 +49,7 @@ class EvaluateOptions:
         runtime: ``openvino`` or ``tensorflow``, likewise.
         precision: ``auto``, ``f32`` or ``bf16``, likewise.
         max_quarantined: largest share of chips that may fail, likewise.
+        parts: address where workers leave results if they do not share this machine's disk.
         fresh: replace an earlier result.
         multi_label: whether a cell of a table may hold several labels; None looks whether one does.
         thresholds: of several labels, such as ``0.4`` or ``Forest=0.3``.
@@ -63,6 +65,7 @@ class EvaluateOptions:
     runtime: Kind = "openvino"
     precision: Precision = "auto"
     max_quarantined: float = 0.01
+    parts: str | None = None
     fresh: bool = False
     multi_label: bool | None = None
     thresholds: tuple[str, ...] = ()
@@ -111,7 +114,7 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
     _check(inputs, options)
     check_free(out, fresh=options.fresh)
     started = time.perf_counter()
-    case = _of_table(Path(inputs[0]), options) if len(inputs) == 1 else _of_model(inputs, options)
+    case = _of_table(Path(inputs[0]), options) if len(inputs) == 1 else _of_model(inputs, out, options)
     with staged_folder(out, fresh=options.fresh) as staging:
         report = write_evaluation(staging, case, options)
         write_record(staging, _record(case, options, time.perf_counter() - started))
@@ -158,10 +161,15 @@ def _of_table(path: Path, options: EvaluateOptions) -> Case:
     return Case(rows, (identify(path),), "row" if options.group_by is None else f"values of {options.group_by}", legend)
 
 
-def _of_model(inputs: Sequence[str | Path], options: EvaluateOptions) -> Case:
+def _of_model(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions) -> Case:
     file, data = find_bundle(str(inputs[0])), Path(inputs[1])
     settings = ScoreSettings(
-        file, options.master, options.runtime, options.precision, max_quarantined=options.max_quarantined
+        file,
+        options.master,
+        options.runtime,
+        options.precision,
+        max_quarantined=options.max_quarantined,
+        parts=None if options.parts is None else own_address(options.parts, out),
     )
     bundle = read_bundle(file)
     if options.regroup is not None:  # before the hours that the model may take

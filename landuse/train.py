@@ -12,6 +12,7 @@ import numpy as np
 
 from landuse.accuracy.predictions import Judged, MultiPredictions, predictions_of
 from landuse.bundle import Bundle, read_bundle, write_bundle
+from landuse.engine.parts import own_address
 from landuse.errors import OutputExistsError, UsageError
 from landuse.legend import load_legend
 from landuse.models.calibration import Calibration, choose_calibration
@@ -62,6 +63,7 @@ class TrainOptions:
         class_weights: factors for classes by name.
         doubt_odds: leave out samples whose label is this many times less likely than another class; None keeps all.
         master: Spark master, or ``inline``.
+        parts: address where workers leave features if they do not share this machine's disk.
         seed: of the split and of random weights.
         cache: keep features, and use those kept.
         fresh: replace an existing model file.
@@ -94,6 +96,7 @@ class TrainOptions:
     class_weights: Mapping[str, float] = field(default_factory=dict)
     doubt_odds: float | None = None
     master: str = "inline"
+    parts: str | None = None
     seed: int = 0
     cache: bool = True
     fresh: bool = False
@@ -158,8 +161,9 @@ def samples_for(data: Sequence[Path], base: Bundle, options: TrainOptions) -> Sa
     with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
         model = Path(scratch) / f"backbone{SUFFIX}"
         write_bundle(base, model)
+        address = None if options.parts is None else own_address(options.parts, Path(scratch))
         settings = SampleSettings(
-            ScoreSettings(model, options.master, features=True),
+            ScoreSettings(model, options.master, features=True, parts=address),
             load_legend(options.legend) if options.legend else None,
             options.min_purity,
             Path(scratch) / "parts",

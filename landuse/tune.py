@@ -21,6 +21,7 @@ import numpy as np
 from landuse.bundle import Bundle, read_bundle, write_bundle
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
+from landuse.engine.shared_file import SharedFile
 from landuse.errors import UsageError
 from landuse.models.calibration import log_loss
 from landuse.train import TrainOptions, check_out, fit, fit_head, judged, samples_for
@@ -92,7 +93,7 @@ class Tuned:
 
 @dataclass(frozen=True, eq=False)
 class TrialJob:
-    """What is the same for every task; it travels to the workers. The features lie in files, one a backbone.
+    """What is the same for every task; it travels to the workers. The features lie in files that they are sent, one a backbone.
 
     Attributes:
         options: those of `train` that are not tuned.
@@ -104,7 +105,7 @@ class TrialJob:
 
     options: TrainOptions
     settings: tuple[Mapping[str, Any], ...]
-    files: tuple[Path, ...]
+    files: tuple[SharedFile, ...]
     samples: Samples
     splits: tuple[Split, ...]
 
@@ -197,14 +198,14 @@ def run_trials(
         for number, (backbone, one) in enumerate(samples.items()):
             paths[backbone] = Path(scratch) / f"{number}.npy"
             np.save(paths[backbone], one.features[train], allow_pickle=False)
-        files = tuple(paths[_backbone(replace(options, **s))] for s in settings)
         bare = replace(learning, features=np.empty((len(learning), 0), np.float32), pictures=None)
-        job = TrialJob(options, settings, files, bare, splits)
         work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
         with (
             Progress(len(work), "fits") as progress,
             open_runner(_place(options, settings), threads_per_task=1) as runner,
         ):
+            files = tuple(runner.share(paths[_backbone(replace(options, **s))]) for s in settings)
+            job = TrialJob(options, settings, files, bare, splits)
             scores = runner.map(partial(run_trial, job), work, lambda _: progress.advance(1))
     per = len(splits)
     trials = [Trial(s, tuple(scores[i * per : (i + 1) * per])) for i, s in enumerate(settings)]
@@ -221,7 +222,7 @@ def _place(options: TrainOptions, settings: Sequence[Mapping[str, Any]]) -> str:
 def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
     """Fit one setting without one fold, and judge it there; what a worker runs."""
     setting, number = work
-    samples = replace(job.samples, features=np.load(job.files[setting], mmap_mode="r"))
+    samples = replace(job.samples, features=np.load(job.files[setting].locate(), mmap_mode="r"))
     fold = job.splits[number]
     started = time.perf_counter()
     head = fit_head(samples.take(fold.train), replace(job.options, **job.settings[setting]))

@@ -15,6 +15,7 @@ from landuse.cli import options as shared
 @shared.out_folder
 @shared.master
 @shared.inference
+@shared.parts
 @click.option(
     "--multi-label/--single-label",
     default=None,

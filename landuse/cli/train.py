@@ -228,6 +228,7 @@ class Values(click.ParamType[Choices]):
 @shared.fine_tuning
 @click.option("--cache/--no-cache", default=True, show_default=True, help="Keep features, and use those kept.")
 @shared.master
+@shared.parts
 @shared.seed
 @click.option("--fresh", is_flag=True, help="Replace an existing model file.")
 def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: ANN401

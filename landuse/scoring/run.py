@@ -120,6 +120,8 @@ def score_chips(chips: ChipSet, settings: ScoreSettings, parts: Path, progress: 
     for strip in run.strips():
         for name, values in strip.columns.items():
             pieces[name].append(values)
+    if settings.parts is not None:
+        run.store.clear()  # nothing else will: its address is known here alone
     columns = {name: np.concatenate(found) for name, found in pieces.items()}
     return Scores(run, columns["probabilities"], columns.get("features"))
 

@@ -1,5 +1,6 @@
 """Models in Spark ML pipelines and in Spark SQL: real stages of pyspark.ml, saved and loaded with their pipeline."""
 
+from landuse.spark_ml.heads import bundle_of, head_of
 from landuse.spark_ml.keras_estimator import KerasImageEstimator
 from landuse.spark_ml.keras_model import KerasImageModel
 from landuse.spark_ml.keras_transformer import KerasTransformer
@@ -13,6 +14,8 @@ __all__ = [
     "KerasImageEstimator",
     "KerasImageModel",
     "KerasTransformer",
+    "bundle_of",
+    "head_of",
     "read_images",
     "register_model_udf",
 ]

@@ -63,6 +63,11 @@ def until(condition: Callable[[], object], command: Command | None = None, every
         time.sleep(every_s)
 
 
+def busy() -> float:
+    """How many times longer than on idle cores things take now, because others want the cores, too."""
+    return max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def parts_of(out: Path) -> list[Path]:
     """Whole parts of a run that has not ended."""
     return sorted((out.parent / f".{out.name}.parts").glob("part-*.parquet"))

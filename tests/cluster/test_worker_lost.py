@@ -13,7 +13,7 @@ import pytest
 import rasterio
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, counts, parts_of, run, same_files, until, workers
+from tests.cluster.processes import Command, busy, counts, parts_of, run, same_files, until, workers
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 @pytest.mark.spark
 def test_a_worker_that_is_killed_and_one_that_hangs_cost_nothing(work, undisturbed, tmp_path):
     out = tmp_path / "map"
-    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", "6")
+    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(6 * busy()))
     until(lambda: parts_of(out) and len(workers(one.process.pid)) >= 2, one)
     killed, hanging = workers(one.process.pid)[:2]
     os.kill(killed, signal.SIGKILL)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.commands import BenchError, Ran, landuse, module, python
+from benchmarks.commands import Ran, landuse, module, python
 from benchmarks.table import slope
 
 BASELINES = Path(__file__).parent / "baselines"
@@ -101,15 +101,18 @@ class Bench:
         out, model = self.folder / "map", () if "--model" in options else ("--model", self.model)
         return landuse("classify", source, *model, "--out", out, "--fresh", *options)
 
+    def rate(self, runs: Sequence[tuple[int, float]]) -> float:
+        """Chips a second from two runs (chips, seconds): without the fixed cost, but with --quick, which is for trying out."""
+        return runs[-1][0] / runs[-1][1] if self.quick else slope(*runs)
+
     def steady(self, small: tuple[int, int], large: tuple[int, int], *options: str | Path) -> Callable[[], float]:
         """A contestant: chips a second of `classify` without its fixed cost, from mosaics of two sizes (rows, cols)."""
 
         def measured() -> float:
-            runs = [(rows * cols, self.classify(self.mosaic(rows, cols), *options)) for rows, cols in (small, large)]
-            try:
-                return slope(*[(chips, ran.seconds) for chips, ran in runs])
-            except ValueError as error:
-                raise BenchError(str(error)) from error
+            pairs = (small, large)
+            return self.rate(
+                [(rows * cols, self.classify(self.mosaic(rows, cols), *options).seconds) for rows, cols in pairs]
+            )
 
         for rows, cols in (small, large):
             self.mosaic(rows, cols)

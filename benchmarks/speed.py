@@ -8,7 +8,6 @@ from benchmarks.bench import Bench, in_turns
 from benchmarks.commands import landuse, module, python
 from benchmarks.imagery import write_sparse_survey
 from benchmarks.rows import Asked, Row, ratio_row, value_row
-from benchmarks.table import slope
 
 SMALL = 4
 LOOP_S = 3.0
@@ -114,7 +113,7 @@ def heads(bench: Bench) -> list[Row]:
         words = ("--model", bench.model, "--out", folder, "--keep-features", "--master", "inline")
         ran = landuse("classify", bench.mosaic(rows, cols), *words)
         kept.append((rows * cols, ran.seconds, folder))
-    first = slope(*[(chips, seconds) for chips, seconds, _ in kept])
+    first = bench.rate([(chips, seconds) for chips, seconds, _ in kept])
     folders = [folder for _, _, folder in kept]
     second = module("benchmarks.second_head", *folders, "--model", bench.bundle(1)).rate
     return [ratio_row("a second head over kept features, against the first pass", second, first, Asked(50))]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, counts, descendants, gone, parts_of, run, same_files, until
+from tests.cluster.processes import Command, busy, counts, descendants, gone, parts_of, run, same_files, until
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
@@ -21,9 +21,6 @@ def test_ctrl_c(work, undisturbed, tmp_path, master):
     one = Command.start(*command(work, out, master))
     until(lambda: len(parts_of(out)) >= 2, one)
     others = descendants(one.process.pid)
-    busy = max(
-        1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1)
-    )  # where others want the cores, too, all takes longer
     start = time.monotonic()
     os.killpg(one.process.pid, signal.SIGINT)  # as a terminal does: to all at once
     status, said, trouble = one.wait()

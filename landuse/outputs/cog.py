@@ -34,8 +34,8 @@ NAMES_TAG = "CLASS_NAMES"
 RASTER_ERRORS = (rasterio.errors.RasterioError, CPLE_BaseError)
 """What rasterio raises: its own errors, and from copying those of GDAL as they are."""
 TILE = 512
-CACHE_BYTES = 16 * 2**20
-"""GDAL's block cache while a raster is written: two rows of blocks of a country, and not a share of the machine's memory."""
+CACHE_BYTES = 8 * 2**20
+"""GDAL's block cache while a raster is written: some rows of blocks of a state, and not a share of the machine's memory."""
 SCRATCH = {
     "driver": "GTiff",
     "tiled": True,
@@ -44,7 +44,8 @@ SCRATCH = {
     "BIGTIFF": "IF_SAFER",
     "SPARSE_OK": "TRUE",
 }
-COG = {"driver": "COG", "COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "BLOCKSIZE": str(TILE), "NUM_THREADS": "ALL_CPUS"}
+COG = {"driver": "COG", "COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "BLOCKSIZE": str(TILE)}
+"""Written on one thread: more hold tens of megabytes of blocks in their queues, and a map is a small raster."""
 
 
 @dataclass(frozen=True)

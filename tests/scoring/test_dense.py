@@ -1,0 +1,143 @@
+"""The dense grid: the same answers whatever the windows and blocks, and those of a chip where the window is one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from landuse.bundle import find_bundle, read_bundle
+from landuse.classify import ClassifyOptions, classify
+from landuse.diff import DiffOptions, diff
+from landuse.engine.progress import Progress
+from landuse.errors import UsageError
+from landuse.grid import CellRange
+from landuse.models.backbones import initial_weights, load_backbone
+from landuse.models.dense import dense_shape
+from landuse.models.openvino_dense import OpenVinoDense
+from landuse.models.openvino_runtime import OpenVinoRuntime
+from landuse.scoring import ScoreSettings, score_chips
+from landuse.scoring import plan as planning
+from landuse.scoring.dense_cells import split_of
+from landuse.scoring.dense_windows import Frame, grown, pieces, windows_of
+from landuse.tile import TileOptions, survey_chips
+from landuse.training.backbone import featuriser
+from tests.scoring.dense_model import CELL, SIDE, dense_bundle, place
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    return place(tmp_path_factory.mktemp("dense"))
+
+
+def scored(here, chips, folder, **more):
+    settings = ScoreSettings(here.model, precision="f32", split=7, **more)
+    with Progress(len(chips), "chips") as progress:
+        return score_chips(chips, settings, folder, progress).probabilities
+
+
+def cells_of(here, **more):
+    return survey_chips([here.survey], TileOptions(chip_m=CELL, chip_px=8, **more))
+
+
+@pytest.mark.parametrize("name", ["builtin", "alexnet"])
+def test_a_window_of_one_chip_gives_the_answer_of_the_chip(name):
+    backbone = load_backbone("alexnet")
+    shipped = name == "builtin"
+    bundle = read_bundle(find_bundle(name)) if shipped else featuriser(backbone, initial_weights(backbone))
+    image = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
+    shape = dense_shape(bundle.network, 224, 32, name)
+    dense = OpenVinoDense(bundle, shape, "f32")
+    found = next(dense.maps(iter(image)))
+    answer = dense.cells(found, np.ones(found.shape[1:], bool))
+    chip = OpenVinoRuntime(bundle, "f32").predict(image)
+    assert answer.features.shape == chip.features.shape
+    assert np.allclose(answer.features, chip.features, rtol=1e-3, atol=1e-3 * np.abs(chip.features).max())
+    assert np.abs(answer.probabilities - chip.probabilities).max() < 1e-3
+
+
+@pytest.mark.parametrize("block", [16, 32, 48])
+def test_answers_do_not_depend_on_the_blocks(here, tmp_path, monkeypatch, block):
+    chips = cells_of(here)
+    whole = scored(here, chips, tmp_path / "a")
+    monkeypatch.setattr(planning, "DENSE_BLOCK", 16)
+    monkeypatch.setattr(ScoreSettings, "span", property(lambda self: block))
+    assert np.isfinite(whole).all()
+    assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
+    assert whole.std(axis=0).min() > 0.01  # cells are told apart at all
+
+
+def test_answers_do_not_depend_on_the_windows(here, tmp_path, monkeypatch):
+    chips = cells_of(here)
+    whole = scored(here, chips, tmp_path / "a")
+    monkeypatch.setattr("landuse.scoring.dense.windows_of", lambda frame, context: windows_of(frame, context, 300))
+    assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
+
+
+def test_ground_without_imagery_spoils_no_answer_and_no_layout(tmp_path, monkeypatch):
+    here = place(tmp_path, hole=True)
+    chips = cells_of(here)
+    assert len(chips) < 35 * 42
+    whole = scored(here, chips, tmp_path / "a")
+    monkeypatch.setattr(ScoreSettings, "span", property(lambda self: 16))
+    assert np.isfinite(whole).all()
+    assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
+
+
+def test_windows_cover_what_is_needed_once():
+    rows, cols = CellRange(0, 60, 0, 90).arrays()
+    frame = Frame.around(rows, cols, 3, CellRange(-2, 200, -100, 92))
+    windows = windows_of(frame, 5, 1500)
+    seen = np.zeros(frame.cells.shape, int)
+    for window in windows:
+        seen[frame.place(window.kept)] += 1
+        assert window.read.size <= 1500
+        assert window.read.intersection(window.kept) == window.kept
+        assert window.read.row0 >= -2
+        assert window.read.col1 <= 92
+    assert (seen[frame.place(frame.ground)] == 1).all()
+    assert seen.sum() == frame.ground.size
+    assert len(pieces(CellRange(0, 230, 0, 230), 5, 11_000)) == 6
+    assert grown(CellRange(0, 1, 0, 1), 2).size == 25
+
+
+def test_networks_that_cannot_are_refused_in_a_sentence():
+    xception, bundle = load_backbone("xception"), dense_bundle()
+    with pytest.raises(UsageError, match="299 pixels"):
+        dense_shape(xception.network, xception.px, 299 / 7, "xception")
+    pooled = replace(bundle, network=bundle.network.model_copy(update={"nodes": bundle.network.nodes[:-1]}))
+    with pytest.raises(UsageError, match="not convolutional"):
+        split_of(pooled, 224, 32, "openvino")
+    with pytest.raises(UsageError, match="do not fit"):
+        split_of(bundle, SIDE, 14, "openvino")
+    with pytest.raises(UsageError, match="OpenVINO alone"):
+        split_of(bundle, SIDE, CELL, "tensorflow")
+    assert split_of(bundle, SIDE, SIDE, "openvino") == 1
+    assert split_of(bundle, SIDE, CELL, "openvino") == 7
+
+
+def test_a_map_of_cells_and_a_change_between_two(here, tmp_path):
+    options = ClassifyOptions(model=str(here.model), tile=here.options(), cell=CELL)
+    _, record = classify([here.survey], tmp_path / "one", options)
+    assert record.counts["classified"] == 35 * 42
+    assert record.grid["chip_m"] == CELL
+    classify([here.survey], tmp_path / "two", options)
+    assert (tmp_path / "one" / "landuse.tif").read_bytes() == (tmp_path / "two" / "landuse.tif").read_bytes()
+    result = diff([tmp_path / "one", tmp_path / "two"], tmp_path / "change", DiffOptions())
+    assert result is not None
+    assert (tmp_path / "change" / "change.tif").is_file()
+
+
+def test_cells_that_cannot_be_read_are_quarantined_and_the_others_answered(tmp_path):
+    here = place(tmp_path)
+    chips = cells_of(here)
+    whole = scored(here, chips, tmp_path / "a")
+    data = here.survey.read_bytes()
+    here.survey.write_bytes(data[: len(data) * 2 // 3])
+    settings = ScoreSettings(here.model, precision="f32", split=7, max_quarantined=1.0)
+    with Progress(len(chips), "chips") as progress:
+        scores = score_chips(chips, settings, tmp_path / "b", progress)
+    lost = ~np.isfinite(scores.probabilities[:, 0])
+    assert 0 < lost.sum() == len(scores.quarantined) < len(chips)
+    far = chips.rows > chips.rows[lost].max() + 3 + 3
+    assert far.any()
+    assert np.abs(scores.probabilities[far] - whole[far]).max() < 0.02

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from landuse.accuracy.metrics import calibration_error
 from landuse.legend import Legend
 from landuse.models.arrays import Floats, Images
-from landuse.models.heads import LogisticHead, balanced_weights, calibrate, fit_logistic
+from landuse.models.heads import LogisticHead, balanced_weights, calibrate
 from landuse.models.pretrain.features import Extract
 from landuse.models.pretrain.images import ImageSet, Ints, Mask
+from landuse.models.pretrain.probe import fit_quickly
 from landuse.models.pretrain.scenes import Scenery, scenery_of
 
-VIEWS_A_CLASS = 160
-HELD_VIEWS_A_CLASS = 30
+VIEWS_A_CLASS = 120
+HELD_VIEWS_A_CLASS = 25
 PENALTY = 0.001
 """Inverse strength of the penalty. Weaker ones fit the made scenes better and real surveys worse."""
 RARE = {"Water": 0.4, "Barren": 0.4}
@@ -74,9 +75,8 @@ def fit_landuse_head(seen: Seen, legend: Legend, extract: Extract, seed: int) ->
     labels = np.concatenate([scene_labels, plain_labels])
     parts = [balanced_weights(part, len(legend)) / len(part) for part in (scene_labels, plain_labels)]
     weight = np.concatenate(parts) * rare[labels]
-    head = fit_logistic(
-        features, labels, class_count=len(legend), C=PENALTY, sample_weight=weight * len(weight) / weight.sum()
-    )
+    weight *= len(weight) / weight.sum()
+    head = fit_quickly(features, labels, class_count=len(legend), penalty=PENALTY, sample_weight=weight)
     tuning, tuning_labels = _draw(source, source.held_out & odd, legend, HELD_VIEWS_A_CLASS, rng)
     head = calibrate(head, extract(tuning), tuning_labels)
     judged, judged_labels = _draw(source, source.held_out & ~odd, legend, HELD_VIEWS_A_CLASS, rng)
@@ -98,7 +98,7 @@ def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
     plain, labels = seen.rows(~source.held_out, codes)
     copies, _ = Seen(source, spoilt).rows(~source.held_out, codes)
     features = np.concatenate([plain, copies])
-    head = fit_logistic(features, np.tile(labels, 2), class_count=len(codes), C=penalty)
+    head = fit_quickly(features, np.tile(labels, 2), class_count=len(codes), penalty=penalty)
     tuning = [Seen(source, of).rows(source.held_out & odd, codes) for of in (seen.features, spoilt)]
     head = calibrate(head, *(np.concatenate(parts) for parts in zip(*tuning, strict=True)))
     images, image_labels = seen.rows(source.held_out & ~odd, codes)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from landuse.models.arrays import Floats
-from landuse.models.heads import LogisticHead, fit_logistic
+from landuse.models.heads import LogisticHead
 
 PENALTY = 0.01
 """Inverse strength of the penalty on standardised features."""
@@ -16,7 +17,32 @@ Labels = npt.NDArray[np.int64]
 
 def probe(features: Floats, labels: Labels) -> LogisticHead:
     """A logistic probe."""
-    return fit_logistic(features, labels, class_count=int(labels.max()) + 1, C=PENALTY)
+    return fit_quickly(features, labels, class_count=int(labels.max()) + 1, penalty=PENALTY)
+
+
+def fit_quickly(
+    features: Floats,
+    labels: Labels,
+    *,
+    class_count: int,
+    penalty: float,
+    sample_weight: npt.NDArray[np.floating] | None = None,
+) -> LogisticHead:
+    """As `heads.fit_logistic`, but stops when the slope is below 0.0001: much sooner, and no worse for a probe.
+
+    Args:
+        features: (n, D).
+        labels: (n,) classes 0 to `class_count` - 1, each of which occurs.
+        class_count: K, more than two.
+        penalty: inverse strength of the L2 penalty on standardised features.
+        sample_weight: (n,), or None for equal weights.
+    """
+    mean, scale = features.mean(axis=0), features.std(axis=0) + np.float32(1e-6)
+    model = LogisticRegression(C=penalty, max_iter=300, tol=1e-4)
+    model.fit((features - mean) / scale, labels, sample_weight=sample_weight)
+    return LogisticHead(
+        model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32), mean, scale.astype(np.float32)
+    )
 
 
 def five_fold(features: Floats, labels: Labels, seed: int = 0) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from landuse.bundle import Bundle, write_bundle
 from landuse.legend import load_legend
-from landuse.models.arrays import Floats, Weights
+from landuse.models.arrays import Floats, Images, Weights
 from landuse.models.backbones import Backbone
 from landuse.models.novelty import fit_novelty
 from landuse.models.pretrain.card import class_card, land_use_card
@@ -20,6 +21,7 @@ from landuse.models.pretrain.landuse_head import FittedHead, Seen, fit_class_hea
 from landuse.models.pretrain.probe import PENALTY, five_fold, held_out_accuracy
 from landuse.models.pretrain.views import spoil
 
+log = logging.getLogger(__name__)
 Facts = Mapping[str, str | int | float]
 
 
@@ -59,10 +61,11 @@ def ship(backbone: Backbone, weights: Weights, source: ImageSet, training: Facts
     """Fit both heads, measure, and write `builtin.landuse` and `builtin-ucmerced.landuse` to `out`."""
     rounded = {name: array.astype(np.float16).astype(np.float32) for name, array in weights.items()}
     extract = extractor(backbone, rounded)
-    seen = Seen(source, extract(source.images))
+    seen = Seen(source, labelled_features(source, source.images[source.labels >= 0], extract))
     shipment = Shipment(backbone, rounded, training, probes(seen))
+    log.info("probes %s", shipment.probes)
     landuse = shipment.bundle("builtin", fit_landuse_head(seen, load_legend("landuse7"), extract, seed=0))
-    classes = shipment.bundle("builtin-ucmerced", fit_class_head(seen, spoilt_features(seen, extract), PENALTY))
+    classes = shipment.bundle("builtin-ucmerced", fit_class_head(seen, spoilt_features(source, extract), PENALTY))
     for bundle in (landuse, classes):
         write_bundle(bundle, out / f"{bundle.name}.landuse", half=True)
     return landuse, classes
@@ -79,10 +82,16 @@ def probes(seen: Seen) -> dict[str, float]:
     }
 
 
-def spoilt_features(seen: Seen, extract: Extract) -> Floats:
+def spoilt_features(source: ImageSet, extract: Extract) -> Floats:
     """Features of a spoilt copy of every labelled image, 0 for the others."""
     rng = np.random.default_rng([0, 5])
-    labelled = seen.source.labels >= 0
-    copies = np.zeros_like(seen.features)
-    copies[labelled] = extract(np.stack([spoil(image, rng) for image in seen.source.images[labelled]]))
-    return copies
+    spoilt = [spoil(image, rng) for image in source.images[source.labels >= 0]]
+    return labelled_features(source, np.stack(spoilt), extract)
+
+
+def labelled_features(source: ImageSet, images: Images, extract: Extract) -> Floats:
+    """float32 (n, D): features of these versions of the labelled images, 0 for the others."""
+    found = extract(images)
+    features = np.zeros((len(source.labels), found.shape[1]), np.float32)
+    features[source.labels >= 0] = found
+    return features

@@ -25,7 +25,7 @@ WAYS = {
 @click.command()
 @data_options
 @click.option("--landscape", type=click.Path(exists=True, path_type=Path), help="Folder that `landuse landscape` made.")
-@click.option("--steps", default=60, show_default=True)
+@click.option("--steps", default=40, show_default=True)
 @click.option("--px", default=96, show_default=True)
 @click.option("--rate", default=2e-3, show_default=True)
 @click.option("--only", multiple=True, help="Ways to try; all unless given.")

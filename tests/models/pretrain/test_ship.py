@@ -1,0 +1,32 @@
+import numpy as np
+
+from landuse.bundle import read_bundle
+from landuse.models.backbones import initial_weights
+from landuse.models.pretrain.images import ImageSet
+from landuse.models.pretrain.ship import ship
+from tests.models.pretrain.test_student import tiny
+
+NAMES = (
+    "agricultural airplane baseballdiamond beach buildings chaparral denseresidential forest freeway golfcourse harbor "
+    "intersection mediumresidential mobilehomepark overpass parkinglot river runway sparseresidential storagetanks tenniscourt"
+).split()
+
+
+def test_two_models_that_share_a_backbone(tmp_path, monkeypatch):
+    monkeypatch.setattr("landuse.models.pretrain.landuse_head.VIEWS_A_CLASS", 3)
+    monkeypatch.setattr("landuse.models.pretrain.landuse_head.HELD_VIEWS_A_CLASS", 2)
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(21), 10)
+    images = np.clip(rng.normal(120, 20, (210, 256, 256, 3)) + 4 * labels[:, None, None, None] - 40, 0, 255)
+    held = np.arange(210) % 10 >= 6
+    source = ImageSet(images.astype(np.uint8), labels, held, tuple(NAMES), ("x",) * 210)
+    written = ship(tiny(), initial_weights(tiny()), source, {"seed": 0}, tmp_path)
+    for bundle in written:
+        read = read_bundle(tmp_path / f"{bundle.name}.landuse")
+        assert read.legend == bundle.legend
+        assert read.metrics == bundle.metrics
+        assert read.training == {"seed": 0}
+        assert read.novelty is not None
+        assert all((read.weights[name] == array).all() for name, array in bundle.weights.items())
+        assert 0 <= read.metrics["images_accuracy"] <= 1
+    assert (tmp_path / "builtin.landuse").exists()

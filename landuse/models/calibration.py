@@ -25,7 +25,9 @@ from landuse.models.heads_solver import sigmoid_loss, softmax_loss
 from landuse.models.thresholds import best_thresholds
 
 Method = Literal["temperature", "vector"]
-Fitter = Callable[[Head, Floats, IntArray], "Scaling"]
+Truth = npt.NDArray[Any]
+"""Labels int64 (n,) of one class each, or targets (n, K) of several."""
+Fitter = Callable[[Head, Floats, Truth], "Scaling"]
 SMALLEST = 1e-12
 PRIOR = 1.0
 """Weight of the pull of vector scaling towards the temperature's answer: as much as one sample's log loss for a class that is
@@ -81,7 +83,7 @@ class Calibration:
         return found
 
 
-def fit_temperature(head: Head, features: Floats, labels: IntArray) -> Scaling:
+def fit_temperature(head: Head, features: Floats, labels: Truth) -> Scaling:
     """The temperature that fits held-back samples best; see `calibrate`."""
     if head.thresholds is None:
         return Scaling(calibrate(head, features, labels).temperature)
@@ -93,7 +95,7 @@ def fit_temperature(head: Head, features: Floats, labels: IntArray) -> Scaling:
     return Scaling(float(np.exp(best.x)))
 
 
-def fit_vector(head: Head, features: Floats, labels: IntArray) -> Scaling:
+def fit_vector(head: Head, features: Floats, labels: Truth) -> Scaling:
     """Vector scaling (Guo et al. 2017, section 4.2): a scale above 0 and an offset for each class's score.
 
     They minimise the negative log-likelihood and a Gaussian prior around the best temperature. With several labels this is
@@ -123,12 +125,12 @@ def fit_vector(head: Head, features: Floats, labels: IntArray) -> Scaling:
     return Scaling(1.0, np.exp(centre + found.x[:classes]), found.x[classes:])
 
 
-def targets_of(head: Head, labels: IntArray) -> npt.NDArray[np.float64]:
+def targets_of(head: Head, labels: Truth) -> npt.NDArray[np.float64]:
     """Targets float64 (n, K) of labels: themselves where they are targets, else one 1 a row."""
     return np.asarray(labels if labels.ndim == 2 else np.eye(head.class_count)[labels], np.float64)
 
 
-def calibrate_vector(head: Head, features: Floats, labels: IntArray) -> Head:
+def calibrate_vector(head: Head, features: Floats, labels: Truth) -> Head:
     """The head with the vector scaling that fits held-back samples best; see `fit_vector`."""
     return fit_vector(head, features, labels).of(head)
 
@@ -136,7 +138,7 @@ def calibrate_vector(head: Head, features: Floats, labels: IntArray) -> Head:
 METHODS: dict[Method, Fitter] = {"temperature": fit_temperature, "vector": fit_vector}
 
 
-def choose_calibration(head: Head, features: Floats, labels: IntArray, folds: IntArray) -> Calibration:
+def choose_calibration(head: Head, features: Floats, labels: Truth, folds: IntArray) -> Calibration:
     """Calibrate by the method of the least log loss on held-back samples, each judged by a fit without its own fold.
 
     Args:
@@ -182,7 +184,7 @@ class _Answer:
     given: npt.NDArray[np.bool_]
 
 
-def _crossed(fit: Fitter, head: Head, features: Floats, labels: IntArray, folds: IntArray) -> _Answer:
+def _crossed(fit: Fitter, head: Head, features: Floats, labels: Truth, folds: IntArray) -> _Answer:
     """The answer for each sample by a calibration on the other folds; with one fold, on all of it."""
     numbers = np.unique(folds)
     probabilities = np.empty((len(labels), head.class_count), np.float32)
@@ -197,7 +199,7 @@ def _crossed(fit: Fitter, head: Head, features: Floats, labels: IntArray, folds:
     return _Answer(probabilities, given)
 
 
-def log_loss(labels: IntArray, probabilities: Floats) -> float:
+def log_loss(labels: Truth, probabilities: Floats) -> float:
     """Mean negative log of the probability of what is so; a probability below 1e-12 counts as that.
 
     With targets (n, K) of several labels, the mean over rows and classes of the binary cross-entropy.
@@ -207,7 +209,7 @@ def log_loss(labels: IntArray, probabilities: Floats) -> float:
     return -float(np.log(np.maximum(right, SMALLEST)).mean())
 
 
-def reliability_bins(labels: IntArray, probabilities: Floats) -> list[dict[str, Any]]:
+def reliability_bins(labels: Truth, probabilities: Floats) -> list[dict[str, Any]]:
     """Data of a reliability diagram as JSON: each bin of confidence with its bounds, samples, confidence and accuracy.
 
     With several labels every row and class is one statement.
@@ -220,7 +222,7 @@ def reliability_bins(labels: IntArray, probabilities: Floats) -> list[dict[str, 
     return [asdict(found) for found in reliability(confidence, prediction == labels)]
 
 
-def _error(labels: IntArray, probabilities: Floats) -> float | None:
+def _error(labels: Truth, probabilities: Floats) -> float | None:
     exact = probabilities.astype(np.float64)
     if labels.ndim == 2:
         return expected_error(exact.ravel(), labels.ravel() > 0)

@@ -78,11 +78,12 @@ class ForestHead:
         total = np.zeros((len(features), self.class_count))
         for leaves in self.leaves(np.asarray(features, np.float32)).T:
             total += self.shares[leaves]
-        return np.asarray(total / len(self.roots), np.float64)
+        return total / len(self.roots)
 
     def scores(self, features: Floats) -> npt.NDArray[np.float64]:
         """Scores (n, K): logarithms of the votes, scaled; temperature included."""
-        return (np.log(self.votes(features) + SMALLEST) * self.factor + self.offset) / self.temperature
+        logs = np.log(self.votes(features) + SMALLEST)
+        return (logs * self.factor.astype(np.float64) + self.offset.astype(np.float64)) / self.temperature
 
     def apply(self, features: Floats) -> Floats:
         """Probabilities float32 (n, K) of features (n, D); without calibration the votes themselves."""

@@ -135,7 +135,8 @@ def solve(features: Numbers, targets: Numbers, weights: Exact, penalty: Penalty,
 
     def unpacked(values: Exact) -> Exact:
         pairs = values[:-classes].reshape(-1, depth, classes)
-        return pairs[0] - pairs[1] if len(pairs) == 2 else pairs[0]
+        matrix: Exact = pairs[0] - pairs[1] if len(pairs) == 2 else pairs[0]
+        return matrix
 
     from scipy.optimize import minimize  # a third of a second to import, and no worker that only infers needs it
 

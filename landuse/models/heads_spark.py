@@ -84,6 +84,7 @@ def fitting_frame(
 ) -> tuple[DataFrame, npt.NDArray[np.int64]]:
     """Arrays as a data frame for the fits above, and the classes that occur. Raises as `fit_logistic`."""
     from pyspark.ml.functions import array_to_vector
+    from pyspark.sql.functions import col
 
     present, own = present_classes(labels, class_count)
     count, depth = features.shape
@@ -92,7 +93,7 @@ def fitting_frame(
     )
     table = pa.table({"array": rows, LABEL: own.astype(np.float64), WEIGHT: weights})
     frame = session.createDataFrame(table)
-    return frame.select(array_to_vector("array").alias(FEATURES), LABEL, WEIGHT), present
+    return frame.select(array_to_vector(col("array")).alias(FEATURES), LABEL, WEIGHT), present
 
 
 def logistic_of(
@@ -166,14 +167,15 @@ def _nodes(model: RandomForestClassificationModel) -> pa.Table:
 def _folder(session: SparkSession) -> Iterator[str]:
     """A folder that the driver and the workers both see, for a moment: a local one, or on a cluster one of its own."""
     context = session.sparkContext
-    if context.master.startswith("local") and not context.master.startswith("local-cluster"):
+    master = context.master or ""
+    if master.startswith("local") and not master.startswith("local-cluster"):
         with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
             yield (Path(scratch) / "forest").as_uri()
         return
     name = f".landuse-forest-{uuid.uuid4().hex}"
     jvm: Any = context._jvm
     path = jvm.org.apache.hadoop.fs.Path(name)
-    files = path.getFileSystem(context._jsc.hadoopConfiguration())  # type: ignore[attr-defined]  # Java's own context
+    files = path.getFileSystem(context._jsc.hadoopConfiguration())
     try:
         yield str(files.makeQualified(path).toString())
     finally:

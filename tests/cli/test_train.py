@@ -111,3 +111,25 @@ def test_layers_of_the_backbone_learn_on(table, tmp_path, capsys):
 def test_fine_tuning_that_cannot_be(table, tmp_path, capsys, more, sentence):
     assert run(command(table, tmp_path / "m.landuse", *more)) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_an_elastic_net_and_folds_from_the_command_line(table, tmp_path, capsys):
+    more = ("--reg-param", "0.01", "--elastic-net", "0.5", "--max-iter", "200", "--folds", "3")
+    assert run(command(table, tmp_path / "m.landuse", *more)) == 0
+    assert "Over 3 folds: accuracy" in capsys.readouterr().out
+    training = read_bundle(tmp_path / "m.landuse").training
+    assert training["head"]["elastic_net"] == 0.5
+    assert training["cross_validation"]["folds"] == 3
+    assert len((tmp_path / "m.folds.csv").read_text().splitlines()) == 4
+
+
+def test_lists_of_labels_from_the_command_line(table, tmp_path, capsys):
+    lines = table.read_text().replace("label,", "labels,").replace("Water", "Water;Town").splitlines()
+    (table.parent / "lists.csv").write_text("\n".join(lines))
+    assert run(command(table.parent / "lists.csv", tmp_path / "m.landuse", "--regularisation", "1")) == 0
+    assert "all labels right in" in capsys.readouterr().out
+    assert read_bundle(tmp_path / "m.landuse").head.thresholds is not None
+    assert run(command(table, tmp_path / "n.landuse", "--head", "forest")) == 2
+    assert "needs Spark" in capsys.readouterr().err
+    assert run(command(table, tmp_path / "n.landuse", "--hidden", "much")) == 2
+    assert "256,64" in capsys.readouterr().err

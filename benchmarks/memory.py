@@ -74,10 +74,10 @@ def write_model(path: Path) -> None:
     )
     pooled = {"op": "global_average_pool", "name": "pooled", "inputs": ["image"]}
     network = parse_network({"channels": 3, "output": "pooled", "nodes": [pooled]}, PX)
-    colour = colours().astype(np.float32) / 255
+    colour = (colours() / 255).astype(np.float32)
     head = LogisticHead(
-        weight=colour.T * 60,
-        bias=-(colour**2).sum(axis=1) * 30,
+        weight=np.asarray(colour.T * 60, np.float32),
+        bias=np.asarray(-(colour**2).sum(axis=1) * 30, np.float32),
         mean=np.zeros(3, np.float32),
         scale=np.ones(3, np.float32),
     )

@@ -43,7 +43,7 @@ def survey_strips(survey: Survey, grid: ChipGrid) -> Iterator[ChipSet]:
     for strip in sorted({strip for first, last in reach.tolist() for strip in range(first, last + 1)}):
         near = np.flatnonzero((reach[:, 0] <= strip) & (strip <= reach[:, 1]))
         within = range(strip * STRIP, (strip + 1) * STRIP)
-        rows, cols, sources = touched_cells(grid, footprints[near], within)
+        rows, cols, sources = touched_cells(grid, footprints[near].tolist(), within)
         named = SourceLists(sources.offsets, near.astype(np.int32)[sources.numbers])
         yield ChipSet(grid, survey, rows, cols, _valid(survey, grid, (rows, cols), named), named)
 

@@ -192,8 +192,10 @@ class MapWriter:
         top, codes = extent.row1 - cells.row1, image_of(cells, chips, labels.codes, 0)
         self._codes.write(codes, top, 0)
         self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), top, 0)
-        images = [image_of(cells, chips, values, np.nan)[::-1] for values in (areas, labels.confidence)]
-        for polygons in self._dissolver.add(MapLines(cells.row0 - extent.row0, codes[::-1], *images)):
+        ground = image_of(cells, chips, areas, np.nan)
+        confidence = image_of(cells, chips, labels.confidence, np.nan)
+        lines = MapLines(cells.row0 - extent.row0, codes[::-1], ground[::-1], confidence[::-1])
+        for polygons in self._dissolver.add(lines):
             self._polygons.write(polygons)
         self._chips.write(chips, class_columns(labels, strip.probabilities, frame.legend) | dict(strip.extra))
         self.totals.add(labels.codes, areas)

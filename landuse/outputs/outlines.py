@@ -113,7 +113,7 @@ def _rings(following: IntArray) -> tuple[IntArray, IntArray]:
 def _swept(edges: Edges) -> npt.NDArray[np.float64]:
     """What each edge adds to the area of its ring, which is above 0 for shells and below it for holes."""
     heading = edges.heading % VERTEX
-    return edges.col * ((heading == SOUTH).astype(np.float64) - (heading == NORTH))
+    return np.asarray(edges.col * ((heading == SOUTH).astype(np.float64) - (heading == NORTH)), np.float64)
 
 
 def _gathered(pieces: Geometries, region_of: npt.NDArray[np.integer], regions: int) -> Geometries:

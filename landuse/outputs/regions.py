@@ -50,7 +50,8 @@ class Edges:
     @classmethod
     def joined(cls, *parts: Edges) -> Edges:
         """The edges of all parts."""
-        none = Edges(*(np.empty(0, dtype) for dtype in (np.int32, np.int32, np.int32, np.uint8)))
+        empty = np.empty(0, np.int32)
+        none = Edges(empty, empty, empty, empty.astype(np.uint8))
         columns = zip(*((p.region, p.line, p.col, p.heading) for p in (none, *parts)), strict=True)
         return cls(*(np.concatenate(column) for column in columns))
 

@@ -98,7 +98,7 @@ def labels_of(bundle: Bundle, found: Prediction) -> Floats:
     thresholds = bundle.head.thresholds
     if thresholds is None:
         return found.probabilities.argmax(axis=1)[:, None].astype(np.float32)
-    return (found.probabilities >= thresholds).astype(np.float32)
+    return np.asarray(found.probabilities >= thresholds, np.float32)
 
 
 def drawn_images(bundle: Bundle, data: Sequence[Path], options: QuantiseOptions) -> Images:

@@ -96,7 +96,7 @@ def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
     from landuse.classify import ClassifyOptions
     from landuse.cli.tile import tile_options
 
-    own = ("model", "master", "runtime", "precision", "max_quarantined", "fresh", "parts", "task_timeout_s")
-    own += ("cell", "keep_features")
+    inference = ("model", "master", "runtime", "precision", "max_quarantined", "task_timeout_s")
+    own = (*inference, "fresh", "parts", "cell", "keep_features")
     picked = {name: choices.pop(name) for name in own}
     return ClassifyOptions(tile=tile_options(choices), **picked)

@@ -97,7 +97,7 @@ def labels_of(bundle: Bundle, found: Prediction) -> Floats:
     """Labels (n, k): the likeliest class alone, or of a head of several labels which of all classes."""
     thresholds = bundle.head.thresholds
     if thresholds is None:
-        return found.probabilities.argmax(axis=1)[:, None].astype(np.float32)
+        return np.asarray(found.probabilities.argmax(axis=1)[:, None], np.float32)
     return np.asarray(found.probabilities >= thresholds, np.float32)
 
 

@@ -102,7 +102,9 @@ class KeptRun(Run):
     def _columns(self, flat: Float32) -> dict[str, Float32]:
         features = flat.reshape(-1, self.bundle.head.feature_count)
         known = np.isfinite(features).all(axis=1)
-        columns: dict[str, Float32] = {"probabilities": np.full((len(features), len(self.bundle.legend)), np.nan, np.float32)}
+        columns: dict[str, Float32] = {
+            "probabilities": np.full((len(features), len(self.bundle.legend)), np.nan, np.float32)
+        }
         columns["probabilities"][known] = self.bundle.head.apply(features[known])
         if self.bundle.novelty is not None:
             columns["novelty"] = np.full(len(features), np.nan, np.float32)

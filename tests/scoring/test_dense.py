@@ -83,6 +83,12 @@ def test_ground_without_imagery_spoils_no_answer_and_no_layout(tmp_path, monkeyp
     assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
 
 
+def test_spark_says_what_the_inline_runner_says(here, tmp_path):
+    chips = cells_of(here)
+    inline = scored(here, chips, tmp_path / "a")
+    assert np.abs(scored(here, chips, tmp_path / "b", master="local[2]") - inline).max() < 1e-4
+
+
 def test_windows_cover_what_is_needed_once():
     rows, cols = CellRange(0, 60, 0, 90).arrays()
     frame = Frame.around(rows, cols, 3, CellRange(-2, 200, -100, 92))

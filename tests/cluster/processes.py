@@ -109,7 +109,7 @@ def _daemons(pid: int) -> list[int]:
 
 def _is_daemon(pid: int) -> bool:
     try:
-        return b".daemon" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"-m\0landuse.engine.daemon\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
 

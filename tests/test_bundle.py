@@ -8,6 +8,7 @@ from safetensors.numpy import save
 
 from landuse.bundle import MEMBERS, find_bundle, read_bundle, shipped_bundles, write_bundle
 from landuse.errors import ModelFileError
+from landuse.legend import load_legend
 from landuse.models.novelty import fit_novelty
 from landuse.models.runtime import open_runtime
 from tests.models.small import bundle, images
@@ -302,11 +303,20 @@ def test_a_shipped_file_whose_weights_were_tampered_with(name, tmp_path):
         read_bundle(copy)
 
 
-def test_the_shipped_model_is_whole_small_and_answers():
-    path = find_bundle("builtin")
+@pytest.mark.parametrize("name", ["builtin", "builtin-ucmerced"])
+def test_a_shipped_model_is_whole_small_and_answers(name):
+    path = find_bundle(name)
     model = read_bundle(path)
     assert path.stat().st_size < 12_000_000
-    assert model.legend.names == ("Developed", "Barren", "Forest", "Shrub", "Herbaceous", "Cultivated", "Water")
+    assert model.legend == load_legend({"builtin": "landuse7"}.get(name, "ucmerced21"))
+    assert model.novelty is not None
     assert "## Limits" in model.card
     probabilities = open_runtime(model, precision="f32").predict(images(2, px=model.chip_px)).probabilities
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_shipped_models_share_their_backbone_and_are_small_together():
+    one, other = (read_bundle(find_bundle(name)) for name in ("builtin", "builtin-ucmerced"))
+    assert one.network == other.network
+    assert all((one.weights[name] == other.weights[name]).all() for name in one.weights)
+    assert sum(find_bundle(name).stat().st_size for name in shipped_bundles()) < 20_000_000

@@ -1,15 +1,11 @@
 import numpy as np
 
 from landuse.bundle import read_bundle
+from landuse.legend import load_legend
 from landuse.models.backbones import initial_weights
 from landuse.models.pretrain.images import ImageSet
 from landuse.models.pretrain.ship import ship
 from tests.models.pretrain.test_student import tiny
-
-NAMES = (
-    "agricultural airplane baseballdiamond beach buildings chaparral denseresidential forest freeway golfcourse harbor "
-    "intersection mediumresidential mobilehomepark overpass parkinglot river runway sparseresidential storagetanks tenniscourt"
-).split()
 
 
 def test_two_models_that_share_a_backbone(tmp_path, monkeypatch):
@@ -19,7 +15,7 @@ def test_two_models_that_share_a_backbone(tmp_path, monkeypatch):
     labels = np.repeat(np.arange(21), 10)
     images = np.clip(rng.normal(120, 20, (210, 256, 256, 3)) + 4 * labels[:, None, None, None] - 40, 0, 255)
     held = np.arange(210) % 10 >= 6
-    source = ImageSet(images.astype(np.uint8), labels, held, tuple(NAMES), ("x",) * 210)
+    source = ImageSet(images.astype(np.uint8), labels, held, load_legend("ucmerced21").names, ("x",) * 210)
     written = ship(tiny(), initial_weights(tiny()), source, {"seed": 0}, tmp_path)
     for bundle in written:
         read = read_bundle(tmp_path / f"{bundle.name}.landuse")

@@ -1,4 +1,4 @@
-"""Workers that are killed or hang, disks that are full, sources that go away: the rest of the map is right."""
+"""Workers that are killed, disks that are full, sources that go away: the rest of the map is right."""
 
 import contextlib
 import csv
@@ -13,19 +13,17 @@ import pytest
 import rasterio
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, busy, counts, parts_of, run, same_files, until, workers
+from tests.cluster.processes import Command, counts, parts_of, run, same_files, until, workers
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
 
 @pytest.mark.spark
-def test_a_worker_that_is_killed_and_one_that_hangs_cost_nothing(work, undisturbed, tmp_path):
+def test_a_worker_that_is_killed_costs_nothing(work, undisturbed, tmp_path):
     out = tmp_path / "map"
-    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(6 * busy()))
+    one = Command.start(*command(work, out, "local[2]"))
     until(lambda: parts_of(out) and len(workers(one.process.pid)) >= 2, one)
-    killed, hanging = workers(one.process.pid)[:2]
-    os.kill(killed, signal.SIGKILL)
-    os.kill(hanging, signal.SIGSTOP)
+    os.kill(workers(one.process.pid)[0], signal.SIGKILL)
     status, _, trouble = one.wait()
     assert status == 0, trouble
     assert counts(out)["quarantined"] == 0

@@ -13,7 +13,7 @@ from landuse.models.pretrain.data import Data, data_options
 @data_options
 @click.option("--steps", default="400,30", show_default=True, help="Steps at 128 and at 224 px.")
 @click.option("--rate", default=2e-3, show_default=True, help="Largest relative step.")
-@click.option("--share", default=0.5, show_default=True, help="How far from the start to the tuned weights to ship.")
+@click.option("--share", default=0.25, show_default=True, help="How far from the start to the tuned weights to ship.")
 def main(data: Data, steps: str, rate: float, share: float) -> None:
     """Tune the built-in backbone, and fit and write its two models; a broken-off run goes on where it stopped."""
     from landuse.models.backbones import builtin

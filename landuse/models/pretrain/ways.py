@@ -60,7 +60,9 @@ def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, o
             tuned = tune(backbone, start, source, replace(plan, **weights), data.out / name, data.origin_features)
             judge(name, lambda tuned=tuned: extractor(backbone, tuned))
             if name == "mixture":
-                judge(f"{name}, half way back", lambda tuned=tuned: extractor(backbone, between(start, tuned, 0.5)))
+                for share in (0.5, 0.25):
+                    mixed = between(start, tuned, share)
+                    judge(f"{name}, {share:.0%} of the way", lambda mixed=mixed: extractor(backbone, mixed))
     if not only or "from random" in only:
         random = initial_weights(backbone, data.seed)
         tuned = tune(backbone, random, source, plan, data.out / "random", data.origin_features)

@@ -91,7 +91,7 @@ def test_each_chip_says_how_new_its_ground_is(strange):
 
 
 def test_unfamiliar_ground_is_outlined_and_counted(strange):
-    _, _, out, land, record = strange
+    _, _, out, _, record = strange
     novelty = read_columns(out, ["novelty"])["novelty"].to_numpy()
     outlines = geopandas.read_file(out / "novelty.geojson")
     assert record.counts["unfamiliar"] == (novelty >= FLAG).sum() == outlines["cells"].sum()

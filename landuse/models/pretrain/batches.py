@@ -64,7 +64,8 @@ class Drawer:
     def _places(self, px: int, rng: np.random.Generator) -> list[tuple[Images, Floats, Floats]]:
         """`pairs` places at one date each, then the same in the same order at another."""
         unknown = np.zeros(len(self.source.names), np.float32)
-        first, second = [], []
+        first: list[tuple[Images, Floats, Floats]] = []
+        second: list[tuple[Images, Floats, Floats]] = []
         for _ in range(self.pairs):
             side = _side(rng)
             chosen = [self._of_places[i] for i in rng.integers(len(self._of_places), size=side * side)]
@@ -82,7 +83,7 @@ class Drawer:
         members = [int(rng.choice(self._of_classes[classes[i % len(classes)]])) for i in range(side * side)]
         shares = np.bincount(self.source.labels[members], minlength=len(self.source.names)) / len(members)
         view = self._view(members, px, rng)
-        return spoil(view, rng), self.features[members].mean(axis=0), shares
+        return spoil(view, rng), self.features[members].mean(axis=0), shares.astype(np.float32)
 
     def _view(self, members: list[int], px: int, rng: np.random.Generator) -> Images:
         if len(members) == 1:

@@ -124,6 +124,6 @@ def figures(what: str, probabilities: Floats, labels: Ints) -> dict[str, float]:
     return {
         f"{what}_accuracy": round(float((found == labels).mean()), 4),
         f"{what}_mean_recall": round(float(np.mean(recall)), 4),
-        f"{what}_ece": round(calibration_error(labels, found, probabilities) or 0.0, 4),
+        f"{what}_ece": round(calibration_error(labels, found, probabilities.astype(np.float64)) or 0.0, 4),
         f"{what}_n": float(len(labels)),
     }

@@ -43,7 +43,7 @@ def mobilenet_weights(path: Path) -> Weights:
     weights: Weights = {}
     for tensor in reader.get_tensor_details():
         layer = _LAYER.search(tensor["name"])
-        is_bias = bool(layer) and "bias" in layer[3]
+        is_bias = layer is not None and "bias" in layer[3]
         if layer is None or (is_bias and len(tensor["shape"]) != 1):
             continue  # activations carry the name of the bias that was added to them
         scale, zero = tensor["quantization"]

@@ -9,12 +9,13 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from landuse.models.pretrain.data import Data, data_options
 
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "mixture": {"naming": 1.0, "pairing": 0.5, "keeping": 2.0},
     "distillation": {"naming": 0.0, "pairing": 0.0, "keeping": 2.0},
     "supervised": {"naming": 1.0, "pairing": 0.0, "keeping": 0.0},

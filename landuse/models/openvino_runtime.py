@@ -121,8 +121,8 @@ class _Job:
     first: int
 
 
-def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16", "int8"]:
-    """The precision to compute in, given what OpenVINO says of the processor; int8 only where it is asked for.
+def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16"]:
+    """The floating point to compute in, given what OpenVINO says of the processor; int8 leaves it open, as auto does.
 
     Raises:
         UsageError: where bfloat16 is asked for and the processor has none; it would only be slower and less exact.
@@ -130,8 +130,6 @@ def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32
     native = "BF16" in capabilities
     if wanted == "bf16" and not native:
         raise UsageError("This processor does not compute in bfloat16: use precision auto or f32.")
-    if wanted == "int8":
-        return "int8"
     return "bf16" if native and wanted != "f32" else "f32"
 
 
@@ -143,11 +141,11 @@ def arithmetic(
     Raises:
         UsageError: for bfloat16 as `choose_precision`, and for int8 where the model was not brought to it.
     """
-    if wanted == "int8":
-        ranges_of(bundle)
-    chosen = choose_precision(wanted, capabilities)
-    plain = choose_precision("auto", capabilities) if chosen == "int8" else chosen
-    return chosen, "bf16" if plain == "bf16" else "f32"
+    plain = choose_precision(wanted, capabilities)
+    if wanted != "int8":
+        return plain, plain
+    ranges_of(bundle)
+    return "int8", plain
 
 
 def ranges_of(bundle: Bundle) -> Ranges:

@@ -111,7 +111,7 @@ def open_cache(folder: Path, bundle: Bundle, settings: ScoreSettings) -> Feature
 
 def arithmetic(settings: ScoreSettings) -> str:
     """What this machine computes in, where the settings leave it open."""
-    if settings.runtime != "openvino":
+    if settings.runtime != "openvino" or settings.precision == "int8":
         return settings.precision
     import openvino as ov
 

@@ -30,10 +30,10 @@ def layers_to_train(network: Network, px: int, choice: Layers, batch_norm: bool 
 
 
 def _last_block(network: Network, px: int) -> list[Node]:
-    """The nodes whose output is as small a map as that of the last convolution, and all vectors."""
+    """The nodes whose output is as small a map as the smallest that a convolution makes, and all vectors."""
     shapes = network.shapes(px)
     maps = [shapes[node.name][:2] for node in network.nodes if isinstance(node, Conv | DepthwiseConv)]
-    return [n for n in network.nodes if len(shapes[n.name]) == 1 or (maps and shapes[n.name][:2] == maps[-1])]
+    return [n for n in network.nodes if len(shapes[n.name]) == 1 or (maps and shapes[n.name][:2] == min(maps))]
 
 
 def _from_the_top(network: Network, count: int) -> list[Node]:

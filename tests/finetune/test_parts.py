@@ -33,16 +33,20 @@ def test_what_may_be_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "first"),
-    [("builtin", 3, "stage4_block1_1_conv"), ("resnet50", 10, "conv5_block1_1_conv"), ("alexnet", 3, "conv3_conv")],
+    ("name", "count", "norms", "first"),
+    [
+        ("builtin", 4, 0, "mobile_conv12_depthwise"),
+        ("resnet50", 10, 10, "conv5_block1_1_conv"),
+        ("alexnet", 3, 3, "conv3_conv"),
+    ],
 )
-def test_the_last_block_is_what_works_at_the_coarsest_resolution(name, count, first):
+def test_the_last_block_is_what_works_at_the_coarsest_resolution(name, count, norms, first):
     backbone = load_backbone(name)
     chosen = layers_to_train(backbone.network, 224, "last-block")
     assert first in chosen
     assert len(chosen) == count
     with_norms = layers_to_train(backbone.network, 224, "last-block", batch_norm=True)
-    assert len(with_norms) == 2 * count
+    assert len(with_norms) == count + norms
     assert layers_to_train(backbone.network, 224, "all") > chosen
 
 

@@ -31,6 +31,7 @@ from landuse.train import (
     check_out,
     fit_head,
     head_report,
+    novelty_of,
     samples_for,
     training_report,
     trusted,
@@ -126,8 +127,14 @@ def learn(
     with pictures.reader(base.chip_px) as reader:
         stream = PictureStream(reader, (base.chip_px, base.chip_px, base.network.channels), how.batch)
         history = Training(student, stream, lessons, how, store).run()
-    tuned = {"weights": student.weights(), "head": student.head(), "legend": samples.legend}
-    bundle = replace(base, **tuned, novelty=None, quantisation=None)  # those were of other weights
+    bundle = replace(
+        base,
+        weights=student.weights(),
+        head=student.head(),
+        legend=samples.legend,
+        novelty=None,  # this and the next were of other weights
+        quantisation=None,
+    )
     doubtful = int((~sure).sum())
     return Learnt(bundle, history, asdict(device), doubtful, len(stream.lost))
 
@@ -145,7 +152,10 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
     """The model, calibrated and measured in the runtime that it will run in."""
     options, how = settings
     head = learnt.bundle.head
-    held = featured(samples.take(sides.held), learnt.bundle)
+    apart = featured(
+        samples.take(np.concatenate([sides.held, sides.watch])), learnt.bundle
+    )  # no step was taken on them
+    held = apart.take(np.arange(len(sides.held)))
     found = calibrated(head, held, options)
     figures = figures_of(found.probabilities, held)
     final = found.scaling.of(head)
@@ -163,6 +173,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         | head_report(Fitted(final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
         metrics=figures,
+        novelty=novelty_of(apart, options),
     )
 
 

@@ -81,6 +81,7 @@ def test_it_is_an_ordinary_model(work, tuned):
     images = small.images(5)
     answers = [open_runtime(tuned[1], kind=kind).predict(images).probabilities for kind in ("openvino", "tensorflow")]
     assert np.allclose(*answers, atol=1e-4)
+    assert tuned[0].novelty.feature_count == 6
 
 
 def test_batch_norms_stay_as_they_were_unless_asked(work, tuned):
@@ -129,11 +130,12 @@ fine_tune([work / "data"], Path(sys.argv[2]), options(work), HOW)
 """
 
 
+@pytest.mark.timeout(600)
 def test_a_run_that_was_killed_goes_on(work, tuned, tmp_path):
     """A process killed in the middle of its third epoch; the same command then ends as if nothing had been."""
     out = tmp_path / "m.landuse"
     command = [sys.executable, "-c", KILLED, str(work), str(out), "13"]
-    assert subprocess.run(command, check=False, timeout=120).returncode == -signal.SIGKILL
+    assert subprocess.run(command, check=False, timeout=500).returncode == -signal.SIGKILL
     kept = sorted(p.name for p in (tmp_path / ".m.landuse.finetune").iterdir())
     assert "epoch-0002.safetensors" in kept
     assert not out.exists()

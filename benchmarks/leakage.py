@@ -21,7 +21,7 @@ from landuse.tile import TileOptions, survey_chips
 from landuse.train import TrainOptions, fit_head, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.samples import Samples
-from landuse.training.split import Split, SplitRule, split
+from landuse.training.split import Layout, Split, SplitRule, split
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
 OPTIONS = TrainOptions()
@@ -62,9 +62,16 @@ def compare(title: str, samples: Samples, seeds: int, buffer_m: float) -> None:
     rules = [SplitRule(0.2, seed) for seed in range(seeds)]
     anywhere = replace(samples.layout, places=None)
     line("drawn at random", [right(samples, split(anywhere, rule)) for rule in rules])
-    line("blocks of land held back", [right(samples, split(samples.layout, rule)) for rule in rules])
+    line("blocks of land held back", [right(samples, split(shifted(samples, rule.seed), rule)) for rule in rules])
     apart = [replace(rule, buffer_m=buffer_m) for rule in rules]
-    line(f"the same, {buffer_m:g} m apart", [right(samples, split(samples.layout, rule)) for rule in apart])
+    line(f"the same, {buffer_m:g} m apart", [right(samples, split(shifted(samples, r.seed), r)) for r in apart])
+
+
+def shifted(samples: Samples, seed: int) -> Layout:
+    """The samples' places moved by some chips, so that each seed cuts the land into other blocks."""
+    places = samples.layout.places
+    rows, cols = np.random.default_rng(seed).integers(0, 8, 2)
+    return replace(samples.layout, places=replace(places, rows=places.rows + rows, cols=places.cols + cols))
 
 
 def main() -> None:

@@ -230,21 +230,25 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
     """Everything of a model but its arrays and its card, as JSON data. A plain head goes without saying."""
     head = spec_of(bundle.head).model_dump(mode="json", exclude_defaults=True)
     narrow = {} if bundle.quantisation is None else {"quantisation": bundle.quantisation.model_dump(mode="json")}
-    return ({"head": head} if head else {}) | narrow | {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "name": bundle.name,
-        "network": bundle.network.model_dump(mode="json"),
-        "preprocess": bundle.preprocess.model_dump(mode="json"),
-        "legend": bundle.legend.model_dump(mode="json"),
-        "chip_px": bundle.chip_px,
-        "bands": list(bundle.bands),
-        "metres_per_pixel": bundle.metres_per_pixel,
-        "temperature": bundle.head.temperature,
-        "calibration": dict(bundle.calibration),
-        "training": dict(bundle.training),
-        "metrics": dict(bundle.metrics),
-    }
+    return (
+        ({"head": head} if head else {})
+        | narrow
+        | {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "name": bundle.name,
+            "network": bundle.network.model_dump(mode="json"),
+            "preprocess": bundle.preprocess.model_dump(mode="json"),
+            "legend": bundle.legend.model_dump(mode="json"),
+            "chip_px": bundle.chip_px,
+            "bands": list(bundle.bands),
+            "metres_per_pixel": bundle.metres_per_pixel,
+            "temperature": bundle.head.temperature,
+            "calibration": dict(bundle.calibration),
+            "training": dict(bundle.training),
+            "metrics": dict(bundle.metrics),
+        }
+    )
 
 
 def _json(data: dict[str, Any]) -> bytes:

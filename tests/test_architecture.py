@@ -8,7 +8,19 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "landuse"
 FLOORS = {
     5: {"cli", "__main__", "demo"},
-    4: {"tile", "train", "classify", "diff", "evaluate", "finetune", "info", "quantise", "tune", "forecast", "catalogue"},
+    4: {
+        "tile",
+        "train",
+        "classify",
+        "diff",
+        "evaluate",
+        "finetune",
+        "info",
+        "quantise",
+        "tune",
+        "forecast",
+        "catalogue",
+    },
     3: {"scoring", "training", "spark_ml", "judging"},
     2: {"engine", "models", "bundle", "change", "accuracy", "outputs", "landscape", "export"},
     1: {"mosaic", "chips", "labels", "area", "vector_file", "picture"},

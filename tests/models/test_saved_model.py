@@ -45,7 +45,7 @@ def small(tmp_path_factory):
     x = layers.Activation("swish")(layers.Concatenate()(both))
     x = layers.SeparableConv2D(12, 3, padding="same", activation="tanh")(x)
     pooled = layers.GlobalAveragePooling2D()(x)
-    model = keras.Model(image, layers.Dense(5, activation="softmax")(pooled))
+    model = keras.Model(image, layers.Dense(5, activation="softmax", name="named")(pooled), name="whole")
     randomise(model)
     folder = tmp_path_factory.mktemp("export") / "small"
     model.export(folder, verbose=False)
@@ -90,7 +90,7 @@ def test_it_reads_the_same_each_time(small):
 
 
 def test_a_layer_may_make_the_features(small):
-    backbone, _ = read_foreign(small[0], Declared(PREPROCESS, features="functional_1/dense_1/BiasAdd"))
+    backbone, _ = read_foreign(small[0], Declared(PREPROCESS, features="whole/named/BiasAdd"))
     assert backbone.feature_count == 5
 
 

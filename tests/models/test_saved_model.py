@@ -90,7 +90,7 @@ def test_it_reads_the_same_each_time(small):
 
 
 def test_a_layer_may_make_the_features(small):
-    backbone, _ = read_foreign(small[0], Declared(PREPROCESS, features="whole/named/BiasAdd"))
+    backbone, _ = read_foreign(small[0], Declared(PREPROCESS, features="whole_1/named_1/BiasAdd"))
     assert backbone.feature_count == 5
 
 

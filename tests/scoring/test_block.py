@@ -43,8 +43,8 @@ def test_ground_without_imagery_gets_the_chips_own_mean():
 
 def job_of(tmp_path, work):
     return ScoreJob(
-        survey=work.survey, grid=work.grid, model=SharedFile(str(tmp_path / "small.landuse")), runtime="openvino", precision="f32",
-        threads=1, parts=str(tmp_path / "parts"), features=True,
+        survey=work.survey, grid=work.grid, model=SharedFile(str(tmp_path / "small.landuse")),
+        runtime="openvino", precision="f32", threads=1, parts=str(tmp_path / "parts"), features=True,
     )  # fmt: skip
 
 

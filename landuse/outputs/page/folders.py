@@ -20,6 +20,7 @@ from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.record import RunRecord, read_record
 from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
+from landuse.outputs.unfamiliar import NOVELTY_FILE
 
 MAX_GEOJSON = 512 * 2**20
 MAX_TEXT = 120
@@ -43,7 +44,7 @@ class Place:
 
 @dataclass(frozen=True)
 class MapYear:
-    """A classify folder."""
+    """A classify folder; `unfamiliar` is the ground that the model has hardly seen, None where that is not known."""
 
     folder: Path
     label: str
@@ -51,6 +52,7 @@ class MapYear:
     colors: Mapping[str, str]
     places: tuple[Place, ...]
     summary: tuple[ClassArea, ...]
+    unfamiliar: tuple[Place, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,14 @@ def _year_or_name(path: Path) -> str:
 
 def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
     places = tuple(_read_places(folder / "landuse.geojson", ("class",), ("area_ha", "confidence")))
-    return MapYear(folder, label, record, _colors(folder, record), places, read_summary(folder / "summary.csv"))
+    summary = read_summary(folder / "summary.csv")
+    return MapYear(folder, label, record, _colors(folder, record), places, summary, _read_unfamiliar(folder))
+
+
+def _read_unfamiliar(folder: Path) -> tuple[Place, ...] | None:
+    """The areas of `novelty.geojson`, which only models that know what they learnt from write."""
+    path = folder / NOVELTY_FILE
+    return tuple(_read_places(path, (), ("area_ha",))) if path.exists() else None
 
 
 def _read_change(folder: Path, years: Sequence[str], *, step: bool) -> MapChange:

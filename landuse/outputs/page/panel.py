@@ -18,6 +18,7 @@ MOST_TRANSITIONS = 12
 OPACITY = 80
 OPACITY_OVER_IMAGERY = 60
 TIER_DASHES = ("", "7 5", "2 5")
+UNKNOWN = {"area": "not known", "share": ""}
 
 
 def panel_html(data: PageData, title: str) -> str:
@@ -28,6 +29,7 @@ def panel_html(data: PageData, title: str) -> str:
         subtitle=_subtitle(data),
         years=[{"label": y.label, "total": _hectares(sum(line.area_ha for line in y.summary))} for y in data.years],
         legend=[_legend_line(data, index, c) for index, c in enumerate(data.classes)],
+        unfamiliar=_unfamiliar(data),
         changes=[_change(data, change) for change in data.changes],
         notes=_notes(data),
         origins=_origins(data),
@@ -58,6 +60,30 @@ def _legend_line(data: PageData, index: int, shown: PageClass) -> dict[str, Any]
         area, share = (line.area_ha, line.share) if line else (0.0, 0.0)
         cells.append({"area": _hectares(area), "share": _percent(share)})
     return {"index": index, "name": shown.name, "color": shown.color, "cells": cells}
+
+
+def _unfamiliar(data: PageData) -> dict[str, Any] | None:
+    """What the panel says of ground that the model has hardly seen; None where no year has such ground."""
+    if not any(year.unfamiliar for year in data.years):
+        return None
+    said = [
+        f"{len(year.unfamiliar):,} {'area' if len(year.unfamiliar) == 1 else 'areas'} with {_hectares(_area(year.unfamiliar))} "
+        f"hectares in {year.label}"
+        for year in data.years
+        if year.unfamiliar
+    ]
+    sentence = (
+        f"Hatched ground looks different from almost everything that the model has learnt from: {'; '.join(said)}. "
+        "Its class there is a guess by likeness, however confident: check it on the imagery."
+    )
+    return {"cells": [_unfamiliar_cell(year) for year in data.years], "sentence": sentence}
+
+
+def _unfamiliar_cell(year: MapYear) -> dict[str, str]:
+    if year.unfamiliar is None:
+        return UNKNOWN
+    area, mapped = _area(year.unfamiliar), sum(line.area_ha for line in year.summary)
+    return {"area": _hectares(area), "share": _percent(min(area / mapped, 1.0)) if mapped > 0 else ""}
 
 
 def _change(data: PageData, change: MapChange) -> dict[str, Any]:

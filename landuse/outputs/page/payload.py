@@ -63,7 +63,7 @@ def payload(data: PageData) -> str:
     return script_json(
         {
             "classes": [{"name": c.name, "color": c.color} for c in data.classes],
-            "years": [{"label": year.label, "places": _year_columns(year, index)} for year in data.years],
+            "years": [_year(year, index) for year in data.years],
             "changes": [_change(change, index, labels) for change in data.changes],
             "imagery": [{"label": p.label, "year": p.year, "bounds": p.bounds, "uri": p.uri} for p in data.pictures],
         }
@@ -76,6 +76,11 @@ def script_json(value: Any) -> str:  # noqa: ANN401
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _year(year: MapYear, index: dict[str, int]) -> dict[str, Any]:
+    unfamiliar = {"polygons": [_steps(p.polygons) for p in year.unfamiliar or ()]}
+    return {"label": year.label, "places": _year_columns(year, index), "unfamiliar": unfamiliar}
 
 
 def _year_columns(year: MapYear, index: dict[str, int]) -> dict[str, Any]:

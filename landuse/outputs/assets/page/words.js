@@ -30,9 +30,10 @@ function facts(rows) {
   return list;
 }
 
-function landUseWords(place, landUse) {
+function landUseWords(place, landUse, hardlySeen) {
   const kind = landUse.classes[place.class];
   const rows = [["Year", landUse.label], ["Confidence", percent(place.confidence)], ["Area", hectares(place.area)]];
+  if (hardlySeen) rows.push(["Model", "has hardly seen such ground"]);
   const heading = element("h3", {}, swatch(kind.color), kind.name);
   return element("div", { class: "popup" }, heading, facts(rows));
 }

@@ -25,6 +25,7 @@ from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import Balance, BalanceRule
 from landuse.training.cache import cache_folder
+from landuse.training.card import trained_card
 from landuse.training.doubt import doubtful
 from landuse.training.fitting import Fitted, FitWith, HeadKind, HeadRule, fit_samples, one_thread
 from landuse.training.places import Mask
@@ -210,7 +211,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     if given:
         test = samples.take(parts.test)
         figures = dict(judged(final, test).figures().as_dict()) if len(test) else {}
-    return replace(
+    bundle = replace(
         base,
         head=final,
         legend=samples.legend,
@@ -221,6 +222,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         metrics=figures,
         novelty=novelty_of(known.take(sure), options),
     )
+    return replace(bundle, card=trained_card(bundle, options.backbone))
 
 
 def novelty_of(samples: Samples, options: TrainOptions) -> Novelty:

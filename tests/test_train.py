@@ -251,3 +251,17 @@ def test_a_network_of_another_program_serves_as_backbone(chips, tmp_path):
         train([chips], tmp_path / "n.landuse", TrainOptions(backbone=str(file)))
     with pytest.raises(UsageError, match="caffe, tf, torch"):
         TrainOptions(preprocess="keras")
+
+
+def test_the_card_is_of_the_trained_model_and_not_of_its_backbone(work, folders, tmp_path):
+    bundle = train([folders], tmp_path / "m.landuse", options(work))
+    assert bundle.card.startswith("# m\n\nA head for 3 classes, trained with `landuse train`")
+    assert f"`{work.model.name}`" in bundle.card
+    assert str(work.model.parent) not in bundle.card
+    held = bundle.training["held_out"]
+    assert f"36 samples, {held} of them held back for the figures, 1 more could not be used" in bundle.card
+    assert bundle.training["digest"] in bundle.card
+    assert "samples of each class: Field 12, Town 12, Water 12" in bundle.card
+    assert "- accuracy: " in bundle.card
+    assert f"{len(bundle.novelty.centres)} centres of the training features" in bundle.card
+    assert "licence of the samples and their labels is not recorded" in bundle.card

@@ -38,6 +38,7 @@ from landuse.train import (
 )
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import fitting_rows
+from landuse.training.card import trained_card
 from landuse.training.fitting import Fitted
 from landuse.training.pictures import Pictures
 from landuse.training.samples import Samples
@@ -165,7 +166,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
     best = best_of(learnt.history)
     report = asdict(how) | learnt.device | {"epochs_run": learnt.history[-1].epoch, "kept": asdict(best)}
     report |= {"fitted": len(sides.fit), "validated": len(sides.watch), "unreadable": learnt.lost}
-    return replace(
+    bundle = replace(
         learnt.bundle,
         head=final,
         calibration=found.report | {"temperature": final.temperature},
@@ -175,6 +176,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         metrics=figures,
         novelty=novelty_of(apart, options),
     )
+    return replace(bundle, card=trained_card(bundle, options.backbone))
 
 
 def figures_of(probabilities: Floats, held: Samples) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""How well novelty tells ground that a model knows: `python -m benchmarks.novelty UCMERCED [--others FOLDER ...]`.
+"""How well novelty tells ground that a model knows: `python -m benchmarks.novelty [UCMERCED] [--others FOLDER ...]`.
 
 The last fifth of each class folder, in the order of file names, is what nothing learnt from. Novelty is fitted here on the
 other four fifths, and read from the model as well. Printed for each set of images: the share that is flagged, by either,
 and the area under the ROC curve of the score (the first of the two) that tells the set from the held-out fifth; 0.5 is chance.
+
+`--map FOLDER TRUTH` (a result of classify, a raster of NLCD codes): how often the class is right where ground is flagged, and
+elsewhere.
 """
 
 import argparse
@@ -14,9 +17,12 @@ import numpy as np
 from PIL import Image
 
 from landuse.bundle import find_bundle, read_bundle
+from landuse.chips import read_columns
+from landuse.labels import LabelRequest, label_cells
 from landuse.models.arrays import Floats, Images
 from landuse.models.novelty import FLAG, Novelty, fit_novelty
 from landuse.models.pretrain.images import HELD_OUT_SHARE
+from landuse.outputs.land_use_map import LandUseMap
 from landuse.scoring import ScoreSettings
 from landuse.training.cache import cache_folder
 from landuse.training.images import file_features
@@ -66,15 +72,36 @@ def roc_area(inside: Floats, outside: Floats) -> float:
     return float(beyond)
 
 
+def judge(folder: Path, truth: Path) -> None:
+    """Print how often the class of a map is that of the truth, where ground is flagged and where it is not."""
+    land = LandUseMap(folder)
+    request = LabelRequest(truth, land.legend.as_mapped(), "majority")
+    true = label_cells(land.chips.grid, land.chips.rows, land.chips.cols, request).codes
+    flagged = read_columns(folder, ["novelty"])["novelty"].to_numpy() >= FLAG
+    for name, chosen in (("flagged", flagged), ("not flagged", ~flagged)):
+        judged = chosen & (true > 0)
+        right = (land.codes[judged] == true[judged]).mean() if judged.any() else np.nan
+        print(f"{folder.name}: {judged.sum():,} chips {name}, {right:.1%} of them right", flush=True)
+
+
 def main() -> None:
-    """Print a line for each set."""
+    """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("ucmerced", type=Path)
+    parser.add_argument("ucmerced", type=Path, nargs="?", help="folder of class folders")
+    parser.add_argument("--map", type=Path, nargs=2, action="append", default=[], metavar=("FOLDER", "TRUTH"))
     parser.add_argument("--others", type=Path, nargs="*", default=[], help="folders of other images")
     parser.add_argument("--each", type=int, default=200, help="images of each other folder, drawn at random")
     parser.add_argument("--model", default="builtin")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    for folder, truth in given.map:
+        judge(folder, truth)
+    if given.ucmerced is not None:
+        compare(given)
+
+
+def compare(given: argparse.Namespace) -> None:
+    """Print a line for each set of images."""
     model = find_bundle(given.model)
     settings, rng = ScoreSettings(model), np.random.default_rng(given.seed)
 

@@ -13,6 +13,7 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
+from landuse.change.unfamiliar import unfamiliar_cells
 from landuse.errors import ConfigError, DamagedSourceError, LanduseError, NotARasterError, SourceNotFoundError
 from landuse.grid import ChipGrid
 from landuse.legend import UNMAPPED, LandClass, Legend, load_legend
@@ -38,6 +39,7 @@ class ClassMap:
         open: whether the legend was made of what the file holds, so that a class it lacks may just not occur there.
         grid: lattice of chips whose cells are the pixels; None for other producers' maps.
         probabilities: float32 (K, H, W) in legend order, NaN where unknown; None where the map has none.
+        unfamiliar: bool (H, W), ground that the map's model has hardly seen; None where that is not known.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ClassMap:
     open: bool = False
     grid: ChipGrid | None = None
     probabilities: npt.NDArray[np.float32] | None = None
+    unfamiliar: npt.NDArray[np.bool_] | None = None
 
     @property
     def occurring(self) -> tuple[str, ...]:
@@ -171,6 +174,7 @@ def _read_folder(folder: Path) -> ClassMap:
         raise ConfigError(f"{file} does not name its classes; classify it again.")
     probabilities = folder / PROBABILITIES_FILE
     bands = _read_probabilities(probabilities, raster) if probabilities.is_file() else None
+    grid = _grid(record.grid, raster)
     return ClassMap(
         name=folder.resolve().name,
         files=(file, probabilities) if bands is not None else (file,),
@@ -178,8 +182,9 @@ def _read_folder(folder: Path) -> ClassMap:
         transform=raster.transform,
         crs=raster.crs,
         legend=raster.legend,
-        grid=_grid(record.grid, raster),
+        grid=grid,
         probabilities=bands,
+        unfamiliar=None if grid is None else unfamiliar_cells(folder, grid, raster.transform, raster.codes.shape),
     )
 
 

@@ -311,3 +311,14 @@ def test_damaged_unfamiliar_ground_is_an_error(maker, tmp_path, text):
     (folder / "novelty.geojson").write_text(text)
     with pytest.raises(ConfigError, match=r"novelty\.geojson is damaged"):
         write_map([folder], tmp_path / "map.html")
+
+
+def test_change_on_ground_that_a_model_has_hardly_seen_is_said(two_years, tmp_path):
+    file = two_years[2] / "summary.json"
+    summary = json.loads(file.read_text())
+    summary["cells"]["confirmed_unfamiliar"] = 2
+    file.write_text(json.dumps(summary))
+    write_map(two_years, tmp_path / "map.html")
+    assert "Of the squares listed, 2 lie on ground that a model has hardly seen" in (tmp_path / "map.html").read_text(
+        "utf8"
+    )

@@ -40,8 +40,8 @@ class OpenVinoDense:
         box = shape.channels, shape.side, shape.step
         after = build_after(bundle.network, bundle.weights, shape.pool, box, inside)
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
-        if threads:
-            config["INFERENCE_NUM_THREADS"] = str(threads)
+        if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
+            config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
         self._until, self._after = (core.compile_model(half, "CPU", config) for half in (until, after))
 
     def maps(self, windows: Iterator[Images]) -> Iterator[Map]:

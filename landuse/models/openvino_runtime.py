@@ -38,8 +38,8 @@ class OpenVinoRuntime:
         ranges = ranges_of(bundle) if self.precision == "int8" else None
         model = build_openvino(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, inside, ranges)
         config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
-        if threads:
-            config["INFERENCE_NUM_THREADS"] = str(threads)
+        if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
+            config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
         self._compiled = core.compile_model(model, "CPU", config)
         self._at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
         self._idle: list[Any] = []

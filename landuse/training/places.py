@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from landuse.grid import IntArray
 
@@ -50,6 +49,8 @@ class Places:
         """
         if not others.any():
             return np.full(len(self), np.inf)
+        from scipy.spatial import cKDTree  # a quarter of a second to import, and classify imports this module
+
         cells = np.stack([self.rows, self.cols], axis=1)
         there = np.unique(cells[others], axis=0)
         around = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1).reshape(-1, 2)

@@ -63,15 +63,14 @@ def main() -> None:
         os.environ["LANDUSE_CACHE"] = scratch
         options = TrainOptions(backbone=given.backbone, weights=weights, fresh=True)
         out = Path(scratch) / "m.landuse"
+        print(f"{count} images, {given.backbone}:", flush=True)
         first = timed(lambda: train([folder], out, options))
+        print(f"  a head from images           {first:7.1f} s", flush=True)
         again = timed(lambda: train([folder], out, options))
+        print(f"  a head from cached features  {again:7.1f} s", flush=True)
         theirs = timed(keras_fit(folder, given.backbone, weights))
-    print(f"{count} images, {given.backbone}:")
-    print(f"  a head from images            {first:7.1f} s")
-    print(f"  a head from cached features   {again:7.1f} s")
-    print(
-        f"  Keras fit, frozen, {EPOCHS} epochs  {theirs:7.1f} s, {theirs / first:.1f} and {theirs / again:.0f} times as long"
-    )
+    ratios = f"{theirs / first:.1f} and {theirs / again:.0f} times as long"
+    print(f"  Keras fit, frozen, {EPOCHS} epochs {theirs:7.1f} s, {ratios}")
 
 
 if __name__ == "__main__":

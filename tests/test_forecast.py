@@ -13,12 +13,7 @@ from landuse.scoring import probe
 from landuse.scoring import run as scoring
 from landuse.scoring.plan import BlockTask
 from landuse.tile import TileOptions, survey_chips
-from tests.patchwork import OPTIONS, patchwork
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
+from tests.patchwork import OPTIONS
 
 
 def options(work, **more):

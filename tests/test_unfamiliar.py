@@ -19,12 +19,7 @@ from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, train
-from tests.patchwork import OPTIONS, patchwork
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
+from tests.patchwork import OPTIONS
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,7 @@ from landuse.scoring import ScoreSettings
 from landuse.tile import TileOptions, tile
 from landuse.training.pictures import FilePictures, joined_pictures
 from landuse.training.samples import SampleSettings, read_samples
-from tests.patchwork import OPTIONS, patchwork
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
+from tests.patchwork import OPTIONS
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEADER = ("measure", "ours", "baseline", "ratio", "asked", "met?")
@@ -43,11 +45,19 @@ class Asked:
         return f"{'at most' if self.at_most else 'at least'} {self.bound:g}{unit}"
 
 
-def ratio_row(measure: str, ours: float, baseline: float, asked: Asked, *, unit: str = "chips/s") -> Row:
-    """A line that compares two figures of one unit; the ratio is ours to the baseline's."""
-    ratio = ours / baseline
-    figures = f"{ours:.1f} {unit}", f"{baseline:.1f} {unit}", f"{ratio:.2f}"
-    return Row(measure, *figures, asked.words(" times"), asked.verdict(ratio))
+def ratio_row(
+    measure: str, ours: Sequence[float], baseline: Sequence[float], asked: Asked, *, unit: str = "chips/s"
+) -> Row:
+    """A line that compares two figures of one unit, measured in the same rounds.
+
+    The ratio is ours to the baseline's within a round, since a shared machine is not as fast in every one; the median
+    of the rounds is judged, and the least and the most are told.
+    """
+    ratios = [mine / theirs for mine, theirs in zip(ours, baseline, strict=True)]
+    ratio, least, most = statistics.median(ratios), min(ratios), max(ratios)
+    spread = f" ({least:.2f} to {most:.2f})" if len(ratios) > 1 else ""
+    figures = (f"{statistics.median(values):.1f} {unit}" for values in (ours, baseline))
+    return Row(measure, *figures, f"{ratio:.2f}{spread}", asked.words(" times"), asked.verdict(ratio))
 
 
 def value_row(measure: str, value: float, asked: Asked, unit: str) -> Row:

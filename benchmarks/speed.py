@@ -32,7 +32,7 @@ def throughput(bench: Bench) -> list[Row]:
         "loop": lambda: baseline("baseline_loop.py"),
         "udf": lambda: baseline("baseline_spark_udf.py"),
     }
-    bench.rates = rates = in_turns(contestants, bench.turns)
+    rates = in_turns(contestants, bench.turns)
     word = WORDS[bench.precision]
     return [
         ratio_row(f"classify inline, {word}, against the engine alone", rates["ours"], rates["limit"], Asked(0.9)),
@@ -99,7 +99,7 @@ def dense(bench: Bench) -> list[Row]:
     small, large = sizes(bench)
     contestants = {cell: bench.steady(small, large, "--master", "inline", "--cell", cell) for cell in ("32", "224")}
     rates = in_turns(contestants, bench.turns)
-    times = {cell: 1000 / rate for cell, rate in rates.items()}
+    times = {cell: [1000 / rate for rate in found] for cell, found in rates.items()}
     return [
         ratio_row("--cell 32 against --cell 224", times["32"], times["224"], Asked(1.4, at_most=True), unit="ms a chip")
     ]
@@ -116,7 +116,7 @@ def heads(bench: Bench) -> list[Row]:
     first = bench.rate([(chips, seconds) for chips, seconds, _ in kept])
     folders = [folder for _, _, folder in kept]
     second = module("benchmarks.second_head", *folders, "--model", bench.bundle(1)).rate
-    return [ratio_row("a second head over kept features, against the first pass", second, first, Asked(50))]
+    return [ratio_row("a second head over kept features, against the first pass", [second], [first], Asked(50))]
 
 
 def sizes(bench: Bench) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from landuse.training.balance import Balance, BalanceRule
 from landuse.training.cache import cache_folder
 from landuse.training.card import trained_card
 from landuse.training.doubt import doubtful
-from landuse.training.fitting import Fitted, FitWith, HeadKind, HeadRule, fit_samples, one_thread
+from landuse.training.fitting import Fitted, HeadRule, fit_samples, one_thread
 from landuse.training.places import Mask
 from landuse.training.samples import Samples, SampleSettings, read_samples
 from landuse.training.split import Split, SplitRule, fold_numbers, split
@@ -39,8 +39,8 @@ LISTED = 1000
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """What a user may choose.
+class TrainOptions(HeadRule):
+    """What a user may choose: a head, as `HeadRule` has it, and all else. The seed is also of the split and of random weights.
 
     Attributes:
         backbone: name of a backbone, or a model file whose backbone serves.
@@ -56,16 +56,10 @@ class TrainOptions:
         block_m: side of the squares of land that stay on one side of the split, metres; None is eight chips.
         buffer_m: least ground between a sample trained on and one held back, metres.
         group_by: column whose groups stay on one side of the split.
-        head: ``logistic``, ``dense`` or ``forest``; these and the next are those of `HeadRule`.
-        fit_with, regularisation, reg_param, elastic_net, max_iter: of a logistic head; the last of a dense one too.
-        hidden, dropout: of a dense head.
-        trees, depth: of a forest.
         balance: ``weights``, ``downsample`` or ``none``.
         class_weights: factors for classes by name.
         doubt_odds: leave out samples whose label is this many times less likely than another class; None keeps all.
-        master: Spark master, or ``inline``.
         parts: address where workers leave features if they do not share this machine's disk.
-        seed: of the split and of random weights.
         cache: keep features, and use those kept.
         fresh: replace an existing model file.
     """
@@ -83,22 +77,10 @@ class TrainOptions:
     block_m: float | None = None
     buffer_m: float = 0.0
     group_by: str | None = None
-    head: HeadKind = "logistic"
-    fit_with: FitWith = "driver"
-    regularisation: float = 0.03
-    reg_param: float | None = None
-    elastic_net: float = 0.0
-    max_iter: int | None = None
-    hidden: tuple[int, ...] = (256,)
-    dropout: float = 0.3
-    trees: int = 100
-    depth: int = 10
     balance: Balance = "weights"
     class_weights: Mapping[str, float] = field(default_factory=dict)
     doubt_odds: float | None = None
-    master: str = "inline"
     parts: str | None = None
-    seed: int = 0
     cache: bool = True
     fresh: bool = False
 
@@ -107,7 +89,7 @@ class TrainOptions:
             raise UsageError(f"No preprocessing {self.preprocess!r}: choose one of {', '.join(PREPROCESSING)}.")
         if self.doubt_odds is not None and self.doubt_odds <= 1:
             raise UsageError(f"--doubt-odds must be above 1, not {self.doubt_odds:g}.")
-        _ = self.head_rule  # which refuses what cannot be
+        super().__post_init__()
 
     @property
     def declared(self) -> Declared | None:
@@ -120,11 +102,6 @@ class TrainOptions:
     def split_rule(self) -> SplitRule:
         """How samples are held back."""
         return SplitRule(self.holdout, self.seed, self.block_m, self.buffer_m)
-
-    @property
-    def head_rule(self) -> HeadRule:
-        """What the head is like and how it is fitted."""
-        return HeadRule(**{f.name: getattr(self, f.name) for f in fields(HeadRule)})
 
     @property
     def balance_rule(self) -> BalanceRule:
@@ -198,15 +175,14 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
     sure = trusted(known, options)
     found, figures = None, {}
-    fitted = fit_samples(known.take(sure), options.head_rule, options.balance_rule, options.split_rule)
+    fitted = fit_samples(known.take(sure), options, options.balance_rule, options.split_rule)
     final = fitted.head
     if trial.test.any():
         tried = fit_head(known.take(trial.train & sure), options)
         found = calibrated(tried, known.take(trial.test & sure), options)
         final = found.of(final)
-        held = known.take(
-            trial.test
-        )  # the doubtful ones too: what is left out of the fit is not left out of the figures
+        # the doubtful ones too: what is left out of the fit is not left out of the figures
+        held = known.take(trial.test)
         figures = dict((_honest(found, held) if sure.all() else judged(found.of(tried), held)).figures().as_dict())
     if given:
         test = samples.take(parts.test)
@@ -276,7 +252,7 @@ def trusted(samples: Samples, options: TrainOptions) -> Mask:
 
 def fit_head(samples: Samples, options: TrainOptions) -> Head:
     """A head on the samples, classes balanced as asked."""
-    return fit_samples(samples, options.head_rule, options.balance_rule, options.split_rule).head
+    return fit_samples(samples, options, options.balance_rule, options.split_rule).head
 
 
 def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:
@@ -291,15 +267,14 @@ def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:
 
 def head_report(fitted: Fitted, samples: Samples, options: TrainOptions) -> dict[str, Any]:
     """What the model file says of the head: how it was fitted, and of several labels the threshold of each class."""
-    rule = options.head_rule
     limits = fitted.head.thresholds
     own = {
         "logistic": ("fit_with", "regularisation", "reg_param", "elastic_net", "max_iter"),
         "dense": ("hidden", "dropout", "max_iter"),
         "forest": ("trees", "depth"),
-    }[rule.head]
+    }[options.head]
     return {
-        "head": {"kind": rule.head, **{name: getattr(rule, name) for name in own}, **_size(fitted.head)},
+        "head": {"kind": options.head, **{name: getattr(options, name) for name in own}, **_size(fitted.head)},
         "multi_label": samples.multi,
         "thresholds": None if limits is None else dict(zip(samples.legend.names, map(float, limits), strict=True)),
         "history": list(fitted.history),

@@ -215,7 +215,7 @@ def run_trials(
 
 def _place(options: TrainOptions, settings: Sequence[Mapping[str, Any]]) -> str:
     """Where trials run: as tasks on the master; in this process where Spark itself fits one, which a task cannot ask it to."""
-    by_spark = any(replace(options, **setting).head_rule.by_spark for setting in settings)
+    by_spark = any(replace(options, **setting).by_spark for setting in settings)
     return INLINE if by_spark else options.master
 
 

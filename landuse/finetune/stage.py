@@ -153,9 +153,8 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
     """The model, calibrated and measured in the runtime that it will run in."""
     options, how = settings
     head = learnt.bundle.head
-    apart = featured(
-        samples.take(np.concatenate([sides.held, sides.watch])), learnt.bundle
-    )  # no step was taken on them
+    unused = samples.take(np.concatenate([sides.held, sides.watch]))  # no step was taken on them
+    apart = featured(unused, learnt.bundle)
     held = apart.take(np.arange(len(sides.held)))
     found = calibrated(head, held, options)
     figures = figures_of(found.probabilities, held)

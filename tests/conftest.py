@@ -40,6 +40,16 @@ def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path"
 
 
 @pytest.fixture(scope="session")
+def learnt(work: "Patchwork", chips: "Path", tmp_path_factory: pytest.TempPathFactory) -> "Path":
+    """A model file whose head has learnt the patches; its backbone's weights are random."""
+    from landuse.train import TrainOptions, train
+
+    out = tmp_path_factory.mktemp("model") / "learnt.landuse"
+    train([chips], out, TrainOptions(backbone=str(work.model), regularisation=1.0))
+    return out
+
+
+@pytest.fixture(scope="session")
 def spark() -> "Iterator[SparkSession]":
     """One Spark session for the whole suite; `open_runner` and the stages find it and use it."""
     from landuse.engine.session import spark_session

@@ -17,23 +17,7 @@ from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
 from landuse.tile import TileOptions, tile
-from landuse.train import TrainOptions, train
-from tests.patchwork import OPTIONS, patchwork
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    return patchwork(tmp_path_factory.mktemp("survey"))
-
-
-@pytest.fixture(scope="module")
-def model(work, tmp_path_factory):
-    """A head that has learnt the patches."""
-    folder = tmp_path_factory.mktemp("model")
-    labelled = TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend))
-    tile(work.survey, folder / "chips", labelled)
-    train([folder / "chips"], folder / "learnt.landuse", TrainOptions(backbone=str(work.model), regularisation=1.0))
-    return folder / "learnt.landuse"
+from tests.patchwork import OPTIONS
 
 
 def options(model, **more):
@@ -41,9 +25,9 @@ def options(model, **more):
 
 
 @pytest.fixture(scope="module")
-def result(work, model, tmp_path_factory):
+def result(work, learnt, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "map"
-    land, record = classify(work.survey, out, options(model))
+    land, record = classify(work.survey, out, options(learnt))
     return out, land, record
 
 
@@ -91,8 +75,8 @@ def test_polygons_and_summary_tell_the_same_areas(result):
 
 
 @pytest.mark.spark
-def test_spark_gives_the_same_rows_as_inline(work, model, result, tmp_path, spark):
-    classify(work.survey, tmp_path / "spark", options(model, master="local[2]"))
+def test_spark_gives_the_same_rows_as_inline(work, learnt, result, tmp_path, spark):
+    classify(work.survey, tmp_path / "spark", options(learnt, master="local[2]"))
     for name in ("landuse.tif", "probabilities.tif", "landuse.geojson", "summary.csv"):
         assert (tmp_path / "spark" / name).read_bytes() == (result[0] / name).read_bytes(), name
     ours, theirs = (
@@ -101,13 +85,13 @@ def test_spark_gives_the_same_rows_as_inline(work, model, result, tmp_path, spar
     assert ours.equals(theirs)
 
 
-def test_a_folder_of_chips_gives_the_same_map_as_its_rasters(work, model, result, tmp_path):
+def test_a_folder_of_chips_gives_the_same_map_as_its_rasters(work, learnt, result, tmp_path):
     tile(work.survey, tmp_path / "chips", TileOptions(**OPTIONS))
-    classify([tmp_path / "chips"], tmp_path / "map", options(model))
+    classify([tmp_path / "chips"], tmp_path / "map", options(learnt))
     assert (tmp_path / "map" / "landuse.tif").read_bytes() == (result[0] / "landuse.tif").read_bytes()
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(work, model, result, tmp_path, monkeypatch):
+def test_an_interrupted_run_goes_on_where_it_stopped(work, learnt, result, tmp_path, monkeypatch):
     real, done = scoring.score_block, []
 
     def second_fails(job, block):
@@ -118,15 +102,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(work, model, result, tmp_pa
 
     monkeypatch.setattr(scoring, "score_block", second_fails)
     with pytest.raises(KeyboardInterrupt):
-        classify(work.survey, tmp_path / "map", options(model))
+        classify(work.survey, tmp_path / "map", options(learnt))
     assert not (tmp_path / "map").exists()
     monkeypatch.setattr(scoring, "score_block", real)
-    _, record = classify(work.survey, tmp_path / "map", options(model))
+    _, record = classify(work.survey, tmp_path / "map", options(learnt))
     assert record.counts["blocks_reused"] == 1
     assert (tmp_path / "map" / "probabilities.tif").read_bytes() == (result[0] / "probabilities.tif").read_bytes()
 
 
-def test_nothing_stale_is_reused(work, model, tmp_path, monkeypatch):
+def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
     """The key of every block changes with the model, the precision, the source and the package."""
 
     def keys(**changes):
@@ -134,8 +118,8 @@ def test_nothing_stale_is_reused(work, model, tmp_path, monkeypatch):
         from landuse.tile import survey_chips
 
         chips = survey_chips(work.survey, TileOptions(**OPTIONS, min_valid=changes.get("min_valid", 0.5)))
-        settings = planning.ScoreSettings(model, precision=changes.get("precision", "auto"))
-        bundle = replace(read_bundle(model), name=changes.get("name", "learnt"))
+        settings = planning.ScoreSettings(learnt, precision=changes.get("precision", "auto"))
+        bundle = replace(read_bundle(learnt), name=changes.get("name", "learnt"))
         inputs = planning.identify_sources(chips)
         if "digest" in changes:
             first = next(iter(inputs))
@@ -160,9 +144,9 @@ def truncated(work, folder):
     return copies
 
 
-def test_unreadable_chips_are_quarantined_and_named(work, model, result, tmp_path):
+def test_unreadable_chips_are_quarantined_and_named(work, learnt, result, tmp_path):
     sources = truncated(work, tmp_path)
-    land, record = classify(sources, tmp_path / "map", options(model, max_quarantined=0.5))
+    land, record = classify(sources, tmp_path / "map", options(learnt, max_quarantined=0.5))
     lost = record.counts["quarantined"]
     assert 0 < lost < 240
     with (tmp_path / "map" / "quarantine.csv").open() as stream:
@@ -175,46 +159,46 @@ def test_unreadable_chips_are_quarantined_and_named(work, model, result, tmp_pat
     assert np.array_equal(codes[codes > 0], work.codes[codes > 0])
 
 
-def test_too_many_unreadable_chips_end_the_run(work, model, tmp_path):
+def test_too_many_unreadable_chips_end_the_run(work, learnt, tmp_path):
     sources = truncated(work, tmp_path)
     with pytest.raises(TooManyQuarantinedError):
-        classify(sources, tmp_path / "map", options(model))
+        classify(sources, tmp_path / "map", options(learnt))
     assert not (tmp_path / "map").exists()
 
 
-def test_an_existing_result_is_kept_unless_asked(work, model, result):
+def test_an_existing_result_is_kept_unless_asked(work, learnt, result):
     with pytest.raises(OutputExistsError, match="--fresh"):
-        classify(work.survey, result[0], options(model))
+        classify(work.survey, result[0], options(learnt))
 
 
-def test_a_model_of_other_bands_is_refused(work, model, tmp_path):
+def test_a_model_of_other_bands_is_refused(work, learnt, tmp_path):
     with pytest.raises(BandsError, match="3 bands"):
-        classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), TileOptions(**OPTIONS, bands=(1, 2))))
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), TileOptions(**OPTIONS, bands=(1, 2))))
 
 
-def test_pixels_that_the_model_does_not_take_are_refused(work, model, tmp_path):
+def test_pixels_that_the_model_does_not_take_are_refused(work, learnt, tmp_path):
     asked = TileOptions(**OPTIONS | {"chip_px": 64})
     with pytest.raises(UsageError, match="leave --chip-pixels out"):
-        classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), asked))
-    _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), TileOptions(chip_m=32.0)))
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), asked))
+    _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), TileOptions(chip_m=32.0)))
     assert record.grid["chip_px"] == 32
 
 
-def test_ground_without_imagery_is_refused_and_leaves_nothing(work, model, tmp_path):
+def test_ground_without_imagery_is_refused_and_leaves_nothing(work, learnt, tmp_path):
     nowhere = TileOptions(**OPTIONS, bounds=(10.0, 50.0, 11.0, 51.0))
     with pytest.raises(NoOverlapError):
-        classify(work.survey, tmp_path / "map", ClassifyOptions(str(model), nowhere))
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), nowhere))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_surveys_at_once_are_refused(work, model, tmp_path):
+def test_two_surveys_at_once_are_refused(work, learnt, tmp_path):
     tile(work.survey, tmp_path / "chips", TileOptions(**OPTIONS))
     with pytest.raises(UsageError, match="one folder of chips"):
-        classify([tmp_path / "chips", *work.survey], tmp_path / "map", options(model))
+        classify([tmp_path / "chips", *work.survey], tmp_path / "map", options(learnt))
 
 
-def test_both_runtimes_agree(work, model, result, tmp_path):
-    classify(work.survey, tmp_path / "keras", options(model, runtime="tensorflow", precision="f32"))
+def test_both_runtimes_agree(work, learnt, result, tmp_path):
+    classify(work.survey, tmp_path / "keras", options(learnt, runtime="tensorflow", precision="f32"))
     with (
         rasterio.open(tmp_path / "keras" / "probabilities.tif") as a,
         rasterio.open(result[0] / "probabilities.tif") as b,

@@ -31,28 +31,21 @@ def tables(chips, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def single(work, chips, tmp_path_factory):
-    out = tmp_path_factory.mktemp("model") / "single.landuse"
-    train([chips], out, TrainOptions(backbone=str(work.model), regularisation=1.0))
-    return out
-
-
-@pytest.fixture(scope="module")
 def multi(work, chips, tables, tmp_path_factory):
     out = tmp_path_factory.mktemp("model") / "multi.landuse"
     train([tables / "lists.csv"], out, TrainOptions(backbone=str(work.model), regularisation=1.0, root=chips))
     return out
 
 
-def test_a_table_of_chip_ids_is_judged_as_its_chips(single, chips, tables, tmp_path):
-    of_table = evaluate([single, tables / "plain.csv"], tmp_path / "a", EvaluateOptions(root=chips))
-    of_chips = evaluate([single, chips], tmp_path / "b")
+def test_a_table_of_chip_ids_is_judged_as_its_chips(learnt, chips, tables, tmp_path):
+    of_table = evaluate([learnt, tables / "plain.csv"], tmp_path / "a", EvaluateOptions(root=chips))
+    of_chips = evaluate([learnt, chips], tmp_path / "b")
     assert of_table.metrics == of_chips.metrics
     assert any("r1c1: it is no chip" in said for said in of_table.skipped)
     assert (tmp_path / "a" / "errors.geojson").is_file()
     with pytest.raises(NoOverlapError, match="Not one line"):
         (tables / "none.csv").write_text("chip_id,label\nr1c1,Town\n")
-        evaluate([single, tables / "none.csv"], tmp_path / "c", EvaluateOptions(root=chips))
+        evaluate([learnt, tables / "none.csv"], tmp_path / "c", EvaluateOptions(root=chips))
 
 
 def test_a_model_of_several_labels_on_what_it_has_not_seen(multi, chips, tables, tmp_path):
@@ -77,9 +70,9 @@ def test_a_model_of_several_labels_on_rows_of_one(multi, chips, tmp_path):
     assert found.metrics.per_class["Town"].recall < 0.1
 
 
-def test_a_model_of_one_label_refuses_lists(single, chips, tables, tmp_path):
+def test_a_model_of_one_label_refuses_lists(learnt, chips, tables, tmp_path):
     with pytest.raises(UsageError, match="several labels a row"):
-        evaluate([single, tables / "lists.csv"], tmp_path / "out", EvaluateOptions(root=chips))
+        evaluate([learnt, tables / "lists.csv"], tmp_path / "out", EvaluateOptions(root=chips))
 
 
 def test_errors_of_several_labels_have_a_sheet(multi, chips, tables, tmp_path):

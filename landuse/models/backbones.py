@@ -85,7 +85,7 @@ def _bottleneck(b: Builder, name: str, width: int, stride: int, projects: bool) 
         shortcut = b.norm(f"{name}_0_bn", 1.001e-5)
     else:
         shortcut = start
-    b.conv(f"{name}_1_conv", width, 1, stride=stride, padding="valid", bias=True, source=start)
+    b.at(start).conv(f"{name}_1_conv", width, 1, stride=stride, padding="valid", bias=True)
     b.norm(f"{name}_1_bn", 1.001e-5)
     b.activation(f"{name}_1_relu")
     b.conv(f"{name}_2_conv", width, 3, bias=True)

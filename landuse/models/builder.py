@@ -24,7 +24,7 @@ Function = Literal["relu", "relu6", "swish", "sigmoid", "tanh"]
 
 
 class Builder:
-    """Collects nodes; each reads the last one unless `source` names another. Methods return the new node's name."""
+    """Collects nodes; each reads the last one, or the one that `at` names. Methods that add one return its name."""
 
     def __init__(self, channels: int = 3) -> None:
         self.channels = channels
@@ -37,6 +37,11 @@ class Builder:
         """Channels of the last node."""
         return self._widths[self.last]
 
+    def at(self, source: str) -> Builder:
+        """The builder itself, whose next node reads this one."""
+        self.last = source
+        return self
+
     def conv(
         self,
         name: str,
@@ -46,18 +51,10 @@ class Builder:
         stride: int = 1,
         padding: Padding = "same",
         bias: bool = False,
-        source: str | None = None,
     ) -> str:
         """A convolution."""
-        node = Conv(
-            name=name,
-            inputs=(source or self.last,),
-            filters=filters,
-            kernel=kernel,
-            stride=stride,
-            padding=padding,
-            bias=bias,
-        )
+        inputs = (self.last,)
+        node = Conv(name=name, inputs=inputs, filters=filters, kernel=kernel, stride=stride, padding=padding, bias=bias)
         return self._append(node, filters)
 
     def depthwise_conv(self, name: str, kernel: int, *, stride: int = 1, bias: bool = False) -> str:
@@ -78,40 +75,25 @@ class Builder:
         """An activation."""
         return self._append(Activation(name=name, inputs=(self.last,), function=function), self.width)
 
-    def conv_norm(
-        self,
-        name: str,
-        filters: int,
-        kernel: int,
-        *,
-        stride: int = 1,
-        activation: Function | None = "relu",
-        source: str | None = None,
-    ) -> str:
-        """A convolution with batch norm and, unless None, an activation: `{name}_conv`, `{name}_bn`, `{name}_act`."""
-        self.conv(f"{name}_conv", filters, kernel, stride=stride, source=source)
-        last = self.norm(f"{name}_bn")
-        return self.activation(f"{name}_act", activation) if activation else last
+    def conv_norm(self, name: str, filters: int, kernel: int, *, stride: int = 1) -> str:
+        """A convolution with batch norm and a rectifier: `{name}_conv`, `{name}_bn`, `{name}_act`."""
+        self.conv(f"{name}_conv", filters, kernel, stride=stride)
+        self.norm(f"{name}_bn")
+        return self.activation(f"{name}_act")
 
     def pad(self, name: str, border: int) -> str:
         """The same border of zeros on all sides."""
         node = Pad(name=name, inputs=(self.last,), top=border, bottom=border, left=border, right=border)
         return self._append(node, self.width)
 
-    def max_pool(
-        self, name: str, kernel: int, stride: int, padding: Padding = "same", source: str | None = None
-    ) -> str:
+    def max_pool(self, name: str, kernel: int, stride: int, padding: Padding = "same") -> str:
         """A max pooling."""
-        source = source or self.last
-        node = MaxPool(name=name, inputs=(source,), kernel=kernel, stride=stride, padding=padding)
-        return self._append(node, self._widths[source])
+        node = MaxPool(name=name, inputs=(self.last,), kernel=kernel, stride=stride, padding=padding)
+        return self._append(node, self.width)
 
-    def average_pool(self, name: str, kernel: int, stride: int, source: str | None = None) -> str:
+    def average_pool(self, name: str, kernel: int, stride: int) -> str:
         """An average pooling with padding "same", which is not counted."""
-        source = source or self.last
-        return self._append(
-            AveragePool(name=name, inputs=(source,), kernel=kernel, stride=stride), self._widths[source]
-        )
+        return self._append(AveragePool(name=name, inputs=(self.last,), kernel=kernel, stride=stride), self.width)
 
     def concat(self, name: str, sources: tuple[str, ...]) -> str:
         """Tensors side by side."""
@@ -121,10 +103,9 @@ class Builder:
         """A sum."""
         return self._append(Add(name=name, inputs=sources), self._widths[sources[0]])
 
-    def global_average(self, name: str, source: str | None = None) -> str:
+    def global_average(self, name: str) -> str:
         """Global average pooling: a feature vector."""
-        pooled = source or self.last
-        return self._append(GlobalAveragePool(name=name, inputs=(pooled,)), self._widths[pooled])
+        return self._append(GlobalAveragePool(name=name, inputs=(self.last,)), self.width)
 
     def network(self) -> Network:
         """The network up to the last node."""

@@ -30,7 +30,7 @@ def builtin_network() -> Network:
 
 def add_separable(b: Builder, prefix: str) -> str:
     """MobileNetV1 from the image to its last feature map. Returns the map's name."""
-    b.conv(f"{prefix}conv0", 32, 3, stride=2, bias=True, source="image")
+    b.at("image").conv(f"{prefix}conv0", 32, 3, stride=2, bias=True)
     b.activation(f"{prefix}conv0_relu", "relu6")
     for index, width in enumerate(WIDTHS, start=1):
         b.depthwise_conv(f"{prefix}conv{index}_depthwise", 3, stride=2 if index in HALVING else 1, bias=True)

@@ -48,13 +48,11 @@ class _Inception:
         self.builder = Builder()
         self._count = 0
 
-    def conv(
-        self, filters: int, kernel: Kernel, *, stride: int = 1, padding: Padding = "same", source: str | None = None
-    ) -> str:
+    def conv(self, filters: int, kernel: Kernel, *, stride: int = 1, padding: Padding = "same") -> str:
         """A convolution, a batch norm without scale, a rectifier."""
         self._count += 1
         name = f"conv{self._count}"
-        self.builder.conv(name, filters, kernel, stride=stride, padding=padding, source=source)
+        self.builder.conv(name, filters, kernel, stride=stride, padding=padding)
         self.builder.norm(f"{name}_bn", scale=False)
         return self.builder.activation(f"{name}_act")
 
@@ -62,7 +60,7 @@ class _Inception:
         """Branches beside an average pooling with its own 1 x 1 convolution."""
         start = self.builder.last
         ends = [self._branch(start, branch) for branch in branches]
-        self.builder.average_pool(f"mixed{module}_pool", 3, 1, start)
+        self.builder.at(start).average_pool(f"mixed{module}_pool", 3, 1)
         self.builder.concat(f"mixed{module}", (*ends, self.conv(pooled, 1)))
 
     def shrinking_module(self, module: int, branches: list[list[Step]]) -> None:
@@ -70,25 +68,25 @@ class _Inception:
         start = self.builder.last
         ends = []
         for branch in branches:
-            before = self._branch(start, branch[:-1])
-            ends.append(self.conv(*branch[-1], stride=2, padding="valid", source=before))
-        pooled = self.builder.max_pool(f"mixed{module}_pool", 3, 2, "valid", start)
+            self._branch(start, branch[:-1])
+            ends.append(self.conv(*branch[-1], stride=2, padding="valid"))
+        pooled = self.builder.at(start).max_pool(f"mixed{module}_pool", 3, 2, "valid")
         self.builder.concat(f"mixed{module}", (*ends, pooled))
 
     def wide_module(self, module: int) -> None:
         """Branches that end in a 1 x 3 and a 3 x 1 convolution side by side."""
         start = self.builder.last
-        ends = [self.conv(320, 1, source=start)]
+        ends = [self.conv(320, 1)]
         for index, branch in enumerate(([(384, 1)], [(448, 1), (384, 3)]), start=1):
             before = self._branch(start, list(branch))
-            pair = (self.conv(384, (1, 3), source=before), self.conv(384, (3, 1), source=before))
+            pair = (self._branch(before, [(384, (1, 3))]), self._branch(before, [(384, (3, 1))]))
             ends.append(self.builder.concat(f"mixed{module}_fork{index}", pair))
-        self.builder.average_pool(f"mixed{module}_pool", 3, 1, start)
+        self.builder.at(start).average_pool(f"mixed{module}_pool", 3, 1)
         self.builder.concat(f"mixed{module}", (*ends, self.conv(192, 1)))
 
     def _branch(self, start: str, steps: list[Step]) -> str:
-        """Convolutions one after another; the name of the last."""
-        last = start
+        """Convolutions one after another, the first of which reads `start`; the name of the last."""
+        self.builder.at(start)
         for filters, kernel in steps:
-            last = self.conv(filters, kernel, source=last)
-        return last
+            self.conv(filters, kernel)
+        return self.builder.last

@@ -22,7 +22,7 @@ def add_fires(b: Builder, prefix: str = "", padding: Padding = "valid") -> str:
 
     With padding "same" a map cell covers exactly 16 x 16 pixels, and the map of 224 px has 14 x 14 cells.
     """
-    b.conv(f"{prefix}conv1", 64, 3, stride=2, padding=padding, bias=True, source="image")
+    b.at("image").conv(f"{prefix}conv1", 64, 3, stride=2, padding=padding, bias=True)
     b.activation(f"{prefix}relu_conv1")
     b.max_pool(f"{prefix}pool1", 3, 2, padding)
     for module, squeeze in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
@@ -38,6 +38,6 @@ def _fire(b: Builder, name: str, squeeze: int) -> None:
     start = b.activation(f"{name}_relu_squeeze1x1")
     b.conv(f"{name}_expand1x1", 4 * squeeze, 1, padding="valid", bias=True)
     small = b.activation(f"{name}_relu_expand1x1")
-    b.conv(f"{name}_expand3x3", 4 * squeeze, 3, bias=True, source=start)
+    b.at(start).conv(f"{name}_expand3x3", 4 * squeeze, 3, bias=True)
     large = b.activation(f"{name}_relu_expand3x3")
     b.concat(f"{name}_concat", (small, large))

@@ -28,9 +28,9 @@ def xception() -> Network:
 def _shrinking_block(b: Builder, block: int, first: int, second: int) -> None:
     """Two separable convolutions and a max pooling, beside a strided 1 x 1 convolution."""
     start = b.last
-    b.conv(f"block{block}_residual", second, 1, stride=2, source=start)
+    b.conv(f"block{block}_residual", second, 1, stride=2)
     residual = b.norm(f"block{block}_residual_bn")
-    b.last = start
+    b.at(start)
     if block > 2:
         b.activation(f"block{block}_sepconv1_act")
     _separable(b, f"block{block}_sepconv1", first)

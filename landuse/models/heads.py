@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol, TypeVar, cast
 
@@ -57,8 +58,22 @@ class Head(Protocol):
         """All that it is made of, by name."""
 
 
+class SoftmaxHead(ABC):
+    """What the heads share that give a row one class: a softmax makes their scores probabilities."""
+
+    thresholds: ClassVar[None] = None
+
+    @abstractmethod
+    def scores(self, features: Floats) -> npt.NDArray[np.float64]:
+        """Scores (n, K) before the softmax, temperature included."""
+
+    def apply(self, features: Floats) -> Floats:
+        """Probabilities float32 (n, K) of features (n, D)."""
+        return np.asarray(softmax(self.scores(features), axis=1), np.float32)
+
+
 @dataclass(frozen=True, eq=False)
-class LogisticHead:
+class LogisticHead(SoftmaxHead):
     """Multinomial logistic regression over standardised features, with a temperature.
 
     Attributes:
@@ -75,7 +90,6 @@ class LogisticHead:
     scale: Floats
     temperature: float = 1.0
     kind: ClassVar[Literal["logistic"]] = "logistic"
-    thresholds: ClassVar[None] = None
 
     @property
     def feature_count(self) -> int:
@@ -97,11 +111,6 @@ class LogisticHead:
         """Scores (n, K) before the softmax, temperature included."""
         standard = (features.astype(np.float64) - self.mean) / self.scale
         return (standard @ self.weight.astype(np.float64) + self.bias) / self.temperature
-
-    def apply(self, features: Floats) -> Floats:
-        """Probabilities float32 (n, K) of features (n, D)."""
-        probabilities: Floats = softmax(self.scores(features), axis=1).astype(np.float32)
-        return probabilities
 
     def scaled(self, scale: Factor, offset: Factor, temperature: float) -> LogisticHead:
         """The head with other scores; scale and offset become part of its weights."""
@@ -197,6 +206,7 @@ def calibrate(head: AnyHead, features: Floats, labels: Labels) -> AnyHead:
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
+        """Mean negative log-likelihood at a temperature."""
         likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)
         return -float(likelihood[np.arange(len(labels)), labels].mean())
 

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.models.arrays import Floats
-from landuse.models.heads import Arrays, Factor
-from landuse.models.links import softmax
+from landuse.models.heads import Arrays, Factor, SoftmaxHead
 
 
 @dataclass(frozen=True, eq=False)
-class DenseHead:
+class DenseHead(SoftmaxHead):
     """Layers of weights with ReLU between them.
 
     Attributes:
@@ -31,7 +30,6 @@ class DenseHead:
     scale: Floats
     temperature: float = 1.0
     kind: ClassVar[Literal["dense"]] = "dense"
-    thresholds: ClassVar[None] = None
 
     @property
     def feature_count(self) -> int:
@@ -54,11 +52,6 @@ class DenseHead:
         for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
             values = np.maximum(values @ kernel + bias, 0)
         return (values.astype(np.float64) @ self.kernels[-1] + self.biases[-1]) / self.temperature
-
-    def apply(self, features: Floats) -> Floats:
-        """Probabilities float32 (n, K) of features (n, D)."""
-        probabilities: Floats = softmax(self.scores(features), axis=1).astype(np.float32)
-        return probabilities
 
     def scaled(self, scale: Factor, offset: Factor, temperature: float) -> DenseHead:
         """The head with other scores; scale and offset become part of the last layer."""

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
-from landuse.models.heads import Arrays, Factor
-from landuse.models.links import softmax
+from landuse.models.heads import Arrays, Factor, SoftmaxHead
 
 Indices = npt.NDArray[np.int32]
 LEAF = -1
@@ -22,7 +21,7 @@ SMALLEST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class ForestHead:
+class ForestHead(SoftmaxHead):
     """Decision trees whose leaves' class shares are averaged.
 
     A row goes left where its feature is at most the threshold. Children stand behind their parents, so that every walk ends.
@@ -49,7 +48,6 @@ class ForestHead:
     width: int
     temperature: float = 1.0
     kind: ClassVar[Literal["forest"]] = "forest"
-    thresholds: ClassVar[None] = None
 
     @property
     def feature_count(self) -> int:
@@ -88,8 +86,7 @@ class ForestHead:
     def apply(self, features: Floats) -> Floats:
         """Probabilities float32 (n, K) of features (n, D); without calibration the votes themselves."""
         plain = self.temperature == 1 and (self.factor == 1).all() and not self.offset.any()
-        found = self.votes(features) if plain else softmax(self.scores(features), axis=1)
-        return np.asarray(found, np.float32)
+        return np.asarray(self.votes(features), np.float32) if plain else super().apply(features)
 
     def scaled(self, scale: Factor, offset: Factor, temperature: float) -> ForestHead:
         """The head with other scores."""

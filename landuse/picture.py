@@ -6,7 +6,7 @@ It may come from a stranger, so its format and its size are looked at first.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,18 @@ def fit(image: npt.NDArray[np.uint8], px: int) -> Picture:
     with _reading(), rasterio.open("", "w+", driver="MEM", **shape) as memory:
         memory.write(colours.transpose(2, 0, 1))
         return _resampled(memory, (1, 2, 3), px)
+
+
+def batches(pictures: Iterable[Picture], count: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Pictures (height, width, c) as they come, `count` at a time and the rest at the end: uint8 (n, height, width, c)."""
+    waiting: list[Picture] = []
+    for picture in pictures:
+        waiting.append(picture)
+        if len(waiting) == count:
+            yield np.stack(waiting)
+            waiting = []
+    if waiting:
+        yield np.stack(waiting)
 
 
 def rgb(image: npt.NDArray[np.uint8]) -> Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from landuse.finetune.history import Epoch, best_of, plot_history, write_history
 from landuse.finetune.layers import layers_to_train
 from landuse.finetune.options import FineTuneOptions
 from landuse.finetune.sides import Sides, sides_of
-from landuse.models.arrays import Floats, Images
+from landuse.models.arrays import Floats
 from landuse.models.heads import LogisticHead
 from landuse.models.runtime import open_runtime
+from landuse.picture import batches
 from landuse.scoring.block import BATCH
 from landuse.train import (
     TrainOptions,
@@ -193,16 +194,8 @@ def featured(samples: Samples, bundle: Bundle) -> Samples:
     """
     runtime = open_runtime(bundle)
     with _pictures(samples).reader(bundle.chip_px) as reader:
-
-        def batches() -> Iterator[Images]:
-            waiting = []
-            for position in range(len(samples)):
-                waiting.append(reader.read(position))
-                if len(waiting) == BATCH or position == len(samples) - 1:
-                    yield np.stack(waiting)
-                    waiting = []
-
-        found = [prediction.features for prediction in runtime.predict_stream(batches())]
+        stream = batches(map(reader.read, range(len(samples))), BATCH)
+        found = [prediction.features for prediction in runtime.predict_stream(stream)]
     return replace(samples, features=np.concatenate(found))
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.errors import UsageError
-from landuse.picture import CHANNELS, Picture, decode, fit
+from landuse.picture import CHANNELS, Picture, batches, decode, fit
 
 IMAGE_FIELDS = ("origin", "height", "width", "nChannels", "mode", "data")
 MODES = {0: 1, 16: 3, 24: 4}
@@ -41,17 +41,13 @@ class PictureStream:
     read: list[int] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
-        waiting: list[Picture] = []
+        return batches(self._readable(), BATCH)
+
+    def _readable(self) -> Iterator[Picture]:
         for position, picture in enumerate(pictures(self.column, self.px, self.shape)):
-            if picture is None:
-                continue
-            self.read.append(position)
-            waiting.append(picture)
-            if len(waiting) == BATCH:
-                yield np.stack(waiting)
-                waiting = []
-        if waiting:
-            yield np.stack(waiting)
+            if picture is not None:
+                self.read.append(position)
+                yield picture
 
 
 def pictures(column: pa.Array, px: int, shape: Sequence[int] | None = None) -> Iterator[Picture | None]:

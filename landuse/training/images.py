@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from landuse.engine.runner import open_runner
 from landuse.engine.shared_file import SharedFile
 from landuse.models.runtime import open_runtime, read_cached
 from landuse.outputs.record import identify
-from landuse.picture import read_image
+from landuse.picture import Picture, batches, read_image
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
 from landuse.training.cache import FeatureCache, backbone_key, content_key
@@ -46,6 +46,26 @@ class ImageFeatures:
 
     features: Floats
     skipped: tuple[str, ...]
+
+
+@dataclass
+class FileStream:
+    """The readable pictures of files, uint8 (pixels, pixels, 3) each; remembers which they were, and why others are not."""
+
+    paths: Sequence[Path]
+    pixels: int
+    read: list[int] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Picture]:
+        for position, path in enumerate(self.paths):
+            try:
+                picture = read_image(path, self.pixels)
+            except UNREADABLE as error:
+                self.skipped.append(_sentence(path, error))
+                continue
+            self.read.append(position)
+            yield picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +109,22 @@ def file_features(paths: Sequence[Path], settings: ScoreSettings, cache: Path | 
 
 def file_keys(paths: Sequence[Path]) -> tuple[list[bytes], list[str]]:
     """Content keys of files, empty where there is no such file, and a sentence for each of those."""
-    skipped = []
-
-    def key(path: Path) -> bytes:
-        try:
-            return content_key(identify(path).digest)
-        except OSError as error:
-            skipped.append(f"{path}: {' '.join(str(error).split())}")
-            return b""
-
     with ThreadPoolExecutor(4) as pool:
-        keys = list(pool.map(key, paths))
-    return keys, sorted(skipped)
+        found = list(pool.map(_key_or_reason, paths))
+    return [key for key, _ in found], sorted(reason for _, reason in found if reason)
+
+
+def _key_or_reason(path: Path) -> tuple[bytes, str]:
+    """The content key of a file, or an empty one and why there is none."""
+    try:
+        return content_key(identify(path).digest), ""
+    except OSError as error:
+        return b"", _sentence(path, error)
+
+
+def _sentence(path: Path, error: BaseException) -> str:
+    """What is wrong with a file, in a line."""
+    return f"{path}: {' '.join(str(error).split())}"
 
 
 def open_cache(folder: Path, bundle: Bundle, settings: ScoreSettings) -> FeatureCache:
@@ -137,25 +161,8 @@ def embed_files(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
     """Features of some files; what a worker runs."""
     settings = job.settings
     runtime = open_runtime(job.model.locate(), kind=settings.runtime, precision=settings.precision, threads=job.threads)
-    read: list[int] = []
-    skipped: list[str] = []
-
-    def batches() -> Iterator[npt.NDArray[np.uint8]]:
-        waiting = []
-        for position, path in enumerate(paths):
-            try:
-                waiting.append(read_image(path, job.pixels))
-            except UNREADABLE as error:
-                skipped.append(f"{path}: {' '.join(str(error).split())}")
-                continue
-            read.append(position)
-            if len(waiting) == BATCH:
-                yield np.stack(waiting)
-                waiting = []
-        if waiting:
-            yield np.stack(waiting)
-
-    found = [p.features for p in runtime.predict_stream(batches())]
+    files = FileStream(paths, job.pixels)
+    found = [p.features for p in runtime.predict_stream(batches(files, BATCH))]
     features = np.full((len(paths), job.width), np.nan, np.float32)
-    features[read] = np.concatenate(found) if found else np.empty((0, job.width))
-    return ImageFeatures(features, tuple(skipped))
+    features[files.read] = np.concatenate(found) if found else np.empty((0, job.width))
+    return ImageFeatures(features, tuple(files.skipped))

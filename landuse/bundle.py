@@ -15,34 +15,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import JsonValue
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from landuse.errors import ModelFileError, UsageError
+from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.arrays import Weights
 from landuse.models.heads import Head
-from landuse.models.heads_file import INTEGERS, HeadSpec, as_stored, spec_of
+from landuse.models.heads_file import INTEGERS, as_stored, spec_of
+from landuse.models.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    NOVELTY,
+    Manifest,
+    check_digests,
+    check_fit,
+    parse_manifest,
+    refuse,
+)
 from landuse.models.network import Network, Shape, parameter_count, parse_network
 from landuse.models.novelty import Novelty, pack, packed_room, unpack
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
 from landuse.models.safe_zip import SafeZip, write_zip
 
-FORMAT = "landuse-model"
-FORMAT_VERSION = 1
 SUFFIX = ".landuse"
-MEMBERS = frozenset({"bundle.json", "backbone.safetensors", "head.safetensors", "card.md"})
-NOVELTY = "novelty.safetensors"
+BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
+MEMBERS = frozenset({"bundle.json", BACKBONE, HEAD, CARD})
 OPTIONAL = frozenset({NOVELTY})
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 HEADER_ROOM = 1_000_000
-MAX_PX = 1024
 MOST_HEAD_NUMBERS = 100_000_000
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
 
@@ -97,34 +104,6 @@ class Bundle:
         return found.hexdigest()
 
 
-class Manifest(BaseModel):
-    """`bundle.json`, before its parts are checked against each other."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal["landuse-model"]
-    format_version: Literal[1]
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    network: JsonValue
-    preprocess: Preprocess
-    legend: Legend
-    chip_px: Annotated[int, Field(ge=8, le=MAX_PX)]
-    bands: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1, max_length=64)]
-    metres_per_pixel: Annotated[float, Field(gt=0, le=10_000)] | None
-    temperature: Annotated[float, Field(gt=0, le=1000)]
-    head: HeadSpec = HeadSpec()
-    calibration: dict[str, JsonValue]
-    training: dict[str, JsonValue]
-    metrics: dict[str, JsonValue]
-    quantisation: Quantisation | None = None
-    digests: dict[str, str]
-
-    @property
-    def knows_novelty(self) -> bool:
-        """Whether the file says what its training features look like."""
-        return NOVELTY in self.digests
-
-
 def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
     """Write a model file; `path` appears whole or not at all, with the same bytes for the same model.
 
@@ -139,9 +118,9 @@ def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
     target = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
     stored = {name: array.astype(np.float16 if half else np.float32) for name, array in sorted(bundle.weights.items())}
     members = {
-        "backbone.safetensors": save({name: np.ascontiguousarray(array) for name, array in stored.items()}),
-        "head.safetensors": save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
-        "card.md": bundle.card.encode(),
+        BACKBONE: save({name: np.ascontiguousarray(array) for name, array in stored.items()}),
+        HEAD: save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
+        CARD: bundle.card.encode(),
     }
     if bundle.novelty is not None:
         members[NOVELTY] = pack(bundle.novelty)
@@ -158,29 +137,26 @@ def read_bundle(path: Path) -> Bundle:
         ModelFileError: for a file that is missing, damaged, of another version, or whose parts do not fit.
     """
     with SafeZip(path, MEMBERS, OPTIONAL) as archive:
-        manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
+        manifest = parse_manifest(archive.read("bundle.json", MAX_JSON), path)
         network = parse_network(manifest.network, manifest.chip_px)
-        shapes = network.weight_shapes(manifest.chip_px)
-        width = network.feature_count(manifest.chip_px)
+        check_fit(manifest, network, path)
+        shapes, width = network.weight_shapes(manifest.chip_px), network.feature_count(manifest.chip_px)
         head_shapes = manifest.head.shapes(width, len(manifest.legend))
         if parameter_count(head_shapes.values()) > MOST_HEAD_NUMBERS:
-            _refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
-        backbone = archive.read("backbone.safetensors", _room(shapes))
-        head_bytes = archive.read("head.safetensors", _room(head_shapes))
-        card = archive.read("card.md", MAX_CARD)
-        known = archive.read(NOVELTY, packed_room(width) + HEADER_ROOM) if archive.holds(NOVELTY) else None
-    members = {"backbone.safetensors": backbone, "head.safetensors": head_bytes, "card.md": card}
-    _check_digests(members | ({} if known is None else {NOVELTY: known}), manifest, path)
-    _check_fit(manifest, network, path)
-    arrays = _read_arrays(head_bytes, head_shapes, f"head.safetensors in {path}", INTEGERS)
+            refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
+        limits = {BACKBONE: _room(shapes), HEAD: _room(head_shapes), CARD: MAX_CARD}
+        limits[NOVELTY] = packed_room(width) + HEADER_ROOM
+        members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
+    check_digests(members, manifest, path)
+    arrays = _read_arrays(members[HEAD], head_shapes, f"{HEAD} in {path}", INTEGERS)
     try:
         head = manifest.head.head(arrays, width, manifest.temperature)
     except UsageError as error:
-        _refuse(path, str(error))
+        refuse(path, str(error))
     return Bundle(
         name=manifest.name,
         network=network,
-        weights=_read_arrays(backbone, shapes, f"backbone.safetensors in {path}"),
+        weights=_read_arrays(members[BACKBONE], shapes, f"{BACKBONE} in {path}"),
         head=head,
         legend=manifest.legend,
         preprocess=manifest.preprocess,
@@ -191,8 +167,8 @@ def read_bundle(path: Path) -> Bundle:
         training=manifest.training,
         metrics=manifest.metrics,
         quantisation=manifest.quantisation,
-        card=card.decode("utf8", errors="replace"),
-        novelty=None if known is None else unpack(known, width, f"{NOVELTY} in {path}"),
+        card=members[CARD].decode("utf8", errors="replace"),
+        novelty=unpack(members[NOVELTY], width, f"{NOVELTY} in {path}") if NOVELTY in members else None,
     )
 
 
@@ -203,10 +179,10 @@ def read_manifest(path: Path) -> tuple[Manifest, str]:
         ModelFileError: for a file that is missing, of another version, or whose description or card is damaged.
     """
     with SafeZip(path, MEMBERS, OPTIONAL) as archive:
-        manifest = _parse_manifest(archive.read("bundle.json", MAX_JSON), path)
-        card = archive.read("card.md", MAX_CARD)
-    if hashlib.sha256(card).hexdigest() != manifest.digests.get("card.md"):
-        _refuse(path, "card.md was changed after the model was written")
+        manifest = parse_manifest(archive.read("bundle.json", MAX_JSON), path)
+        card = archive.read(CARD, MAX_CARD)
+    if hashlib.sha256(card).hexdigest() != manifest.digests.get(CARD):
+        refuse(path, f"{CARD} was changed after the model was written")
     return manifest, card.decode("utf8", errors="replace")
 
 
@@ -224,6 +200,19 @@ def find_bundle(name_or_file: str | Path) -> Path:
         shipped = ", ".join(shipped_bundles()) or "none"
         raise ModelFileError(f"No model {str(name_or_file)!r}: give a {SUFFIX} file or a shipped model ({shipped}).")
     return path
+
+
+def check_model_out(out: Path, *, fresh: bool) -> None:
+    """Raise unless `out` is a model file that may be written: a new one, or with `fresh` an old one.
+
+    Raises:
+        OutputExistsError: it exists.
+        UsageError: it has another suffix.
+    """
+    if out.suffix != SUFFIX:
+        raise UsageError(f"A model file ends in {SUFFIX}: give --out {out.with_suffix(SUFFIX)}.")
+    if out.exists() and not fresh:
+        raise OutputExistsError(f"{out} exists; give another --out, or --fresh to replace it.")
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
@@ -252,43 +241,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _json(data: dict[str, Any]) -> bytes:
+    """The same bytes for the same data."""
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False).encode()
-
-
-def _parse_manifest(text: bytes, path: Path) -> Manifest:
-    def no_constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is not a number")
-
-    try:
-        data = json.loads(text, parse_constant=no_constant)
-        if isinstance(data, dict) and data.get("format") == FORMAT and data.get("format_version") != FORMAT_VERSION:
-            version = str(data.get("format_version"))[:20]
-            _refuse(path, f"it is of format version {version}, and this release reads version {FORMAT_VERSION}")
-        return Manifest.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        _refuse(path, f"bundle.json: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"{path}: bundle.json is not sound JSON.") from error
-
-
-def _check_digests(members: Mapping[str, bytes], manifest: Manifest, path: Path) -> None:
-    """Raise unless the members are those that were written together."""
-    for name, data in members.items():
-        if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
-            _refuse(path, f"{name} was changed after the model was written")
-    missing = sorted(manifest.digests.keys() - members.keys())
-    if missing:
-        _refuse(path, f"{missing[0][:80]} was taken out after the model was written")
-
-
-def _check_fit(manifest: Manifest, network: Network, path: Path) -> None:
-    if network.channels != len(manifest.bands):
-        _refuse(path, f"the network takes {network.channels} bands, and {len(manifest.bands)} are named")
-    if not manifest.preprocess.fits(network.channels):
-        _refuse(path, "the preprocessing has another number of bands than the network")
 
 
 def _room(shapes: Mapping[str, Shape]) -> int:
@@ -315,7 +269,3 @@ def _read_arrays(
         if not np.isfinite(array).all():
             raise ModelFileError(f"{where}: array {name} holds values that are not finite numbers.")
     return {name: array if name in integers else array.astype(np.float32, copy=False) for name, array in arrays.items()}
-
-
-def _refuse(path: Path, reason: str) -> NoReturn:
-    raise ModelFileError(f"{path} cannot be used as a model: {reason}.")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from landuse.bundle import Manifest, find_bundle, read_manifest, shipped_bundles
+from landuse.bundle import find_bundle, read_manifest, shipped_bundles
 from landuse.models.backbones import BACKBONES, load_backbone
 from landuse.models.imagenet import PUBLISHED
+from landuse.models.manifest import Manifest
 from landuse.models.network import Network, parameter_count, parse_network
 
 Lines = list[tuple[str, str]]

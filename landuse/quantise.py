@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.bundle import SUFFIX, Bundle, find_bundle, read_bundle, write_bundle
+from landuse.bundle import Bundle, check_model_out, find_bundle, read_bundle, write_bundle
 from landuse.chips import ChipSet, read_chips
-from landuse.errors import LanduseError, OutputExistsError, QuantisationError, UsageError
+from landuse.errors import LanduseError, QuantisationError, UsageError
 from landuse.grid import Cell
 from landuse.models.arrays import Floats, Images
 from landuse.models.openvino_runtime import OpenVinoRuntime
@@ -61,10 +61,7 @@ def quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quanti
         QuantisationError: the labels of the held-back chips differ too often in 8 bits.
         UsageError: too few chips can be read.
     """
-    if out.suffix != SUFFIX:
-        raise UsageError(f"A model file ends in {SUFFIX}: give --out {out.with_suffix(SUFFIX)}.")
-    if out.exists() and not options.fresh:
-        raise OutputExistsError(f"{out} exists; give another --out, or --fresh to replace it.")
+    check_model_out(out, fresh=options.fresh)
     bundle = replace(read_bundle(find_bundle(model)), quantisation=None)
     images = drawn_images(bundle, data, options)
     count = min(options.chips, len(images) // 2)

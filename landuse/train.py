@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from landuse.accuracy.predictions import Judged, MultiPredictions, predictions_of
-from landuse.bundle import Bundle, read_bundle, write_bundle
+from landuse.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
 from landuse.engine.parts import own_address
-from landuse.errors import OutputExistsError, UsageError
+from landuse.errors import UsageError
 from landuse.legend import load_legend
 from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.foreign import Declared
@@ -32,7 +32,6 @@ from landuse.training.places import Mask
 from landuse.training.samples import Samples, SampleSettings, read_samples
 from landuse.training.split import Split, SplitRule, fold_numbers, split
 
-SUFFIX = ".landuse"
 CALIBRATION_FOLDS = 5
 LISTED = 1000
 """Skipped samples that the model file names; all are counted."""
@@ -154,11 +153,8 @@ def samples_for(data: Sequence[Path], base: Bundle, options: TrainOptions) -> Sa
 
 
 def check_out(out: Path, options: TrainOptions) -> None:
-    """Raise unless `out` is a model file that may be written."""
-    if out.suffix != SUFFIX:
-        raise UsageError(f"A model file ends in {SUFFIX}: give --out {out.with_suffix(SUFFIX)}.")
-    if out.exists() and not options.fresh:
-        raise OutputExistsError(f"{out} exists; give another --out, or --fresh to replace it.")
+    """Make the folder of a model file; raises as `check_model_out`."""
+    check_model_out(out, fresh=options.fresh)
     out.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -1,0 +1,95 @@
+"""`bundle.json` of a model file: what it says, and whether the rest fits it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from landuse.errors import ModelFileError
+from landuse.legend import Legend
+from landuse.models.heads_file import HeadSpec
+from landuse.models.network import Network
+from landuse.models.preprocess import Preprocess
+from landuse.models.quantised import Quantisation
+
+FORMAT = "landuse-model"
+FORMAT_VERSION = 1
+NOVELTY = "novelty.safetensors"
+MAX_PX = 1024
+
+
+class Manifest(BaseModel):
+    """`bundle.json`, before its parts are checked against each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["landuse-model"]
+    format_version: Literal[1]
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    network: JsonValue
+    preprocess: Preprocess
+    legend: Legend
+    chip_px: Annotated[int, Field(ge=8, le=MAX_PX)]
+    bands: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1, max_length=64)]
+    metres_per_pixel: Annotated[float, Field(gt=0, le=10_000)] | None
+    temperature: Annotated[float, Field(gt=0, le=1000)]
+    head: HeadSpec = HeadSpec()
+    calibration: dict[str, JsonValue]
+    training: dict[str, JsonValue]
+    metrics: dict[str, JsonValue]
+    quantisation: Quantisation | None = None
+    digests: dict[str, str]
+
+    @property
+    def knows_novelty(self) -> bool:
+        """Whether the file says what its training features look like."""
+        return NOVELTY in self.digests
+
+
+def parse_manifest(text: bytes, path: Path) -> Manifest:
+    """Raises `ModelFileError` for a text that is no description of a model, or one of another version."""
+    try:
+        data = json.loads(text, parse_constant=_no_number)
+        if isinstance(data, dict) and data.get("format") == FORMAT and data.get("format_version") != FORMAT_VERSION:
+            version = str(data.get("format_version"))[:20]
+            refuse(path, f"it is of format version {version}, and this release reads version {FORMAT_VERSION}")
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        refuse(path, f"bundle.json: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path}: bundle.json is not sound JSON.") from error
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def check_digests(members: Mapping[str, bytes], manifest: Manifest, path: Path) -> None:
+    """Raise unless the members are those that were written together."""
+    for name, data in members.items():
+        if hashlib.sha256(data).hexdigest() != manifest.digests.get(name):
+            refuse(path, f"{name} was changed after the model was written")
+    missing = sorted(manifest.digests.keys() - members.keys())
+    if missing:
+        refuse(path, f"{missing[0][:80]} was taken out after the model was written")
+
+
+def check_fit(manifest: Manifest, network: Network, path: Path) -> None:
+    """Raise unless the network takes the bands that are named and prepared."""
+    if network.channels != len(manifest.bands):
+        refuse(path, f"the network takes {network.channels} bands, and {len(manifest.bands)} are named")
+    if not manifest.preprocess.fits(network.channels):
+        refuse(path, "the preprocessing has another number of bands than the network")
+
+
+def refuse(path: Path, reason: str) -> NoReturn:
+    """Raise `ModelFileError`: why a file cannot be used."""
+    raise ModelFileError(f"{path} cannot be used as a model: {reason}.")

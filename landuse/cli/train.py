@@ -3,69 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from landuse.cli import options as shared
+from landuse.cli import train_options as given
+
+if TYPE_CHECKING:
+    from landuse.bundle import Bundle
 
 FOLDS = 5
-
-
-class NamedNumber(click.ParamType[tuple[str, float]]):
-    """A class name and a number, such as ``Water=2.0``."""
-
-    name = "NAME=NUMBER"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:  # noqa: ANN401
-        """Parse the text; a pair passes through."""
-        if isinstance(value, tuple):
-            return value
-        name, sign, number = str(value).rpartition("=")
-        try:
-            weight = float(number)
-        except ValueError:
-            weight = -1.0
-        if not (sign and name and 0 <= weight < float("inf")):
-            self.fail(f"{value!r} is no class with a weight; write it like Water=2.0.", param, ctx)
-        return name, weight
-
-
-class Layers(click.ParamType[tuple[int, ...]]):
-    """Units of hidden layers, such as ``256`` or ``256,64``."""
-
-    name = "UNITS,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
-        """Parse the text; a tuple passes through."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no list of layers; write it like 256 or 256,64.", param, ctx)
-
-
-Choices = tuple[str, tuple[Any, ...]]
-
-
-class Values(click.ParamType[Choices]):
-    """An option and the values to try, such as ``regularisation=0.01,0.1,1``."""
-
-    name = "OPTION=VALUE,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Choices:  # noqa: ANN401
-        """Parse the text, each value as its option would; a pair passes through."""
-        if isinstance(value, tuple):
-            return value
-        name, sign, text = str(value).partition("=")
-        values = tuple(part.strip() for part in text.split(",") if part.strip())
-        if not (sign and values):
-            self.fail(f"{value!r} is no option with values; write it like regularisation=0.01,0.1.", param, ctx)
-        known = next((p for p in train.params if p.name == name.replace("-", "_")), None)
-        if known is None:
-            self.fail(f"{name!r} is no option of train.", param, ctx)
-        return name.replace("-", "_"), tuple(known.type.convert(v, known, ctx) for v in values)
 
 
 @click.command()
@@ -73,159 +21,13 @@ class Values(click.ParamType[Choices]):
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Model file to write (.landuse)."
 )
-@click.option(
-    "--backbone", default="builtin", show_default=True, metavar="NAME_OR_FILE", help="Network that makes the features."
-)
-@click.option(
-    "--weights",
-    default=None,
-    metavar="imagenet|random|FILE",
-    help="Weights of a named backbone; a model, .keras or .onnx file or a SavedModel brings its own.",
-)
-@click.option(
-    "--preprocess",
-    type=click.Choice(["caffe", "tf", "torch", "none"]),
-    default=None,
-    help="How images are prepared for a .keras, .onnx or SavedModel backbone, which does not say it.",
-)
-@click.option("--input-px", type=click.IntRange(8, 1024), default=None, help="Pixels of such a backbone's input.")
-@click.option("--feature-layer", default=None, metavar="NAME", help="Layer of such a backbone that makes the features.")
-@click.option(
-    "--legend", default=None, metavar="NAME_OR_FILE", help="Classes for images and tables; their own labels otherwise."
-)
-@click.option(
-    "--min-purity",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Least share of a chip under its label.",
-)
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Folder of a table's paths or chips; the table's own otherwise. No path may leave it.",
-)
-@click.option("--soft-labels", is_flag=True, help="Learn the area shares of mixed chips, not their labels alone.")
-@click.option(
-    "--holdout",
-    type=click.FloatRange(0, 0.5),
-    default=0.2,
-    show_default=True,
-    help="Share of the samples held back to calibrate and to measure.",
-)
-@click.option(
-    "--block-m",
-    type=click.FloatRange(0, min_open=True),
-    default=None,
-    metavar="METRES",
-    help="Side of the squares of land that are held back as one.  [default: eight chips]",
-)
-@click.option(
-    "--buffer-m",
-    type=click.FloatRange(0),
-    default=0.0,
-    show_default=True,
-    metavar="METRES",
-    help="Leave out of training what lies nearer than this to land held back.",
-)
-@click.option("--group-by", default=None, metavar="COLUMN", help="Hold back whole groups of this column (a county).")
-@click.option(
-    "--head",
-    type=click.Choice(["logistic", "dense", "forest"]),
-    default="logistic",
-    show_default=True,
-    help="What learns the classes from the features. A forest is fitted by Spark.",
-)
-@click.option(
-    "--fit-with",
-    type=click.Choice(["driver", "spark"]),
-    default="driver",
-    show_default=True,
-    help="What fits a logistic head: this process, or Spark MLlib; the results are the same.",
-)
-@click.option(
-    "--regularisation",
-    type=click.FloatRange(0, min_open=True),
-    default=0.03,
-    show_default=True,
-    help="Inverse strength of a logistic head's penalty (scikit-learn's C): smaller is smoother.",
-)
-@click.option(
-    "--reg-param",
-    type=click.FloatRange(0),
-    default=None,
-    help="Its strength as Spark's regParam, instead: larger is smoother.",
-)
-@click.option(
-    "--elastic-net",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of the L1 norm in the penalty (Spark's elasticNetParam).",
-)
-@click.option(
-    "--max-iter",
-    type=click.IntRange(1),
-    default=None,
-    help="Most steps of a logistic head's solver, or epochs of a dense head.  [default: 1000, 200]",
-)
-@click.option(
-    "--hidden", type=Layers(), default="256", show_default=True, help="Units of a dense head's hidden layers."
-)
-@click.option(
-    "--dropout",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.3,
-    show_default=True,
-    help="Share of those units left out at random while fitting.",
-)
-@click.option("--trees", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Trees of a forest.")
-@click.option("--depth", type=click.IntRange(1, 30), default=10, show_default=True, help="Most steps in a tree.")
-@click.option(
-    "--balance",
-    type=click.Choice(["weights", "downsample", "none"]),
-    default="weights",
-    show_default=True,
-    help="Every class weighs the same; or has as many samples as the rarest; or as they come.",
-)
-@click.option(
-    "--class-weight",
-    "class_weights",
-    type=NamedNumber(),
-    multiple=True,
-    help="Factor for a class by its name; may be given several times.",
-)
-@click.option(
-    "--doubt-odds",
-    type=click.FloatRange(1, min_open=True),
-    default=None,
-    help="Leave out samples whose label is this many times less likely than another class, as heads without them judge.",
-)
-@click.option(
-    "--tune",
-    "grid",
-    type=Values(),
-    multiple=True,
-    help="Try these values of an option (backbone, head, regularisation, balance, ...) and keep the best; may be repeated.",
-)
-@click.option(
-    "--folds",
-    type=click.IntRange(2),
-    default=None,
-    help="Folds by which values are compared (5); without --tune, report how the model does on so many folds.",
-)
-@click.option(
-    "--draws", type=click.IntRange(1), default=None, help="Try so many combinations, drawn at random; all otherwise."
-)
-@click.option(
-    "--measure",
-    type=click.Choice(["accuracy", "f1", "log_loss"]),
-    default="accuracy",
-    show_default=True,
-    help="What the best combination is best in.",
-)
-@shared.fine_tuning
+@given.backbone
+@given.samples
+@given.holding_back
+@given.head
+@given.weighing
+@given.tuning
+@given.fine_tuning
 @click.option("--cache/--no-cache", default=True, show_default=True, help="Keep features, and use those kept.")
 @shared.master
 @shared.parts
@@ -247,7 +49,7 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     grid = dict(choices.pop("grid"))
     search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
     validate, search["folds"] = search["folds"] is not None, search["folds"] or FOLDS
-    tuning = {field: choices.pop(name) for name, field in shared.FINE_TUNING.items()}
+    tuning = {field: choices.pop(name) for name, field in given.FINE_TUNING.items()}
     options = TrainOptions(**choices | {"class_weights": dict(choices["class_weights"])})
     if tuning["layers"] is not None:
         if grid or validate:
@@ -266,6 +68,11 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
         click.echo(_trials(found.trials, search["measure"], tuned=bool(grid)))
     else:
         bundle = run(data, out, options)
+    _tell(bundle, out)
+
+
+def _tell(bundle: Bundle, out: Path) -> None:
+    """Say what was learnt from, how good the model is, and what was left out."""
     training: dict[str, Any] = dict(bundle.training)
     figures = bundle.metrics
     click.echo(f"{training['samples']:,} samples of {len(bundle.legend)} classes -> {out}")

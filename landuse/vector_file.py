@@ -27,10 +27,11 @@ def read_vector(path: Path | str) -> gpd.GeoDataFrame:
 
     Raises:
         SourceNotFoundError: there is no such file.
-        NotAVectorError: it cannot be read as vectors, or has no feature with a geometry.
+        NotAVectorError: it cannot be read as vectors, has no feature with a geometry, or coordinates that are no numbers.
         MissingCRSError: it does not say where on Earth it lies.
     """
     import pyogrio
+    import shapely
     from pyogrio.errors import DataSourceError, FeatureError, GeometryError
 
     if not str(path).startswith("/vsi") and not Path(path).exists():
@@ -41,11 +42,17 @@ def read_vector(path: Path | str) -> gpd.GeoDataFrame:
         raise NotAVectorError(
             f"{path} cannot be read as a vector file; give GeoJSON, a GeoPackage or a shapefile."
         ) from error
+    except shapely.errors.ShapelyError as error:
+        raise NotAVectorError(
+            f"{path} holds a shape that is none ({error}); repair it with `ogr2ogr -makevalid`."
+        ) from error
     if "geometry" not in frame.columns or frame.geometry.isna().all() or frame.geometry.is_empty.all():
         raise NotAVectorError(f"{path} holds no feature with a geometry.")
     if frame.crs is None:
         raise MissingCRSError(f"{path} has no CRS; say which one with `ogr2ogr -a_srs EPSG:n`.")
     frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)].reset_index(drop=True)
+    if not np.isfinite(frame.geometry.get_coordinates()).to_numpy().all():
+        raise NotAVectorError(f"{path} holds coordinates that are no numbers; write the file again where it was made.")
     broken = ~frame.geometry.is_valid
     if broken.any():
         frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()

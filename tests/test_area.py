@@ -94,6 +94,22 @@ def test_files_that_are_no_area(tmp_path):
         area_geometry(tmp_path / "e.shp", None, UTM, NEAR)
 
 
+@pytest.mark.filterwarnings("ignore:Non closed ring")
+@pytest.mark.parametrize(
+    ("kind", "coordinates", "says"),
+    [
+        ("Polygon", "[[[NaN, 1], [2, 2], [3, 1], [NaN, 1]]]", "is none"),
+        ("LineString", "[[NaN, 1], [2, 2]]", "no numbers"),
+    ],
+)
+def test_coordinates_that_are_no_numbers_are_no_area(tmp_path, kind, coordinates, says):
+    file = tmp_path / "broken.geojson"
+    shape = f'{{"type": "{kind}", "coordinates": {coordinates}}}'
+    file.write_text(f'{{"type": "Feature", "properties": {{}}, "geometry": {shape}}}')
+    with pytest.raises(NotAVectorError, match=says):
+        area_geometry(file, None, UTM, NEAR)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(-900, 900), st.integers(-900, 900)), min_size=3, max_size=7))
 def test_touching_is_sharing_ground(points):

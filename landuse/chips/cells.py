@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from landuse.area import touches
 from landuse.chips.chipset import ChipSet, SourceLists, block_slices, image_order
+from landuse.errors import UsageError
 from landuse.grid import BLOCK, Bounds, CellRange, ChipGrid, IntArray
 from landuse.mosaic import Survey, coverage
 
@@ -22,6 +23,8 @@ ROUNDING = 1e-6
 """Part of a chip's side by which a footprint may reach into a cell through rounding alone."""
 SQUARE = 128
 """Side, in cells, of the squares in which coverage is asked for, so that scattered sources cost no empty ground."""
+MOST_CHIPS = 10**11
+"""More chips than this are a slip in a chip's size or a pixel's: the whole Earth has a tenth of it at 224 m."""
 STRIP = 2 * BLOCK
 """Rows of cells that are found at once, so that memory follows the width of a survey and not its area."""
 
@@ -37,8 +40,19 @@ def survey_strips(survey: Survey, grid: ChipGrid) -> Iterator[ChipSet]:
     """The chips of a survey in pieces of some rows of blocks, from south to north, in block order throughout.
 
     Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
+
+    Raises:
+        UsageError: the chips would be more than anybody can mean.
     """
+    import shapely
+
     footprints = np.array(survey.footprints(grid.crs), dtype=object)
+    expected = float(np.sum(shapely.area(footprints))) / grid.side**2
+    if expected > MOST_CHIPS:
+        raise UsageError(
+            f"These sources hold about {expected:.2g} chips of {grid.chip_m:g} m, and a survey may have {MOST_CHIPS:.0e}; "
+            "give a larger --chip-size, or check the pixel size of the sources."
+        )
     reach = np.array([_row_reach(grid, footprint) for footprint in footprints], np.int64).reshape(-1, 2)
     for strip in sorted({strip for first, last in reach.tolist() for strip in range(first, last + 1)}):
         near = np.flatnonzero((reach[:, 0] <= strip) & (strip <= reach[:, 1]))

@@ -49,7 +49,9 @@ def tile(sources: tuple[str, ...], out: Path, **choices: Any) -> None:  # noqa: 
     from landuse.tile import tile as run
 
     chips = run(sources, out, tile_options(choices))
-    click.echo(f"{len(chips):,} chips of {chips.grid.chip_m:g} m in {chips.grid.crs.name} -> {out}")
+    click.echo(
+        f"{len(chips):,} chip{'' if len(chips) == 1 else 's'} of {chips.grid.chip_m:g} m in {chips.grid.crs.name} -> {out}"
+    )
     for line in label_lines(chips):
         click.echo(line)
 

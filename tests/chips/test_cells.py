@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.chips.cells import footprint_cells, survey_chips_of, touched_cells
+from landuse.errors import UsageError
 from landuse.grid import ChipGrid
 from landuse.mosaic import open_survey
 from tests.made import UTM, raster
@@ -67,3 +68,9 @@ def test_valid_is_the_share_of_the_ground_with_imagery(tmp_path):
     found = dict(zip(chips.ids.tolist(), chips.valid.tolist(), strict=True))
     expected = {"r0c0": 1.0, "r0c1": 0.5 + 0.25 * 0.8, "r1c1": 0.25 * 0.2, "r0c2": 0.75 * 0.8, "r1c2": 0.75 * 0.2}
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_more_chips_than_anybody_can_mean_are_refused_before_they_are_made(tmp_path):
+    survey = open_survey([raster(tmp_path / "a.tif", np.full((3, 8, 8), 9, np.uint8), Affine(28, 0, 0, 0, -28, 224))])
+    with pytest.raises(UsageError, match="larger --chip-size"):
+        survey_chips_of(survey, ChipGrid(UTM, 1e-6, 224))

@@ -165,7 +165,11 @@ def load_legend(name_or_file: str) -> Legend:
         raise ConfigError(f"No legend {name_or_file!r}: give a YAML file or one of {known}.")
     if path.stat().st_size > MAX_BYTES:
         raise ConfigError(f"{path} is too large to be a legend ({path.stat().st_size:,} bytes).")
-    return parse_legend(path.read_text(encoding="utf8"), str(path))
+    try:
+        text = path.read_text(encoding="utf8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text file, so it cannot be a legend.") from error
+    return parse_legend(text, str(path))
 
 
 def parse_legend(text: str, where: str) -> Legend:
@@ -174,6 +178,8 @@ def parse_legend(text: str, where: str) -> Legend:
         return Legend.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where} is nested too deeply to be a legend.") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the legend"

@@ -109,6 +109,14 @@ def test_a_bad_legend_is_one_sentence(text, what):
     assert "\n" not in str(caught.value)
 
 
+def test_a_legend_of_other_bytes_or_without_end_is_one_sentence(tmp_path):
+    (tmp_path / "image.tif").write_bytes(b"II*\0\xff\xfe")
+    with pytest.raises(ConfigError, match="no text file"):
+        load_legend(str(tmp_path / "image.tif"))
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        parse_legend("[" * 5000, "deep")
+
+
 def test_a_legend_nobody_ships_is_named_with_those_that_do():
     with pytest.raises(ConfigError, match="nlcd6"):
         load_legend("nosuch")

@@ -37,7 +37,39 @@ def _apply(context: click.Context, _: click.Parameter, path: Path | None) -> Non
 
         options = ", ".join(sorted(str(k).replace("_", "-") for k in known - {"config"}))
         raise ConfigError(f"{path}: {context.command.name} has no option {unknown[0]!r}; it has {options}.")
-    context.default_map = {**(context.default_map or {}), **values}
+    parameters = {str(p.name): p for p in context.command.params}
+    typed = {
+        name: _as_typed(value, parameters[name], f"{path}: {name.replace('_', '-')}") for name, value in values.items()
+    }
+    context.default_map = {**(context.default_map or {}), **typed}
+
+
+def _as_typed(value: Any, parameter: click.Parameter, where: str) -> Any:  # noqa: ANN401
+    """A value of a config as the command line would have it, so that both are checked by the same rules.
+
+    A list is a list of values where the option takes several, and the same with commas between where it takes one.
+    """
+    several = parameter.multiple or parameter.nargs != 1
+    if isinstance(value, list):
+        texts = [_text(item, where) for item in value]
+        return texts if several else ",".join(texts)
+    if isinstance(value, bool) and isinstance(parameter.type, click.types.BoolParamType):
+        return value
+    text = _text(value, where)
+    if not several:
+        return text
+    return text.split() if parameter.nargs > 1 else [text]
+
+
+def _text(value: Any, where: str) -> str:  # noqa: ANN401
+    """One plain value as text; raises `ConfigError` for nothing, mappings, and lists within lists."""
+    from landuse.errors import ConfigError
+
+    if value is None:
+        raise ConfigError(f"{where} has no value; give one, or leave the line out.")
+    if isinstance(value, dict | list):
+        raise ConfigError(f"{where} takes plain values, or one list of them.")
+    return str(value)
 
 
 def read_options(path: Path) -> dict[str, Any]:
@@ -54,6 +86,8 @@ def read_options(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply to be a config.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold options as 'name: value' lines.")
     return {str(name).replace("-", "_"): value for name, value in values.items()}

@@ -108,6 +108,12 @@ def test_flags_win_over_the_config(command, tmp_path):
         ("[", "not YAML"),
         ("- 1", "name: value"),
         ("a: !!python/name:os.system", "YAML"),
+        ("size: [1, 2]", "'1,2' is not a valid int"),
+        ("size: true", "'True' is not a valid int"),
+        ("size:", "size has no value"),
+        ("size: {a: 1}", "plain values"),
+        ("size: [[1]]", "plain values"),
+        ("[" * 5000, "nested too deeply"),
     ],
 )
 def test_a_bad_config_is_wrong_usage(command, tmp_path, capsys, text, sentence):
@@ -115,6 +121,33 @@ def test_a_bad_config_is_wrong_usage(command, tmp_path, capsys, text, sentence):
     config.write_text(text)
     assert cli.run(["tile", "good", "--config", str(config)]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bands", ["[3, 2, 1]", "'3,2,1'"])
+@pytest.mark.parametrize("bounds", ["[1, 2, 3, 4]", "1 2 3 4"])
+def test_a_config_takes_lists_as_flags_do(monkeypatch, tmp_path, bands, bounds):
+    seen = {}
+
+    @click.command()
+    @click.argument("sources", nargs=-1)
+    @click.option("--bands")
+    @click.option("--bounds", type=float, nargs=4)
+    @click.option("--weight", multiple=True)
+    @click.option("--fresh", is_flag=True)
+    def tile(**values):
+        seen.update(values)
+
+    monkeypatch.setattr(cli.Commands, "get_command", lambda self, ctx, name: with_config(tile))
+    config = tmp_path / "tile.yaml"
+    config.write_text(f"sources: one.tif\nbands: {bands}\nbounds: {bounds}\nweight: [Water=2, Forest=3]\nfresh: true\n")
+    assert cli.run(["tile", "--config", str(config)]) == 0
+    assert seen == {
+        "sources": ("one.tif",),
+        "bands": "3,2,1",
+        "bounds": (1, 2, 3, 4),
+        "weight": ("Water=2", "Forest=3"),
+        "fresh": True,
+    }
 
 
 def test_dashes_and_underscores_are_the_same(tmp_path):

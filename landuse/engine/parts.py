@@ -92,7 +92,7 @@ class PartStore:
         system, path = self._opened[0], self.path(key)
         try:
             with system.open_input_file(path) as file:
-                return pq.read_table(file, page_checksum_verification=True)
+                return pq.ParquetFile(file, page_checksum_verification=True).read()
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as error:

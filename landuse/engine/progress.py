@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 5.0
 _audience: ContextVar[TextIO | None] = ContextVar("progress audience", default=None)
+_bar_on_show: ContextVar[Bar | None] = ContextVar("bar on show", default=None)
 
 
 @contextmanager
@@ -25,6 +26,16 @@ def progress_on(stream: TextIO) -> Iterator[None]:
         yield
     finally:
         _audience.reset(token)
+
+
+def tell(line: str) -> None:
+    """Say a line to whoever follows the progress of this run; nothing where nobody does."""
+    stream, bar = _audience.get(), _bar_on_show.get()
+    if bar is not None:
+        bar.console.print(line, highlight=False)
+    elif stream is not None:
+        stream.write(f"{line}\n")
+        stream.flush()
 
 
 class Progress:
@@ -48,6 +59,7 @@ class Progress:
             self._bar = _bar(self._stream, self.unit)
             self._row = self._bar.add_task(self.unit, total=self.total)
             self._bar.start()
+            _bar_on_show.set(self._bar)
         return self
 
     def __exit__(
@@ -55,6 +67,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            _bar_on_show.set(None)
         elif self._spoke > self._started and kind is None:
             self._say(f"{self.done:,} {self.unit} in {spoken(time.monotonic() - self._started)}")
 

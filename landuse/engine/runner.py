@@ -176,9 +176,8 @@ def open_runner(master: str, *, threads_per_task: int | None = None, task_timeou
     from landuse.engine.spark_runner import SparkRunner
 
     threads = threads_per_task or default_threads(SessionOptions(master).slots)
-    options = SessionOptions(master, cores_per_task=threads, task_timeout_s=task_timeout_s)
-    with spark_context(options) as context:
-        yield SparkRunner(context)
+    with spark_context(SessionOptions(master, cores_per_task=threads)) as context:
+        yield SparkRunner(context, task_timeout_s)
 
 
 def default_threads(slots: int | None) -> int:

@@ -37,6 +37,7 @@ ADDRESSES_OF_STORES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", 
 """What a cluster's workers take over from the driver's environment. Keys are not among it: Spark's page would show them."""
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")  # the JVM only hands out addresses
 _JVM_PATIENCE_S = 5
+_REAP = "60s"
 _CONNECT_S = 5
 _LONGEST_SOCKET_FOLDER = 60  # the path of a unix socket has room for about 100 bytes, and Spark's names take 42
 
@@ -49,7 +50,6 @@ class SessionOptions:
         master: a Spark master URL.
         cores_per_task: `spark.task.cpus`: threads that one task uses.
         driver_memory: heap of a local master's JVM, as Spark writes it; a cluster's is set with Spark's other settings.
-        task_timeout_s: a Python worker that says nothing for so long is killed and its task tried again; 0 is never.
         log_level: of Spark's own messages on stderr.
         config: further Spark settings; they win.
     """
@@ -57,7 +57,6 @@ class SessionOptions:
     master: str
     cores_per_task: int = 1
     driver_memory: str = "1g"
-    task_timeout_s: int = 0
     log_level: str = "ERROR"
     config: Mapping[str, str] = field(default_factory=dict)
 
@@ -253,14 +252,13 @@ def _conf(options: SessionOptions, scratch: Path) -> SparkConf:
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.driver.extraJavaOptions": " ".join(_java_options(options)),
     }
-    if options.task_timeout_s:
-        settings["spark.python.worker.idleTimeoutSeconds"] = str(options.task_timeout_s)
-        settings["spark.python.worker.killOnIdleTimeout"] = "true"
     if options.local and len(str(scratch)) < _LONGEST_SOCKET_FOLDER:
         settings["spark.python.unix.domain.socket.dir"] = str(scratch)
     if options.local or options.cores_per_task > 1:
         settings["spark.task.cpus"] = str(options.cores_per_task)
-    if options.local:  # a cluster has settings of its own for these
+    if not options.local:  # an executor that cannot end a task's Python ends itself, and Spark starts another
+        settings |= {"spark.task.reaper.enabled": "true", "spark.task.reaper.killTimeout": _REAP}
+    else:  # a cluster has settings of its own for these
         settings |= {
             "spark.task.maxFailures": str(_TRIES),
             "spark.driver.memory": options.driver_memory,

@@ -16,6 +16,7 @@ from pyspark.accumulators import AccumulatorParam
 
 from landuse.engine.runner import Done, Lost, Refused, attempt, ignore, settle
 from landuse.engine.shared_file import SharedFile, share
+from landuse.engine.watch import OVERDUE, Watch
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ class SparkRunner:
     """Runs tasks on a Spark context; see `Runner`.
 
     Each item is one Spark task, so Spark's own retries and resends work item by item. `spark.task.cpus` of the context
-    is the number of threads of a task.
+    is the number of threads of a task. A task that takes longer than `task_timeout_s` is killed and tried again; 0 is never.
     """
 
-    def __init__(self, context: SparkContext) -> None:
+    def __init__(self, context: SparkContext, task_timeout_s: int = 0) -> None:
         self._context = context
+        self._task_timeout_s = task_timeout_s
         self._shared: dict[Path, SharedFile] = {}
 
     @property
@@ -99,16 +101,21 @@ class SparkRunner:
     def _outcomes(self, task: Callable[[T], R], waiting: list[tuple[int, T]]) -> Generator[Outcome, None, None]:
         """Run one Spark job and yield what becomes of its items as it becomes known; at worst one `Lost` at the end."""
         arrived: Accumulator[list[Outcome]] = self._context.accumulator([], _Outcomes())
-        seen = 0
-        with self._job(_recorded(task, arrived), waiting) as job:
-            ended = False
-            while not ended:
+        watch = Watch(self._context, f"landuse-{uuid.uuid4()}", self._task_timeout_s)
+        done: set[int] = set()
+        with self._job(_recorded(task, arrived), waiting, watch.group) as job:
+            ended, lost = False, None
+            while not ended and lost is None:
                 ended = bool(wait([job], timeout=_POLL_S).done)
-                news = arrived.value[seen:]
-                seen += len(news)
+                news = arrived.value[len(done) :]
+                done.update(outcome.index for outcome in news)
                 yield from news
-            error = job.exception()
+                watch.look()
+                lost = next((i for i in watch.hopeless(waiting) if i not in done), None)
+            error = job.exception() if ended else None
         arrived.value = []  # Spark keeps accumulators for as long as the process lives
+        if lost is not None and not ended:
+            yield Lost(lost, OVERDUE)
         if error is not None and self._stopped():
             raise EngineError(
                 f"Spark on {self.name} came to an end: no master or no worker answers there; see that it runs and can be "
@@ -124,10 +131,9 @@ class SparkRunner:
 
     @contextmanager
     def _job(
-        self, run: Callable[[Iterable[tuple[int, T]]], None], waiting: list[tuple[int, T]]
+        self, run: Callable[[Iterable[tuple[int, T]]], None], waiting: list[tuple[int, T]], group: str
     ) -> Iterator[Future[None]]:
         """Start a Spark job in a thread; cancel it where the body ends before it does (Ctrl-C, a task's error)."""
-        group = f"landuse-{uuid.uuid4()}"
 
         def submit() -> None:
             self._context.setJobGroup(group, "landuse", interruptOnCancel=True)
@@ -182,8 +188,6 @@ def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
 
 def _cause(message: str) -> str:
     """Return in words why Spark lost a task's worker."""
-    if "idle timeout" in message.lower():
-        return "the worker process took too long and was stopped"
     if "exited unexpectedly" in message or "ExecutorLost" in message:
         return "the worker process died"
     lost = _LOST_TASK.search(message)

@@ -135,8 +135,9 @@ _HANGING = """
 import time
 from landuse.engine.runner import open_runner
 from tests.engine import jobs
-with open_runner("local[2]", task_timeout_s=2) as runner:
-    print(runner.map(jobs.hangs_at_two, range(4), on_lost=lambda item, cause: cause), flush=True)
+with open_runner("local[2]") as warm, open_runner("local[2]", task_timeout_s=2) as runner:
+    warm.map(jobs.square, [1, 2])  # to start a worker may take longer than two seconds
+    print(runner.map(jobs.freezes_at_two, range(4), on_lost=lambda item, cause: cause), flush=True)
 with open_runner("local[2]") as runner:
     runner.map(jobs.square, [1])
     print("ready", flush=True)
@@ -148,7 +149,7 @@ with open_runner("local[2]") as runner:
 
 
 @pytest.mark.spark
-def test_a_hanging_task_is_stopped_and_ctrl_c_leaves_no_process_and_no_noise():
+def test_a_frozen_task_is_stopped_and_ctrl_c_leaves_no_process_and_no_noise():
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
         [sys.executable, "-c", _HANGING],

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from landuse.accuracy.areas import stratified_estimates
 from landuse.errors import UsageError
@@ -30,6 +32,49 @@ def test_areas_add_up_and_a_perfect_sample_is_certain():
     assert stratified_estimates(G4, G4_AREAS).areas.value.sum() == pytest.approx(900_000)
 
 
+@st.composite
+def samples(draw):
+    """A sample of at least two in every stratum, and areas."""
+    classes = draw(st.integers(2, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    counts = rng.integers(0, 30, (classes, classes)) + 2 * np.eye(classes, dtype=int)
+    return counts, rng.uniform(1, 1000, classes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples())
+def test_estimates_add_up_to_the_map(sample):
+    counts, areas = sample
+    found = stratified_estimates(counts, areas)
+    assert found.areas.value.sum() == pytest.approx(areas.sum())
+    np.testing.assert_allclose(found.proportions.sum(axis=1), areas / areas.sum())
+    assert found.quantity + found.allocation == pytest.approx(1 - found.overall.value[0])
+    assert found.exchange + found.shift == pytest.approx(found.allocation)
+    assert found.shift >= -1e-12
+    assert ((found.users.value >= 0) & (found.users.value <= 1)).all()
+    assert found.overall.value[0] == pytest.approx(found.users.value @ areas / areas.sum())
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples(), st.floats(0.01, 1e6), st.randoms(use_true_random=False))
+def test_units_and_the_order_of_classes_do_not_matter(sample, unit, random):
+    counts, areas = sample
+    order = list(range(len(areas)))
+    random.shuffle(order)
+    plain = stratified_estimates(counts, areas)
+    other = stratified_estimates(counts[np.ix_(order, order)], unit * areas[order])
+    np.testing.assert_allclose(other.areas.value, unit * plain.areas.value[order])
+    np.testing.assert_allclose(other.areas.half_width, unit * plain.areas.half_width[order])
+    np.testing.assert_allclose(other.producers.half_width, plain.producers.half_width[order])
+    assert other.shift == pytest.approx(plain.shift, abs=1e-12)
+
+
+def test_four_times_the_sample_is_half_the_interval():
+    once, four = (stratified_estimates(times * np.array(G4), G4_AREAS) for times in (100, 400))
+    np.testing.assert_allclose(once.areas.half_width / four.areas.half_width, 2, rtol=1e-3)
+    np.testing.assert_allclose(once.areas.value, four.areas.value)
+
+
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     truth = np.array([[0.9, 0.1], [0.05, 0.95]])
@@ -41,6 +86,23 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         found = stratified_estimates(sample, areas).areas
         covered += abs(found.value[0] - true_area[0]) <= found.half_width[0]
     assert 0.90 < covered / 400 < 0.99
+
+
+def test_every_half_width_is_that_of_samples_drawn_again():
+    """The formulas are linear in the errors, so they hold where the sample is large."""
+    rng = np.random.default_rng(0)
+    counts = 20 * np.array(G4)
+    totals = counts.sum(axis=1)
+    drawn = [
+        stratified_estimates(
+            np.stack([rng.multinomial(n, row / n) for n, row in zip(totals, counts, strict=True)]), G4_AREAS
+        )
+        for _ in range(1000)
+    ]
+    said = stratified_estimates(counts, G4_AREAS)
+    for name in ("areas", "users", "producers", "overall"):
+        spread = np.std([getattr(one, name).value for one in drawn], axis=0)
+        np.testing.assert_allclose(getattr(said, name).half_width, 1.96 * spread, rtol=0.1, err_msg=name)
 
 
 def test_a_class_that_is_nowhere_mapped_keeps_the_rest_whole():

@@ -22,9 +22,9 @@ from landuse.errors import UsageError
 from landuse.legend import load_legend
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
-from landuse.outputs.outlines import WGS84, outlines
+from landuse.outputs.outlines import outlines
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.vectors import write_geojson
+from landuse.outputs.vectors import Areas, geojson_writer
 
 CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
@@ -234,8 +234,6 @@ def _probability_image(found: Comparison) -> npt.NDArray[np.float32]:
 
 def _write_sites(path: Path, found: Comparison) -> list[str]:
     """Write the change sites; return the tier of each."""
-    import geopandas
-
     sites, (before, after) = found.sites, found.codes
     flat = sites.ids.ravel()
     inside = np.flatnonzero(flat)
@@ -243,7 +241,7 @@ def _write_sites(path: Path, found: Comparison) -> list[str]:
     probability = _site_means(found)
     tiers = [tier_of(p) for p in probability.tolist()]
     name = found.legend.name_of
-    columns = {
+    columns: dict[str, Any] = {
         "from": [name(code) for code in before.ravel()[first].tolist()],
         "to": [name(code) for code in after.ravel()[first].tolist()],
         "area_ha": _site_areas(found),
@@ -252,7 +250,8 @@ def _write_sites(path: Path, found: Comparison) -> list[str]:
         "tier": tiers,
     }
     polygons = outlines(sites.ids, found.overlap.transform, found.before.crs)
-    write_geojson(geopandas.GeoDataFrame(columns, geometry=polygons, crs=WGS84), path)
+    with geojson_writer(path) as writer:
+        writer.write(Areas(columns, polygons))
     return tiers
 
 

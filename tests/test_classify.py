@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import geopandas
@@ -204,3 +206,16 @@ def test_both_runtimes_agree(work, learnt, result, tmp_path):
         rasterio.open(result[0] / "probabilities.tif") as b,
     ):
         assert np.abs(a.read() - b.read()).max() < 1e-3
+
+
+def test_the_command_loads_nothing_that_it_has_no_use_for(work, learnt, tmp_path):
+    """Each of these takes a tenth of a second to a second to load; boto3 may be there by name, but not at work."""
+    arguments = ["classify", *map(str, work.survey), "--model", str(learnt), "--out", str(tmp_path / "map")]
+    arguments += ["--chip-size", "32", "--chip-pixels", "32", "--master", "inline"]
+    code = f"import sys; from landuse.cli.main import run; run({arguments!r}); print('LOADED', *sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = set(said.split("LOADED ")[1].split())
+    spared = {"pandas", "geopandas", "scipy", "sklearn", "pyspark", "tensorflow", "keras", "botocore", "matplotlib"}
+    spared |= {"folium", "pyarrow.dataset", "openvino.tools.ovc", "openvino_telemetry"}
+    assert sorted(spared & loaded) == []
+    assert {"openvino", "rasterio", "pyarrow.parquet"} <= loaded

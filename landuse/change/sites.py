@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from landuse.outputs.regions import components
 
 TIERS = {
     "likely": "At least 9 in 10 of such sites are expected to be real; worth acting on.",
@@ -85,10 +85,5 @@ def _components(flat: npt.NDArray[np.integer], where: npt.NDArray[np.int64], wid
         same = here[flat[to[here]] == flat[where[here]]]
         starts.append(same)
         ends.append(np.searchsorted(where, to[same]))
-    rows, cols = np.concatenate(starts), np.concatenate(ends)
-    graph = coo_array((np.ones(len(rows), np.int8), (rows, cols)), shape=(len(where), len(where)))
-    label = connected_components(graph, directed=False)[1]
-    _, first, group = np.unique(label, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[group])
+    first = components(len(where), np.concatenate(starts), np.concatenate(ends))
+    return np.unique(first, return_inverse=True)[1]

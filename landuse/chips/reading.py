@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pyproj.exceptions import CRSError
 
+from landuse.chips.arrow import numbers_of
 from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.chips.writing import BASE_COLUMNS, CHIPS_FILE, FORMAT, LABEL_COLUMNS, METADATA_KEY
 from landuse.errors import ChipTableError, LanduseError, SourceNotFoundError
@@ -65,7 +66,7 @@ class TableFile:
         values = self.file.read_row_groups(list(self.groups), [name]).column(name)
         if values.null_count:
             raise damaged(self.path, f"column {name} has gaps")
-        return np.asarray(values.to_numpy().astype(dtype, copy=False))
+        return np.asarray(numbers_of(values).astype(dtype, copy=False))
 
 
 def read_chips(path: Path | str) -> ChipSet:
@@ -207,7 +208,7 @@ def _sources(table: TableFile) -> SourceLists:
     for chunk in table.chunks("sources"):
         if chunk.null_count or chunk.flatten().null_count:
             raise damaged(table.path, "column sources has gaps")
-        lengths.append(pc.list_value_length(chunk).to_numpy(zero_copy_only=False))
+        lengths.append(numbers_of(pc.list_value_length(chunk)))
         numbers.append(_coded(table.path, "sources", chunk.flatten(), names))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate([*lengths, []]))]).astype(np.int64)
     return SourceLists(offsets, np.concatenate([*numbers, np.empty(0)]).astype(np.int32))
@@ -221,7 +222,7 @@ def _coded(path: Path, column: str, values: pa.Array, codes: dict[str, int]) -> 
     if unknown:
         raise damaged(path, f"column {column} names {unknown[0]!r}, which its metadata do not")
     table = np.array([codes[name] for name in values.dictionary.to_pylist()] + [-1], np.int64)
-    return np.asarray(table[values.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)])
+    return np.asarray(table[numbers_of(values.indices, len(table) - 1)])
 
 
 def _labels(
@@ -246,7 +247,7 @@ def _shares(table: TableFile, legend: Legend) -> npt.NDArray[np.float32] | None:
     for chunk in table.chunks("shares"):
         if chunk.null_count:
             return None
-        counts = np.diff(chunk.offsets.to_numpy())
+        counts = np.diff(numbers_of(chunk.offsets))
         keys, items = _entries(chunk)
         shares = np.zeros((len(chunk), len(legend)), np.float32)
         shares[np.repeat(np.arange(len(chunk)), counts), _coded(table.path, "shares", keys, position)] = items
@@ -264,7 +265,7 @@ def _between_0_and_1(path: Path, name: str, values: npt.NDArray[np.float32]) -> 
 def _entries(chunk: pa.MapArray) -> tuple[pa.Array, npt.NDArray[np.float32]]:
     """Keys and values of a map array, of its own slice alone."""
     first, last = chunk.offsets[0].as_py(), chunk.offsets[-1].as_py()
-    return chunk.keys.slice(first, last - first), chunk.items.slice(first, last - first).to_numpy(zero_copy_only=False)
+    return chunk.keys.slice(first, last - first), numbers_of(chunk.items.slice(first, last - first))
 
 
 def damaged(path: Path, why: str) -> ChipTableError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from landuse.chips.arrow import arrow_array, named_array, text_array
 from landuse.chips.chipset import ChipSet
 from landuse.errors import UsageError
 from landuse.grid import CellRange, ChipGrid, IntArray
@@ -88,7 +89,7 @@ class ChipWriter:
 
     def write(self, chips: ChipSet, extra: Mapping[str, Any] | None = None) -> None:
         """Add chips with further columns; see `write_chips`."""
-        columns = {name: pa.array(values) for name, values in (extra or {}).items()}
+        columns = {name: arrow_array(values) for name, values in (extra or {}).items()}
         if self._schema is None:
             self._schema = _schema(chips, columns, self._extent)
         arrays = [*_columns(chips), *columns.values()]
@@ -154,13 +155,13 @@ def _geo(grid: ChipGrid, extent: CellRange | None) -> dict[str, Any]:
 
 def _columns(chips: ChipSet) -> list[pa.Array]:
     """The arrays of some chips, in the schema's order."""
-    rows, cols = pa.array(chips.rows), pa.array(chips.cols)
-    ids = pc.binary_join_element_wise("r", rows.cast(pa.string()), "c", cols.cast(pa.string()), "")
-    names = pa.array([source.name for source in chips.survey.sources], pa.string())
-    sources = pa.ListArray.from_arrays(
-        pa.array(chips.sources.offsets.astype(np.int32)), names.take(pa.array(chips.sources.numbers))
-    )
-    arrays = [ids, rows, cols, footprints_wkb(chips.grid, chips.rows, chips.cols), pa.array(chips.valid), sources]
+    rows, cols = arrow_array(chips.rows), arrow_array(chips.cols)
+    constant = text_array(("r", "c", ""))
+    r, c, nothing = (constant.take(arrow_array(np.full(len(chips), number))) for number in range(3))
+    ids = pc.binary_join_element_wise(r, rows.cast(pa.string()), c, cols.cast(pa.string()), nothing)
+    names = named_array([source.name for source in chips.survey.sources], chips.sources.numbers)
+    sources = pa.ListArray.from_arrays(arrow_array(chips.sources.offsets.astype(np.int32)), names)
+    arrays = [ids, rows, cols, footprints_wkb(chips.grid, chips.rows, chips.cols), arrow_array(chips.valid), sources]
     return arrays + _label_columns(chips)
 
 
@@ -168,23 +169,21 @@ def _label_columns(chips: ChipSet) -> list[pa.Array]:
     """label, purity, shares; purity and shares are null where the chips carry labels alone."""
     if chips.legend is None or chips.labels is None:
         return []
-    names = pa.array(chips.legend.names, pa.string())
     position = np.full(256, -1)
     position[list(chips.legend.codes)] = np.arange(len(chips.legend))
-    found = position[chips.labels]
-    labels = names.take(pa.array(found, mask=found < 0))
-    purity = pa.nulls(len(chips), pa.float32()) if chips.purity is None else pa.array(chips.purity)
-    return [labels, purity, _shares_map(chips.shares, names, len(chips))]
+    labels = named_array(chips.legend.names, position[chips.labels])
+    purity = pa.nulls(len(chips), pa.float32()) if chips.purity is None else arrow_array(chips.purity)
+    return [labels, purity, _shares_map(chips.shares, chips.legend.names, len(chips))]
 
 
-def _shares_map(shares: npt.NDArray[np.float32] | None, names: pa.Array, chips: int) -> pa.Array:
+def _shares_map(shares: npt.NDArray[np.float32] | None, names: Sequence[str], chips: int) -> pa.Array:
     """Map arrays from dense shares (n, classes); classes of share 0 are left out."""
     if shares is None:
         return pa.nulls(chips, LABEL_COLUMNS[2].type)
     present = shares > 0
     offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    keys = names.take(pa.array(np.nonzero(present)[1]))
-    return pa.MapArray.from_arrays(pa.array(offsets), keys, pa.array(shares[present]))
+    keys = named_array(names, np.nonzero(present)[1])
+    return pa.MapArray.from_arrays(arrow_array(offsets), keys, arrow_array(shares[present]))
 
 
 def footprints_wkb(grid: ChipGrid, rows: IntArray, cols: IntArray) -> pa.Array:

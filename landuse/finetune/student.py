@@ -36,7 +36,7 @@ def choose_device(wanted: Precision) -> Device:
     """One GPU where there is one, else the processor; bf16 where it has it. Raises `UsageError` where bf16 cannot be had."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        import openvino as ov
+        from landuse.models.openvino_library import ov
 
         return Device("cpu", choose_precision(wanted, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
     try:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
-from openvino.passes import ConstantFolding, Manager
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Weights
 from landuse.models.foreign import Declared, choose_output, choose_px, network_to
 from landuse.models.network import Network
 from landuse.models.onnx_graph import Translation
+from landuse.models.openvino_library import ov, passes
 
 
 def read_graph(
@@ -65,6 +64,6 @@ def _input_size(model: ov.Model, declared: Declared, path: Path, channels_last: 
 
 def _fold(model: ov.Model) -> None:
     """Compute what depends on constants alone."""
-    manager = Manager()
-    manager.register_pass(ConstantFolding())
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
     manager.run_passes(model)

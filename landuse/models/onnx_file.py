@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import openvino as ov
-
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Weights
 from landuse.models.foreign import Declared
 from landuse.models.foreign_graph import read_graph
 from landuse.models.network import MAX_PARAMETERS, Network
+from landuse.models.openvino_library import ov
 
 MAX_BYTES = 4 * MAX_PARAMETERS + 64_000_000
 EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 
 from landuse.models.arrays import Floats, Images
 from landuse.models.dense import DenseShape, dense_shape
 from landuse.models.heads import in_graph
 from landuse.models.openvino_graph import build_after, build_until
+from landuse.models.openvino_library import ov
 from landuse.models.openvino_runtime import arithmetic, ranges_of
 from landuse.models.runtime import Precision, Prediction, read_cached
 

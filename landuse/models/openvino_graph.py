@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 
 from landuse.models.arrays import Floats
 from landuse.models.heads import LogisticHead
@@ -31,6 +29,7 @@ from landuse.models.network import (
     Node,
     Pad,
 )
+from landuse.models.openvino_library import ops, ov
 from landuse.models.preprocess import Preprocess
 
 Tensor = Any  # openvino.Output; the library has no complete annotations
@@ -238,12 +237,14 @@ def _build(node: Node, sources: list[Tensor], weights: Mapping[str, Floats], ext
 def _convolution(node: Conv | DepthwiseConv, source: Tensor, weights: Mapping[str, Floats], extra: Extra) -> Tensor:
     """A convolution with its bias, and with the batch norm that follows it."""
     kernel, bias = weights[f"{node.name}/kernel"], weights.get(f"{node.name}/bias")
-    outputs = kernel.shape[2] if isinstance(node, DepthwiseConv) else kernel.shape[3]
-    offset = np.zeros(outputs, np.float32) if bias is None or not node.bias else bias
+    grouped = isinstance(node, DepthwiseConv)
+    kernel = kernel.transpose(2, 3, 0, 1)[:, :, None] if grouped else kernel.transpose(3, 2, 0, 1)
+    offset = np.zeros(len(kernel), np.float32) if bias is None or not node.bias else bias
     if extra.affine is not None:
         factor, shift = extra.affine
-        axis = (1, 1, -1, 1) if isinstance(node, DepthwiseConv) else (1, 1, 1, -1)
-        kernel, offset = kernel * factor.reshape(axis), offset * factor + shift
+        along = factor.reshape(-1, *[1] * (kernel.ndim - 1))
+        kernel = np.multiply(kernel, along, out=np.empty(kernel.shape, np.float32))  # turned and scaled in one pass
+        offset = offset * factor + shift
     window = {
         "strides": [node.stride] * 2,
         "pads_begin": [0, 0],
@@ -251,11 +252,8 @@ def _convolution(node: Conv | DepthwiseConv, source: Tensor, weights: Mapping[st
         "dilations": [1, 1],
         "auto_pad": _AUTO_PAD[node.padding],
     }
-    if isinstance(node, DepthwiseConv):
-        grouped = kernel.transpose(2, 3, 0, 1)[:, :, None]
-        result = ops.group_convolution(source, _kernel(grouped, extra.narrow), **window)
-    else:
-        result = ops.convolution(source, _kernel(kernel.transpose(3, 2, 0, 1), extra.narrow), **window)
+    make = ops.group_convolution if grouped else ops.convolution
+    result = make(source, _kernel(kernel, extra.narrow), **window)
     return ops.add(result, _constant(offset.reshape(1, -1, 1, 1))) if offset.any() else result
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import openvino as ov
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Images
 from landuse.models.heads import Head, in_graph
 from landuse.models.openvino_graph import Ranges, build_openvino
+from landuse.models.openvino_library import ov
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
 
 from landuse.models.arrays import Floats, Images
 from landuse.models.network import Conv, DepthwiseConv, Network
 from landuse.models.openvino_graph import build_nodes
+from landuse.models.openvino_library import ops, ov
 from landuse.models.quantised import Quantisation
 
 if TYPE_CHECKING:

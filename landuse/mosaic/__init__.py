@@ -1,5 +1,10 @@
 """Many rasters read as one: addresses, headers, windows, resampling, masks and coverage."""
 
+from landuse.imports import put_off
+
+with put_off("boto3"):  # rasterio imports it where it finds it, and here GDAL reads object stores by itself
+    import rasterio.session  # noqa: F401
+
 from landuse.mosaic.coverage import coverage
 from landuse.mosaic.opening import open_survey
 from landuse.mosaic.reader import MosaicReader, Pixels

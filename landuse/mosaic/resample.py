@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FloatImage = npt.NDArray[np.float32]
 
@@ -44,6 +47,8 @@ class Axis:
 
 def axis(start: float, step: float, count: int, length: int) -> Axis:
     """Weights of `count` targets whose edges are ``start + i * step`` in source pixels, over a source of `length` pixels."""
+    from scipy import sparse  # a quarter of a second to import, and imagery on the lattice's own pixels does without
+
     width = max(step, 1.0)
     low = start + (np.arange(count) + 0.5) * step - width / 2
     first = max(0, math.floor(float(low[0])))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from affine import Affine
 
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, read_chips, read_columns
+from landuse.chips.arrow import arrow_array, named_array, numbers_of
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha
@@ -60,7 +61,7 @@ class LandUseMap:
     def probabilities(self) -> Float32:
         """Calibrated probabilities, float32 (n, classes)."""
         table = read_columns(self.folder, [f"p_{name}" for name in self.legend.names])
-        return np.stack([column.to_numpy() for column in table.columns], axis=1)
+        return np.stack([numbers_of(column) for column in table.columns], axis=1)
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -215,9 +216,7 @@ def image_of(cells: CellRange, chips: ChipSet, values: npt.NDArray[Scalar], fill
 
 def class_columns(labels: Labels, probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
     """What classify adds to the chip table: class name (null where quarantined), confidence, a probability a class."""
-    position = np.zeros(256, np.int64)
+    position = np.full(256, -1)
     position[list(legend.codes)] = np.arange(len(legend))
-    names = pa.array(legend.names, pa.string())
-    found = names.take(pa.array(position[labels.codes], mask=labels.codes == 0))
-    columns = {"class": found, "confidence": pa.array(labels.confidence)}
-    return columns | {f"p_{name}": pa.array(probabilities[:, i]) for i, name in enumerate(legend.names)}
+    columns = {"class": named_array(legend.names, position[labels.codes]), "confidence": arrow_array(labels.confidence)}
+    return columns | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}

@@ -6,7 +6,7 @@ Both work strip by strip, so that a map need not be in memory; see `landuse.outp
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from pyproj import CRS
 from landuse.errors import UsageError
 from landuse.legend import Legend
 from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.outlines import WGS84, polygons_of, spacing_of
+from landuse.outputs.outlines import WGS84, Geometries, polygons_of, spacing_of
 from landuse.outputs.regions import Regions, Sweep
 
 if TYPE_CHECKING:
@@ -50,6 +50,28 @@ class MapLines:
     confidence: Float32 | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Areas:
+    """Polygons with properties. A plain table, since geopandas takes half a second to import.
+
+    Attributes:
+        columns: values by the name of the property, (n,) each.
+        polygons: in degrees of WGS 84, (n,).
+    """
+
+    columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]
+    polygons: Geometries
+
+    def __len__(self) -> int:
+        return len(self.polygons)
+
+    def frame(self) -> GeoDataFrame:
+        """The same in EPSG:4326."""
+        import geopandas
+
+        return geopandas.GeoDataFrame(dict(self.columns), geometry=self.polygons, crs=WGS84)
+
+
 class Dissolver:
     """Polygons of neighbouring cells (sharing an edge) of one class, from a map that comes some lines at a time.
 
@@ -69,7 +91,7 @@ class Dissolver:
         self._confident = False
         self._sweep = Sweep(width, len(WEIGHTS), spacing_of(transform, crs))
 
-    def add(self, lines: MapLines) -> Iterator[GeoDataFrame]:
+    def add(self, lines: MapLines) -> Iterator[Areas]:
         """The polygons that end within some lines, as `dissolve` describes them.
 
         Raises:
@@ -78,15 +100,13 @@ class Dissolver:
         """
         self._confident = lines.confidence is not None
         for regions in (self._sweep.skip_to(lines.first), self._sweep.add(lines.codes, _weights(lines))):
-            yield self._frame(regions)
+            yield self._areas(regions)
 
-    def end(self) -> GeoDataFrame:
+    def end(self) -> Areas:
         """The polygons that reach the last line."""
-        return self._frame(self._sweep.skip_to(-1))
+        return self._areas(self._sweep.skip_to(-1))
 
-    def _frame(self, regions: Regions) -> GeoDataFrame:
-        import geopandas
-
+    def _areas(self, regions: Regions) -> Areas:
         sums = dict(zip(WEIGHTS, regions.sums.T, strict=True))
         columns: dict[str, Any] = {
             "class": [self._legend.name_of(code) for code in regions.values.tolist()],
@@ -97,8 +117,7 @@ class Dissolver:
         if self._confident:
             unknown = np.full(len(regions), np.nan)
             columns["confidence"] = np.divide(sums["confidence"], sums["known"], out=unknown, where=sums["known"] > 0)
-        polygons = polygons_of(regions.edges, len(regions), self._transform, self._crs)
-        return geopandas.GeoDataFrame(columns, geometry=polygons, crs=WGS84)
+        return Areas(columns, polygons_of(regions.edges, len(regions), self._transform, self._crs))
 
 
 WEIGHTS = ("cells", "area_ha", "confidence", "known")
@@ -139,15 +158,18 @@ def dissolve(
 
     dissolver = Dissolver(transform, crs, legend, codes.shape[1])
     areas = raster_areas_ha(transform, crs, (codes.shape[0], codes.shape[1]))
-    frames = [*dissolver.add(MapLines(0, codes, areas, confidence)), dissolver.end()]
+    frames = [found.frame() for found in (*dissolver.add(MapLines(0, codes, areas, confidence)), dissolver.end())]
     whole: GeoDataFrame = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
     return whole
 
 
 def write_geojson(frame: GeoDataFrame, path: Path) -> None:
-    """Write a frame in EPSG:4326 as RFC 7946; see `geojson_writer`."""
+    """Write a frame as RFC 7946; see `geojson_writer`. Raises `UsageError` where it is not in EPSG:4326."""
+    if frame.crs is None or not WGS84.equals(CRS.from_user_input(frame.crs), ignore_axis_order=True):
+        raise UsageError("GeoJSON holds WGS 84 degrees, but these polygons are in another CRS.")
+    columns = {name: frame[name].tolist() for name in frame.columns if name != frame.geometry.name}
     with geojson_writer(path) as writer:
-        writer.write(frame)
+        writer.write(Areas(columns, np.asarray(frame.geometry)))
 
 
 @contextmanager
@@ -163,31 +185,33 @@ def geojson_writer(path: Path) -> Iterator[FeatureWriter]:
 
 
 class FeatureWriter:
-    """Writes the features of one frame after the other."""
+    """Writes areas after areas as features."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._separator = stream, "\n"
 
-    def write(self, frame: GeoDataFrame) -> None:
-        """Write a frame. Raises `UsageError` where it is not in EPSG:4326."""
-        if frame.crs is None or not WGS84.equals(CRS.from_user_input(frame.crs), ignore_axis_order=True):
-            raise UsageError("GeoJSON holds WGS 84 degrees, but these polygons are in another CRS.")
-        for geometry, properties in _features(frame):
+    def write(self, areas: Areas) -> None:
+        """Write a feature for each polygon."""
+        for geometry, properties in _features(areas):
             text = f'{{"type": "Feature", "properties": {properties}, "geometry": {geometry}}}'
             self._stream.write(f"{self._separator}{text}")
             self._separator = ",\n"
 
 
-def _features(frame: GeoDataFrame) -> Iterator[tuple[str, str]]:
+def _features(areas: Areas) -> Iterator[tuple[str, str]]:
     """Geometry and properties of each feature, as JSON texts."""
-    names = [name for name in frame.columns if name != frame.geometry.name]
-    for first in range(0, len(frame), CHUNK):
-        chunk = frame.iloc[first : first + CHUNK]
-        geometries = shapely.to_geojson(_rounded(np.asarray(chunk.geometry)))
-        columns = [chunk[name].tolist() for name in names]
+    for first in range(0, len(areas), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        geometries = shapely.to_geojson(_rounded(areas.polygons[chunk]))
+        columns = [_listed(values[chunk]) for values in areas.columns.values()]
         for geometry, values in zip(geometries, zip(*columns, strict=True), strict=True):
-            properties = {name: _plain(value) for name, value in zip(names, values, strict=True)}
+            properties = {name: _plain(value) for name, value in zip(areas.columns, values, strict=True)}
             yield geometry or "null", json.dumps(properties, ensure_ascii=False, allow_nan=False)
+
+
+def _listed(values: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
+    """Values as plain Python objects."""
+    return values.tolist() if isinstance(values, np.ndarray) else values
 
 
 def _rounded(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

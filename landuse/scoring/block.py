@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from landuse.chips.arrow import arrow_array
 from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
 from landuse.engine.shared_file import SharedFile
@@ -152,10 +153,10 @@ def novelty_column(job: ScoreJob, features: list[npt.NDArray[np.float32]]) -> di
 
 def part_table(columns: dict[str, npt.NDArray[Any]], vectors: dict[str, list[npt.NDArray[np.float32]]]) -> pa.Table:
     """A part as an Arrow table; each batch of vectors, float32 (n, k), becomes rows of a fixed-size list."""
-    arrays: dict[str, pa.Array] = {name: pa.array(values) for name, values in columns.items()}
+    arrays: dict[str, pa.Array] = {name: arrow_array(values) for name, values in columns.items()}
     for name, batches in vectors.items():
         joined = np.concatenate(batches) if batches else np.empty((0, 1), np.float32)
-        arrays[name] = pa.FixedSizeListArray.from_arrays(pa.array(joined.ravel()), joined.shape[1])
+        arrays[name] = pa.FixedSizeListArray.from_arrays(arrow_array(joined.ravel()), joined.shape[1])
     return pa.table(arrays)
 
 

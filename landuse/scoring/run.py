@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from landuse.bundle import Bundle
 from landuse.chips import Chips, ChipSet
+from landuse.chips.arrow import numbers_of
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
 from landuse.engine.quarantine import Quarantined, QuarantinePolicy
@@ -259,9 +260,9 @@ def column_of(chips: ChipSet, tables: list[pa.Table], name: str, width: int) -> 
     numbers = cell_numbers(chips.rows, chips.cols)
     order = np.argsort(numbers)
     for table in tables:
-        lines = cell_numbers(table["row"].to_numpy(), table["col"].to_numpy())
+        lines = cell_numbers(numbers_of(table["row"]), numbers_of(table["col"]))
         found = table[name].combine_chunks()
-        flat = (found.flatten() if width else found).to_numpy()
+        flat = numbers_of(found.flatten() if width else found)
         values[order[np.searchsorted(numbers, lines, sorter=order)]] = flat.reshape(-1, width) if width else flat
     return values
 

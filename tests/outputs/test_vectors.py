@@ -71,7 +71,7 @@ def test_a_map_that_comes_in_strips_has_the_same_polygons(codes, cuts, gap):
         if codes[first:last].any():
             frames += dissolver.add(MapLines(first, codes[first:last], areas[first:last], confidence[first:last]))
     frames.append(dissolver.end())
-    pieces = pd.concat(frames, ignore_index=True)
+    pieces = pd.concat([areas.frame() for areas in frames], ignore_index=True)
     assert len(pieces) == len(whole)
     order = [frame.geometry.apply(lambda g: shapely.normalize(g).wkb_hex).sort_values() for frame in (whole, pieces)]
     assert order[0].tolist() == order[1].tolist()
@@ -84,10 +84,12 @@ def test_lines_may_run_north():
     codes = np.array([[1, 1, 3], [3, 1, 3], [0, 3, 3]], np.uint8)
     south_up = Affine(224.0, 0, TRANSFORM.c, 0, 224.0, TRANSFORM.f - 3 * 224.0)
     one, other = dissolve(codes, TRANSFORM, UTM, LEGEND), Dissolver(south_up, UTM, LEGEND, 3)
-    frames = [*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end()]
-    geometries = [shapely.normalize(np.concatenate([f.geometry for f in fs])) for fs in ([one], frames)]
+    found = np.concatenate(
+        [areas.polygons for areas in (*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end())]
+    )
+    geometries = [shapely.normalize(polygons) for polygons in (np.asarray(one.geometry), found)]
     assert {g.wkb for g in geometries[0]} == {g.wkb for g in geometries[1]}
-    assert all(shapely.is_ccw(shapely.get_exterior_ring(np.concatenate([f.geometry for f in frames]))))
+    assert all(shapely.is_ccw(shapely.get_exterior_ring(found)))
 
 
 def test_a_region_that_touches_itself_at_a_corner_has_a_hole_there():

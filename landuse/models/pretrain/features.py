@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Floats, Images, Weights
 from landuse.models.backbones import Backbone
 from landuse.models.openvino_graph import build_openvino
+from landuse.models.openvino_library import ov
 from landuse.models.pretrain.views import PX, resize
 
 BATCH = 16

@@ -1,0 +1,51 @@
+"""Libraries that others import beside what they are asked for, and that our commands have no use for.
+
+Each costs a command a tenth of a second and more at its start.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+
+class Later(ModuleType):
+    """Stands for a library until something of it is used, which imports it."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def put_off(name: str) -> Iterator[None]:
+    """A context in which who imports a library gets something that imports it when it is used; absent libraries stay so."""
+    if name in sys.modules or importlib.util.find_spec(name) is None:
+        yield
+        return
+    with _known_as(name, Later(name)):
+        yield
+
+
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """A context in which a library that is not loaded yet counts as not installed."""
+    if name in sys.modules:
+        yield
+        return
+    with _known_as(name, None):  # how Python itself marks what is not to be found
+        yield
+
+
+@contextmanager
+def _known_as(name: str, module: ModuleType | None) -> Iterator[None]:
+    known: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment] # None is allowed, and has its meaning
+    known[name] = module
+    try:
+        yield
+    finally:
+        del known[name]

@@ -76,6 +76,7 @@ def _markings(strip: Strip, pixel: float) -> list[tuple[F32, tuple[int, int, int
     """Strength and colour of painted lines: each is thinner than a pixel, so it only tints it."""
 
     def line(at: float, width: float) -> F32:
+        """Strength of a line `width` metres wide, `at` metres from the middle on both sides."""
         reach = max(pixel, width)
         return np.asarray(np.clip(1.0 - np.abs(np.abs(strip.across) - at) / reach, 0, 1) * width / reach, np.float32)
 

@@ -69,6 +69,7 @@ def changed_chips(plan: Plan, before: Codes, after: Codes) -> list[tuple[str, in
     codes = tuple(int(c) for c in np.unique(before)) + tuple(int(c) for c in np.setdiff1d(after, before))
 
     def majority(truth: Codes) -> Codes:
+        """The commonest class of every chip."""
         inner = truth[row0 : row0 + n * per, col0 : col0 + n * per]
         return _majority(inner.reshape(n, per, n, per), codes)
 

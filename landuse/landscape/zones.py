@@ -145,6 +145,7 @@ def _affinities(spec: LandscapeSpec, setting: Setting, seeds: Array) -> dict[Zon
     highway = np.exp(-((shapely.distance(points, setting.highways) / 600.0) ** 2))
 
     def chance(k: int, wavelength: float = 1700.0) -> npt.NDArray[np.float64]:
+        """What use number k owes to no rule: broad noise and a draw for each seed."""
         local = hash01(np.arange(len(x)), k, spec.seed + 61).astype(float)
         return 0.16 * noise_at(x, y, wavelength, spec.seed + 17 * k) + 0.5 * local
 

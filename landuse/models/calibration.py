@@ -115,6 +115,7 @@ def fit_vector(head: Head, features: Floats, labels: Truth) -> Scaling:
     centre = -np.log(start.temperature)
 
     def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        """Penalised negative log-likelihood of logarithms of scales (K) and of offsets (K), and its gradient (2 K,)."""
         scale, offset = np.exp(centre + values[:classes]), values[classes:]
         losses, slope = link(scores * scale + offset, targets)
         gradient = np.concatenate([(slope * scores).sum(axis=0) * scale, slope.sum(axis=0)]) + PRIOR * values

@@ -107,6 +107,7 @@ def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
     extra = np.asarray(factors - 1, np.float32)
 
     def binary(truth: Any, scores: Any) -> Any:  # noqa: ANN401
+        """Mean over the classes of each row's losses."""
         each = keras.ops.softplus(scores) - truth * scores
         return keras.ops.mean(each * (1 + truth * extra), axis=-1)
 

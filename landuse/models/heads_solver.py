@@ -120,8 +120,6 @@ def _both(one: Exact) -> Exact:
 def solve(features: Numbers, targets: Numbers, weights: Exact, penalty: Penalty, link: Link) -> Exact:
     """Weights float64 (D + 1, K), the biases last, by L-BFGS-B.
 
-    For the L1 norm, each weight is the difference of two that are not negative, which makes the objective smooth.
-
     Args:
         features: (n, D), standardised.
         targets: (n, K).
@@ -129,36 +127,58 @@ def solve(features: Numbers, targets: Numbers, weights: Exact, penalty: Penalty,
         penalty: what is added to the mean loss.
         link: the loss.
     """
-    depth, classes = features.shape[1], targets.shape[1]
-    ridge = penalty.reg_param * (1 - penalty.elastic_net)
-    lasso = penalty.reg_param * penalty.elastic_net
-    share = (weights if weights.ndim == 2 else weights[:, None]) / weights.sum(axis=0).max()
-    size, biases = depth * classes, slice(-classes, None)
-
-    def unpacked(values: Exact) -> Exact:
-        pairs = values[:-classes].reshape(-1, depth, classes)
-        matrix: Exact = pairs[0] - pairs[1] if len(pairs) == 2 else pairs[0]
-        return matrix
-
     from scipy.optimize import minimize  # a third of a second to import, and no worker that only infers needs it
 
-    def objective(values: Exact) -> tuple[float, Exact]:
-        matrix = unpacked(values)
-        losses, slopes = link(features @ matrix + values[biases], targets)
-        slopes = slopes * share
-        down = features.T @ slopes + ridge * matrix
-        pieces = [down.ravel() + lasso, lasso - down.ravel()] if lasso else [down.ravel()]
-        value = float((losses * share).sum()) + ridge / 2 * float((matrix**2).sum())
-        value += lasso * float(values[:-classes].sum()) if lasso else 0.0
-        return value, np.concatenate([*pieces, slopes.sum(axis=0)])
-
-    halves = 2 if lasso else 1
-    bounds = [(0.0, None) if lasso else (None, None)] * (halves * size) + [(None, None)] * classes
+    classes = targets.shape[1]
+    share = (weights if weights.ndim == 2 else weights[:, None]) / weights.sum(axis=0).max()
+    ridge, lasso = penalty.reg_param * (1 - penalty.elastic_net), penalty.reg_param * penalty.elastic_net
+    objective = _Objective(features, targets, share, link, ridge, lasso)
+    count = (2 if lasso else 1) * features.shape[1] * classes
+    bounds = [(0.0, None) if lasso else (None, None)] * count + [(None, None)] * classes
     options = {"maxiter": penalty.max_iter, "maxfun": 2 * penalty.max_iter + 100, "gtol": TOLERANCE, "ftol": 1e-13}
-    start = np.zeros(halves * size + classes)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    best: Exact = found.x
-    return np.concatenate([unpacked(best), best[biases][None]])
+    start = np.zeros(count + classes)
+    best: Exact = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    return np.concatenate([objective.weights(best), best[-classes:][None]])
+
+
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """The penalised mean loss of one row of numbers: weights (D, K), then biases (K,).
+
+    With an L1 norm the weights are the difference of two matrices that are not negative, one after the other in the row, which
+    makes the loss smooth.
+
+    Attributes:
+        features: (n, D), standardised.
+        targets: (n, K).
+        share: (n, 1) or (n, K), what each row or its class counts.
+        link: the loss.
+        ridge, lasso: strengths of the L2 and the L1 norm.
+    """
+
+    features: Numbers
+    targets: Numbers
+    share: Exact
+    link: Link
+    ridge: float
+    lasso: float
+
+    def weights(self, values: Exact) -> Exact:
+        """The weights (D, K) that a row stands for."""
+        classes = self.targets.shape[1]
+        pairs = values[:-classes].reshape(-1, self.features.shape[1], classes)
+        return np.asarray(pairs[0] - pairs[1] if len(pairs) == 2 else pairs[0])
+
+    def __call__(self, values: Exact) -> tuple[float, Exact]:
+        """The loss, and its slope along each number of the row."""
+        classes, weights = self.targets.shape[1], self.weights(values)
+        losses, slopes = self.link(self.features @ weights + values[-classes:], self.targets)
+        slopes = slopes * self.share
+        down = self.features.T @ slopes + self.ridge * weights
+        pieces = [down.ravel() + self.lasso, self.lasso - down.ravel()] if self.lasso else [down.ravel()]
+        value = float((losses * self.share).sum()) + self.ridge / 2 * float((weights**2).sum())
+        value += self.lasso * float(values[:-classes].sum()) if self.lasso else 0.0
+        return value, np.concatenate([*pieces, slopes.sum(axis=0)])
 
 
 def softmax_loss(scores: Exact, targets: Numbers) -> tuple[Exact, Exact]:

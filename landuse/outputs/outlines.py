@@ -135,6 +135,7 @@ def _to_degrees(polygons: npt.NDArray[np.object_], transform: Affine, crs: CRS) 
     to_wgs84 = Transformer.from_crs(crs, WGS84, always_xy=True)
 
     def reproject(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Pixel coordinates (m, 2) as degrees."""
         x, y = transform.c + points[:, 0] * transform.a, transform.f + points[:, 1] * transform.e
         return np.stack(to_wgs84.transform(x, y), axis=1)
 

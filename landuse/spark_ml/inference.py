@@ -74,6 +74,7 @@ def column_function(function: ColumnFunction, answer: DataType) -> UserDefinedFu
     """A Spark function that hands Arrow columns to `function` as they come, a part of the rows each."""
 
     def run(columns: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        """What Spark calls, once a task."""
         return map(function, columns)
 
     made: UserDefinedFunction = arrow_udf(run, returnType=answer)

@@ -167,6 +167,7 @@ class KerasImageEstimator(
             estimator.copy(one).transformSchema(dataset.schema)
 
         def fit_one(index: int) -> KerasImageModel:
+            """The model of one map; Spark may ask from several threads."""
             return estimator.copy(paramMaps[index])._fit_from(shelves)
 
         return _FitMultipleIterator(fit_one, len(paramMaps))

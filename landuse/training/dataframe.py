@@ -131,15 +131,16 @@ def _features(job: ImageJob, pictures: pa.Array) -> pa.ListArray:
 
 def _labels(table: pa.Table) -> list[tuple[str, ...] | None]:
     """Labels of every row; None where there are none."""
-
-    def read(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401
-        if value is None:
-            return None
-        names = value if isinstance(value, list) else [value]
-        return tuple(dict.fromkeys(n.strip() for n in names if n and n.strip()))
-
-    found = [read(value) for value in table["label"].to_pylist()]
+    found = [_names(value) for value in table["label"].to_pylist()]
     return [None if not names and not pa.types.is_list(table["label"].type) else names for names in found]
+
+
+def _names(value: str | list[str | None] | None) -> tuple[str, ...] | None:
+    """The names in a cell of the column, each once, without blanks."""
+    if value is None:
+        return None
+    names = value if isinstance(value, list) else [value]
+    return tuple(dict.fromkeys(n.strip() for n in names if n and n.strip()))
 
 
 def _weights(table: pa.Table, whole: list[int]) -> Any:  # noqa: ANN401

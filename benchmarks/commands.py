@@ -86,8 +86,3 @@ def module(name: str, *arguments: str | Path) -> Ran:
 def landuse(*arguments: str | Path) -> Ran:
     """Run a command of landuse."""
     return module("landuse", *arguments)
-
-
-def offers(command: str, option: str) -> bool:
-    """Whether a command of landuse has an option."""
-    return option in landuse(command, "--help").output

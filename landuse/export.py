@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,6 @@ from landuse.legend import UNMAPPED, Legend
 from landuse.mosaic import MosaicReader, Pixels, Survey
 
 ImageFormat = Literal["png", "tif"]
-IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
 UNLABELLED = "chips"
 PNG_BANDS = (1, 3)
 PNG_LEVEL = 3

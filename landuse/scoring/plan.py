@@ -136,8 +136,3 @@ def blocks_of_strip(strip: ChipSet, span: int) -> Iterator[tuple[Block, IntArray
     order = image_order(strip.rows, strip.cols, span)
     for block, part in block_slices(strip.rows[order], strip.cols[order], span):
         yield block, order[part]
-
-
-def block_count(chips: Chips, span: int) -> int:
-    """Number of blocks."""
-    return sum(len(np.unique(strip.cols // span)) for strip in chips.strips(span))

@@ -71,11 +71,6 @@ def _weights(backbone: Backbone, source: str, seed: int) -> Weights:
     return load_keras_weights(path, backbone.network, backbone.px)
 
 
-def untrained(backbone: Backbone, seed: int) -> Bundle:
-    """A bundle of random weights with a head that knows nothing."""
-    return featuriser(backbone, initial_weights(backbone, seed))
-
-
 def featuriser(backbone: Backbone, weights: Weights) -> Bundle:
     """A bundle of a backbone and its weights with a head that knows nothing."""
     legend, d = load_legend(PLACEHOLDER), backbone.feature_count

@@ -33,6 +33,10 @@ class BalanceRule:
     class_weights: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.balance not in BALANCES:
+            raise UsageError(f"No balance {self.balance!r}: choose one of {', '.join(BALANCES)}.")
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:

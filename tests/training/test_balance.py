@@ -63,6 +63,11 @@ def test_soft_labels_are_rows_with_shares():
     assert totals(fitting_rows(data, BalanceRule())) == pytest.approx([1, 1, 1])
 
 
+def test_a_balance_that_is_none_is_refused():
+    with pytest.raises(UsageError, match=r"'weight'.*weights, downsample, none"):
+        BalanceRule("weight")
+
+
 def test_lists_of_labels_are_not_for_this_head():
     with pytest.raises(UsageError, match="lists"):
         fitting_rows(samples(targets=[[1, 1, 0]], multi=True), BalanceRule())

@@ -5,16 +5,29 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, UsageError
-from landuse.models.novelty import CENTRES, FLAG, LEVELS, Novelty, find_centres, fit_novelty, pack, unit, unpack
+from landuse.models.novelty import (
+    CENTRES,
+    FLAG,
+    LEVELS,
+    Novelty,
+    conformal_levels,
+    find_centres,
+    fit_novelty,
+    neighbours_together,
+    pack,
+    raised,
+    unit,
+    unpack,
+)
 
 WIDTH = 24
 
 
-def ground(count, kinds=6, seed=0, offset=0):
+def ground(count, kinds=6, seed=0, offset=0, spread=0.15):
     """Features of a few kinds of ground, each kind around a direction of its own."""
     rng = np.random.default_rng(seed)
     means = np.random.default_rng(100 + offset).gamma(0.6, size=(kinds, WIDTH))
-    return (means[rng.integers(0, kinds, count)] * rng.lognormal(0, 0.15, (count, WIDTH))).astype(np.float32)
+    return (means[rng.integers(0, kinds, count)] * rng.lognormal(0, spread, (count, WIDTH))).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +73,74 @@ def test_near_copies_in_one_fold_are_not_taken_for_familiar_ground():
     together = fit_novelty(features.astype(np.float32), folds=np.repeat(np.arange(40) % 5, 8))
     apart = fit_novelty(features.astype(np.float32))
     other = rng.gamma(0.5, size=(200, WIDTH)).astype(np.float32)
-    assert (apart.score(other) >= FLAG).mean() > 0.9
+    assert apart.score(other).mean() > 0.95
+    assert together.score(other).mean() < 0.7
     assert (together.score(other) >= FLAG).mean() < 0.2
+
+
+def flagged_of_more(fit, draws=40):
+    """Share of more ground of the same kind that is flagged, over models of so many draws of the samples."""
+    shares = [(fit(seed).score(ground(250, seed=500 + seed)) >= FLAG).mean() for seed in range(draws)]
+    return np.mean(shares)
+
+
+def test_a_hundredth_of_more_of_the_same_ground_is_flagged():
+    assert flagged_of_more(lambda seed: fit_novelty(ground(300, seed=seed))) == pytest.approx(0.01, abs=0.006)
+
+
+def test_samples_that_the_network_knows_by_heart_do_not_set_the_flag():
+    def known(seed):  # the features of what was learnt lie nearer to each other than those of new ground do
+        return ground(300, seed=seed, spread=0.05)
+
+    measured = flagged_of_more(lambda seed: fit_novelty(known(seed), held=ground(199, seed=900 + seed)))
+    assert measured == pytest.approx(0.01, abs=0.006)
+    assert flagged_of_more(lambda seed: fit_novelty(known(seed)), draws=5) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("count", "rank"), [(1, 1), (50, 50), (98, 98), (99, 99), (199, 198), (999, 990), (5000, 4951)]
+)
+def test_the_flag_lies_beyond_the_rank_of_split_conformal_prediction(count, rank):
+    distances = np.arange(1, count + 1, dtype=np.float32)[::-1]
+    levels = conformal_levels(distances)
+    assert levels[0] == 1
+    assert levels[-1] == count
+    model = Novelty(np.ones((1, 1), np.float32), levels)
+    at, beyond = (np.searchsorted(model.distances, rank + step, side="left") / LEVELS for step in (0, 0.5))
+    assert at < FLAG <= beyond
+
+
+def test_neighbours_of_a_class_are_left_out_together():
+    labels = np.array([7] * 10 + [3] * 3 + [7] * 5)
+    folds = neighbours_together(labels)
+    assert folds[labels == 7].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+    assert folds[labels == 3].tolist() == [0, 1, 3]
+
+
+def test_a_file_from_before_the_power_scores_by_its_old_rule(novelty):
+    old = Novelty(novelty.centres, novelty.distances)
+    again = unpack(save({"centres": old.centres.astype(np.float16), "distances": old.distances}), WIDTH, "x")
+    assert again.power == 1
+    features = ground(50, seed=4)
+    expected = 1 - (features / np.linalg.norm(features, axis=1, keepdims=True) @ old.centres.T).max(axis=1)
+    assert again.distance(features) == pytest.approx(expected, abs=1e-6)
+    assert pack(again) == pack(old)
+    assert (novelty.distance(features) != again.distance(features)).all()
+
+
+def test_what_many_weak_features_say_is_not_drowned_by_two_strong_ones():
+    features = ground(400)
+    features[:, :2] = 50 * np.random.default_rng(3).lognormal(0, 0.5, (400, 2))
+    strange = features[:100].copy()
+    strange[:, 2:] = features[:100, :1:-1]
+    assert (fit_novelty(features).score(strange) >= FLAG).mean() > 0.5
+    assert (fit_novelty(features, power=1.0).score(strange) >= FLAG).mean() < 0.1
+
+
+@given(st.floats(0.01, 1), st.integers(0, 99))
+def test_a_power_keeps_the_sign(power, seed):
+    features = np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32)
+    assert raised(features, power) == pytest.approx(np.sign(features) * np.abs(features) ** power, rel=1e-4)
 
 
 def test_centres_are_few_and_of_length_one():
@@ -70,10 +149,13 @@ def test_centres_are_few_and_of_length_one():
     assert np.linalg.norm(centres, axis=1) == pytest.approx(np.ones(CENTRES), abs=1e-3)
 
 
-@pytest.mark.parametrize(("features", "folds"), [(ground(1), None), (ground(20), np.zeros(20, int))])
-def test_too_little_to_measure(features, folds):
+@pytest.mark.parametrize(
+    ("features", "more"),
+    [(ground(1), {}), (ground(20), {"folds": np.zeros(20, int)}), (ground(20), {"held": ground(0)})],
+)
+def test_too_little_to_measure(features, more):
     with pytest.raises(UsageError):
-        fit_novelty(features, folds=folds)
+        fit_novelty(features, **more)
 
 
 @given(st.integers(2, 40), st.integers(0, 99))
@@ -94,6 +176,7 @@ def test_packed_and_unpacked(novelty):
     again = unpack(pack(novelty), WIDTH, "x")
     assert (again.centres == novelty.centres).all()
     assert (again.distances == novelty.distances).all()
+    assert again.power == novelty.power == 0.5
 
 
 def spoilt(**changes):
@@ -116,6 +199,11 @@ def spoilt(**changes):
         spoilt(distances=np.linspace(1, 0, LEVELS, dtype=np.float32)),
         spoilt(distances=np.full(LEVELS, np.inf, np.float32)),
         spoilt(distances=np.zeros(LEVELS, np.float64)),
+        spoilt(power=np.zeros(1, np.float32)),
+        spoilt(power=np.full(1, 2, np.float32)),
+        spoilt(power=np.full(1, np.nan, np.float32)),
+        spoilt(power=np.ones(1, np.float64)),
+        spoilt(power=np.ones((1, 1), np.float32)),
     ],
 )
 def test_arrays_of_strangers_that_are_not_sound(data):

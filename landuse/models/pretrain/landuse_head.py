@@ -33,11 +33,13 @@ class FittedHead:
         head: calibrated.
         metrics: figures on held-out images, by name.
         features: float32 (n, D), what it was fitted on.
+        held: float32 (m, D), the same kinds of views of images that neither it nor the backbone has learnt from.
     """
 
     head: LogisticHead
     metrics: Mapping[str, float]
     features: Floats
+    held: Floats
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,14 @@ def fit_landuse_head(seen: Seen, legend: Legend, extract: Extract, seed: int) ->
     weight *= len(weight) / weight.sum()
     head = fit_quickly(features, labels, class_count=len(legend), penalty=PENALTY, sample_weight=weight)
     tuning, tuning_labels = _draw(source, source.held_out & odd, legend, HELD_VIEWS_A_CLASS, rng)
-    head = calibrate(head, extract(tuning), tuning_labels)
+    tuned = extract(tuning)
+    head = calibrate(head, tuned, tuning_labels)
+    apart = np.concatenate([tuned, seen.rows(source.held_out & odd, codes)[0]])
     judged, judged_labels = _draw(source, source.held_out & ~odd, legend, HELD_VIEWS_A_CLASS, rng)
     images, image_labels = seen.rows(source.held_out & ~odd, codes)
     measured = figures("images", head.apply(images), image_labels)
-    return FittedHead(head, measured | figures("scenes", head.apply(extract(judged)), judged_labels), features)
+    measured |= figures("scenes", head.apply(extract(judged)), judged_labels)
+    return FittedHead(head, measured, features, apart)
 
 
 def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
@@ -100,11 +105,12 @@ def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
     features = np.concatenate([plain, copies])
     head = fit_quickly(features, np.tile(labels, 2), class_count=len(codes), penalty=penalty)
     tuning = [Seen(source, of).rows(source.held_out & odd, codes) for of in (seen.features, spoilt)]
-    head = calibrate(head, *(np.concatenate(parts) for parts in zip(*tuning, strict=True)))
+    apart, apart_labels = (np.concatenate(parts) for parts in zip(*tuning, strict=True))
+    head = calibrate(head, apart, apart_labels)
     images, image_labels = seen.rows(source.held_out & ~odd, codes)
     copies, copy_labels = Seen(source, spoilt).rows(source.held_out & ~odd, codes)
     measured = figures("images", head.apply(images), image_labels)
-    return FittedHead(head, measured | figures("spoilt", head.apply(copies), copy_labels), features)
+    return FittedHead(head, measured | figures("spoilt", head.apply(copies), copy_labels), features, apart)
 
 
 def _draw(

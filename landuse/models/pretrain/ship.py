@@ -53,7 +53,7 @@ class Shipment:
             training=dict(self.training),
             metrics=metrics,
             card=card(metrics, self.training),
-            novelty=fit_novelty(fitted.features),
+            novelty=fit_novelty(fitted.features, held=fitted.held),
         )
 
 

@@ -19,7 +19,7 @@ from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.foreign import Declared
 from landuse.models.heads import Head
 from landuse.models.heads_file import spec_of
-from landuse.models.novelty import Novelty, fit_novelty
+from landuse.models.novelty import Novelty, fit_novelty, neighbours_together
 from landuse.models.preprocess import PREPROCESSING
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
@@ -200,11 +200,17 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
 def novelty_of(samples: Samples, options: TrainOptions) -> Novelty:
     """What the samples that the head was fitted on look like; what is kept together in a split is kept together here.
 
-    Where that leaves one side only, samples are parted at random, and more of other ground counts as unfamiliar.
+    Where no place and no group is known, neighbours in the order of the samples are. Where that leaves one side only, samples
+    are parted at random, and more of other ground counts as unfamiliar.
     """
-    _, together = replace(samples.layout, sides=None).kept_together(options.block_m)
-    strata = samples.layout.strata if samples.multi else samples.positions
-    folds = fold_numbers(strata, together, CALIBRATION_FOLDS, options.seed)
+    layout = replace(samples.layout, sides=None)
+    _, together = layout.kept_together(options.block_m)
+    strata = layout.strata if samples.multi else samples.positions
+    folds = (
+        neighbours_together(strata)
+        if layout.groups is None and layout.places is None
+        else fold_numbers(strata, together, CALIBRATION_FOLDS, options.seed)
+    )
     with one_thread(samples):
         return fit_novelty(samples.features, folds=folds if folds.any() else None, seed=options.seed)
 

@@ -5,6 +5,7 @@ backbone.safetensors  the network's weights (float32, or float16 where space mat
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
 novelty.safetensors   what the training features look like (only where it is known)
+alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from safetensors.numpy import load, save
 
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
+from landuse.models.alignment import Alignment, alignment_room, pack_alignment, unpack_alignment
 from landuse.models.arrays import Weights
 from landuse.models.heads import Head
 from landuse.models.heads_file import INTEGERS, as_stored, spec_of
 from landuse.models.manifest import (
+    ALIGNMENT,
     FORMAT,
     FORMAT_VERSION,
     NOVELTY,
@@ -46,7 +49,7 @@ from landuse.models.safe_zip import SafeZip, write_zip
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
 MEMBERS = frozenset({"bundle.json", BACKBONE, HEAD, CARD})
-OPTIONAL = frozenset({NOVELTY})
+OPTIONAL = frozenset({NOVELTY, ALIGNMENT})
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 HEADER_ROOM = 1_000_000
@@ -74,6 +77,7 @@ class Bundle:
         card: the model card, Markdown.
         novelty: what the features of its training samples look like, None where that is not known.
         quantisation: how it computes in 8-bit integers, None where that was not found out.
+        alignment: how features of a dense grid are brought to those of chips, None where that is not known.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Bundle:
     card: str = ""
     novelty: Novelty | None = None
     quantisation: Quantisation | None = None
+    alignment: Alignment | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -101,6 +106,8 @@ class Bundle:
             found.update(as_stored(array).tobytes())
         if self.novelty is not None:
             found.update(pack(self.novelty))
+        if self.alignment is not None:
+            found.update(pack_alignment(self.alignment))
         return found.hexdigest()
 
 
@@ -124,6 +131,8 @@ def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
     }
     if bundle.novelty is not None:
         members[NOVELTY] = pack(bundle.novelty)
+    if bundle.alignment is not None:
+        members[ALIGNMENT] = pack_alignment(bundle.alignment)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     manifest = _json(_describe(bundle) | {"digests": digests})
     write_zip(target, {"bundle.json": manifest, **members})
@@ -146,6 +155,7 @@ def read_bundle(path: Path) -> Bundle:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
         limits = {BACKBONE: _room(shapes), HEAD: _room(head_shapes), CARD: MAX_CARD}
         limits[NOVELTY] = packed_room(width) + HEADER_ROOM
+        limits[ALIGNMENT] = alignment_room(width) + HEADER_ROOM
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
     check_digests(members, manifest, path)
     arrays = _read_arrays(members[HEAD], head_shapes, f"{HEAD} in {path}", INTEGERS)
@@ -169,6 +179,9 @@ def read_bundle(path: Path) -> Bundle:
         quantisation=manifest.quantisation,
         card=members[CARD].decode("utf8", errors="replace"),
         novelty=unpack(members[NOVELTY], width, f"{NOVELTY} in {path}") if NOVELTY in members else None,
+        alignment=unpack_alignment(members[ALIGNMENT], width, f"{ALIGNMENT} in {path}")
+        if ALIGNMENT in members
+        else None,
     )
 
 

@@ -27,6 +27,7 @@ from landuse.models.calibration import log_loss
 from landuse.train import TrainOptions, check_out, fit, fit_head, judged, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.dataset import Samples
+from landuse.training.dense_pairs import with_alignment
 from landuse.training.fitting import INLINE
 from landuse.training.split import Split, folds, split
 
@@ -136,7 +137,8 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
     best = replace(options, **trials[0].setting)
     chosen = _backbone(best)
     bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
-    write_bundle(replace(bundle, training={**bundle.training, **_report(trials, tuning)}), out)
+    bundle = replace(bundle, training={**bundle.training, **_report(trials, tuning)})
+    write_bundle(with_alignment(bundle, data, options.seed), out)
     if tuning.grid:
         write_trials(out.with_suffix(".tuning.csv"), trials)
     write_folds(out.with_suffix(".folds.csv"), trials[0])

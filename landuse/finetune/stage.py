@@ -40,6 +40,7 @@ from landuse.train import (
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import fitting_rows
 from landuse.training.card import trained_card
+from landuse.training.dense_pairs import with_alignment
 from landuse.training.fitting import Fitted
 from landuse.training.pictures import Pictures
 from landuse.training.samples import Samples
@@ -90,7 +91,8 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         if options.fresh:
             store.clear()
         learnt = learn(samples, sides, replace(base, name=out.stem), (options, how, store))
-        write_bundle(judged(samples, sides, learnt, (options, how)), out)
+        bundle = judged(samples, sides, learnt, (options, how))
+        write_bundle(with_alignment(bundle, data, options.seed), out)
         write_history(out.with_suffix(".history.csv"), learnt.history)
         plot_history(out.with_suffix(".history.png"), learnt.history, out.stem)
         store.clear()
@@ -134,8 +136,9 @@ def learn(
         weights=student.weights(),
         head=student.head(),
         legend=samples.legend,
-        novelty=None,  # this and the next were of other weights
+        novelty=None,  # this and the next two were of other weights
         quantisation=None,
+        alignment=None,
     )
     doubtful = int((~sure).sum())
     return Learnt(bundle, history, asdict(device), doubtful, len(stream.lost))

@@ -20,6 +20,7 @@ from landuse.models.quantised import Quantisation
 FORMAT = "landuse-model"
 FORMAT_VERSION = 1
 NOVELTY = "novelty.safetensors"
+ALIGNMENT = "alignment.safetensors"
 MAX_PX = 1024
 
 

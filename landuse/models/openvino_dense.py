@@ -38,7 +38,8 @@ class OpenVinoDense:
         ranges = ranges_of(bundle) if self.precision == "int8" else None
         until = build_until(bundle.network, bundle.weights, bundle.preprocess, shape.source, ranges)
         box = shape.channels, shape.side, shape.step
-        after = build_after(bundle.network, bundle.weights, shape.pool, box, inside)
+        lines = None if bundle.alignment is None else (bundle.alignment.factor, bundle.alignment.offset)
+        after = build_after(bundle.network, bundle.weights, shape.pool, box, inside, lines)
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
         if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
             config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}

@@ -78,7 +78,12 @@ def build_nodes(
 
 
 def build_after(
-    network: Network, weights: Mapping[str, Floats], pool: str, box: tuple[int, int, int], head: LogisticHead | None
+    network: Network,
+    weights: Mapping[str, Floats],
+    pool: str,
+    box: tuple[int, int, int],
+    head: LogisticHead | None,
+    lines: Affine | None = None,
 ) -> ov.Model:
     """A model from a feature map (1, D, h, w) to what the network says of each square of it, in image order.
 
@@ -91,6 +96,7 @@ def build_after(
         pool: the node that pools the feature map.
         box: channels D, side of a square in positions, and positions from one square to the next.
         head: makes probabilities (cells, K), which come before the features (cells, d).
+        lines: factor and offset of each feature, by which they are brought to those of chips.
     """
     channels, side, step = box
     found = ops.parameter([1, channels, -1, -1], np.float32, name="map")
@@ -99,7 +105,8 @@ def build_after(
     means = ops.divide(sums, ops.maximum(numbers, np.float32(1e-6)))
     vectors = ops.reshape(ops.transpose(means, np.array([0, 2, 3, 1])), np.array([-1, channels]), False)
     features = Graph(network, weights, {}).run({pool: vectors})[network.output]
-    return ov.Model(results_of(features, head), [found, counts], "landuse_cells")
+    aligned = features if lines is None else ops.add(ops.multiply(features, lines[0][None]), lines[1][None])
+    return ov.Model(results_of(aligned, head), [found, counts], "landuse_cells")
 
 
 def _box_mean(tensor: Tensor, side: int, step: int) -> Tensor:

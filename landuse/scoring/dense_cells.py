@@ -26,7 +26,7 @@ def split_of(bundle: Bundle, chip_m: float, cell_m: float, runtime: Kind) -> int
     split = round(chip_m / cell_m)
     if split == 1 and abs(cell_m - chip_m) <= 1e-6 * chip_m:
         return 1
-    fitting = [n for n in range(3, MOST_SPLIT, 2) if _fits(bundle, n)]
+    fitting = splits_of(bundle)
     if split in fitting and abs(cell_m * split - chip_m) <= 1e-6 * chip_m:
         if runtime != "openvino":
             raise UsageError("The dense grid runs in OpenVINO alone: leave --runtime tensorflow or --cell out.")
@@ -37,6 +37,11 @@ def split_of(bundle: Bundle, chip_m: float, cell_m: float, runtime: Kind) -> int
     raise UsageError(
         f"Cells of {cell_m:g} m do not fit chips of {chip_m:g} m of model {bundle.name}: give --cell {chip_m:g} or {choices}."
     )
+
+
+def splits_of(bundle: Bundle) -> list[int]:
+    """The numbers of cells along a chip on which a model can answer, the chip itself apart; the finest grid is last."""
+    return [n for n in range(3, MOST_SPLIT, 2) if _fits(bundle, n)]
 
 
 def _fits(bundle: Bundle, split: int) -> bool:

@@ -77,6 +77,7 @@ def test_an_aoi_in_the_lattice_crs_is_taken_as_it_is(tmp_path):
     assert area_geometry(tmp_path / "a.gpkg", None, UTM, NEAR).equals(box)
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_files_that_are_no_area(tmp_path):
     with pytest.raises(SourceNotFoundError, match=r"a\.geojson"):
         area_geometry(tmp_path / "a.geojson", None, UTM, NEAR)

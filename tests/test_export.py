@@ -74,6 +74,7 @@ def test_a_geotiff_lies_where_its_chip_lies_and_masks_what_is_empty(source, tmp_
                 assert image.nodata is None
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_png_holds_the_chips_pixels(source, tmp_path):
     tile([source], tmp_path / "out", replace(OPTIONS, export="png"))
     with rasterio.open(source) as whole, rasterio.open(tmp_path / "out/images/chips/r44999c6001.png") as image:

@@ -167,6 +167,7 @@ def test_a_layer_that_cannot_serve_gets_one_sentence(layer, features, field, err
     assert "x.gpkg" in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_files_that_are_no_layers(tmp_path, layer):
     with pytest.raises(SourceNotFoundError, match=r"nothing\.gpkg"):
         read_polygon_labels(tmp_path / "nothing.gpkg", "use", NLCD6, UTM, NEAR)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from landuse.grid import CellRange, IntArray
 
-MOST_CELLS = 11_000
-"""Cells of a window with its context: ResNet50 needs some 2 gigabytes for so many in float32."""
+MOST_CELLS = 16_000
+"""Cells of a window with its context: ResNet50 needs some 3 gigabytes for so many in float32. A dense block then is four
+windows at most; with more and smaller ones, context would be a larger part of what is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +50,6 @@ class Frame:
         """Where a range lies in an image of the frame."""
         return inside(self.cells, cells)
 
-    def answer_index(self, rows: IntArray, cols: IntArray) -> IntArray:
-        """Positions of cells in an image of `wanted`, line after line."""
-        lines, columns = self.wanted.image_index(rows, cols)
-        return lines * self.wanted.shape[1] + columns
-
 
 @dataclass(frozen=True)
 class Window:
@@ -77,24 +73,47 @@ def windows_of(frame: Frame, context: int, most: int = MOST_CELLS) -> list[Windo
         most: cells of a window at most, context included.
     """
     found = []
-    for kept in pieces(frame.ground, context, most):
+    for kept in pieces(frame.ground, frame.survey, context, most):
         if frame.needed[frame.place(kept)].any():
             found.append(Window(kept, grown(kept, context).intersection(frame.survey) or kept))
     return found
 
 
-def pieces(cells: CellRange, context: int, most: int) -> list[CellRange]:
-    """A range cut into pieces of about one size, the cut that reads the fewest cells in all."""
+def pieces(cells: CellRange, survey: CellRange, context: int, most: int) -> list[CellRange]:
+    """A range cut into pieces of about one size, the cut that reads the fewest cells in all.
+
+    Args:
+        cells: the range.
+        survey: where there is something to read.
+        context: cells around each piece that are read too, as far as the survey reaches.
+        most: cells of a piece at most, context included.
+    """
     height, width = cells.shape
+
+    def down(parts: int) -> tuple[int, int]:
+        return _lengths(cuts(cells.row0, cells.row1, parts), (survey.row0, survey.row1), context)
+
+    def across(parts: int) -> tuple[int, int]:
+        return _lengths(cuts(cells.col0, cells.col1, parts), (survey.col0, survey.col1), context)
+
     best: tuple[float, int, int] = (math.inf, height, width)
-    for down in range(1, height + 1):
-        high = -(-height // down) + 2 * context
-        room = most // high - 2 * context
-        across = -(-width // room) if room > 0 else width
-        cost = down * across * high * (-(-width // across) + 2 * context)
-        best = min(best, (cost, down, across))
+    least = across(1)[1]
+    for rows_of in range(1, height + 1):
+        high, tall = down(rows_of)
+        if tall * least >= best[0]:
+            break
+        fitting = (n for n in range(1, width + 1) if high * across(n)[0] <= most)
+        cols_of = next(fitting, None)
+        if cols_of is not None:
+            best = min(best, (tall * across(cols_of)[1], rows_of, cols_of))
     rows, cols = cuts(cells.row0, cells.row1, best[1]), cuts(cells.col0, cells.col1, best[2])
     return [CellRange(a, b, c, d) for a, b in reversed(rows) for c, d in cols]
+
+
+def _lengths(parts: list[tuple[int, int]], reach: tuple[int, int], context: int) -> tuple[int, int]:
+    """The longest of some parts of a line with their context, and all of them together."""
+    lengths = [min(stop + context, reach[1]) - max(start - context, reach[0]) for start, stop in parts]
+    return max(lengths), sum(lengths)
 
 
 def cuts(start: int, stop: int, count: int) -> list[tuple[int, int]]:

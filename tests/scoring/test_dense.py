@@ -18,7 +18,7 @@ from landuse.models.openvino_runtime import OpenVinoRuntime
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
 from landuse.scoring.dense_cells import split_of
-from landuse.scoring.dense_windows import Frame, grown, pieces, windows_of
+from landuse.scoring.dense_windows import MOST_CELLS, Frame, grown, pieces, windows_of
 from landuse.tile import TileOptions, survey_chips
 from landuse.training.backbone import featuriser
 from tests.scoring.dense_model import CELL, SIDE, dense_bundle, place
@@ -102,7 +102,11 @@ def test_windows_cover_what_is_needed_once():
         assert window.read.col1 <= 92
     assert (seen[frame.place(frame.ground)] == 1).all()
     assert seen.sum() == frame.ground.size
-    assert len(pieces(CellRange(0, 230, 0, 230), 5, 11_000)) == 6
+    wide = CellRange(-9, 500, -9, 500)
+    assert len(pieces(CellRange(0, 230, 0, 230), wide, 5, 11_000)) == 6
+    assert len(pieces(CellRange(0, 230, 0, 230), wide, 5, MOST_CELLS)) == 4
+    alone = CellRange(0, 98, 0, 98)
+    assert pieces(alone, alone, 5, 98 * 98) == [alone]  # nothing to read around it
     assert grown(CellRange(0, 1, 0, 1), 2).size == 25
 
 

@@ -19,7 +19,7 @@ from landuse.grid import CHIP_PX
 from landuse.models.runtime import Kind, Precision, read_cached
 from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
 from landuse.outputs.land_use_map import LandUseMap, MapFrame, MapStrip, write_map
-from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
 from landuse.outputs.unfamiliar import NOVELTY, unfamiliar_ground
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.dense_cells import finer_pieces, split_of
@@ -77,7 +77,6 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     check_free(out, fresh=options.fresh)
     model = find_bundle(options.model)
     bundle = read_cached(model)
-    check_one_class(bundle)
     with folder_lock(out):
         started = time.perf_counter()
         parts = out.parent / f".{out.name}.parts"
@@ -95,15 +94,6 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
         remove_parts(parts, settings)
     return LandUseMap(out), record
-
-
-def check_one_class(bundle: Bundle) -> None:
-    """Raise `UsageError` for a model that gives a chip any number of classes: a map, its areas and changes have one a chip."""
-    if bundle.head.thresholds is not None:
-        raise UsageError(
-            f"Model {bundle.name} gives a chip any number of classes, and a land-use map has one a chip; judge it with "
-            "landuse evaluate, or apply it to images with landuse.spark_ml.ChipPredictor."
-        )
 
 
 def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSettings:
@@ -154,7 +144,7 @@ def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Pat
 
 def write_files(folder: Path, bundle: Bundle, run: Run) -> dict[str, float]:
     """Write the files of the map; return how many chips are unfamiliar to the model, where it knows."""
-    frame = MapFrame.of(run.chips, bundle.legend)
+    frame = MapFrame.of(run.chips, bundle.legend, bundle.head.thresholds)
     with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
         if NOVELTY not in run.widths:
             write_map(folder, frame, map_strips(run, keeper))
@@ -244,5 +234,12 @@ def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float
             "blocks_reused": run.reused,
         },
         timings={"seconds": seconds, "scoring_seconds": run.seconds},
-        details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(run.precisions)},
+        details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(run.precisions)}
+        | said_of(bundle),
     )
+
+
+def said_of(bundle: Bundle) -> dict[str, dict[str, float]]:
+    """The thresholds of a model of several labels, by class."""
+    limits = bundle.head.thresholds
+    return {} if limits is None else {THRESHOLDS: dict(zip(bundle.legend.names, map(float, limits), strict=True))}

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
 def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any) -> int:  # noqa: ANN401
     """A land-use map of CHIPS (a folder of tile) or of one survey's rasters: files, folders, globs, VSI or s3:// addresses.
 
-    Writes landuse.tif, probabilities.tif, landuse.geojson, chips.parquet, summary.csv, quarantine.csv and run.json to DIR.
+    Writes landuse.tif, probabilities.tif, landuse.geojson, chips.parquet, summary.csv, quarantine.csv and run.json to DIR;
+    a model of several labels writes no landuse.tif, and its areas overlap.
     The same command after an interruption goes on where it stopped.
     """
     from landuse.classify import classify as run
+    from landuse.outputs.record import THRESHOLDS
     from landuse.outputs.summary import read_summary
 
     if dry_run:
@@ -58,6 +60,8 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     for line in read_summary(out / "summary.csv"):
         if line.chips:
             click.echo(f"  {line.name:<14} {line.area_ha:>12,.1f} ha {line.share:>7.1%}")
+    if THRESHOLDS in record.details:
+        click.echo("  A chip can be of several classes, or of none, so these areas overlap.")
     if sentence := unfamiliar_sentence(counts, out):
         click.echo(sentence)
     if counts["quarantined"]:

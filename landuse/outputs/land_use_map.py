@@ -16,11 +16,12 @@ from affine import Affine
 
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, read_chips, read_columns
 from landuse.chips.arrow import arrow_array, named_array, numbers_of
+from landuse.errors import ConfigError
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha
-from landuse.outputs.cog import bands_cog, class_cog
-from landuse.outputs.record import read_record
+from landuse.outputs.cog import BlockWriter, bands_cog, class_cog
+from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.summary import ClassArea, Totals, write_summary
 from landuse.outputs.vectors import Dissolver, MapLines, geojson_writer
 
@@ -43,6 +44,8 @@ class LandUseMap:
         codes: uint8 (n,), the most probable class; 0 where quarantined.
         confidence: float32 (n,), its probability; NaN where quarantined.
         extent: the smallest range of cells that holds every chip.
+        thresholds: float32 (classes,), from which a model of several labels gives each class; None of a map of one class a
+            chip, which alone has a raster of codes.
     """
 
     folder: Path
@@ -56,6 +59,11 @@ class LandUseMap:
     def legend(self) -> Legend:
         """The model's classes."""
         return Legend.model_validate(read_record(self.folder).legend)
+
+    @cached_property
+    def thresholds(self) -> Float32 | None:
+        """The probability from which each class was given, float32 (classes,); None of a map of one class a chip."""
+        return thresholds_of(read_record(self.folder), self.legend)
 
     @cached_property
     def probabilities(self) -> Float32:
@@ -108,6 +116,22 @@ class Labels:
         return cls(np.where(known, best, 0).astype(np.uint8), confidence)
 
 
+def thresholds_of(record: RunRecord, legend: Legend) -> Float32 | None:
+    """What a record says of the thresholds of a model of several labels, float32 (classes,); None of one class a chip.
+
+    Raises:
+        ConfigError: they are no probabilities, or not those of the legend.
+    """
+    said = record.details.get(THRESHOLDS)
+    if said is None:
+        return None
+    if not isinstance(said, dict) or list(said) != list(legend.names):
+        raise ConfigError("The thresholds in a run.json are not those of its classes; classify the survey again.")
+    if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in said.values()):
+        raise ConfigError("The thresholds in a run.json are no probabilities; classify the survey again.")
+    return np.array(list(said.values()), np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class MapStrip:
     """What is written of the chips of one row of blocks.
@@ -125,16 +149,17 @@ class MapStrip:
 
 @dataclass(frozen=True, eq=False)
 class MapFrame:
-    """What is known of a map before its first strip: lattice, extent and classes."""
+    """What is known of a map before its first strip: lattice, extent, classes, and the thresholds of several labels a chip."""
 
     grid: ChipGrid
     extent: CellRange
     legend: Legend
+    thresholds: Float32 | None = None
 
     @classmethod
-    def of(cls, chips: Chips, legend: Legend) -> MapFrame:
+    def of(cls, chips: Chips, legend: Legend, thresholds: Float32 | None = None) -> MapFrame:
         """The frame of a map of some chips."""
-        return cls(chips.grid, chips.extent, legend)
+        return cls(chips.grid, chips.extent, legend, thresholds)
 
     @property
     def north_up(self) -> Affine:
@@ -151,6 +176,8 @@ class MapFrame:
 def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tuple[ClassArea, ...]:
     """Write landuse.tif, probabilities.tif, landuse.geojson, chips.parquet and summary.csv; return the lines of the last.
 
+    Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
+
     Args:
         folder: an empty folder.
         frame: lattice, extent and classes.
@@ -164,7 +191,7 @@ def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tupl
         for strip in strips:
             writer.write(strip)
         writer.end()
-    lines = writer.totals.lines(frame.legend)
+    lines = writer.totals.lines(frame.legend, writer.mapped_ha)
     write_summary(folder / SUMMARY, lines)
     return lines
 
@@ -175,35 +202,54 @@ class MapWriter:
     def __init__(self, folder: Path, frame: MapFrame, files: ExitStack) -> None:
         """Open the files; they are closed with `files`."""
         grid, shape = frame.grid, frame.extent.shape
-        self._frame, self.totals = frame, Totals()
-        names = frame.legend.names
-        self._codes = files.enter_context(class_cog(folder / MAP, grid.crs, frame.north_up, shape, frame.legend))
+        self._frame, self.totals, self.mapped_ha = frame, Totals(), 0.0
+        names, layers = frame.legend.names, 1
+        self._codes: BlockWriter | None = None
+        if frame.thresholds is None:
+            self._codes = files.enter_context(class_cog(folder / MAP, grid.crs, frame.north_up, shape, frame.legend))
+        else:
+            layers = len(names)
         self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, grid.crs, frame.north_up, shape, names))
         self._polygons = files.enter_context(geojson_writer(folder / POLYGONS))
         self._chips = files.enter_context(chip_writer(folder / CHIPS_FILE, frame.extent))
-        self._dissolver = Dissolver(frame.south_up, grid.crs, frame.legend, shape[1])
+        self._dissolvers = [Dissolver(frame.south_up, grid.crs, frame.legend, shape[1]) for _ in range(layers)]
 
     def write(self, strip: MapStrip) -> None:
         """Write a strip, which lies north of the one before."""
-        frame, chips = self._frame, strip.chips
-        labels = Labels.of(strip.probabilities, frame.legend)
+        frame, chips, extent = self._frame, strip.chips, self._frame.extent
         areas = cell_areas_ha(frame.grid, chips.rows, chips.cols)
-        extent = frame.extent
         cells = CellRange(int(chips.rows.min()), int(chips.rows.max()) + 1, extent.col0, extent.col1)
-        top, codes = extent.row1 - cells.row1, image_of(cells, chips, labels.codes, 0)
-        self._codes.write(codes, top, 0)
-        self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), top, 0)
-        ground = image_of(cells, chips, areas, np.nan)
-        confidence = image_of(cells, chips, labels.confidence, np.nan)
-        lines = MapLines(cells.row0 - extent.row0, codes[::-1], ground[::-1], confidence[::-1])
-        for polygons in self._dissolver.add(lines):
-            self._polygons.write(polygons)
-        self._chips.write(chips, class_columns(labels, strip.probabilities, frame.legend) | dict(strip.extra))
-        self.totals.add(labels.codes, areas)
+        ground, first = image_of(cells, chips, areas, np.nan)[::-1], cells.row0 - extent.row0
+        columns, layers = layers_of(strip.probabilities, frame)
+        for layer, dissolver in zip(layers, self._dissolvers, strict=True):
+            codes = image_of(cells, chips, layer.codes, 0)
+            if self._codes is not None:
+                self._codes.write(codes, extent.row1 - cells.row1, 0)
+            confidence = image_of(cells, chips, layer.confidence, np.nan)[::-1]
+            for polygons in dissolver.add(MapLines(first, codes[::-1], ground, confidence)):
+                self._polygons.write(polygons)
+            self.totals.add(layer.codes, areas)
+        self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), extent.row1 - cells.row1, 0)
+        self._chips.write(chips, columns | dict(strip.extra))
+        self.mapped_ha += float(areas[np.isfinite(strip.probabilities[:, 0])].sum())
 
     def end(self) -> None:
         """Write the polygons that reach the last line."""
-        self._polygons.write(self._dissolver.end())
+        for dissolver in self._dissolvers:
+            self._polygons.write(dissolver.end())
+
+
+def layers_of(probabilities: Float32, frame: MapFrame) -> tuple[dict[str, pa.Array], list[Labels]]:
+    """What is added to the chip table, and what is drawn: the class of each chip, or each class where it is given."""
+    if frame.thresholds is None:
+        labels = Labels.of(probabilities, frame.legend)
+        return class_columns(labels, probabilities, frame.legend), [labels]
+    given = np.asarray(probabilities >= frame.thresholds)  # NaN is not
+    layers = [
+        Labels(np.where(given[:, k], code, 0).astype(np.uint8), probabilities[:, k])
+        for k, code in enumerate(frame.legend.codes)
+    ]
+    return several_columns(given, probabilities, frame.legend), layers
 
 
 def image_of(cells: CellRange, chips: ChipSet, values: npt.NDArray[Scalar], fill: float) -> npt.NDArray[Scalar]:
@@ -220,3 +266,13 @@ def class_columns(labels: Labels, probabilities: Float32, legend: Legend) -> dic
     position[list(legend.codes)] = np.arange(len(legend))
     columns = {"class": named_array(legend.names, position[labels.codes]), "confidence": arrow_array(labels.confidence)}
     return columns | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}
+
+
+def several_columns(given: npt.NDArray[np.bool_], probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
+    """What classify adds for a model of several labels: class names (null where quarantined), a probability a class."""
+    known = np.isfinite(probabilities[:, 0])
+    offsets = np.concatenate([[0], np.cumsum(given.sum(axis=1))]).astype(np.int32)
+    bitmap = pa.py_buffer(np.packbits(known, bitorder="little"))
+    names = named_array(legend.names, np.nonzero(given)[1])
+    lists = pa.Array.from_buffers(pa.list_(pa.string()), len(known), [bitmap, pa.py_buffer(offsets)], children=[names])
+    return {"classes": lists} | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}

@@ -17,6 +17,8 @@ from landuse import __version__
 from landuse.errors import ConfigError, SourceNotFoundError
 
 RECORD = "run.json"
+THRESHOLDS = "thresholds"
+"""Among the details of a map of several classes a chip: the probability from which each class was given, by its name."""
 WHOLE = 64 * 2**20
 PIECE = 2**16
 PIECES = 256

@@ -37,9 +37,12 @@ class Totals:
         self._chips += np.bincount(codes, minlength=256)
         self._areas += np.bincount(codes, weights=areas_ha, minlength=256)
 
-    def lines(self, legend: Legend) -> tuple[ClassArea, ...]:
-        """One line for each class of the legend, in its order, those that do not occur included."""
-        mapped = float(self._areas[list(legend.codes)].sum())
+    def lines(self, legend: Legend, mapped_ha: float | None = None) -> tuple[ClassArea, ...]:
+        """One line for each class of the legend, in its order, those that do not occur included.
+
+        Shares are of `mapped_ha`, or of what the classes cover together.
+        """
+        mapped = float(self._areas[list(legend.codes)].sum()) if mapped_ha is None else mapped_ha
         return tuple(
             ClassArea(c.name, int(self._chips[c.code]), float(self._areas[c.code]), self._share(c.code, mapped))
             for c in legend.classes

@@ -7,7 +7,6 @@ import pytest
 from scipy.special import expit, softmax
 
 from landuse.bundle import read_bundle, write_bundle
-from landuse.classify import ClassifyOptions, classify
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.calibration import choose_calibration, log_loss
 from landuse.models.heads_dense import DenseHead
@@ -184,13 +183,6 @@ def test_calibration_of_several_labels_mends_what_is_too_sure():
     assert np.array_equal(after.thresholds, found.thresholds)
     assert (after.thresholds != 0.5).all()
     assert (found.given == (targets > 0)).mean() > 0.6
-
-
-def test_a_map_has_one_class_a_chip(chips, tmp_path):
-    path = write_bundle(small.bundle(head=several()), tmp_path / "m.landuse")
-    with pytest.raises(UsageError, match="any number of classes"):
-        classify([chips], tmp_path / "out", ClassifyOptions(model=str(path)))
-    assert not (tmp_path / "out").exists()
 
 
 def test_keras_fits_a_dense_head_that_numpy_applies():

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.outputs.page.evidence import Evidence, read_evidence
-from landuse.outputs.record import RunRecord, read_record
+from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
 from landuse.outputs.unfamiliar import NOVELTY_FILE
@@ -44,7 +44,11 @@ class Place:
 
 @dataclass(frozen=True)
 class MapYear:
-    """A classify folder; `unfamiliar` is the ground that the model has hardly seen, None where that is not known."""
+    """A classify folder.
+
+    `unfamiliar` is the ground that the model has hardly seen, None where that is not known. In a map of `several` classes a
+    square, places of different classes overlap.
+    """
 
     folder: Path
     label: str
@@ -53,6 +57,15 @@ class MapYear:
     places: tuple[Place, ...]
     summary: tuple[ClassArea, ...]
     unfamiliar: tuple[Place, ...] | None = None
+    several: bool = False
+
+    @property
+    def mapped_ha(self) -> float:
+        """Hectares of mapped ground."""
+        if not self.several:
+            return sum(line.area_ha for line in self.summary)
+        widest = max(self.summary, key=lambda line: line.share, default=None)
+        return widest.area_ha / widest.share if widest and widest.share > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,10 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
             )
     labels = folder_labels([f for f in folders if records[f].command == "classify"])
     years = [_read_year(folder, label, records[folder]) for folder, label in labels.items()]
+    if len({year.several for year in years}) > 1:
+        raise UsageError(
+            "Maps of one class a square and maps of several cannot share a page; make a page of each kind."
+        )
     if all(_YEAR.search(year.label) for year in years):
         years.sort(key=lambda year: _YEAR.findall(year.label)[-1])
     compared = [folder for folder in folders if records[folder].command == "diff"]
@@ -148,7 +165,8 @@ def _year_or_name(path: Path) -> str:
 def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
     places = tuple(_read_places(folder / "landuse.geojson", ("class",), ("area_ha", "confidence")))
     summary = read_summary(folder / "summary.csv")
-    return MapYear(folder, label, record, _colors(folder, record), places, summary, _read_unfamiliar(folder))
+    several = record.details.get(THRESHOLDS) is not None
+    return MapYear(folder, label, record, _colors(folder, record), places, summary, _read_unfamiliar(folder), several)
 
 
 def _read_unfamiliar(folder: Path) -> tuple[Place, ...] | None:

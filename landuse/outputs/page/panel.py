@@ -27,8 +27,10 @@ def panel_html(data: PageData, title: str) -> str:
     return template.render(
         title=title,
         subtitle=_subtitle(data),
-        years=[{"label": y.label, "total": _hectares(sum(line.area_ha for line in y.summary))} for y in data.years],
+        years=[{"label": y.label, "total": _hectares(y.mapped_ha)} for y in data.years],
         legend=[_legend_line(data, index, c) for index, c in enumerate(data.classes)],
+        several=data.several,
+        first=_widest(data),
         unfamiliar=_unfamiliar(data),
         changes=[_change(data, change) for change in data.changes],
         notes=_notes(data),
@@ -50,7 +52,8 @@ def _subtitle(data: PageData) -> str:
     sides = sorted({float(f.record.grid["chip_m"]) for f in data.years if f.record.grid and "chip_m" in f.record.grid})
     if not sides:
         return "Drawn by landuse from aerial imagery"
-    return f"From aerial imagery, one class for each square of {' or '.join(f'{side:g}' for side in sides)} m"
+    amount = "any number of classes" if data.several else "one class"
+    return f"From aerial imagery, {amount} for each square of {' or '.join(f'{side:g}' for side in sides)} m"
 
 
 def _legend_line(data: PageData, index: int, shown: PageClass) -> dict[str, Any]:
@@ -60,6 +63,13 @@ def _legend_line(data: PageData, index: int, shown: PageClass) -> dict[str, Any]
         area, share = (line.area_ha, line.share) if line else (0.0, 0.0)
         cells.append({"area": _hectares(area), "share": _percent(share)})
     return {"index": index, "name": shown.name, "color": shown.color, "cells": cells}
+
+
+def _widest(data: PageData) -> int | None:
+    """The class that covers most of the last year, which a page of several classes shows first."""
+    areas: dict[str, float] = {line.name: line.area_ha for line in data.years[-1].summary} if data.years else {}
+    shown = range(len(data.classes))
+    return max(shown, key=lambda index: areas.get(data.classes[index].name, 0.0), default=None)
 
 
 def _unfamiliar(data: PageData) -> dict[str, Any] | None:
@@ -82,7 +92,7 @@ def _unfamiliar(data: PageData) -> dict[str, Any] | None:
 def _unfamiliar_cell(year: MapYear) -> dict[str, str]:
     if year.unfamiliar is None:
         return UNKNOWN
-    area, mapped = _area(year.unfamiliar), sum(line.area_ha for line in year.summary)
+    area, mapped = _area(year.unfamiliar), year.mapped_ha
     return {"area": _hectares(area), "share": _percent(min(area / mapped, 1.0)) if mapped > 0 else ""}
 
 
@@ -131,7 +141,17 @@ def _transitions(data: PageData, change: MapChange) -> list[dict[str, str]]:
 def _notes(data: PageData) -> list[str]:
     """Plain sentences on what the figures mean and do not mean."""
     notes = []
-    if data.years:
+    if data.several:
+        notes.append(
+            "A square carries every class whose probability reaches a threshold that was chosen for that class, so areas of "
+            "different classes overlap, their shares need not add up to 100 %, and a square may carry none. Neighbouring "
+            "squares of one class are drawn as one area; anything smaller than a square does not show."
+        )
+        notes.append(
+            "Confidence is the model's own probability that the class is there, averaged over the area. It is no measured "
+            "accuracy: that needs places checked on the ground or by eye."
+        )
+    elif data.years:
         notes.append(
             "Each square carries the one class that the model finds most probable, so edges are coarse and anything smaller "
             "than a square does not show. Neighbouring squares of one class are drawn as one area."

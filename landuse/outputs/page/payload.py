@@ -33,6 +33,11 @@ class PageData:
     pictures: tuple[Picture, ...]
     classes: tuple[PageClass, ...]
 
+    @property
+    def several(self) -> bool:
+        """Whether squares carry any number of classes; the page then shows one class at a time."""
+        return any(year.several for year in self.years)
+
 
 def occurring_classes(years: Sequence[MapYear], changes: Sequence[MapChange]) -> tuple[PageClass, ...]:
     """The classes that occur in any folder, in the order of the first legend that has them, each with one colour."""

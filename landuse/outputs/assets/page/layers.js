@@ -51,8 +51,12 @@ class LandUse {
   }
 
   placeAt(point, hidden) {
-    const place = placeAt(this.places, point, this.map, 0);
-    return place && !hidden.has(place.class) ? place : undefined;
+    return this.places.find((place) => !hidden.has(place.class) && holds(place, point));
+  }
+
+  // What else is said of a point, where squares carry several classes.
+  othersAt(point, place) {
+    return this.places.filter((candidate) => candidate !== place && holds(candidate, point));
   }
 }
 

@@ -6,7 +6,7 @@ const PANES = { imagery: 250, landuse: 350, unfamiliar: 400, change: 420, chosen
 function startPage(map, groups) {
   const data = JSON.parse(document.getElementById("landuse-data").textContent);
   for (const [name, order] of Object.entries(PANES)) map.createPane(name).style.zIndex = order;
-  const state = { hidden: new Set(), sureness: false, year: null, opacity: strength() };
+  const state = { hidden: hiddenClasses(), sureness: false, year: null, opacity: strength() };
   const canvas = (pane) => L.canvas({ pane, padding: 0.3 });
   const land = canvas("landuse");
   const lines = canvas("change");
@@ -21,6 +21,12 @@ function startPage(map, groups) {
   listenToPanel(page);
   listSites(page);
   yearChanged(page);
+}
+
+// The classes that the legend does not tick.
+function hiddenClasses() {
+  const unticked = document.querySelectorAll("input[data-class]:not(:checked)");
+  return new Set([...unticked].map((input) => Number(input.dataset.class)));
 }
 
 function redraw(page) {
@@ -88,7 +94,7 @@ function openAt(page, point) {
   const place = state.year === null ? undefined : years[state.year].placeAt(point, state.hidden);
   if (!place) return map.closePopup();
   const hardlySeen = page.unfamiliar.some((ground) => ground.holds(state.year, point));
-  return openPopup(page, place, point, landUseWords(place, years[state.year], hardlySeen));
+  return openPopup(page, place, point, landUseWords(place, years[state.year], years[state.year].othersAt(point, place), hardlySeen));
 }
 
 function openSite(page, changes, site, point) {
@@ -123,9 +129,9 @@ function listenToPanel(page) {
     state.opacity = strength();
     redraw(page);
   });
-  on("input[data-class]", "change", (node) => {
-    if (node.checked) state.hidden.delete(Number(node.dataset.class));
-    else state.hidden.add(Number(node.dataset.class));
+  on("input[data-class]", "change", () => {
+    state.hidden = hiddenClasses();
+    map.closePopup();
     redraw(page);
   });
 }

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from landuse.change.comparison import ChangeRule, Comparison, compare
 from landuse.change.lattice import strips
-from landuse.change.maps import ClassMap, read_class_map, regrouped, safe_name
+from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
+from landuse.change.several import WITH, WITHOUT, is_several, maps_by_class
 from landuse.change.sites import TIERS, tier_counts, tier_of
 from landuse.change.transitions import CrossTable, transitions, write_transitions
 from landuse.errors import UsageError
@@ -23,7 +24,7 @@ from landuse.legend import load_legend
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.outlines import outlines
-from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.vectors import Areas, geojson_writer
 
 CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
@@ -98,6 +99,8 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
         out: folder to write.
         options: thresholds and legends.
 
+    Two maps of several classes a square are compared class by class, each in a folder of its own: ``1_<class>`` and so on.
+
     Raises:
         UsageError: fewer than two maps.
         GridMismatchError, NoOverlapError, ConfigError: the maps cannot be compared; the sentence says why and what to do.
@@ -108,6 +111,8 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
         raise UsageError("Give at least two maps to compare, the earlier one first.")
     check_free(out, fresh=options.fresh)
     started = time.perf_counter()
+    if any(is_several(Path(path)) for path in maps):
+        return _diff_several([Path(path) for path in maps], out, options)
     lands = [_prepared(read_class_map(Path(path), options.legend), options) for path in maps]
     rule = ChangeRule(options.min_probability, options.min_site)
     with staged_folder(out, fresh=options.fresh) as staging:
@@ -119,6 +124,45 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
         whole = compare(lands[0], lands[-1], rule)
         summary = write_comparison(staging, whole, options, started)
     return DiffResult(out, summary, whole.changes())
+
+
+def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:
+    """Compare two maps of several classes a square: for each class a folder of where it came and where it went."""
+    if len(maps) > 2 or options.regroup or options.legend:
+        raise UsageError("Maps of several classes a square are compared two at a time, without --legend or --regroup.")
+    started = time.perf_counter()
+    before, after = (
+        maps_by_class(path) if is_several(path) else _prepared(read_class_map(path), options) for path in maps
+    )
+    if isinstance(before, ClassMap) or isinstance(after, ClassMap):
+        raise UsageError(
+            "One of the maps gives a square any number of classes and the other one class; compare maps of one kind."
+        )
+    if before.keys() != after.keys():
+        raise UsageError("The two maps are not of the same classes; classify both surveys with one model.")
+    rule, found = ChangeRule(options.min_probability, options.min_site), {}
+    with staged_folder(out, fresh=options.fresh) as staging:
+        for number, name in enumerate(before, 1):
+            folder = staging / f"{number}_{safe_name(name)}"
+            folder.mkdir()
+            comparison = compare(before[name], after[name], rule)
+            summary = write_comparison(folder, comparison, options, time.perf_counter())
+            found[name] = summary | {"folder": folder.name, "area_by_change": gains_and_losses(comparison)}
+        summary = {"before": maps[0].resolve().name, "after": maps[1].resolve().name, "classes": found}
+        write_json(staging / SUMMARY, summary)
+        write_record(staging, _record_several(maps, options, summary, time.perf_counter() - started))
+    return DiffResult(out, summary, {})
+
+
+def gains_and_losses(found: Comparison) -> dict[str, float]:
+    """Hectares of confirmed change to a class and from it, and of the class before and after, on the common ground."""
+    confirmed, labels = found.confirmed_table().area_ha, found.labels_table().area_ha
+    return {
+        "before": _ha(labels[WITH, 1:].sum()),
+        "after": _ha(labels[1:, WITH].sum()),
+        "gained": _ha(confirmed[WITHOUT, WITH]),
+        "lost": _ha(confirmed[WITH, WITHOUT]),
+    }
 
 
 def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
@@ -137,9 +181,14 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
         folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
     )
     summary = summarise(found, (labels, confirmed), tiers) | {"codes": codes}
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
+    write_json(folder / SUMMARY, summary)
     write_record(folder, _record(found, options, summary, time.perf_counter() - started))
     return summary
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file of JSON."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
 
 
 def change_codes(found: Comparison) -> dict[str, int]:
@@ -284,6 +333,20 @@ def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], se
         counts=counts | {"sites": summary["sites"]},
         timings={"seconds": seconds},
         details={"before": found.before.name, "after": found.after.name, "codes": summary["codes"]},
+    )
+
+
+def _record_several(maps: Sequence[Path], options: DiffOptions, summary: dict[str, Any], seconds: float) -> RunRecord:
+    first = read_record(maps[0])
+    return RunRecord(
+        command="diff",
+        options=asdict(options),
+        inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES_FILE, RECORD)),
+        grid=first.grid,
+        legend=first.legend,
+        counts={"sites": sum(one["sites"] for one in summary["classes"].values())},
+        timings={"seconds": seconds},
+        details={"before": summary["before"], "after": summary["after"]},
     )
 
 

@@ -1,27 +1,33 @@
 """classify, diff and map with a model that gives a chip any number of classes."""
 
 import json
+import re
 from dataclasses import replace
 
 import geopandas
 import numpy as np
 import pytest
 import rasterio
+from click.testing import CliRunner
 
 from landuse.bundle import read_bundle, write_bundle
 from landuse.chips import read_columns
 from landuse.classify import ClassifyOptions, classify
-from landuse.errors import ConfigError
+from landuse.cli.main import landuse
+from landuse.diff import diff
+from landuse.errors import ConfigError, UsageError
 from landuse.legend import LandClass, Legend
 from landuse.models.heads_multi import fit_multi_logistic
 from landuse.models.heads_solver import Penalty
 from landuse.models.runtime import open_runtime
 from landuse.outputs.land_use_map import LandUseMap
-from landuse.outputs.record import RECORD, damaged_files
+from landuse.outputs.page import write_map
+from landuse.outputs.record import RECORD, damaged_files, read_record
 from landuse.outputs.summary import read_summary
 from landuse.scoring import run as scoring
 from landuse.tile import TileOptions
-from tests.patchwork import CHIP, OPTIONS
+from tests.made import raster
+from tests.patchwork import CHIP, OPTIONS, patchwork
 
 SEVERAL = Legend(
     name="several",
@@ -160,3 +166,80 @@ def test_thresholds_that_a_stranger_wrote_are_checked(result, tmp_path):
         (tmp_path / RECORD).write_text(json.dumps(record | {"details": {"thresholds": said}}))
         with pytest.raises(ConfigError, match="thresholds"):
             _ = LandUseMap(tmp_path).thresholds
+
+
+@pytest.fixture(scope="module")
+def later(work, several, tmp_path_factory):
+    """A map of the same place after a fifth of it has changed, and the codes that are true then."""
+    folder = tmp_path_factory.mktemp("later")
+    other = patchwork(folder / "other", seed=1)
+    changed = np.random.default_rng(2).random(work.codes.shape) < 0.2
+    mask = changed.repeat(CHIP, 0).repeat(CHIP, 1)
+    half = mask.shape[1] // 2
+    survey = []
+    for number, (before, after) in enumerate(zip(work.survey, other.survey, strict=True)):
+        with rasterio.open(before) as one, rasterio.open(after) as two:
+            pixels = np.where(mask[:, number * half : (number + 1) * half], two.read(), one.read())
+            survey.append(raster(folder / f"part{number}.tif", pixels, one.transform))
+    out = folder / "2020"
+    classify(survey, out, options(several))
+    return out, np.where(changed, other.codes, work.codes)
+
+
+def test_change_is_told_class_by_class(work, result, later, tmp_path):
+    out, codes = later
+    summary = diff([result[0], out], tmp_path / "diff").summary
+    assert list(summary["classes"]) == list(TRUE)
+    for number, (name, true) in enumerate(TRUE.items(), 1):
+        folder = tmp_path / "diff" / f"{number}_{name}"
+        before, after = true(work.codes), true(codes)
+        with rasterio.open(folder / "change.tif") as dataset:
+            found = dataset.read(1)
+        assert np.array_equal(found == 102, ~before & after)
+        assert np.array_equal(found == 201, before & ~after)
+        area = summary["classes"][name]["area_by_change"]
+        assert area["after"] - area["before"] == pytest.approx(area["gained"] - area["lost"], abs=1e-3)
+        assert area["gained"] == pytest.approx((~before & after).sum() * 0.1024, rel=2e-3)
+        assert {f["properties"]["to"] for f in json.loads((folder / "change.geojson").read_text())["features"]} == {
+            name,
+            f"no {name}",
+        }
+    assert damaged_files(tmp_path / "diff", read_record(tmp_path / "diff")) == {}
+
+
+def test_nothing_changes_where_nothing_changed(result, tmp_path):
+    summary = diff([result[0], result[0]], tmp_path / "diff").summary
+    assert {found["cells"]["confirmed"] for found in summary["classes"].values()} == {0}
+
+
+def test_maps_of_two_kinds_are_not_compared(work, learnt, result, tmp_path):
+    classify(work.survey, tmp_path / "single", options(learnt))
+    for pair in ((tmp_path / "single", result[0]), (result[0], tmp_path / "single")):
+        with pytest.raises(UsageError, match="maps of one kind"):
+            diff(pair, tmp_path / "diff")
+        with pytest.raises(UsageError, match="cannot share a page"):
+            write_map(pair, tmp_path / "map.html")
+    with pytest.raises(UsageError, match="two at a time"):
+        diff([result[0]] * 3, tmp_path / "diff")
+    assert not (tmp_path / "diff").exists()
+
+
+def test_the_commands_say_that_areas_overlap(work, several, later, result, tmp_path):
+    runner = CliRunner()
+    arguments = ["classify", *map(str, work.survey), "--model", str(several), "--out", str(tmp_path / "map")]
+    said = runner.invoke(landuse, [*arguments, "--chip-size", "32", "--chip-pixels", "32", "--master", "inline"])
+    assert "these areas overlap" in said.output
+    said = runner.invoke(landuse, ["diff", str(result[0]), str(later[0]), "--out", str(tmp_path / "diff")])
+    assert "3 classes compared between 2014 and 2020" in said.output
+    assert said.exit_code == 0, said.output
+
+
+def test_the_page_lets_pick_a_class(result, later, tmp_path):
+    diff([result[0], later[0]], tmp_path / "diff")
+    write_map([result[0], later[0], tmp_path / "diff"], tmp_path / "map.html")
+    text = (tmp_path / "map.html").read_text()
+    inputs = re.findall(r"<input type=\"(\w+)\" name=\"class\" data-class=\"(\d)\"( checked)?>", text)
+    assert [kind for kind, _, _ in inputs] == ["radio"] * 3
+    assert [number for _, number, checked in inputs if checked] == ["2"]
+    assert "What changed, 2014 to 2020 (2_Water)" in text
+    assert "any number of classes for each square" in text

@@ -14,12 +14,19 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.change.unfamiliar import unfamiliar_cells
-from landuse.errors import ConfigError, DamagedSourceError, LanduseError, NotARasterError, SourceNotFoundError
+from landuse.errors import (
+    ConfigError,
+    DamagedSourceError,
+    LanduseError,
+    NotARasterError,
+    SourceNotFoundError,
+    UsageError,
+)
 from landuse.grid import ChipGrid
 from landuse.legend import UNMAPPED, LandClass, Legend, load_legend
 from landuse.outputs.class_raster import ClassRaster, read_class_raster
 from landuse.outputs.cog import RASTER_ERRORS
-from landuse.outputs.record import read_record
+from landuse.outputs.record import THRESHOLDS, read_record
 
 CODES_FILE, PROBABILITIES_FILE = "landuse.tif", "probabilities.tif"
 SPARE_COLOR = "#999999"
@@ -167,6 +174,10 @@ def _read_folder(folder: Path) -> ClassMap:
             f"{folder} is the result of landuse {record.command}, not of classify, so there is no map in it to compare."
         )
     file = folder / CODES_FILE
+    if THRESHOLDS in record.details:
+        raise UsageError(
+            f"{folder} gives a square any number of classes, so it can be compared with another such map only."
+        )
     if not file.is_file():
         raise SourceNotFoundError(f"{folder} is not whole: {CODES_FILE} is missing; classify it again.")
     raster = read_class_raster(file)
@@ -174,7 +185,7 @@ def _read_folder(folder: Path) -> ClassMap:
         raise ConfigError(f"{file} does not name its classes; classify it again.")
     probabilities = folder / PROBABILITIES_FILE
     bands = _read_probabilities(probabilities, raster) if probabilities.is_file() else None
-    grid = _grid(record.grid, raster)
+    grid = grid_of(record.grid, raster)
     return ClassMap(
         name=folder.resolve().name,
         files=(file, probabilities) if bands is not None else (file,),
@@ -205,7 +216,7 @@ def _read_probabilities(path: Path, raster: ClassRaster) -> npt.NDArray[np.float
     return np.where(known, bands, np.float32(np.nan))
 
 
-def _grid(values: Mapping[str, object] | None, raster: ClassRaster) -> ChipGrid | None:
+def grid_of(values: Mapping[str, object] | None, raster: ClassRaster) -> ChipGrid | None:
     """The chip lattice of a record, where the raster's pixels really are its cells."""
     if values is None:
         return None

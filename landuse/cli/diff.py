@@ -37,6 +37,8 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
     from landuse.diff import diff as run
 
     summary = run(maps, out, DiffOptions(**choices)).summary
+    if isinstance(summary["classes"], dict):
+        return say_several(summary, out)
     cells, area = summary["cells"], summary["area_ha"]
     click.echo(f"{cells['compared']:,} cells compared between {summary['before']} and {summary['after']} -> {out}")
     click.echo(f"  the labels of {cells['label_differences']:,} differ ({area['label_differences']:,.1f} ha)")
@@ -56,5 +58,19 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
         click.echo(
             f"  {cells['confirmed_unfamiliar']:,} of the confirmed cells lie on ground that a model has hardly seen: "
             "look there first"
+        )
+    return 0
+
+
+def say_several(summary: dict[str, Any], out: Path) -> int:
+    """Print what became of each class, where squares carry several."""
+    click.echo(
+        f"{len(summary['classes'])} classes compared between {summary['before']} and {summary['after']} -> {out}"
+    )
+    for name, found in summary["classes"].items():
+        area = found["area_by_change"]
+        click.echo(
+            f"  {name:<14} {area['before']:>10,.1f} ha before, {area['after']:>10,.1f} ha after; confirmed "
+            f"{area['gained']:,.1f} ha gained, {area['lost']:,.1f} ha lost in {found['sites']:,} sites"
         )
     return 0

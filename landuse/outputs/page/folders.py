@@ -22,6 +22,7 @@ from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
 from landuse.outputs.unfamiliar import NOVELTY_FILE
 
+CHANGE = "change.geojson"
 MAX_GEOJSON = 512 * 2**20
 MAX_TEXT = 120
 SPARE_COLOR = "#888888"
@@ -116,8 +117,10 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
         years.sort(key=lambda year: _YEAR.findall(year.label)[-1])
     compared = [folder for folder in folders if records[folder].command == "diff"]
     shown = [y.label for y in years]
-    changes = [_read_change(folder, shown, step=False) for folder in compared]
-    changes += [_read_change(step, shown, step=True) for folder in compared for step in _steps(folder)]
+    steps = {folder: _steps(folder) for folder in compared}
+    whole = [folder for folder in compared if (folder / CHANGE).is_file() or not steps[folder]]
+    changes = [_read_change(folder, shown, step=False) for folder in whole]
+    changes += [_read_change(step, shown, step=True) for folder in compared for step in steps[folder]]
     return years, _told_apart(changes)
 
 
@@ -132,10 +135,8 @@ def _told_apart(changes: Sequence[MapChange]) -> list[MapChange]:
 
 
 def _steps(folder: Path) -> list[Path]:
-    """The comparisons of neighbouring years inside a comparison of three or more maps, in order."""
-    return sorted(
-        (path.parent for path in folder.glob("*/change.geojson")), key=lambda path: (len(path.name), path.name)
-    )
+    """The comparisons inside one, in order: of neighbouring years of three or more maps, or of each of several classes."""
+    return sorted((path.parent for path in folder.glob(f"*/{CHANGE}")), key=lambda path: (len(path.name), path.name))
 
 
 def bounds_of(places: Iterable[Place]) -> Corners | None:
@@ -177,7 +178,7 @@ def _read_unfamiliar(folder: Path) -> tuple[Place, ...] | None:
 
 def _read_change(folder: Path, years: Sequence[str], *, step: bool) -> MapChange:
     record = read_record(folder)
-    sites = tuple(_read_places(folder / "change.geojson", ("from", "to", "tier"), ("area_ha", "probability")))
+    sites = tuple(_read_places(folder / CHANGE, ("from", "to", "tier"), ("area_ha", "probability")))
     compared = [name for name in dict.fromkeys(map(_compared, record.inputs)) if name in years]
     before, after = (compared[0], compared[-1]) if len(compared) > 1 else (None, None)
     label = f"{before} to {after}" if before else _text(folder.resolve().name)

@@ -28,7 +28,7 @@ def panel_html(data: PageData, title: str) -> str:
         title=title,
         subtitle=_subtitle(data),
         years=[{"label": y.label, "total": _hectares(y.mapped_ha)} for y in data.years],
-        legend=[_legend_line(data, index, c) for index, c in enumerate(data.classes)],
+        legend=[_legend_line(data, index, c) for index, c in enumerate(data.classes) if _listed(data, c)],
         several=data.several,
         first=_widest(data),
         unfamiliar=_unfamiliar(data),
@@ -54,6 +54,11 @@ def _subtitle(data: PageData) -> str:
         return "Drawn by landuse from aerial imagery"
     amount = "any number of classes" if data.several else "one class"
     return f"From aerial imagery, {amount} for each square of {' or '.join(f'{side:g}' for side in sides)} m"
+
+
+def _listed(data: PageData, shown: PageClass) -> bool:
+    """Whether a class stands in the legend; that a square lacks one of several is no class to be picked."""
+    return not data.several or any(shown.name in year.colors for year in data.years)
 
 
 def _legend_line(data: PageData, index: int, shown: PageClass) -> dict[str, Any]:

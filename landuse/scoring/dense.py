@@ -22,6 +22,7 @@ from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
 from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, novelty_column, part_table
+from landuse.scoring.dense_reach import survey_cells
 from landuse.scoring.dense_windows import Frame, Window, windows_of
 
 LINES = 32
@@ -99,7 +100,7 @@ def score_dense(job: ScoreJob, work: BlockWork) -> BlockReport:
     """Read a block's ground, classify its cells and write its part, as `score_block` does for chips."""
     started = time.perf_counter()
     network, shape = open_dense(job.model.locate(), job.grid.chip_px, job.precision, job.threads)
-    frame = Frame.around(work.rows, work.cols, shape.halo, survey_cells(job))
+    frame = Frame.around(work.rows, work.cols, shape.halo, survey_cells(job.survey, job.grid))
     reader = WindowReader(job, frame, neutral_colour(job), np.zeros(frame.cells.shape, bool))
     found = feature_map(network, shape, reader)
     causes = reader.causes(work)
@@ -144,9 +145,8 @@ def answers_of(
     """
     (network, shape), (found, seen) = model, ground
     counts = seen.repeat(shape.step, 0).repeat(shape.step, 1)
-    vectors: dict[str, list[npt.NDArray[np.float32]]] = {"probabilities": []} | (
-        {"features": []} if job.features else {}
-    )
+    names = ["probabilities", "features"] if job.features else ["probabilities"]
+    vectors: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
     numbers: list[dict[str, npt.NDArray[Any]]] = []
     for first in range(0, len(answered), LINES):
         chosen = answered[first : first + LINES]
@@ -184,8 +184,3 @@ def neutral_colour(job: ScoreJob) -> npt.NDArray[np.uint8]:
     factor, offset = preprocess.affine()
     colour = np.broadcast_to(-offset / factor, (bands,))
     return np.clip(np.rint(colour[::-1] if preprocess.order == "bgr" else colour), 0, 255).astype(np.uint8)
-
-
-def survey_cells(job: ScoreJob) -> CellRange:
-    """The cells that the survey reaches: a smallest range around all, the same for every block."""
-    return job.grid.touching(job.survey.bounds_in(job.grid.crs))

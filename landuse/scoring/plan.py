@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from landuse.grid import BLOCK, Block, IntArray
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockWork
+from landuse.scoring.dense_reach import Reach
 
 DENSE_BLOCK = 2 * BLOCK
 """Chips along the side of a dense block."""
@@ -122,12 +123,22 @@ def plan(
         "stretch": chips.survey.stretch,
         "split": settings.split,
     }
-    digests = [[(inputs[b.path].digest, b.band) for b in source.bands] for source in chips.survey.sources]
+    survey = chips.survey
+    digests = [
+        ([(inputs[b.path].digest, b.band) for b in source.bands], survey.stretch_of(source))
+        for source in survey.sources
+    ]
+    reach = Reach.of(chips.survey, chips.grid, bundle, settings.split) if settings.split > 1 else None
     for strip in chips.strips(settings.span):
         for block, places in blocks_of_strip(strip, settings.span):
             rows, cols = strip.rows[places], strip.cols[places]
-            numbers = np.unique(strip.sources.take(places).numbers) if settings.split == 1 else range(len(digests))
-            own = {"block": block.id, "cells": [rows.tolist(), cols.tolist()], "sources": [digests[i] for i in numbers]}
+            own: dict[str, Any] = {"block": block.id, "cells": [rows.tolist(), cols.tolist()]}
+            if reach is None:
+                numbers: IntArray = np.unique(strip.sources.take(places).numbers).astype(np.int64)
+            else:
+                ground = reach.ground(rows, cols)
+                numbers, own["ground"] = reach.sources(ground), astuple(ground)
+            own["sources"] = [digests[i] for i in numbers]
             yield BlockTask.of(block, part_key(**common, **own), rows, cols)
 
 

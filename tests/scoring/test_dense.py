@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from affine import Affine
 
-from landuse.bundle import find_bundle, read_bundle
+from landuse.bundle import find_bundle, read_bundle, write_bundle
 from landuse.classify import ClassifyOptions, classify
 from landuse.diff import DiffOptions, diff
 from landuse.engine.progress import Progress
@@ -18,10 +19,12 @@ from landuse.models.openvino_runtime import OpenVinoRuntime
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
 from landuse.scoring.dense_cells import split_of
+from landuse.scoring.dense_reach import Reach
 from landuse.scoring.dense_windows import MOST_CELLS, Frame, grown, pieces, windows_of
 from landuse.tile import TileOptions, survey_chips
 from landuse.training.backbone import featuriser
-from tests.scoring.dense_model import CELL, SIDE, dense_bundle, place
+from tests.made import raster
+from tests.scoring.dense_model import CELL, NORTH, PX, SIDE, WEST, dense_bundle, place
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +154,50 @@ def test_cells_that_cannot_be_read_are_quarantined_and_the_others_answered(tmp_p
     far = chips.rows > chips.rows[lost].max() + 3 + 3
     assert far.any()
     assert np.abs(scores.probabilities[far] - whole[far]).max() < 0.02
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """Two rasters side by side, 20 chips each: three dense blocks, cut at the columns 9008 and 9024 of the lattice of chips."""
+    folder = tmp_path_factory.mktemp("halves")
+    image = np.random.default_rng(0).integers(1, 255, (3, PX, 40 * PX), np.uint8)
+    sides = image[:, :, : 20 * PX], image[:, :, 20 * PX :]
+    paths = [
+        raster(folder / f"{i}.tif", side, Affine(1, 0, WEST + i * 20 * PX, 0, -1, NORTH))
+        for i, side in enumerate(sides)
+    ]
+    return paths, sides, write_bundle(dense_bundle(), folder / "dense.landuse")
+
+
+def run_halves(halves, folder):
+    paths, _, model = halves
+    chips = survey_chips(paths, TileOptions(chip_m=CELL, chip_px=8))
+    with Progress(len(chips), "chips") as progress:
+        return score_chips(chips, ScoreSettings(model, precision="f32", split=7), folder, progress)
+
+
+def test_only_blocks_whose_windows_touch_a_changed_source_are_done_again(halves, tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "DENSE_BLOCK", 16)
+    (west, east), sides, _ = halves
+    first = run_halves(halves, tmp_path / "parts").run
+    assert (first.computed, first.reused) == (3, 0)
+    assert run_halves(halves, tmp_path / "parts").run.reused == 3
+    raster(east, sides[1][:, :, ::-1], Affine(1, 0, WEST + 20 * PX, 0, -1, NORTH))
+    changed = run_halves(halves, tmp_path / "parts")
+    assert (changed.run.computed, changed.run.reused) == (2, 1)
+    raster(west, sides[0][:, :, ::-1], Affine(1, 0, WEST, 0, -1, NORTH))
+    changed = run_halves(halves, tmp_path / "parts")
+    assert (changed.run.computed, changed.run.reused) == (2, 1)
+    assert np.array_equal(changed.probabilities, run_halves(halves, tmp_path / "fresh").probabilities)
+
+
+def test_a_source_counts_for_the_blocks_around_it(halves):
+    paths, _, model = halves
+    chips = survey_chips(paths, TileOptions(chip_m=CELL, chip_px=8))
+    reach = Reach.of(chips.survey, chips.grid, read_bundle(model), 7)
+    border = 9020 * 7
+    assert reach.margin > 3
+    for col, sources in ((border - reach.margin - 8, [0]), (border - reach.margin, [0, 1]), (border + 30, [1])):
+        ground = reach.ground(np.array([chips.rows[0]]), np.array([col]))
+        assert reach.sources(ground).tolist() == sources
+        assert reach.survey.intersection(ground) == ground

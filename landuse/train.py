@@ -26,6 +26,7 @@ from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import Balance, BalanceRule
 from landuse.training.cache import cache_folder
 from landuse.training.card import trained_card
+from landuse.training.dense_pairs import with_alignment
 from landuse.training.doubt import doubtful
 from landuse.training.fitting import Fitted, HeadRule, fit_samples, one_thread
 from landuse.training.places import Mask
@@ -129,7 +130,8 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
     check_out(out, options)
     base = backbone_bundle(options.backbone, options.weights, options.seed, options.declared)
     samples = samples_for(data, base, options)
-    write_bundle(fit(samples, replace(base, name=out.stem), options), out)
+    bundle = fit(samples, replace(base, name=out.stem), options)
+    write_bundle(with_alignment(bundle, data, options.seed), out)
     return read_bundle(out)
 
 

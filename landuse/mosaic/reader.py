@@ -77,7 +77,7 @@ class MosaicReader:
         canvas = Canvas(square.height, square.width, len(self._survey.bands))
         with gdal_env():
             for index in self._meeting(cells):
-                self._lay(canvas, square, self._layer(int(index)))
+                self._lay(canvas, square, int(index))
         return canvas.pixels()
 
     def _meeting(self, cells: CellRange) -> npt.NDArray[np.intp]:
@@ -102,12 +102,13 @@ class MosaicReader:
             self._layers[index] = Layer(source, place(source, grid), self._wkt, grid.pixel, stretch)
         return self._layers[index]
 
-    def _lay(self, canvas: Canvas, square: Square, layer: Layer) -> None:
+    def _lay(self, canvas: Canvas, square: Square, index: int) -> None:
         """Lay one source under what the canvas holds."""
+        layer = self._layer(index)
         if layer.placement.way is Way.COPY:
             self._copy(canvas, square, layer)
             return
-        for part in self._parts(square, layer.placement.scale):
+        for part in self._parts(square, layer.placement.scale, self._boxes[index]):
             region = _region(square, part)
             laid = None if canvas.filled(region) else layer.resampled(self._files, part)
             if laid is not None:
@@ -128,14 +129,25 @@ class MosaicReader:
             return
         canvas.put(region, *layer.copied(self._files, window))
 
-    def _parts(self, square: Square, scale: float) -> Iterator[Square]:
-        """Squares of the window that are resampled at once, each at most a cell, and always the same ones of a cell."""
-        px = self._grid.chip_px
+    def _parts(self, square: Square, scale: float, box: npt.NDArray[np.float64]) -> Iterator[Square]:
+        """Squares of the window that are resampled at once, each at most a cell, and always the same ones of a cell.
+
+        Those that lie beyond the rectangle around a source (`box`) are passed over; strongly shrunken sources have many.
+        """
+        px, pixel = self._grid.chip_px, self._grid.pixel
         side = max(1, min(px, math.floor(MAX_SOURCE_SIDE / max(scale, 1.0))))
-        for row in _starts(square.height, px, side):
-            for col in _starts(square.width, px, side):
+        west, south, east, north = (box / pixel).tolist()
+        lines = -north - square.row - 1, -south - square.row + 1
+        cols = _meeting(_starts(square.width, px, side), side, (west - square.col - 1, east - square.col + 1))
+        for row in _meeting(_starts(square.height, px, side), side, lines):
+            for col in cols:
                 height, width = min(side, px - row % px), min(side, px - col % px)
                 yield Square(square.row + row, square.col + col, height, width)
+
+
+def _meeting(starts: list[int], side: int, reach: tuple[float, float]) -> list[int]:
+    """Those starts of parts of a line that meet a reach of it."""
+    return [start for start in starts if start + side > reach[0] and start < reach[1]]
 
 
 def _starts(length: int, px: int, side: int) -> list[int]:

@@ -11,6 +11,7 @@ from pyproj import CRS, Transformer
 
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, open_survey
+from landuse.mosaic.layer import Layer
 from landuse.mosaic.placement import Way, place
 from tests.mosaic.rasters import GRID, UTM17, Raster, at, corner, elsewhere, noise, ramp
 
@@ -237,3 +238,15 @@ def test_the_sliver_of_a_window_is_no_trouble(tmp_path):
     top = corner(1, 1)
     pixels = read([path], CellRange(top.row0 + 1, top.row1 + 1, top.col0 - 1, top.col1 - 1))
     assert not pixels.valid.any()
+
+
+def test_a_small_source_in_a_large_window_costs_its_own_ground(tmp_path, monkeypatch):
+    path = Raster(noise(60, 60), Affine(1, 0, 600_030, 0, -1, 4_500_070)).write(tmp_path / "a.tif")
+    grid = ChipGrid(GRID.crs, 256 * 300.0, 256)  # pixels of 300 m: the whole source lies in one
+    squares = []
+    warped = Layer.resampled
+    monkeypatch.setattr(Layer, "resampled", lambda self, files, part: squares.append(part) or warped(self, files, part))
+    with MosaicReader(open_survey([path]), grid) as reader:
+        pixels = reader.read(CellRange(56, 62, 5, 11))
+    assert pixels.valid.sum() <= 4
+    assert 1 <= len(squares) <= 9

@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 600
+UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
+"""Where this is set each start compiles the package's modules anew; where the package is installed, pip has compiled them."""
 _RATE = re.compile(r"chips/s ([\d.]+)")
 
 
@@ -57,7 +59,13 @@ def run(command: Sequence[str | Path]) -> Ran:
         start = time.perf_counter()
         words = [str(word) for word in command]
         process = subprocess.Popen(
-            words, stdout=output, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True
+            words,
+            stdout=output,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name != UNCOMPILED},
         )
         timer = threading.Timer(PATIENCE_S, os.killpg, (process.pid, signal.SIGKILL))
         timer.start()

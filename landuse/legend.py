@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from landuse.errors import ConfigError
@@ -174,6 +173,8 @@ def load_legend(name_or_file: str) -> Legend:
 
 def parse_legend(text: str, where: str) -> Legend:
     """A legend from YAML text; `where` names it in errors. Plain YAML data only: no tags, no code."""
+    import yaml  # results carry their legend, so few commands read such a file
+
     try:
         return Legend.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:

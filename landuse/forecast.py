@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from landuse.bundle import find_bundle
+from landuse.bundle import Bundle, find_bundle
 from landuse.chips import Chips
-from landuse.classify import ClassifyOptions, chips_of, score_settings, split_for, tile_options
+from landuse.classify import ClassifyOptions, chips_of, kept_features, score_settings, split_for, tile_options
 from landuse.engine.machine import free_disk
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import spoken
 from landuse.models.runtime import read_cached
 from landuse.outputs.folder import check_free
 from landuse.outputs.record import FileIdentity
+from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
 
@@ -26,6 +28,8 @@ SAMPLE = 4_096
 OVERVIEWS = 4 / 3
 POLYGON_BYTES, TABLE_BYTES = 100, 60
 """Bytes a chip of landuse.geojson and of the base columns of chips.parquet: more than was seen on real land cover."""
+FEATURE_BYTES = 2
+"""Bytes of a feature that is kept."""
 RESERVE = 1.2
 """Factor on the measured memory of a worker, for blocks that are harder than those of the probe."""
 
@@ -53,6 +57,7 @@ class Forecast:
         rates: what two blocks showed; None where every block is done.
         disk_bytes: room needed while the run lasts, and what of it stays.
         free_bytes: room that there is.
+        head_seconds: time of the head where features of an earlier run stand for imagery; None where they do not.
     """
 
     work: Work
@@ -62,26 +67,35 @@ class Forecast:
     rates: Rates | None
     disk_bytes: tuple[int, int]
     free_bytes: int
+    head_seconds: float | None = None
 
     @property
     def seconds(self) -> float:
         """Expected time until every chip is classified."""
-        return self.rates.seconds(self.work.todo_chips) if self.rates else 0.0
+        if self.head_seconds is not None:
+            return self.head_seconds
+        return self.rates.seconds(self.work.todo_chips, self.work.todo_blocks) if self.rates else 0.0
 
     def lines(self) -> list[str]:
         """The forecast in words."""
         work, rates = self.work, self.rates
         unknown = f" and {self.unknown_files:,} whose size is not known from here" if self.unknown_files else ""
         reused = work.blocks - work.todo_blocks
+        if self.head_seconds is None:
+            again = f"{reused:,} blocks of an earlier run, so {work.todo_chips:,} chips are left"
+        else:
+            again = "the features of every chip, which an earlier run kept, so no imagery is read"
         found = [
             f"chips    {work.chips:,} in {work.blocks:,} blocks",
-            f"reused   {reused:,} blocks of an earlier run, so {work.todo_chips:,} chips are left",
+            f"reused   {again}",
             f"reads    about {size(self.read_bytes)} of {self.files - self.unknown_files:,} files{unknown}",
         ]
+        if self.head_seconds is not None:
+            found.append(f"time     about {spoken(self.seconds)} for the head; writing the map comes on top")
         if rates is not None:
-            pace = rates.at_once / rates.seconds_per_chip
+            at_once = min(rates.at_once, work.todo_blocks)
             found += [
-                f"time     about {spoken(self.seconds)}: {pace:,.4g} chips/s with {rates.at_once} at once in "
+                f"time     about {spoken(self.seconds)}: {rates.pace(at_once):,.4g} chips/s with {at_once} at once in "
                 f"{rates.precision}, {rates.start_s:.1f} s until a worker is warm (measured on two blocks); "
                 "writing the map comes on top",
                 f"memory   {size(rates.memory)} a worker process, Python, model and pixels (measured); "
@@ -104,6 +118,9 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     check_free(out, fresh=options.fresh)
     model = find_bundle(options.model)
     bundle = read_cached(model)
+    kept = kept_features(inputs, options)
+    if kept is not None:
+        return forecast_head(kept, bundle, out)
     split = split_for(inputs, options, bundle)
     settings = replace(score_settings(model, options, out), split=split)
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
@@ -121,8 +138,31 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         read_bytes=round(left * sum(max(0, files[path].size) * shares[path] for path in touched)),
         unknown_files=sum(files[path].size < 0 for path in touched),
         rates=rates,
-        disk_bytes=disk_bytes(chips, len(bundle.legend), rates),
+        disk_bytes=disk_bytes(chips, bundle, rates, features=settings.features),
         free_bytes=free_disk(existing_folder(out)),
+    )
+
+
+def forecast_head(kept: Path, bundle: Bundle, out: Path) -> Forecast:
+    """What a run over the features that an earlier run kept would do; its pace is that of the first row of blocks.
+
+    Raises:
+        LanduseError: as `run_head`.
+    """
+    run, table = run_head(kept, bundle), kept / FEATURES_FILE
+    blocks = sum(len(np.unique(strip.cols // run.span)) for strip in run.chips.strips(run.span))
+    started = time.perf_counter()
+    first = next(run.strips(), None)
+    pace = (time.perf_counter() - started) / (len(first.chips) if first else 1)
+    return Forecast(
+        work=Work(blocks, len(run.chips), 0, 0, ()),
+        files=1,
+        read_bytes=table.stat().st_size,
+        unknown_files=0,
+        rates=None,
+        disk_bytes=disk_bytes(run.chips, bundle, None),
+        free_bytes=free_disk(existing_folder(out)),
+        head_seconds=pace * len(run.chips),
     )
 
 
@@ -155,11 +195,15 @@ def touched_shares(chips: Chips) -> dict[str, float]:
     return found
 
 
-def disk_bytes(chips: Chips, classes: int, rates: Rates | None) -> tuple[int, int]:
-    """Bytes needed while a run lasts, and those that stay: at most, since nothing says yet how well the map packs."""
-    cells, count = chips.extent.size, len(chips)
+def disk_bytes(chips: Chips, bundle: Bundle, rates: Rates | None, *, features: bool = False) -> tuple[int, int]:
+    """Bytes needed while a run lasts, and those that stay: at most, since nothing says yet how well the map packs.
+
+    With `features` those of every chip stay, in half precision.
+    """
+    cells, count, classes = chips.extent.size, len(chips), len(bundle.legend)
     rasters = cells * (1 + 4 * classes)
     stay = rasters * OVERVIEWS + count * (POLYGON_BYTES + TABLE_BYTES + 4 * (classes + 1))
+    stay += count * FEATURE_BYTES * bundle.head.feature_count if features else 0
     parts = count * (rates.part_bytes_per_chip if rates else 0.0)
     return round(stay + rasters + parts + count * TABLE_BYTES), round(stay)
 

@@ -102,6 +102,29 @@ def test_layer_control_switches_years_change_and_imagery(visit, county):
     assert visit.wrong == []
 
 
+def test_on_a_phone_the_layer_control_is_a_button(visit, county):
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    page = visit.open(county)
+    choice = page.locator(".leaflet-control-layers label", has_text="Land use 2010")
+    assert not choice.is_visible()
+    page.locator(".leaflet-control-layers").hover()
+    choice.hover()
+    page.wait_for_timeout(100)  # Leaflet passes over the click that opens the control
+    choice.click()
+    assert page.evaluate("map_landuse.hasLayer(feature_group_year_0) && !map_landuse.hasLayer(feature_group_year_1)")
+    assert visit.wrong == []
+
+
+def test_years_stand_on_one_line_however_many_there_are(visit, maker, tmp_path):
+    codes = made_land((16, 20), blot=3)
+    years = [maker.classify(f"landuse_{year}", codes) for year in (2008, 2012, 2016, 2020)]
+    write_map(years, tmp_path / "map.html")
+    page = visit.open(tmp_path / "map.html")
+    heights = page.locator(".legend thead th.number").evaluate_all("cells => cells.map((c) => c.clientHeight)")
+    assert len(heights) == 4
+    assert max(heights) < 30
+
+
 def test_panel_switches_the_year_by_keyboard(visit, county):
     page = visit.open(county)
     page.locator('input[name=year][value="1"]').focus()

@@ -91,8 +91,10 @@ def _add_layers(leaflet: OfflineMap, data: PageData) -> None:
             for i, p in enumerate(data.pictures)
         ],
     }
-    leaflet.add_child(named(folium.LayerControl(position="bottomright", collapsed=False), "layers"))
-    names = {kind: f"[{', '.join(found)}]" for kind, found in groups.items()} | {"none": groups["none"][0]}
+    control = named(folium.LayerControl(position="bottomright", collapsed=False), "layers")
+    leaflet.add_child(control)
+    names = {kind: f"[{', '.join(found)}]" for kind, found in groups.items()}
+    names |= {"none": groups["none"][0], "control": control.get_name()}
     leaflet.add_child(named(StartPage(names), "start"))
 
 

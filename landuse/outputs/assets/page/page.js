@@ -16,6 +16,7 @@ function startPage(map, groups) {
   const show = { labels: data.years.map((year) => year.label), year: (index) => showYear(map, groups, index) };
   const unfamiliar = groups.unfamiliar.map((group) => new Unfamiliar(group, data.years, canvas("unfamiliar")));
   const page = { map, data, groups, state, years, unfamiliar, changes, show, chosen: L.layerGroup().addTo(map) };
+  if (window.matchMedia("(max-width: 820px)").matches) foldControl(map, groups.control);
   redraw(page);
   listenToMap(page);
   listenToPanel(page);
@@ -27,6 +28,13 @@ function startPage(map, groups) {
 function hiddenClasses() {
   const unticked = document.querySelectorAll("input[data-class]:not(:checked)");
   return new Set([...unticked].map((input) => Number(input.dataset.class)));
+}
+
+// On a narrow screen the layer control is a button: open, it would cover a third of the map.
+function foldControl(map, control) {
+  map.removeControl(control);
+  control.options.collapsed = true;
+  map.addControl(control);
 }
 
 function redraw(page) {
@@ -91,10 +99,12 @@ function openAt(page, point) {
     const site = map.hasLayer(groups.changes[i]) && changes[i].siteAt(point);
     if (site) return openSite(page, changes[i], site, point);
   }
-  const place = state.year === null ? undefined : years[state.year].placeAt(point, state.hidden);
+  const land = years[state.year];
+  const shown = land && land.placeAt(point, state.hidden);
+  const place = shown || (land && page.data.several && land.placeAt(point, new Set()));
   if (!place) return map.closePopup();
   const hardlySeen = page.unfamiliar.some((ground) => ground.holds(state.year, point));
-  return openPopup(page, place, point, landUseWords(place, years[state.year], years[state.year].othersAt(point, place), hardlySeen));
+  return openPopup(page, place, point, landUseWords(place, land, land.othersAt(point, place), hardlySeen));
 }
 
 function openSite(page, changes, site, point) {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from landuse.bundle import MEMBERS, find_bundle, read_bundle, shipped_bundles, write_bundle
-from landuse.errors import ModelFileError
+from landuse.bundle import MEMBERS, check_model_out, find_bundle, read_bundle, shipped_bundles, write_bundle
+from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import load_legend
 from landuse.models.novelty import fit_novelty
 from landuse.models.runtime import open_runtime
@@ -95,6 +95,15 @@ def test_find_by_file_and_by_name(path):
         assert find_bundle(name).is_file()
     with pytest.raises(ModelFileError, match=r"\.landuse file"):
         find_bundle("no-such-model")
+
+
+def test_what_may_be_written_as_a_model(path, tmp_path):
+    check_model_out(tmp_path / "new.landuse", fresh=False)
+    check_model_out(path, fresh=True)
+    with pytest.raises(OutputExistsError, match="--fresh"):
+        check_model_out(path, fresh=False)
+    with pytest.raises(UsageError, match=r"--out .*new\.landuse\."):
+        check_model_out(tmp_path / "new.zip", fresh=True)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -2,8 +2,10 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from landuse.picture import decode, fit
+from landuse.picture import batches, decode, fit
 from landuse.training.images import read_image
 from tests.spark_ml.made import encoded, picture
 
@@ -91,3 +93,21 @@ def test_no_warning_is_left():
         warnings.simplefilter("error")
         assert decode(data, 16) is not None
         assert fit(image, 16).shape == (16, 16, 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 40), st.integers(1, 12))
+def test_batches_hold_every_picture_once_in_order_and_are_full_but_the_last(count, size):
+    taken = []
+    stream = (taken.append(i) or np.full((2, 2, 3), i, np.uint8) for i in range(count))
+    found = list(batches(stream, size))
+    assert [int(v) for batch in found for v in batch[:, 0, 0, 0]] == taken == list(range(count))
+    assert all(len(batch) == size for batch in found[:-1])
+    assert all(0 < len(batch) <= size for batch in found)
+
+
+def test_a_batch_comes_before_the_next_picture_is_asked_for():
+    asked = []
+    stream = batches((asked.append(i) or np.zeros((1, 1, 3), np.uint8) for i in range(9)), 3)
+    next(stream)
+    assert asked == [0, 1, 2]

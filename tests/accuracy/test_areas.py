@@ -88,18 +88,19 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert 0.90 < covered / 400 < 0.99
 
 
-def test_every_half_width_is_that_of_samples_drawn_again():
+@pytest.mark.parametrize(("sample", "areas"), [(G4, G4_AREAS), ([[30, 20], [20, 30]], np.array([80.0, 20.0]))])
+def test_every_half_width_is_that_of_samples_drawn_again(sample, areas):
     """The formulas are linear in the errors, so they hold where the sample is large."""
     rng = np.random.default_rng(0)
-    counts = 20 * np.array(G4)
+    counts = 20 * np.array(sample)
     totals = counts.sum(axis=1)
     drawn = [
         stratified_estimates(
-            np.stack([rng.multinomial(n, row / n) for n, row in zip(totals, counts, strict=True)]), G4_AREAS
+            np.stack([rng.multinomial(n, row / n) for n, row in zip(totals, counts, strict=True)]), areas
         )
         for _ in range(1000)
     ]
-    said = stratified_estimates(counts, G4_AREAS)
+    said = stratified_estimates(counts, areas)
     for name in ("areas", "users", "producers", "overall"):
         spread = np.std([getattr(one, name).value for one in drawn], axis=0)
         np.testing.assert_allclose(getattr(said, name).half_width, 1.96 * spread, rtol=0.1, err_msg=name)

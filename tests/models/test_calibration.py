@@ -5,15 +5,20 @@ import pytest
 from scipy.special import softmax
 
 from landuse.accuracy.metrics import calibration_error
+from landuse.errors import UsageError
 from landuse.models.calibration import (
+    PRIOR,
     Scaling,
     calibrate_vector,
     choose_calibration,
+    fit_temperature,
     fit_vector,
     log_loss,
     reliability_bins,
 )
 from landuse.models.heads import LogisticHead
+from landuse.models.heads_multi import MultiLabelHead, halves
+from landuse.models.thresholds import best_thresholds
 
 RNG = np.random.default_rng(3)
 
@@ -96,3 +101,67 @@ def test_the_bins_of_a_reliability_diagram_give_the_calibration_error():
     expected = calibration_error(labels, probabilities.argmax(1), probabilities.astype(float))
     assert error == pytest.approx(expected)
     assert bins[0] == {"low": 0, "high": pytest.approx(1 / 15), "count": 0, "confidence": None, "accuracy": None}
+
+
+def several(n, seed=0, factor=2.0):
+    """A head of several labels whose scores are the features, scores that are `factor` times too large, and targets."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(0, 1.5, (n, 3)) + np.array([-1.0, 0.0, 1.0])
+    targets = (rng.random((n, 3)) < 1 / (1 + np.exp(-true))).astype(np.float32)
+    return MultiLabelHead(identity_head(), halves(3)), (factor * true).astype(np.float32), targets
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_vector_scaling_is_at_the_least_penalised_loss(multi):
+    """A step in any direction from what was found makes loss and prior together larger."""
+    if multi:
+        head, features, labels = several(300)
+    else:
+        head, (features, labels) = identity_head(), drawn(300, 0.5, np.array([0.5, 0.0, -0.5]))
+    centre, found = -np.log(fit_temperature(head, features, labels).temperature), fit_vector(head, features, labels)
+    best = np.concatenate([np.log(found.scale) - centre, found.offset])
+
+    def total(values):
+        said = Scaling(1.0, np.exp(centre + values[:3]), values[3:]).of(head).apply(features)
+        terms = labels.size if multi else len(labels)
+        return terms * log_loss(labels, said) + PRIOR / 2 * values @ values
+
+    for step in np.vstack([np.eye(6), -np.eye(6)]) * 0.02:
+        assert total(best + step) > total(best)
+
+
+def test_labels_that_are_twice_too_sure_get_their_temperature_and_thresholds():
+    head, features, targets = several(600)
+    found = choose_calibration(head, features, targets, np.arange(600) % 4)
+    made = found.of(head)
+    assert fit_temperature(head, features, targets).temperature == pytest.approx(2, rel=0.2)
+    assert found.report["log_loss"][found.method] < found.report["log_loss"]["none"]
+    assert found.report["ece_after"] < found.report["ece_before"] / 2
+    assert sum(b["count"] for b in found.report["bins_after"]) == 1800
+    np.testing.assert_array_equal(made.thresholds, found.thresholds)
+    assert np.allclose(found.thresholds, best_thresholds(targets, made.apply(features)))
+    assert found.given.shape == targets.shape
+    assert 0.6 < (found.given == (targets > 0)).mean() < 1
+
+
+def test_the_labels_of_a_fold_come_from_the_other_folds_alone():
+    head, features, targets = several(200, seed=2)
+    folds = np.arange(200) % 2
+    found = choose_calibration(head, features, targets, folds)
+    flipped = np.where(folds[:, None] == 0, 1 - targets, targets)
+    other = choose_calibration(head, features, flipped.astype(np.float32), folds)
+    if found.method == other.method:
+        np.testing.assert_array_equal(found.probabilities[folds == 0], other.probabilities[folds == 0])
+    assert not np.array_equal(found.probabilities[folds == 1], other.probabilities[folds == 1])
+
+
+def test_log_loss_of_hand_worked_cases():
+    one = np.array([[0.5, 0.5], [0.2, 0.8]], np.float32)
+    assert log_loss(np.array([0, 1]), one) == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2)
+    assert log_loss(np.array([[1, 0], [0, 1]]), one) == pytest.approx(-(2 * np.log(0.5) + 2 * np.log(0.8)) / 4)
+    assert log_loss(np.array([0]), np.array([[0.0, 1.0]], np.float32)) == pytest.approx(-np.log(1e-12))
+
+
+def test_without_samples_there_is_nothing_to_calibrate():
+    with pytest.raises(UsageError, match="there are none"):
+        choose_calibration(identity_head(), np.empty((0, 3), np.float32), np.empty(0, np.int64), np.empty(0, np.int64))

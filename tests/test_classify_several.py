@@ -202,7 +202,7 @@ def test_change_is_told_class_by_class(work, result, later, tmp_path):
         assert area["gained"] == pytest.approx((~before & after).sum() * 0.1024, rel=2e-3)
         assert {f["properties"]["to"] for f in json.loads((folder / "change.geojson").read_text())["features"]} == {
             name,
-            f"no {name}",
+            f"not {name}",
         }
     assert damaged_files(tmp_path / "diff", read_record(tmp_path / "diff")) == {}
 
@@ -241,5 +241,5 @@ def test_the_page_lets_pick_a_class(result, later, tmp_path):
     inputs = re.findall(r"<input type=\"(\w+)\" name=\"class\" data-class=\"(\d)\"( checked)?>", text)
     assert [kind for kind, _, _ in inputs] == ["radio"] * 3
     assert [number for _, number, checked in inputs if checked] == ["2"]
-    assert "What changed, 2014 to 2020 (2_Water)" in text
+    assert "What changed, 2014 to 2020 (Water)" in text
     assert "any number of classes for each square" in text

@@ -59,7 +59,7 @@ def maps_by_class(folder: Path) -> dict[str, ClassMap]:
 
 
 def _two(kind: LandClass) -> Legend:
-    without = LandClass(code=WITHOUT, name=f"no {kind.name}", color=WITHOUT_COLOR)
+    without = LandClass(code=WITHOUT, name=f"not {kind.name}", color=WITHOUT_COLOR)
     return Legend(name=kind.name, classes=(without, LandClass(code=WITH, name=kind.name, color=kind.color)))
 
 

@@ -125,7 +125,7 @@ def test_steps_of_a_longer_comparison_are_layers_too(two_years, maker, tmp_path)
     shutil.copytree(maker.diff("step", *two_years[:2]), two_years[2] / "1_2010_2016")
     _, changes = read_folders(two_years)
     assert [change.step for change in changes] == [False, True]
-    assert [change.label for change in changes] == ["2010 to 2016 (change)", "2010 to 2016 (1_2010_2016)"]
+    assert [change.label for change in changes] == ["2010 to 2016 (change)", "2010 to 2016 (2010_2016)"]
 
 
 def test_hostile_words_are_text_everywhere(maker, tmp_path):

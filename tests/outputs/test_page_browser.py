@@ -1,5 +1,6 @@
 """The page in a real browser, as a planner has it: from a file, without a network."""
 
+import json
 import shutil
 
 import numpy as np
@@ -177,6 +178,28 @@ def test_a_class_can_be_hidden(visit, maker, tmp_path):
     page.locator("input[data-class='0']").check()
     click_map(page)
     assert page.locator(".leaflet-popup-content").count() == 1
+    assert visit.wrong == []
+
+
+def test_of_several_classes_a_square_one_is_shown_and_all_are_said(visit, maker, tmp_path):
+    folder = maker.classify("2020", np.ones((4, 4), np.uint8), confidence=np.full((4, 4), 0.9, np.float32))
+    record, places = folder / "run.json", folder / "landuse.geojson"
+    said = json.loads(record.read_text())
+    names = [kind["name"] for kind in said["legend"]["classes"]]
+    said["details"]["thresholds"] = dict.fromkeys(names, 0.5)
+    record.write_text(json.dumps(said))
+    text = places.read_text()
+    line = next(line for line in text.splitlines() if '"Feature"' in line)
+    places.write_text(text.replace(line, f"{line},\n{line.replace(names[0], names[3])}"))
+    write_map([folder], tmp_path / "map.html")
+    page = visit.open(tmp_path / "map.html")
+    assert page.locator("input[data-class]:checked").count() == 1
+    page.locator("input[data-class]").nth(1).check()
+    assert page.locator("input[data-class]:checked").count() == 1
+    page.locator(".folium-map").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".popup h3").inner_text() == names[3]
+    assert f"{names[0]} (90 %)" in page.locator(".popup").inner_text()
     assert visit.wrong == []
 
 

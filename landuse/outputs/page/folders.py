@@ -127,16 +127,27 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
 def _told_apart(changes: Sequence[MapChange]) -> list[MapChange]:
     """The changes with labels that differ: two comparisons of the same years get their folders' names, or numbers, too."""
     counts = Counter(change.label for change in changes)
-    named = [
-        replace(c, label=f"{c.label} ({_text(c.folder.resolve().name)})") if counts[c.label] > 1 else c for c in changes
-    ]
+    named = [replace(c, label=f"{c.label} ({_step_name(c.folder)})") if counts[c.label] > 1 else c for c in changes]
     counts = Counter(change.label for change in named)
     return [replace(c, label=f"{c.label} {number}") if counts[c.label] > 1 else c for number, c in enumerate(named, 1)]
 
 
+def _step_name(folder: Path) -> str:
+    """The name of a folder, without the number that a comparison of several steps put before it."""
+    name = _text(folder.resolve().name)
+    return name.removeprefix(f"{_digits(name)}_") or name
+
+
 def _steps(folder: Path) -> list[Path]:
     """The comparisons inside one, in order: of neighbouring years of three or more maps, or of each of several classes."""
-    return sorted((path.parent for path in folder.glob(f"*/{CHANGE}")), key=lambda path: (len(path.name), path.name))
+    found = [path.parent for path in folder.glob(f"*/{CHANGE}")]
+    return sorted(found, key=lambda path: (int(_digits(path.name) or 0), path.name))
+
+
+def _digits(name: str) -> str:
+    """The number with which a name begins, empty where there is none; of a stranger's, as many digits as make sense."""
+    found = re.match(r"\d{1,9}(?=_)", name)
+    return found[0] if found else ""
 
 
 def bounds_of(places: Iterable[Place]) -> Corners | None:

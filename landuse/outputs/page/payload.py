@@ -67,6 +67,7 @@ def payload(data: PageData) -> str:
     labels = [year.label for year in data.years]
     return script_json(
         {
+            "several": data.several,
             "classes": [{"name": c.name, "color": c.color} for c in data.classes],
             "years": [_year(year, index) for year in data.years],
             "changes": [_change(change, index, labels) for change in data.changes],

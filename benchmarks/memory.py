@@ -1,8 +1,8 @@
 """Memory and time of `classify` as chips become many: `python -m benchmarks.memory [--chips 10000 100000 1000000]`.
 
 A tiny network on small chips, so that a million of them can be run: what is measured is the pipeline around the network. Each
-size runs in a process of its own, inline and, with `--master local[2]`, on Spark, where the workers are processes as well. The
-highest resident memory of every process is asked of the kernel, so no peak is missed between two looks.
+size runs in a process of its own, and on Spark, where the workers are processes as well. The highest resident memory of every
+process is asked of the kernel, so no peak is missed between two looks. `--master inline` or `--master local[2]` runs one alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.table import markdown
+
 PX, CHIP_M = 8, 224
 FIELD = 512
 """Side, in chips, of the land that is repeated."""
 LOOK_S = 0.1
+FLAT, TENFOLD = 1.10, 10.5
+"""What was asked: memory of most chips against that of fewest, and time of ten times the chips."""
+JAVA = "Java"
 WEST, NORTH = CHIP_M * 16 * 90, CHIP_M * 16 * 1400
 
 
@@ -125,7 +131,7 @@ def watch(child: subprocess.Popen[str]) -> dict[int, tuple[str, float]]:
             except OSError:
                 continue
             peak = next((int(x.split()[1]) / 1024 for x in status.splitlines() if x.startswith("VmHWM")), 0.0)
-            kind = "Java" if "java" in status.splitlines()[0] else "worker"
+            kind = JAVA if "java" in status.splitlines()[0] else "worker"
             peaks[pid] = (kind, max(peak, peaks.get(pid, ("", 0.0))[1]))
         time.sleep(LOOK_S)
     return peaks
@@ -142,33 +148,48 @@ def descendants(pid: int) -> list[int]:
     return found + [below for child in found for below in descendants(child)]
 
 
-def report(runs: Sequence[Measured]) -> list[str]:
-    """The table, as Markdown: what each size took, and the ratio of the last to the first."""
+def report(master: str, runs: Sequence[Measured]) -> list[list[str]]:
+    """The lines of the table for one master: what each size took, the ratio of the last to the first, and whether it may be so.
+
+    Java's memory is no part of what was asked: it fills the heap that it was given before it looks for what is free.
+    """
     first, last = runs[0], runs[-1]
-    head = " | ".join(f"{run.chips:,} chips" for run in runs)
-    lines = [f"| | {head} | last to first |", "|---|" + "---|" * (len(runs) + 1)]
+    lines = []
     for kind in first.memory:
-        values = " | ".join(f"{run.memory[kind]:,.0f} MiB" for run in runs)
-        lines.append(f"| highest memory, {kind} | {values} | {last.memory[kind] / first.memory[kind]:.2f} |")
-    seconds = " | ".join(f"{run.seconds:,.1f} s" for run in runs)
-    lines.append(f"| time | {seconds} | {last.seconds / first.seconds:.1f} |")
-    rates = " | ".join(f"{1e6 * run.seconds / run.chips:,.0f} us" for run in runs)
-    growth = (last.seconds / last.chips) / (first.seconds / first.chips)
-    lines.append(f"| time a chip | {rates} | {growth:.2f} |")
+        ratio = last.memory[kind] / first.memory[kind]
+        values = [f"{run.memory[kind]:,.0f} MiB" for run in runs]
+        met = "" if kind == JAVA else "yes" if ratio <= FLAT else "no"
+        lines.append([f"{master}: highest memory, {kind}", *values, f"{ratio:.2f}", met])
+    growth = max(tenfold(one, next_one) for one, next_one in pairwise(runs)) if len(runs) > 1 else 1.0
+    met = "yes" if growth <= TENFOLD else "no"
+    lines.append(
+        [f"{master}: time", *(f"{run.seconds:,.1f} s" for run in runs), f"{last.seconds / first.seconds:.1f}", ""]
+    )
+    lines.append([f"{master}: time for ten times the chips, at worst", *[""] * len(runs), f"{growth:.1f}", met])
     return lines
+
+
+def tenfold(one: Measured, other: Measured) -> float:
+    """How many times longer ten times the chips take, by two runs: 10 where time follows the chips."""
+    return 10 * (other.seconds / one.seconds) / (other.chips / one.chips)
 
 
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chips", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--master", default="inline")
+    parser.add_argument("--master", nargs="+", default=["inline", "local[2]"])
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child is not None:
-        run_child(given.child, given.master)
+        run_child(given.child, given.master[0])
         return
-    sys.stdout.write("\n".join(report([measure(chips, given.master) for chips in given.chips])) + "\n")
+    lines = []
+    for master in given.master:
+        runs = [measure(chips, master) for chips in given.chips]
+        lines += report(master, runs)
+    head = ["", *(f"{run.chips:,} chips" for run in runs), "last to first", f"within {FLAT:.2f} and {TENFOLD}?"]
+    sys.stdout.write(markdown(head, lines) + "\n")
 
 
 if __name__ == "__main__":

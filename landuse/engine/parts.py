@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,9 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from landuse.errors import EngineError
+
+# Arrow's own allocator holds back tens of megabytes of what was freed, more the longer a run is; the system's does not.
+pa.set_memory_pool(pa.system_memory_pool())
 
 _PREFIX, _SUFFIX, _PARTIAL = "part-", ".parquet", ".partial"
 _OBJECT_STORES = ("s3", "gcs", "abfs")  # an upload there appears whole when it ends, and cannot be renamed
@@ -160,7 +164,8 @@ class PartStore:
 def own_address(base: str, out: Path) -> str:
     """A folder below the address `base` for the parts of one output alone, the same in each run of the same command."""
     path = str(Path(out).absolute())
-    return f"{base.rstrip('/')}/{Path(out).name}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.parts"
+    name = quote(Path(out).name) if "://" in base else Path(out).name
+    return f"{base.rstrip('/')}/{name}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.parts"
 
 
 def _open(folder: str) -> tuple[Any, str]:

@@ -115,10 +115,19 @@ def spark_session(
 
         session = SparkSession.builder.getOrCreate()
         try:
+            if owned and not is_local(master):
+                _await_worker(session.sparkContext)
             yield session
         finally:
             if owned:
                 session.stop()
+
+
+def _await_worker(context: SparkContext) -> None:
+    """Run one task, since SQL and MLlib would wait silently for a cluster that has no worker. Raises `EngineError`."""
+    from landuse.engine.spark_runner import SparkRunner
+
+    SparkRunner(context).map(bool, [0])
 
 
 @contextmanager

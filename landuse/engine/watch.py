@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 OVERDUE = "the worker process took too long and was stopped"
 WAIT_SETTING = "spark.landuse.workers.wait"
 _STANDALONE_WAIT_S, _QUEUE_WAIT_S = 120, 600
-_MOST_S = 5.0
-_REMIND_S = 20.0
+_LOOK_S = 2.0
+_QUIET_S, _REMIND_S = 5.0, 20.0
+"""A cluster takes some seconds to start workers, which nobody need hear of."""
 _STUBBORN_S = 10.0
 """Seconds after which a task that Spark has killed should be gone; it takes four."""
 _MANY = 1 << 20
@@ -65,7 +66,7 @@ class Watch:
         now = time.monotonic()
         if now < self._next:
             return
-        self._next = now + (min(_MOST_S, self.task_timeout_s / 10) if self.task_timeout_s else _MOST_S)
+        self._next = now + (min(_LOOK_S, self.task_timeout_s / 10) if self.task_timeout_s else _LOOK_S)
         with contextlib.suppress(Py4JError):  # Spark has come to an end meanwhile, and the job says so
             if not is_local(str(self.context.master)):
                 self._await_workers(now)
@@ -82,10 +83,7 @@ class Watch:
             self._alone_since = None
             return
         if self._alone_since is None:
-            self._alone_since, self._told = (
-                now,
-                now - _REMIND_S + _MOST_S,
-            )  # a cluster takes some seconds to start workers
+            self._alone_since, self._told = now, now - _REMIND_S + _QUIET_S
         limit, master = workers_wait(self.context), self.context.master
         if now - self._alone_since >= limit:
             raise EngineError(

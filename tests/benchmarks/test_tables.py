@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from benchmarks import __main__ as page
+from benchmarks import memory
 from benchmarks.bench import Bench, in_turns
 from benchmarks.commands import BenchError, run
 from benchmarks.imagery import LATTICE, Mosaic, write_mosaic, write_sparse_survey
@@ -72,6 +73,19 @@ def test_a_mosaic_has_the_chips_that_it_says(tmp_path, compress):
     chips = survey_chips([write_mosaic(tmp_path / "m.tif", mosaic)], TileOptions(min_valid=1.0))
     assert len(chips) == mosaic.chips
     assert chips.grid.crs.to_authority() == tuple(LATTICE.split(":"))
+
+
+def test_growth_is_judged_for_ten_times_the_chips_and_memory_by_the_last_against_the_first():
+    kinds = {"driver": 300.0, "worker": 200.0, "Java": 100.0}
+    runs = [
+        memory.Measured(10_000, 10.0, kinds),
+        memory.Measured(20_000, 19.0, kinds),
+        memory.Measured(200_000, 209.0, {"driver": 330.0, "worker": 221.0, "Java": 900.0}),
+    ]
+    lines = memory.report("local[2]", runs)
+    assert [line[-2:] for line in lines[:3]] == [["1.10", "yes"], ["1.10", "no"], ["9.00", ""]]
+    assert lines[-1][-2:] == ["11.0", "no"]
+    assert {len(line) for line in lines} == {6}
 
 
 def test_a_sparse_survey_takes_no_room(tmp_path):

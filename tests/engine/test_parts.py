@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landuse.engine.parts import PartStore, part_key
+from landuse.engine.parts import PartStore, own_address, part_key
 from landuse.errors import EngineError
 
 FIELDS = {
@@ -141,7 +141,7 @@ def test_a_file_address_is_the_same_folder(store, table):
 _WRITER = """
 import sys
 import numpy as np, pyarrow as pa
-from landuse.engine.parts import PartStore
+from landuse.engine.parts import PartStore, own_address
 store = PartStore(sys.argv[1])
 table = pa.table({"value": np.random.default_rng(0).random(2_000_000)})
 store.write("0", table)
@@ -168,3 +168,9 @@ def test_a_writer_killed_at_any_moment_leaves_whole_parts_only(tmp_path):
         assert "0" in visible
         assert store.existing() == visible
         assert all(store.read(key).num_rows == 2_000_000 for key in visible)
+
+
+def test_the_address_of_an_output_with_a_space_is_one(tmp_path):
+    out = tmp_path / "my map"
+    assert own_address("s3://bucket/parts/", out).startswith("s3://bucket/parts/my%20map-")
+    assert own_address(str(tmp_path), out).startswith(f"{tmp_path}/my map-")

@@ -40,7 +40,7 @@ def test_a_cluster_without_workers_is_told_and_given_up(clock):
             clock.s = 1120.0
             watch.look()
     lines = said.getvalue().splitlines()
-    assert lines[0] == "No worker of spark://host:7077 has joined yet; waiting 115 s more."
+    assert lines[0] == "No worker of spark://host:7077 has joined yet; waiting 114 s more."
     assert len(lines) == 6
 
 

@@ -15,6 +15,8 @@ from landuse.models.network import GlobalAveragePool, Network, Node, Window
 EFFECTIVE = 0.6
 """Part of the way over which the border of a window reaches into it that matters: the effective receptive field is smaller
 than the theoretical one (Luo et al. 2016). Beyond it, answers move by less than 0.02; `benchmarks/dense.py` measures it."""
+AT_ONCE = 3
+"""Tensors as large as the largest that are there at the same time: what windows of ResNet50 and of the built-in network took."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class DenseShape:
         step: positions of the map along a cell.
         halo: cells of a chip to each side of its middle cell.
         context: further cells around a window that are read and whose part of the map is thrown away.
+        cell_bytes: what a cell needs in memory while its window is computed, about, in float32.
     """
 
     pool: str
@@ -40,6 +43,7 @@ class DenseShape:
     step: int
     halo: int
     context: int
+    cell_bytes: int
 
 
 def dense_shape(network: Network, px: int, cell_px: float, name: str) -> DenseShape:
@@ -72,7 +76,9 @@ def dense_shape(network: Network, px: int, cell_px: float, name: str) -> DenseSh
             f"The feature map of model {name} does not fall on cells of {whole} pixels, so it cannot answer on that grid; "
             "leave --cell out, or train with another --backbone."
         )
-    side, _, channels = network.shapes(px)[pools[0].inputs[0]]
+    shapes = network.shapes(px)
+    side, _, channels = shapes[pools[0].inputs[0]]
+    largest = max(math.prod(shape) for shape in shapes.values())
     return DenseShape(
         pool=pools[0].name,
         source=pools[0].inputs[0],
@@ -82,6 +88,7 @@ def dense_shape(network: Network, px: int, cell_px: float, name: str) -> DenseSh
         step=whole // strides[pools[0].inputs[0]],
         halo=(px // whole - 1) // 2,
         context=max(1, math.ceil(EFFECTIVE * reach[pools[0].inputs[0]] / whole)),
+        cell_bytes=math.ceil(AT_ONCE * 4 * largest * (whole / px) ** 2),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from landuse.engine.machine import cores, memory
 from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
 from landuse.errors import LanduseError
@@ -23,7 +24,7 @@ from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, novelty_column, part_table
 from landuse.scoring.dense_reach import survey_cells
-from landuse.scoring.dense_windows import Frame, Window, windows_of
+from landuse.scoring.dense_windows import Frame, Window, most_cells, windows_of
 
 LINES = 32
 """Rows of cells that are answered at once: hundreds of megabytes less in memory than all at once."""
@@ -120,7 +121,7 @@ def feature_map(network: OpenVinoDense, shape: DenseShape, reader: WindowReader)
     """The map (D, h, w) of a frame, put together of those of its windows; 0 where no window was needed."""
     frame, step = reader.frame, shape.step
     whole = np.zeros((shape.channels, *(step * cells for cells in frame.cells.shape)), np.float32)
-    windows = windows_of(frame, shape.context)
+    windows = windows_of(frame, shape.context, most_cells(shape.cell_bytes, worker_memory(reader.job.threads)))
     for window, found in zip(windows, network.maps(reader.images(windows)), strict=True):
         lines, columns = (slice(s.start * step, s.stop * step) for s in window.place)
         part = found[:, lines, columns]  # at the survey's edge a network may lack the last position
@@ -158,6 +159,11 @@ def answers_of(
             vectors["features"].append(features)
         numbers.append(novelty_column(job, [features]))
     return {name: np.concatenate([column[name] for column in numbers]) for name in numbers[0]}, vectors
+
+
+def worker_memory(threads: int) -> int:
+    """Bytes of memory of a worker that computes with so many threads, beside as many others as the machine has cores for."""
+    return memory().total // max(1, cores() // threads if threads else 1)
 
 
 def fill_cells(pixels: Pixels, px: int, neutral: npt.NDArray[np.uint8]) -> Mask:

@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from landuse.grid import CellRange, IntArray
 
-MOST_CELLS = 16_000
-"""Cells of a window with its context: ResNet50 needs some 3 gigabytes for so many in float32. A dense block then is four
-windows at most; with more and smaller ones, context would be a larger part of what is computed."""
+MOST_BYTES = 3_200_000_000
+"""What a window may need: a dense block then is four windows of ResNet50. With more and smaller ones, context would be a
+larger part of what is computed."""
+LEAST_BYTES = 300_000_000
+SHARE = 0.6
+"""Of a worker's memory for a window; the rest is for weights, imagery, answers and whatever else the machine does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,12 @@ class Window:
         return inside(self.read, self.kept)
 
 
-def windows_of(frame: Frame, context: int, most: int = MOST_CELLS) -> list[Window]:
+def most_cells(cell_bytes: int, memory: int) -> int:
+    """Cells of a window with its context, where each needs so much and a worker has so much memory."""
+    return int(max(LEAST_BYTES, min(MOST_BYTES, SHARE * memory))) // cell_bytes
+
+
+def windows_of(frame: Frame, context: int, most: int) -> list[Window]:
     """Windows that cover the needed ground of a frame, from north to south and west to east.
 
     Args:

@@ -20,7 +20,7 @@ from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
 from landuse.scoring.dense_cells import split_of
 from landuse.scoring.dense_reach import Reach
-from landuse.scoring.dense_windows import MOST_CELLS, Frame, grown, pieces, windows_of
+from landuse.scoring.dense_windows import Frame, grown, most_cells, pieces, windows_of
 from landuse.tile import TileOptions, survey_chips
 from landuse.training.backbone import featuriser
 from tests.made import raster
@@ -72,7 +72,9 @@ def test_answers_do_not_depend_on_the_blocks(here, tmp_path, monkeypatch, block)
 def test_answers_do_not_depend_on_the_windows(here, tmp_path, monkeypatch):
     chips = cells_of(here)
     whole = scored(here, chips, tmp_path / "a")
-    monkeypatch.setattr("landuse.scoring.dense.windows_of", lambda frame, context: windows_of(frame, context, 300))
+    monkeypatch.setattr(
+        "landuse.scoring.dense.windows_of", lambda frame, context, most: windows_of(frame, context, 300)
+    )
     assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
 
 
@@ -107,7 +109,7 @@ def test_windows_cover_what_is_needed_once():
     assert seen.sum() == frame.ground.size
     wide = CellRange(-9, 500, -9, 500)
     assert len(pieces(CellRange(0, 230, 0, 230), wide, 5, 11_000)) == 6
-    assert len(pieces(CellRange(0, 230, 0, 230), wide, 5, MOST_CELLS)) == 4
+    assert len(pieces(CellRange(0, 230, 0, 230), wide, 5, 16_000)) == 4
     alone = CellRange(0, 98, 0, 98)
     assert pieces(alone, alone, 5, 98 * 98) == [alone]  # nothing to read around it
     assert grown(CellRange(0, 1, 0, 1), 2).size == 25
@@ -201,3 +203,13 @@ def test_a_source_counts_for_the_blocks_around_it(halves):
         ground = reach.ground(np.array([chips.rows[0]]), np.array([col]))
         assert reach.sources(ground).tolist() == sources
         assert reach.survey.intersection(ground) == ground
+
+
+def test_windows_are_as_large_as_memory_allows():
+    shape = dense_shape(load_backbone("resnet50").network, 224, 32, "resnet50")
+    assert 190_000 < shape.cell_bytes < 210_000  # three maps of 256 channels at a quarter of the resolution
+    assert most_cells(shape.cell_bytes, 16 << 30) > 125**2
+    assert most_cells(shape.cell_bytes, 2 << 30) < 7_000
+    assert most_cells(shape.cell_bytes, 1 << 20) > 30**2
+    deep = dense_shape(load_backbone("vgg16").network, 224, 32, "vgg16")
+    assert deep.cell_bytes > 2 * shape.cell_bytes

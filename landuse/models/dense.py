@@ -16,7 +16,7 @@ EFFECTIVE = 0.6
 """Part of the way over which the border of a window reaches into it that matters: the effective receptive field is smaller
 than the theoretical one (Luo et al. 2016). Beyond it, answers move by less than 0.02; `benchmarks/dense.py` measures it."""
 AT_ONCE = 3
-"""Tensors as large as the largest that are there at the same time: what windows of ResNet50 and of the built-in network took."""
+"""Tensors as large as the largest that are there at the same time: what ResNet50 and the built-in network took."""
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,9 @@ def test_the_labels_of_a_fold_come_from_the_other_folds_alone():
     found = choose_calibration(head, features, targets, folds)
     flipped = np.where(folds[:, None] == 0, 1 - targets, targets)
     other = choose_calibration(head, features, flipped.astype(np.float32), folds)
-    if found.method == other.method:
-        np.testing.assert_array_equal(found.probabilities[folds == 0], other.probabilities[folds == 0])
+    assert found.method == other.method
+    np.testing.assert_array_equal(found.probabilities[folds == 0], other.probabilities[folds == 0])
+    np.testing.assert_array_equal(found.given[folds == 0], other.given[folds == 0])
     assert not np.array_equal(found.probabilities[folds == 1], other.probabilities[folds == 1])
 
 

@@ -38,9 +38,11 @@ class _Outcomes(AccumulatorParam[list[Outcome]]):
     """Carries each task's outcome to the driver the moment the task ends, and counts a task that ran twice once."""
 
     def zero(self, value: list[Outcome]) -> list[Outcome]:
+        """Nothing yet."""
         return []
 
     def addInPlace(self, value1: list[Outcome], value2: list[Outcome]) -> list[Outcome]:  # noqa: N802
+        """The first list, with the outcomes of the second."""
         value1.extend(value2)
         return value1
 
@@ -136,6 +138,7 @@ class SparkRunner:
         """Start a Spark job in a thread; cancel it where the body ends before it does (Ctrl-C, a task's error)."""
 
         def submit() -> None:
+            """Run in the thread, since Spark keeps a job's group for each."""
             self._context.setJobGroup(group, "landuse", interruptOnCancel=True)
             self._context.parallelize(waiting, max(1, len(waiting))).foreachPartition(run)
 
@@ -154,6 +157,7 @@ def _recorded(task: Callable[[T], R], arrived: Accumulator[list[Outcome]]) -> Ca
     """Return the function that runs in a Python worker: each item through `attempt`, its outcome into `arrived`."""
 
     def run(items: Iterable[tuple[int, T]]) -> None:
+        """What Spark calls in a worker with the items of a partition."""
         for index, item in items:
             arrived.add([attempt(task, index, item)])
         _spare_collector()

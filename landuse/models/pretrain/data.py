@@ -80,6 +80,7 @@ def data_options(command: Callable[..., None]) -> Callable[..., None]:
         seed: int,
         **others: Any,  # noqa: ANN401
     ) -> None:
+        """The command, given the options as one value."""
         command(Data(ucmerced, aerial, _two(teachers), out, seed), **others)
 
     return told

@@ -39,6 +39,7 @@ def _extractor(model: ov.Model) -> Extract:
     compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def extract(images: Images) -> Floats:
+        """Features float32 (n, d) of images of any size."""
         found = []
         for first in range(0, len(images), BATCH):
             piece = np.stack([resize(image, PX) for image in images[first : first + BATCH]])

@@ -193,6 +193,7 @@ def train_student(student: Student, drawer: Drawer, plan: Plan, checkpoint: Path
     first, totals, started = _resume(student, checkpoint), np.zeros(4), time.monotonic()
 
     def draw(step: int) -> Batch:
+        """The batch of a step, the same in every run."""
         return drawer.draw(plan.px_at(step), np.random.default_rng([plan.seed, 2, step]))
 
     with ThreadPoolExecutor(1) as ahead:

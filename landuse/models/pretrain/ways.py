@@ -49,6 +49,7 @@ def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, o
     rows: dict[str, dict[str, float]] = json.loads(stored.read_text()) if stored.exists() else {}
 
     def judge(name: str, make: object) -> None:
+        """Measure a way unless that was asked out or done before."""
         if name not in rows and (not only or name.partition(",")[0] in only) and callable(make):
             rows[name] = unseen.measure(make())
             stored.write_text(json.dumps(rows, indent=1))

@@ -93,9 +93,13 @@ def descendants(pid: int) -> list[int]:
     return children + [grandchild for child in children for grandchild in descendants(child)]
 
 
-def workers(pid: int) -> list[int]:
-    """Spark's Python workers below a process: the children of its daemon, which is their parent's program too."""
-    return [p for p in descendants(pid) if _is_daemon(p) and any(p in descendants(d) for d in _daemons(pid))]
+def workers(pid: int, module: str = "landuse.engine.daemon") -> list[int]:
+    """Spark's Python workers below a process: the children of its daemon, which is their parent's program too.
+
+    On a cluster the daemon is Spark's own, ``pyspark.daemon``.
+    """
+    daemons = [p for p in descendants(pid) if _runs(p, module)]
+    return [p for p in daemons if any(p in descendants(d) for d in daemons)]
 
 
 def gone(pids: list[int]) -> bool:
@@ -103,13 +107,9 @@ def gone(pids: list[int]) -> bool:
     return not any(_state(pid) not in ("", "Z") for pid in pids)
 
 
-def _daemons(pid: int) -> list[int]:
-    return [p for p in descendants(pid) if _is_daemon(p)]
-
-
-def _is_daemon(pid: int) -> bool:
+def _runs(pid: int, module: str) -> bool:
     try:
-        return b"-m\0landuse.engine.daemon\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return f"-m\0{module}\0".encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
 

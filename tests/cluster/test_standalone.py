@@ -1,14 +1,20 @@
 """The same command on clusters of real processes: each row as it is inline."""
 
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from landuse.bundle import read_bundle
+from landuse.cli.main import run as main
+from landuse.engine.watch import WAIT_SETTING
 from tests.cluster.conftest import command
-from tests.cluster.processes import run, same_files, standalone_cluster
+from tests.cluster.processes import CHIPS, Command, busy, gone, run, same_files, standalone_cluster, until, workers
 from tests.cluster.stores import store
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
@@ -64,6 +70,58 @@ def test_a_standalone_cluster_gives_the_same_map_with_nothing_but_an_object_stor
     assert status == 0, trouble
     same_files(hidden / "map", undisturbed)
     assert bucket.names("parts") == []
+
+
+def here(*arguments: object) -> tuple[int, str, str]:
+    """What `run` gives, of the command line in this process, which has imported everything."""
+    return main(list(map(str, arguments))), "", ""
+
+
+def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, cluster, bucket, hidden):
+    """Features of chips and the trials of `--tune` come from the workers, the former by the store."""
+    chips = hidden / "chips"
+    status, _, trouble = here(
+        "tile", *work.survey, "--labels", work.labels, "--legend", work.legend, *CHIPS, "--out", chips
+    )
+    assert status == 0, trouble
+    heads, figures = [], []
+    far = [cluster[0], "--parts", "s3://surveys/parts"]
+    for name, place, command_line in (("near", ["inline"], here), ("far", far, partial(run, **bucket.environment))):
+        model, report = hidden / f"{name}.landuse", hidden / f"{name} report"
+        tuning = ["--tune", "reg-param=0.01,1", "--folds", "2", "--backbone", work.model, "--no-cache"]
+        for line in (["train", chips, *tuning, "--out", model], ["evaluate", model, chips, "--out", report]):
+            status, _, trouble = command_line(*line, "--master", *place)
+            assert status == 0, trouble
+        heads.append(read_bundle(model).head.arrays())
+        figures.append((report / "metrics.json").read_text())
+    assert all(np.array_equal(heads[0][name], heads[1][name]) for name in heads[0])
+    assert figures[0] == figures[1]
+    assert bucket.names("parts") == []
+
+
+def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, cluster, bucket, hidden):
+    """The operating system stops it (SIGSTOP): only SIGKILL ends such a process."""
+    out, seconds = hidden / "thawed", round(5 * busy())
+    arguments = [*command(work, out, cluster[0]), "--parts", "s3://surveys/parts", "--task-timeout", seconds]
+    one = Command.start(*arguments, **bucket.environment)
+    until(lambda: bucket.names("parts") and workers(os.getpid(), "pyspark.daemon"), one)
+    frozen = workers(os.getpid(), "pyspark.daemon")[0]
+    os.kill(frozen, signal.SIGSTOP)
+    status, _, trouble = one.wait()
+    assert status == 0, trouble
+    assert gone([frozen])
+    same_files(out, undisturbed)
+
+
+def test_a_cluster_without_workers_is_told_and_given_up(work, tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "spark-defaults.conf").write_text(f"{WAIT_SETTING} 7\n")
+    with standalone_cluster(tmp_path / "cluster", count=0) as address:
+        status, _, trouble = run(*command(work, tmp_path / "map", address), SPARK_CONF_DIR=str(tmp_path / "conf"))
+    lines = trouble.splitlines()
+    assert status == 1
+    assert lines[0].startswith(f"No worker of {address} has joined yet; waiting ")
+    assert lines[-1].startswith(f"Error: No worker of {address} has taken any work for 7 s; ")
 
 
 def test_workers_that_do_not_share_the_disk_are_told_apart_at_once(work, cluster, hidden):

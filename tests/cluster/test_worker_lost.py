@@ -13,7 +13,7 @@ import pytest
 import rasterio
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, counts, parts_of, run, same_files, until, workers
+from tests.cluster.processes import Command, busy, counts, gone, parts_of, run, same_files, until, workers
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
@@ -27,6 +27,21 @@ def test_a_worker_that_is_killed_costs_nothing(work, undisturbed, tmp_path):
     status, _, trouble = one.wait()
     assert status == 0, trouble
     assert counts(out)["quarantined"] == 0
+    same_files(out, undisturbed)
+
+
+@pytest.mark.spark
+def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, tmp_path):
+    """The operating system stops it (SIGSTOP): only SIGKILL ends such a process."""
+    out = tmp_path / "map"
+    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(5 * busy()))
+    until(lambda: workers(one.process.pid), one)
+    others = workers(one.process.pid)
+    os.kill(others[0], signal.SIGSTOP)
+    status, _, trouble = one.wait()
+    assert status == 0, trouble
+    assert counts(out)["quarantined"] == 0
+    until(lambda: gone(others))
     same_files(out, undisturbed)
 
 

@@ -98,6 +98,17 @@ def test_workers_are_reused_and_keep_their_modules(spark):
 
 
 @pytest.mark.spark
+def test_python_that_does_not_answer_is_ended_and_started_anew(spark):
+    from landuse.engine.spark_runner import SparkRunner
+    from landuse.engine.watch import end_daemons
+
+    runner = SparkRunner(spark.sparkContext)
+    before = {process for process, _ in runner.map(jobs.process_and_calls, range(4))}
+    end_daemons(spark.sparkContext)
+    assert not before & {process for process, _ in runner.map(jobs.process_and_calls, range(4))}
+
+
+@pytest.mark.spark
 def test_a_dying_worker_costs_one_item(spark):
     from landuse.engine.spark_runner import SparkRunner
 

@@ -14,27 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.change.comparison import ChangeRule, Comparison, compare
-from landuse.change.lattice import strips
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
-from landuse.change.several import WITH, WITHOUT, is_several, maps_by_class
-from landuse.change.sites import TIERS, tier_counts, tier_of
-from landuse.change.transitions import CrossTable, transitions, write_transitions
+from landuse.change.several import is_several, maps_by_class
+from landuse.change.site_file import write_sites
+from landuse.change.summary import gains_and_losses, summarise
+from landuse.change.transitions import transitions, write_transitions
 from landuse.errors import UsageError
 from landuse.legend import load_legend
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
-from landuse.outputs.outlines import outlines
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
-from landuse.outputs.vectors import Areas, geojson_writer
 
 CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
 MOST_CODE = 99
-UNRATED = (
-    "At least one map carries no probabilities, so every difference of labels is listed as change and none is rated; "
-    "expect many of them to be errors of the maps."
-)
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -154,17 +147,6 @@ def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> Diff
     return DiffResult(out, summary, {})
 
 
-def gains_and_losses(found: Comparison) -> dict[str, float]:
-    """Hectares of confirmed change to a class and from it, and of the class before and after, on the common ground."""
-    confirmed, labels = found.confirmed_table().area_ha, found.labels_table().area_ha
-    return {
-        "before": _ha(labels[WITH, 1:].sum()),
-        "after": _ha(labels[1:, WITH].sum()),
-        "gained": _ha(confirmed[WITHOUT, WITH]),
-        "lost": _ha(confirmed[WITH, WITHOUT]),
-    }
-
-
 def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
     return land if options.regroup is None else regrouped(land, load_legend(options.regroup))
 
@@ -176,7 +158,7 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     labels, confirmed = found.labels_table(), found.confirmed_table()
     write_bands_cog(folder / CHANGE, _change_image(found, codes)[None], transform, crs, ("100 x from + to",))
     write_bands_cog(folder / PROBABILITY, _probability_image(found)[None], transform, crs, ("P(change)",))
-    tiers = _write_sites(folder / SITES, found)
+    tiers = write_sites(folder / SITES, found)
     write_transitions(
         folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
     )
@@ -207,65 +189,6 @@ def change_codes(found: Comparison) -> dict[str, int]:
     return {name: rank for rank, name in enumerate(legend.names, 1)}
 
 
-def summarise(found: Comparison, tables: tuple[CrossTable, CrossTable], tiers: Sequence[str]) -> dict[str, Any]:
-    """The content of `summary.json`, its key `codes` apart."""
-    labels, confirmed = tables
-    off = ~np.eye(len(labels.cells), dtype=bool)
-    inner = (slice(1, None), slice(1, None))
-    rated = found.probability is not None
-    return {
-        "before": found.before.name,
-        "after": found.after.name,
-        "classes": list(found.legend.names),
-        "cells": {
-            "compared": labels.compared_cells,
-            "only_before": int(labels.cells[1:, 0].sum()),
-            "only_after": int(labels.cells[0, 1:].sum()),
-            "label_differences": int(found.differ.sum()),
-            "confirmed": int(found.confirmed.sum()),
-            "expected_false_alarms": _false_alarms(found),
-            "confirmed_unfamiliar": found.confirmed_unfamiliar,
-        },
-        "area_ha": {
-            "compared": _ha(labels.compared_ha),
-            "only_before": _ha(labels.area_ha[1:, 0].sum()),
-            "only_after": _ha(labels.area_ha[0, 1:].sum()),
-            "label_differences": _ha(labels.area_ha[inner][off[inner]].sum()),
-            "confirmed": _ha(confirmed.area_ha.sum()),
-        },
-        "sites": len(found.sites),
-        "sites_by_tier": tier_counts(tiers),
-        "tiers": TIERS,
-        "model": _model_summary(found),
-        "note": None if rated else UNRATED,
-    }
-
-
-def _model_summary(found: Comparison) -> dict[str, Any] | None:
-    """What the model estimated; None where there is none."""
-    if found.model is None or found.probability is None or found.calibration is None:
-        return None
-    known = found.probability[np.isfinite(found.probability)]
-    return {
-        "expected_change_share": round(float(known.mean()), 8),
-        "transition": np.round(found.model.transition, 8).tolist(),
-        "iterations": found.model.iterations,
-        "converged": found.model.converged,
-        "calibration": {
-            "cells": found.calibration.cells,
-            "mixing": np.round(found.calibration.mixing, 6).tolist(),
-            "bias": np.round(found.calibration.bias, 6).tolist(),
-        },
-    }
-
-
-def _false_alarms(found: Comparison) -> float | None:
-    """Confirmed cells that are expected not to have changed, by their own probabilities."""
-    if found.probability is None:
-        return None
-    return round(float((1.0 - found.probability[found.confirmed].astype(np.float64)).sum()), 4)
-
-
 def _expected_ha(found: Comparison, compared_ha: float) -> Floats | None:
     return None if found.model is None else found.model.transition * compared_ha
 
@@ -279,46 +202,6 @@ def _change_image(found: Comparison, codes: dict[str, int]) -> npt.NDArray[np.ui
 
 def _probability_image(found: Comparison) -> npt.NDArray[np.float32]:
     return np.full(found.differ.shape, np.nan, np.float32) if found.probability is None else found.probability
-
-
-def _write_sites(path: Path, found: Comparison) -> list[str]:
-    """Write the change sites; return the tier of each."""
-    sites, (before, after) = found.sites, found.codes
-    flat = sites.ids.ravel()
-    inside = np.flatnonzero(flat)
-    first = inside[np.unique(flat[inside], return_index=True)[1]]
-    probability = _site_means(found)
-    tiers = [tier_of(p) for p in probability.tolist()]
-    name = found.legend.name_of
-    columns: dict[str, Any] = {
-        "from": [name(code) for code in before.ravel()[first].tolist()],
-        "to": [name(code) for code in after.ravel()[first].tolist()],
-        "area_ha": _site_areas(found),
-        "cells": sites.cells,
-        "probability": probability,
-        "tier": tiers,
-    }
-    polygons = outlines(sites.ids, found.overlap.transform, found.before.crs)
-    with geojson_writer(path) as writer:
-        writer.write(Areas(columns, polygons))
-    return tiers
-
-
-def _site_means(found: Comparison) -> Floats:
-    """Mean P(change) of the cells of each site, NaN where unrated."""
-    if found.probability is None:
-        return np.full(len(found.sites), np.nan)
-    known = np.where(found.confirmed, found.probability, 0.0).ravel()
-    total = np.bincount(found.sites.ids.ravel(), weights=known, minlength=len(found.sites) + 1)
-    return np.asarray(total[1:] / found.sites.cells)
-
-
-def _site_areas(found: Comparison) -> Floats:
-    """Hectares of each site on the ellipsoid."""
-    ids, area = found.sites.ids, np.zeros(len(found.sites) + 1)
-    for rows, hectares in strips(found.overlap.transform, found.before.crs, found.overlap.shape):
-        area += np.bincount(ids[rows].ravel(), weights=hectares.ravel(), minlength=len(area))
-    return area[1:]
 
 
 def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], seconds: float) -> RunRecord:
@@ -348,7 +231,3 @@ def _record_several(maps: Sequence[Path], options: DiffOptions, summary: dict[st
         timings={"seconds": seconds},
         details={"before": summary["before"], "after": summary["after"]},
     )
-
-
-def _ha(value: float) -> float:
-    return round(float(value), 4)

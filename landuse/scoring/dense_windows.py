@@ -99,9 +99,11 @@ def pieces(cells: CellRange, survey: CellRange, context: int, most: int) -> list
     height, width = cells.shape
 
     def down(parts: int) -> tuple[int, int]:
+        """Lines of the highest of so many parts with its context, and of all of them."""
         return _lengths(cuts(cells.row0, cells.row1, parts), (survey.row0, survey.row1), context)
 
     def across(parts: int) -> tuple[int, int]:
+        """Columns likewise."""
         return _lengths(cuts(cells.col0, cells.col1, parts), (survey.col0, survey.col1), context)
 
     best: tuple[float, int, int] = (math.inf, height, width)

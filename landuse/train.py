@@ -14,6 +14,7 @@ from landuse.accuracy.predictions import Judged, MultiPredictions, predictions_o
 from landuse.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
 from landuse.engine.parts import own_address
 from landuse.errors import UsageError
+from landuse.grid import IntArray
 from landuse.legend import load_legend
 from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.foreign import Declared
@@ -172,16 +173,9 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     known = samples.take(parts.train) if given else samples
     trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
     sure = trusted(known, options)
-    found, figures = None, {}
+    found, figures = _tried(known, sure, trial, options)
     fitted = fit_samples(known.take(sure), options, options.balance_rule, options.split_rule)
-    final = fitted.head
-    if trial.test.any():
-        tried = fit_head(known.take(trial.train & sure), options)
-        found = calibrated(tried, known.take(trial.test & sure), options)
-        final = found.of(final)
-        # the doubtful ones too: what is left out of the fit is not left out of the figures
-        held = known.take(trial.test)
-        figures = dict((_honest(found, held) if sure.all() else judged(found.of(tried), held)).figures().as_dict())
+    final = fitted.head if found is None else found.of(fitted.head)
     if given:
         test = samples.take(parts.test)
         figures = dict(judged(final, test).figures().as_dict()) if len(test) else {}
@@ -199,20 +193,28 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     return replace(bundle, card=trained_card(bundle, options.backbone))
 
 
+def _tried(
+    known: Samples, sure: Mask, trial: Split, options: TrainOptions
+) -> tuple[Calibration | None, dict[str, Any]]:
+    """The calibration that a head on one side of a split needs on the other, and its figures there; none without a side."""
+    if not trial.test.any():
+        return None, {}
+    head = fit_head(known.take(trial.train & sure), options)
+    found = calibrated(head, known.take(trial.test & sure), options)
+    held = known.take(trial.test)  # the doubtful ones too: what is left out of the fit is not left out of the figures
+    rows = _honest(found, held) if sure.all() else judged(found.of(head), held)
+    return found, dict(rows.figures().as_dict())
+
+
 def novelty_of(samples: Samples, options: TrainOptions) -> Novelty:
     """What the samples that the head was fitted on look like; what is kept together in a split is kept together here.
 
     Where no place and no group is known, neighbours in the order of the samples are. Where that leaves one side only, samples
     are parted at random, and more of other ground counts as unfamiliar.
     """
-    layout = replace(samples.layout, sides=None)
-    _, together = layout.kept_together(options.block_m)
-    strata = layout.strata if samples.multi else samples.positions
-    folds = (
-        neighbours_together(strata)
-        if layout.groups is None and layout.places is None
-        else fold_numbers(strata, together, CALIBRATION_FOLDS, options.seed)
-    )
+    layout = samples.layout
+    placed = layout.groups is not None or layout.places is not None
+    folds = folds_of(samples, options) if placed else neighbours_together(strata_of(samples))
     with one_thread(samples):
         return fit_novelty(samples.features, folds=folds if folds.any() else None, seed=options.seed)
 
@@ -249,9 +251,7 @@ def trusted(samples: Samples, options: TrainOptions) -> Mask:
     """Which samples a head is fitted on and calibrated with: all, or those whose label is not doubtful; bool (n,)."""
     if options.doubt_odds is None:
         return np.ones(len(samples), bool)
-    _, together = replace(samples.layout, sides=None).kept_together(options.block_m)
-    folds = fold_numbers(samples.positions, together, CALIBRATION_FOLDS, options.seed)
-    return ~doubtful(samples, folds, options.doubt_odds, lambda some: fit_head(some, options))
+    return ~doubtful(samples, folds_of(samples, options), options.doubt_odds, lambda some: fit_head(some, options))
 
 
 def fit_head(samples: Samples, options: TrainOptions) -> Head:
@@ -261,12 +261,20 @@ def fit_head(samples: Samples, options: TrainOptions) -> Head:
 
 def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:
     """The calibration of a head on held-back samples, whose blocks or groups are never on two sides of a fold either."""
-    _, together = replace(held.layout, sides=None).kept_together(options.block_m)
-    folds = fold_numbers(
-        held.layout.strata if held.multi else held.positions, together, CALIBRATION_FOLDS, options.seed
-    )
+    truth = held.targets if held.multi else held.positions
     with one_thread(held):
-        return choose_calibration(head, held.features, held.targets if held.multi else held.positions, folds)
+        return choose_calibration(head, held.features, truth, folds_of(held, options))
+
+
+def folds_of(samples: Samples, options: TrainOptions) -> IntArray:
+    """A fold for each sample, int64 (n,) from 0; whole blocks or groups go to one."""
+    _, together = replace(samples.layout, sides=None).kept_together(options.block_m)
+    return fold_numbers(strata_of(samples), together, CALIBRATION_FOLDS, options.seed)
+
+
+def strata_of(samples: Samples) -> IntArray:
+    """What samples are even in over folds, int64 (n,): their class, or what the layout has for lists of labels."""
+    return samples.layout.strata if samples.multi else samples.positions
 
 
 def head_report(fitted: Fitted, samples: Samples, options: TrainOptions) -> dict[str, Any]:

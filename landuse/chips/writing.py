@@ -92,9 +92,11 @@ class ChipWriter:
         columns = {name: arrow_array(values) for name, values in (extra or {}).items()}
         if self._schema is None:
             self._schema = _schema(chips, columns, self._extent)
-        arrays = [*_columns(chips), *columns.values()]
-        self._waiting.append(pa.Table.from_arrays(arrays, schema=self._schema))
-        self.flush(ROW_GROUP)
+        for first in range(0, max(1, len(chips)), ROW_GROUP):  # a wide survey comes in large pieces
+            arrays = [*_columns(chips.part(slice(first, first + ROW_GROUP)))]
+            arrays += [values.slice(first, ROW_GROUP) for values in columns.values()]
+            self._waiting.append(pa.Table.from_arrays(arrays, schema=self._schema))
+            self.flush(ROW_GROUP)
 
     def flush(self, least: int) -> None:
         """Write what waits down in row groups, while there are `least` chips."""

@@ -142,7 +142,7 @@ def raised(features: Floats, power: float) -> Floats:
         return features
     wide = features.astype(np.float32, copy=False)
     raising = np.sqrt(np.abs(wide)) if power == POWER else np.abs(wide) ** np.float32(power)
-    return np.copysign(raising, wide).astype(np.float32, copy=False)
+    return np.asarray(np.copysign(raising, wide), np.float32)
 
 
 def unit(features: Floats) -> Floats:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
@@ -159,3 +159,20 @@ def test_a_224_m_cell_in_degrees_as_published():
     (west, east, _), (south, _, north) = to_degrees.transform([0, bounds.east, 0], [0, 0, bounds.north])
     assert north - south == pytest.approx(0.0020144804, rel=1e-7)
     assert east - west == pytest.approx(0.0027279651, rel=1e-7)
+
+
+@pytest.mark.parametrize("edges", [(2, 1, 0, 5), (0, 5, 2, 1), (1, 0, 1, 0)])
+def test_a_range_that_ends_before_it_starts_is_refused(edges):
+    with pytest.raises(UsageError, match="before it starts"):
+        CellRange(*edges)
+    assert CellRange(1, 1, 3, 3).shape == (0, 0)
+
+
+@example(0.0, 0.0)
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_a_point_touches_the_cell_it_lies_in(x, y):
+    grid = ChipGrid(CRS.from_epsg(5070))
+    touched = grid.touching(Bounds(x, y, x, y))
+    assert touched.shape == (1, 1)
+    assert abs(touched.col0 - x / grid.side + 0.5) <= 0.5 + 2e-6
+    assert abs(touched.row0 - y / grid.side + 0.5) <= 0.5 + 2e-6

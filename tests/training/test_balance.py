@@ -41,8 +41,9 @@ def test_a_class_weight_is_a_factor_by_name():
     assert got / got[0] == pytest.approx([1, 2, 0])
     with pytest.raises(UsageError, match=r"'Lake'.*Field, Water, Town"):
         fitting_rows(data, BalanceRule(class_weights={"Lake": 1.0}))
-    with pytest.raises(UsageError, match="from 0"):
-        fitting_rows(data, BalanceRule(class_weights={"Town": float("nan")}))
+    for odd in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(UsageError, match="from 0"):
+            fitting_rows(data, BalanceRule(class_weights={"Town": odd}))
     with pytest.raises(UsageError, match="weight 0"):
         fitting_rows(data, BalanceRule("none", dict.fromkeys(("Field", "Water", "Town"), 0.0)))
 

@@ -11,16 +11,11 @@ import numpy.typing as npt
 
 from landuse.accuracy.predictions import BinaryCounts, Judged
 from landuse.accuracy.ranking import CurvePoints
+from landuse.outputs.spreadsheet import safe_cell
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 MOST_POINTS = 200
 """Points of a curve that are written and drawn: a table of a million rows would give a million."""
 CURVE_HEADER = ("class", "threshold", "recall", "false_positive_rate", "precision")
-
-
-def safe_cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: one that might be gets an apostrophe in front (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def write_confusion(path: Path, names: Sequence[str], matrix: npt.NDArray[np.int64]) -> None:

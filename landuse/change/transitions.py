@@ -13,6 +13,7 @@ import numpy.typing as npt
 from landuse.change.lattice import strips
 from landuse.change.maps import ClassMap
 from landuse.legend import UNMAPPED, Legend
+from landuse.outputs.spreadsheet import safe_cell
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
@@ -125,4 +126,4 @@ def write_transitions(path: Path, lines: Sequence[Transition]) -> None:
         for line in lines:
             expected = "" if line.expected_ha is None else f"{line.expected_ha:.4f}"
             areas = f"{line.area_ha:.4f}", line.confirmed_cells, f"{line.confirmed_ha:.4f}", expected
-            writer.writerow((line.before, line.after, line.cells, *areas))
+            writer.writerow((safe_cell(line.before), safe_cell(line.after), line.cells, *areas))

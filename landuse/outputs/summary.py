@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import Legend
+from landuse.outputs.spreadsheet import plain_text, safe_cell
 
 HEADER = ("class", "chips", "area_ha", "share")
 
@@ -70,7 +71,7 @@ def write_summary(path: Path, lines: tuple[ClassArea, ...]) -> None:
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADER)
-        writer.writerows((x.name, x.chips, f"{x.area_ha:.4f}", f"{x.share:.6f}") for x in lines)
+        writer.writerows((safe_cell(x.name), x.chips, f"{x.area_ha:.4f}", f"{x.share:.6f}") for x in lines)
 
 
 def read_summary(path: Path) -> tuple[ClassArea, ...]:
@@ -85,6 +86,8 @@ def read_summary(path: Path) -> tuple[ClassArea, ...]:
     try:
         with path.open(encoding="utf8", newline="") as stream:
             rows = list(csv.DictReader(stream))
-        return tuple(ClassArea(r["class"], int(r["chips"]), float(r["area_ha"]), float(r["share"])) for r in rows)
+        return tuple(
+            ClassArea(plain_text(r["class"]), int(r["chips"]), float(r["area_ha"]), float(r["share"])) for r in rows
+        )
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise ConfigError(f"{path} is damaged: it is not the summary of a land-use map.") from error

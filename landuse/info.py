@@ -77,6 +77,6 @@ def describe_raster(path: Path) -> Lines:
         ("what", "raster"),
         ("size", f"{source.width} x {source.height} pixels, {source.dtype}"),
         ("crs", survey.crs.name),
-        ("bounds", f"{west:g} {south:g} {east:g} {north:g}"),
+        ("bounds", f"{west:.9g} {south:.9g} {east:.9g} {north:.9g}"),
         ("no data", "not declared" if source.nodata[0] is None else f"{source.nodata[0]:g}"),
     ]

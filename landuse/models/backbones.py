@@ -42,7 +42,7 @@ class Backbone:
 
 
 def builtin() -> Backbone:
-    """The backbone that ships: two branches on one feature map, 1,536 features, 3.9 million weights."""
+    """The backbone that ships: three branches on one feature map, 2,560 features, 5.5 million weights."""
     return Backbone("builtin", builtin_network(), SIGNED)
 
 

@@ -35,7 +35,7 @@ def test_what_may_be_asked_for():
 @pytest.mark.parametrize(
     ("name", "count", "norms", "first"),
     [
-        ("builtin", 4, 0, "mobile_conv12_depthwise"),
+        ("builtin", 16, 0, "mobile_conv12_depthwise"),
         ("resnet50", 10, 10, "conv5_block1_1_conv"),
         ("alexnet", 3, 3, "conv3_conv"),
     ],

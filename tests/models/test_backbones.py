@@ -6,7 +6,7 @@ from landuse.models.backbones import BACKBONES, initial_weights, load_backbone
 from landuse.models.network import Conv, parameter_count
 
 FEATURES = {
-    "builtin": 1536,
+    "builtin": 2560,
     "alexnet": 256,
     "squeezenet": 512,
     "resnet50": 2048,

@@ -45,7 +45,7 @@ class Data:
         return read_origin(*self.teachers)
 
     def origin_features(self, images: ImageSet) -> Floats:
-        """What the start sees in every image as it is, float32 (n, 1536); kept in `out`."""
+        """What the start sees in every image as it is, float32 (n, 2560); kept in `out`."""
         from landuse.models.backbones import builtin
         from landuse.models.pretrain.features import extractor
 
@@ -55,6 +55,13 @@ class Data:
             np.save(path, extractor(builtin(), self.origin())(images.images))
         features: Floats = np.load(path, allow_pickle=False)
         return features
+
+
+infrared_option = click.option(
+    "--infrared",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Rasters R G B NIR of lakes: their western halves teach, their eastern ones judge.",
+)
 
 
 def data_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,28 +1,31 @@
-"""The land-use head: fitted on images and on made scenes, calibrated and measured on images that nothing learnt from."""
+"""The land-use head: fitted on views of many kinds, calibrated and measured on images that nothing learnt from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.accuracy.metrics import calibration_error
 from landuse.legend import Legend
-from landuse.models.arrays import Floats, Images
-from landuse.models.heads import LogisticHead, balanced_weights, calibrate
+from landuse.models.arrays import Floats
+from landuse.models.heads import LogisticHead, calibrate
 from landuse.models.pretrain.features import Extract
 from landuse.models.pretrain.images import ImageSet, Ints, Mask
+from landuse.models.pretrain.kinds import Part, image_views, lake_views, scene_views
 from landuse.models.pretrain.probe import fit_quickly
-from landuse.models.pretrain.scenes import Scenery, scenery_of
+from landuse.models.pretrain.water import Lakes
 
-VIEWS_A_CLASS = 120
-HELD_VIEWS_A_CLASS = 25
-PENALTY = 0.001
-"""Inverse strength of the penalty. Weaker ones fit the made scenes better and real surveys worse."""
-RARE = {"Water": 0.4, "Barren": 0.4}
-"""Weight of classes that would otherwise be seen in every smooth dark or pale field; chosen on one 5 m survey."""
+SHARES = {"plain": 0.5, "spoilt": 0.5, "coarse": 1.0, "far": 2.0, "scenes": 1.0, "lakes": 0.5}
+"""How much each kind of view weighs; `kinds` says what they are, docs/backbone.md how they were chosen."""
+NEVER_MADE = ("plain", "spoilt", "coarse", "far")
+"""Kinds that a head is fitted on whose confidence is then judged by scenes, a kind that it does not know."""
+SCENES_A_CLASS = 100
+HELD_SCENES_A_CLASS = 25
+PENALTY = 0.003
+"""Inverse strength of the penalty."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class FittedHead:
         head: calibrated.
         metrics: figures on held-out images, by name.
         features: float32 (n, D), what it was fitted on.
-        held: float32 (m, D), the same kinds of views of images that neither it nor the backbone has learnt from.
+        held: float32 (m, D), views of images that neither it nor the backbone has learnt from.
     """
 
     head: LogisticHead
@@ -62,32 +65,71 @@ def crosswalk(names: tuple[str, ...], legend: Legend) -> list[int]:
     return [index.get(legend.code_of(name), -1) for name in names]
 
 
-def fit_landuse_head(seen: Seen, legend: Legend, extract: Extract, seed: int) -> FittedHead:
-    """Fit on images that may be learnt from and on scenes made of them; calibrate on half of the held-out; measure on the rest.
+@dataclass(frozen=True)
+class Learnt:
+    """Features (n, D) of views of one kind, their classes, and how much each weighs."""
 
-    Images and scenes weigh the same; in each, every class weighs the same, but for `RARE`.
+    features: Floats
+    part: Part
+    weight: npt.NDArray[np.float64]
+
+
+def fit_landuse_head(seen: Seen, legend: Legend, extract: Extract, lakes: Lakes | None, seed: int) -> FittedHead:
+    """Fit on views of what may be learnt from, calibrate on views of half of the held-out images, measure on the others.
+
+    The temperature is the geometric mean of its own on those views and of that of a second head on their scenes, which is
+    fitted without scenes and lakes: what the second makes of scenes is what the first will make of ground of yet another kind.
     """
-    source, codes = seen.source, crosswalk(seen.source.names, legend)
-    rng = np.random.default_rng([seed, 3])
-    odd = np.arange(len(source.labels)) % 2 == 1
-    scenes, scene_labels = _draw(source, ~source.held_out, legend, VIEWS_A_CLASS, rng)
-    plain, plain_labels = seen.rows(~source.held_out, codes)
-    rare = np.array([RARE.get(name, 1.0) for name in legend.names])
-    features = np.concatenate([extract(scenes), plain])
-    labels = np.concatenate([scene_labels, plain_labels])
-    parts = [balanced_weights(part, len(legend)) / len(part) for part in (scene_labels, plain_labels)]
-    weight = np.concatenate(parts) * rare[labels]
-    weight *= len(weight) / weight.sum()
-    head = fit_quickly(features, labels, class_count=len(legend), penalty=PENALTY, sample_weight=weight)
-    tuning, tuning_labels = _draw(source, source.held_out & odd, legend, HELD_VIEWS_A_CLASS, rng)
-    tuned = extract(tuning)
-    head = calibrate(head, tuned, tuning_labels)
-    apart = np.concatenate([tuned, seen.rows(source.held_out & odd, codes)[0]])
-    judged, judged_labels = _draw(source, source.held_out & ~odd, legend, HELD_VIEWS_A_CLASS, rng)
-    images, image_labels = seen.rows(source.held_out & ~odd, codes)
+    source, codes = seen.source, np.array([*crosswalk(seen.source.names, legend), -1])
+    odd, rng = np.arange(len(source.labels)) % 2 == 1, np.random.default_rng([seed, 3])
+    learnt = {name: _learn(name, part, seen, extract) for name, part in _parts(seen, legend, lakes, rng).items()}
+    head = _fit(list(learnt.values()), len(legend))
+    narrow = _fit([learnt[name] for name in NEVER_MADE], len(legend))
+    halves = source.held_out & odd, source.held_out & ~odd
+    tuning, judged = (scene_views(source, half, codes[:-1], legend, HELD_SCENES_A_CLASS, rng) for half in halves)
+    coarser = [image_views(source, _rows(source, codes, half), codes, "coarse", rng) for half in halves]
+    scenes, coarse = extract(tuning.images), extract(coarser[0].images)
+    strange = calibrate(narrow, scenes, tuning.labels).temperature
+    plain, plain_labels = seen.rows(halves[0], list(codes[:-1]))
+    held = np.concatenate([scenes, coarse, plain])
+    own = calibrate(head, held, np.concatenate([tuning.labels, coarser[0].labels, plain_labels])).temperature
+    head = replace(head, temperature=float(np.sqrt(own * strange)))
+    images, image_labels = seen.rows(halves[1], list(codes[:-1]))
     measured = figures("images", head.apply(images), image_labels)
-    measured |= figures("scenes", head.apply(extract(judged)), judged_labels)
-    return FittedHead(head, measured, features, apart)
+    for name, part in (("coarse", coarser[1]), ("scenes", judged)):
+        measured |= figures(name, head.apply(extract(part.images)), part.labels)
+    return FittedHead(head, measured, np.concatenate([of.features for of in learnt.values()]), held)
+
+
+def _parts(seen: Seen, legend: Legend, lakes: Lakes | None, rng: np.random.Generator) -> dict[str, Part]:
+    """Views of each kind of what may be learnt from."""
+    source, codes = seen.source, np.array([*crosswalk(seen.source.names, legend), -1])
+    rows = _rows(source, codes, ~source.held_out)
+    parts = {kind: image_views(source, rows, codes, kind, rng) for kind in NEVER_MADE}
+    parts["scenes"] = scene_views(source, ~source.held_out, codes[:-1], legend, SCENES_A_CLASS, rng)
+    return parts | ({"lakes": lake_views(lakes, legend, rng)} if lakes else {})
+
+
+def _rows(source: ImageSet, codes: Ints, chosen: Mask) -> Ints:
+    """Chosen images whose class has a code."""
+    return np.flatnonzero(chosen & (codes[source.labels] >= 0))
+
+
+def _learn(name: str, part: Part, seen: Seen, extract: Extract) -> Learnt:
+    """The features of a part; those of plain images are known."""
+    features = seen.features[part.rows] if name == "plain" else extract(part.images)
+    return Learnt(features, part, part.weight * SHARES[name])
+
+
+def _fit(learnt: Sequence[Learnt], class_count: int) -> LogisticHead:
+    weight = np.concatenate([found.weight for found in learnt])
+    return fit_quickly(
+        np.concatenate([found.features for found in learnt]),
+        np.concatenate([found.part.labels for found in learnt]),
+        class_count=class_count,
+        penalty=PENALTY,
+        sample_weight=weight * len(weight) / weight.sum(),
+    )
 
 
 def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
@@ -111,16 +153,6 @@ def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
     copies, copy_labels = Seen(source, spoilt).rows(source.held_out & ~odd, codes)
     measured = figures("images", head.apply(images), image_labels)
     return FittedHead(head, measured | figures("spoilt", head.apply(copies), copy_labels), features, apart)
-
-
-def _draw(
-    source: ImageSet, chosen: npt.NDArray[np.bool_], legend: Legend, each: int, rng: np.random.Generator
-) -> tuple[Images, Ints]:
-    """`each` scenes of every class of the legend."""
-    index = {name: i for i, name in enumerate(legend.names)}
-    scenery: Scenery = scenery_of(source, chosen, crosswalk(source.names, legend), index)
-    labels = np.repeat(np.arange(len(legend)), each)
-    return np.stack([scenery.render(int(label), rng) for label in labels]), labels
 
 
 def figures(what: str, probabilities: Floats, labels: Ints) -> dict[str, float]:

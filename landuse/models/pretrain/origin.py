@@ -9,7 +9,7 @@ import numpy as np
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Floats, Weights
-from landuse.models.builtin import MOBILE, SQUEEZE
+from landuse.models.builtin import MOBILE, SQUEEZE, with_far
 from landuse.models.keras_weights import load_keras_weights
 from landuse.models.preprocess import CAFFE, SIGNED
 from landuse.models.squeezenet import squeezenet
@@ -23,7 +23,8 @@ _LAYER = re.compile(
 def read_origin(mobilenet: Path, squeezenet_file: Path) -> Weights:
     """Weights of the built-in network that give the features of its two teachers."""
     of_mobile = {f"{MOBILE}{name}": array for name, array in mobilenet_weights(mobilenet).items()}
-    return of_mobile | {f"{SQUEEZE}{name}": array for name, array in squeezenet_weights(squeezenet_file).items()}
+    of_squeeze = {f"{SQUEEZE}{name}": array for name, array in squeezenet_weights(squeezenet_file).items()}
+    return with_far(of_mobile | of_squeeze)
 
 
 def mobilenet_weights(path: Path) -> Weights:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from landuse.models.pretrain.images import ImageSet
 from landuse.models.pretrain.landuse_head import FittedHead, Seen, fit_class_head, fit_landuse_head
 from landuse.models.pretrain.probe import PENALTY, five_fold, held_out_accuracy
 from landuse.models.pretrain.views import spoil
+from landuse.models.pretrain.water import Lakes
 
 log = logging.getLogger(__name__)
 Facts = Mapping[str, str | int | float]
@@ -27,19 +28,27 @@ Facts = Mapping[str, str | int | float]
 
 @dataclass(frozen=True)
 class Shipment:
-    """What both models share: the backbone, its weights as float16 holds them, and how they came about."""
+    """What both models share: the backbone, its weights, and how they came about."""
 
     backbone: Backbone
     weights: Weights
     training: Facts
-    probes: Mapping[str, float]
 
-    def bundle(self, name: str, fitted: FittedHead) -> Bundle:
+    def rounded(self) -> Shipment:
+        """The same with weights as float16 holds them, which is what the files hold."""
+        rounded = {name: array.astype(np.float16).astype(np.float32) for name, array in self.weights.items()}
+        return replace(self, weights=rounded)
+
+    def bundle(self, name: str, fitted: FittedHead, probed: Mapping[str, float]) -> Bundle:
         """A model with one of the heads."""
-        metrics = dict(fitted.metrics) | dict(self.probes)
-        legend, card = {
-            "builtin": ("landuse7", land_use_card),
-            "builtin-ucmerced": ("ucmerced21", class_card),
+        metrics = dict(fitted.metrics) | dict(probed)
+        legend, card, on = {
+            "builtin": (
+                "landuse7",
+                land_use_card,
+                "views of half of the held-out images, and scenes of them by a head that knows none",
+            ),
+            "builtin-ucmerced": ("ucmerced21", class_card, "views of half of the held-out images"),
         }[name]
         return Bundle(
             name=name,
@@ -49,7 +58,7 @@ class Shipment:
             legend=load_legend(legend),
             preprocess=self.backbone.preprocess,
             chip_px=self.backbone.px,
-            calibration={"method": "temperature", "on": "views of half of the held-out images"},
+            calibration={"method": "temperature", "on": on},
             training=dict(self.training),
             metrics=metrics,
             card=card(metrics, self.training),
@@ -57,18 +66,22 @@ class Shipment:
         )
 
 
-def ship(backbone: Backbone, weights: Weights, source: ImageSet, training: Facts, out: Path) -> tuple[Bundle, Bundle]:
+def ship(shipment: Shipment, source: ImageSet, lakes: Lakes | None, out: Path) -> tuple[Bundle, Bundle]:
     """Fit both heads, measure, and write `builtin.landuse` and `builtin-ucmerced.landuse` to `out`."""
-    rounded = {name: array.astype(np.float16).astype(np.float32) for name, array in weights.items()}
-    extract = extractor(backbone, rounded)
+    shipment = shipment.rounded()
+    extract = extractor(shipment.backbone, shipment.weights)
     seen = Seen(source, labelled_features(source, source.images[source.labels >= 0], extract))
-    shipment = Shipment(backbone, rounded, training, probes(seen))
-    log.info("probes %s", shipment.probes)
-    landuse = shipment.bundle("builtin", fit_landuse_head(seen, load_legend("landuse7"), extract, seed=0))
-    classes = shipment.bundle("builtin-ucmerced", fit_class_head(seen, spoilt_features(source, extract), PENALTY))
-    for bundle in (landuse, classes):
+    probed = probes(seen)
+    log.info("probes %s", probed)
+    landuse = fit_landuse_head(seen, load_legend("landuse7"), extract, lakes, seed=0)
+    log.info("builtin %s", landuse.metrics)
+    classes = fit_class_head(seen, spoilt_features(source, extract), PENALTY)
+    log.info("builtin-ucmerced %s", classes.metrics)
+    named = {"builtin": landuse, "builtin-ucmerced": classes}
+    bundles = [shipment.bundle(name, fitted, probed) for name, fitted in named.items()]
+    for bundle in bundles:
         write_bundle(bundle, out / f"{bundle.name}.landuse", half=True)
-    return landuse, classes
+    return bundles[0], bundles[1]
 
 
 def probes(seen: Seen) -> dict[str, float]:

@@ -27,8 +27,8 @@ WAYS: dict[str, dict[str, Any]] = {
 @data_options
 @click.option("--landscape", type=click.Path(exists=True, path_type=Path), help="Folder that `landuse landscape` made.")
 @click.option("--steps", default=40, show_default=True)
-@click.option("--px", default=96, show_default=True)
-@click.option("--rate", default=2e-3, show_default=True)
+@click.option("--px", default=224, show_default=True)
+@click.option("--rate", default=5e-4, show_default=True)
 @click.option("--only", multiple=True, help="Ways to try; all unless given.")
 def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, only: tuple[str, ...]) -> None:
     """Train every way on the other classes and cities, and print how each does on the unseen ones."""

@@ -4,19 +4,21 @@ from landuse.bundle import read_bundle
 from landuse.legend import load_legend
 from landuse.models.backbones import initial_weights
 from landuse.models.pretrain.images import ImageSet
-from landuse.models.pretrain.ship import ship
+from landuse.models.pretrain.ship import Shipment, ship
+from landuse.models.pretrain.water import Lakes
 from tests.models.pretrain.test_student import tiny
 
 
 def test_two_models_that_share_a_backbone(tmp_path, monkeypatch):
-    monkeypatch.setattr("landuse.models.pretrain.landuse_head.VIEWS_A_CLASS", 3)
-    monkeypatch.setattr("landuse.models.pretrain.landuse_head.HELD_VIEWS_A_CLASS", 2)
+    monkeypatch.setattr("landuse.models.pretrain.landuse_head.SCENES_A_CLASS", 3)
+    monkeypatch.setattr("landuse.models.pretrain.landuse_head.HELD_SCENES_A_CLASS", 2)
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(21), 10)
     images = np.clip(rng.normal(120, 20, (210, 256, 256, 3)) + 4 * labels[:, None, None, None] - 40, 0, 255)
     held = np.arange(210) % 10 >= 6
     source = ImageSet(images.astype(np.uint8), labels, held, load_legend("ucmerced21").names, ("x",) * 210)
-    written = ship(tiny(), initial_weights(tiny()), source, {"seed": 0}, tmp_path)
+    lakes = Lakes(images[:8].astype(np.uint8), np.array([0.9, 0.9, 0.9, 0.3, 0.0, 0.0, 0.0, 0.01], np.float32))
+    written = ship(Shipment(tiny(), initial_weights(tiny()), {"seed": 0}), source, lakes, tmp_path)
     for bundle in written:
         read = read_bundle(tmp_path / f"{bundle.name}.landuse")
         assert read.legend == bundle.legend
@@ -26,3 +28,4 @@ def test_two_models_that_share_a_backbone(tmp_path, monkeypatch):
         assert all((read.weights[name] == array).all() for name, array in bundle.weights.items())
         assert 0 <= read.metrics["images_accuracy"] <= 1
     assert (tmp_path / "builtin.landuse").exists()
+    assert {"images_accuracy", "coarse_accuracy", "scenes_accuracy"} <= written[0].metrics.keys()

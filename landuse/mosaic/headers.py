@@ -23,10 +23,14 @@ DTYPES = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "floa
 
 @dataclass(frozen=True)
 class Header:
-    """What one file says of itself. `source` carries every band of the file, not yet the asked ones."""
+    """What one file says of itself.
+
+    `source` carries every band of the file, not yet the asked ones; of a `palette` its values are numbers of colours.
+    """
 
     path: str
     source: Source
+    palette: bool = False
 
     @property
     def count(self) -> int:
@@ -89,7 +93,7 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
         masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags,
         overviews=tuple(sorted(dataset.overviews(1))),
     )
-    return Header(path, source)
+    return Header(path, source, palette=dataset.colorinterp[0] == ColorInterp.palette)
 
 
 def _check_size(path: str, dataset: Any) -> None:  # noqa: ANN401

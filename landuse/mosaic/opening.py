@@ -84,10 +84,16 @@ def _choose(header: Header, bands: tuple[int, ...]) -> Source:
 def _scene(members: Sequence[Header], bands: tuple[int, ...]) -> Source:
     """Files of one band each on one grid, seen as one source."""
     first = members[0]
+    if max(bands) > len(members) and first.palette:
+        raise BandsError(
+            f"{first.path} holds numbers of a palette's colours; write the colours first: "
+            f"gdal_translate -expand rgb {first.path} colours.tif (a map of classes is no imagery)."
+        )
     if max(bands) > len(members):
         here = "" if len(members) == 1 else f" and {len(members) - 1} more on the same grid"
+        hold = "hold one band each" if here else "holds one band"
         raise BandsError(
-            f"{first.path}{here} hold one band each, so there is no band {max(bands)}; name the files of all bands "
+            f"{first.path}{here} {hold}, so there is no band {max(bands)}; name the files of all bands "
             f"(they must share CRS, origin, pixel size and shape), or choose among 1 to {len(members)} with --bands, "
             f"for example --bands {_listed(_suggestion(len(members), len(bands)))}."
         )

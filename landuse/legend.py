@@ -10,13 +10,23 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from landuse.errors import ConfigError
 
 UNMAPPED = 0
 MAX_BYTES = 1_000_000
 Code = Annotated[int, Field(ge=1, le=255)]
+
+
+def _one_line(name: str) -> str:
+    """A name that is one line of text as it looks; raises `ValueError` for control characters and turned writing."""
+    if not name.isprintable():
+        raise ValueError(f"{name!r} holds characters that cannot be printed")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
 
 
 class LandClass(BaseModel):
@@ -34,7 +44,7 @@ class LandClass(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: Code
-    name: str = Field(min_length=1, max_length=80)
+    name: Name
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
     group: str = Field(default="", max_length=80)
     sources: tuple[int, ...] = ()
@@ -51,7 +61,7 @@ class Legend(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
-    name: str = Field(min_length=1, max_length=80)
+    name: Name
     title: str = ""
     source: str = ""
     classes: tuple[LandClass, ...] = Field(min_length=1, max_length=255)

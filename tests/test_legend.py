@@ -94,6 +94,8 @@ CLASS = "{code: 1, name: A, color: '#000000'}"
         (f"name: x\nclasses: [{CLASS}, {CLASS}]", "stands twice"),
         ("name: x\nclasses: [{code: 0, name: A, color: '#000000'}]", "code"),
         ("name: x\nclasses: [{code: 1, name: A, color: red}]", "color"),
+        ('name: x\nclasses: [{code: 1, name: "A\\nB", color: "#000000"}]', "cannot be printed"),
+        ('name: x\nclasses: [{code: 1, name: "A\\u202eB", color: "#000000"}]', "cannot be printed"),
         ("name: x\nclasses: [{code: 1, name: A, color: '#000000', run: 1}]", "run"),
         ("!!python/object/apply:os.system ['true']", "not YAML"),
         (

@@ -174,8 +174,13 @@ def _category_names(dataset: Any) -> dict[int, str]:  # noqa: ANN401
         categories = ElementTree.parse(vrt).getroot().find("VRTRasterBand/CategoryNames")
     if categories is None:
         return {}
-    texts = (plain_text(category.text or "").strip() for category in categories)
+    texts = (_one_line(plain_text(category.text or "")) for category in categories)
     return {code: text for code, text in enumerate(texts) if text and UNMAPPED < code <= 255}
+
+
+def _one_line(name: str) -> str:
+    """A name of somebody's file as one line that can be printed."""
+    return "".join(char if char.isprintable() else " " for char in name).strip()
 
 
 def _made_legend(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from pydantic import ValidationError
 
-from landuse.errors import NoOverlapError
+from landuse.errors import LabelsError, NoOverlapError
 from landuse.export import folder_names
 from landuse.legend import Legend
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
@@ -66,7 +67,7 @@ def class_code(legend: Legend, name: str) -> int:
 def legend_of_names(names: Sequence[str], title: str) -> Legend:
     """A legend of class names alone, coded from 1, with colours spread over the hues.
 
-    Raises `NoOverlapError` where there are more than a legend can hold.
+    Raises `NoOverlapError` where there are more than a legend can hold, `LabelsError` where one cannot name a class.
     """
     import colorsys
 
@@ -78,4 +79,15 @@ def legend_of_names(names: Sequence[str], title: str) -> Legend:
         red, green, blue = colorsys.hls_to_rgb(position * 0.61803 % 1, lightness, 0.65)
         color = f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
         classes.append({"code": position + 1, "name": name, "color": color})
-    return Legend.model_validate({"name": title or "classes", "classes": classes})
+    try:
+        return Legend.model_validate({"name": _legend_name(title), "classes": classes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise LabelsError(
+            f"A label of {title} cannot name a class: {first['msg']} ({first['input']!r:.100})."
+        ) from error
+
+
+def _legend_name(title: str) -> str:
+    """What a legend may be called after the data it was made from."""
+    return "".join(char for char in title if char.isprintable())[:80] or "classes"

@@ -16,7 +16,7 @@ from landuse.chips import CHIPS_FILE, ChipSet, write_chips
 from landuse.chips.cells import survey_strips
 from landuse.crs import lattice_crs, parse_crs
 from landuse.engine.runner import INLINE, open_runner
-from landuse.errors import NoOverlapError, UsageError
+from landuse.errors import LabelsError, NoOverlapError, UsageError
 from landuse.export import ImageFormat, export_chips
 from landuse.grid import CHIP_M, CHIP_PX, ChipGrid
 from landuse.labels import LabelRequest, Rule, label_chips
@@ -79,6 +79,7 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
 
     Raises:
         UsageError: a label field without labels.
+        LabelsError: labels that say nothing of any chip.
         LanduseError: see `survey_chips`, `landuse.labels.label_cells` and `staged_folder` for what can be wrong.
     """
     if options.label_field is not None and options.labels is None:
@@ -91,6 +92,7 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
         legend = load_legend(options.legend)
         request = LabelRequest(options.labels, legend, options.label_rule, options.label_field)
         chips = label_chips(chips, request)
+        _check_labelled(chips, options)
     labelled = time.perf_counter()
     with staged_folder(out, fresh=options.fresh) as staging:
         write_chips(staging / CHIPS_FILE, chips)
@@ -104,6 +106,15 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
         }
         write_record(staging, _record(chips, options, timings))
     return chips
+
+
+def _check_labelled(chips: ChipSet, options: TileOptions) -> None:
+    """Raise `LabelsError` where the labels say nothing of any chip: a legend of other codes, as a rule."""
+    if chips.legend is not None and chips.shares is not None and not chips.shares.any():
+        raise LabelsError(
+            f"Where the chips lie, {options.labels} holds no code of legend {chips.legend.name}; "
+            "give the legend of its codes with --legend."
+        )
 
 
 def survey_chips(sources: Sequence[str | Path], options: TileOptions) -> ChipSet:

@@ -87,6 +87,14 @@ def test_labels_follow_the_rule(folder, nlcd, tmp_path, rule, mixed):
     assert chips.shares[chips.cols == 6_004][0].tolist() == pytest.approx([0, 0, 0.5, 0, 0, 0.5])
 
 
+def test_labels_of_another_legend_are_refused(folder, nlcd, tmp_path):
+    other = "name: other\nclasses: [{code: 1, name: Marsh, color: '#000000', sources: [199]}]"
+    (tmp_path / "other.yaml").write_text(other)
+    with pytest.raises(LabelsError, match="holds no code of legend"):
+        tile([folder], tmp_path / "out", replace(OPTIONS, labels=nlcd, legend=str(tmp_path / "other.yaml")))
+    assert not (tmp_path / "out").exists()
+
+
 def test_labels_from_polygons(folder, tmp_path):
     shapes = [
         shapely.box(WEST, NORTH - 300, WEST + 400, NORTH),

@@ -14,7 +14,7 @@ from landuse.accuracy.change_scores import ChangeScores, change_scores
 from landuse.classify import ClassifyOptions, classify
 from landuse.diff import DiffOptions, diff
 from landuse.engine.runner import open_runner
-from landuse.errors import OutputExistsError
+from landuse.errors import OutputExistsError, SourceNotFoundError
 from landuse.labels import LabelRequest, label_cells
 from landuse.landscape import LandscapeSpec, make_landscape
 from landuse.legend import load_legend
@@ -75,10 +75,15 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
 
     Raises:
         OutputExistsError: `out` holds something and `fresh` is not given.
+        SourceNotFoundError: the data is no made landscape.
     """
     if out.exists() and any(out.iterdir()) and not options.fresh:
         raise OutputExistsError(
             f"{out} already holds something; give another --out, or --fresh to replace an earlier demo."
+        )
+    if options.data is not None and not (options.data / "truth" / "change.csv").is_file():
+        raise SourceNotFoundError(
+            f"{options.data} holds no made landscape; make one there with `landuse landscape --out {options.data}`."
         )
     out.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()

@@ -46,7 +46,7 @@ class LandClass(BaseModel):
     code: Code
     name: Name
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
-    group: str = Field(default="", max_length=80)
+    group: Annotated[str, Field(max_length=80), AfterValidator(_one_line)] = ""
     sources: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
 

@@ -88,7 +88,15 @@ def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, cluster, bucket
     far = [cluster[0], "--parts", "s3://surveys/parts"]
     for name, place, command_line in (("near", ["inline"], here), ("far", far, partial(run, **bucket.environment))):
         model, report = hidden / f"{name}.landuse", hidden / f"{name} report"
-        tuning = ["--tune", "reg-param=0.01,1", "--folds", "2", "--backbone", work.model, "--no-cache"]
+        tuning = [
+            "--tune",
+            "reg-param=0.01,1",
+            "--folds",
+            "2",
+            "--backbone",
+            work.model.with_name("small.landuse"),
+            "--no-cache",
+        ]
         for line in (["train", chips, *tuning, "--out", model], ["evaluate", model, chips, "--out", report]):
             status, _, trouble = command_line(*line, "--master", *place)
             assert status == 0, trouble

@@ -40,7 +40,8 @@ from landuse.models.manifest import (
     parse_manifest,
     refuse,
 )
-from landuse.models.network import Network, Shape, parameter_count, parse_network
+from landuse.models.network import Network, parameter_count, parse_network
+from landuse.models.nodes import Shape
 from landuse.models.novelty import Novelty, pack, packed_room, unpack
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation

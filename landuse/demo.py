@@ -22,6 +22,7 @@ from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
 from landuse.tile import TileOptions, tile
 from landuse.train import TrainOptions, train
+from landuse.words import counted
 
 YEARS = ("2014", "2020")
 LEGEND = "landuse7"
@@ -92,7 +93,8 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
         maps = make_maps(data, out, options, say)
     result = diff([out / f"landuse_{year}" for year in YEARS], out / "change", DiffOptions(fresh=options.fresh))
     say(
-        f"diff       {result.label_differences} chips have two labels; {result.confirmed} of them are confirmed as change"
+        f"diff       {counted(result.label_differences, 'chip has', 'chips have')} two labels; "
+        f"{counted(result.confirmed, 'of them is', 'of them are')} confirmed as change"
     )
     write_map([*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP)
     return DemoReport(
@@ -120,7 +122,7 @@ def cut_chips(data: Path, out: Path, options: DemoOptions, say: Say) -> None:
     how = TileOptions(labels=data / f"nlcd_{YEARS[0]}.tif", legend=LEGEND, fresh=options.fresh)
     for year in YEARS:
         chips = tile([data / year], out / f"chips_{year}", how)
-        say(f"tile       {len(chips)} chips of {year}")
+        say(f"tile       {counted(len(chips), 'chip')} of {year}")
 
 
 def learn(out: Path, options: DemoOptions, say: Say) -> None:
@@ -129,7 +131,7 @@ def learn(out: Path, options: DemoOptions, say: Say) -> None:
     bundle = train([out / f"chips_{year}" for year in YEARS], out / MODEL, how)
     facts, share = bundle.training, bundle.metrics["accuracy"]
     say(
-        f"train      {facts['samples']} samples ({facts['doubtful']} with a doubtful label left out); "
+        f"train      {counted(facts['samples'], 'sample')} ({facts['doubtful']} with a doubtful label left out); "
         f"{share:.1%} of those held back are classified as labelled"
     )
 
@@ -138,7 +140,9 @@ def map_year(year: str, out: Path, options: DemoOptions, say: Say) -> LandUseMap
     """The land-use map of a year."""
     how = ClassifyOptions(model=str(out / MODEL), master=options.master, fresh=options.fresh)
     land, record = classify([out / f"chips_{year}"], out / f"landuse_{year}", how)
-    say(f"classify   {year}: {record.counts['classified']} chips in {record.timings['scoring_seconds']:.1f} s")
+    say(
+        f"classify   {year}: {counted(record.counts['classified'], 'chip')} in {record.timings['scoring_seconds']:.1f} s"
+    )
     return land
 
 

@@ -33,6 +33,7 @@ from landuse.outputs.outlines import WGS84
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.vectors import write_geojson
 from landuse.scoring import ScoreSettings
+from landuse.words import counted
 
 METRICS, REPORT, ERRORS, WORST = "metrics.json", "report.txt", "errors.geojson", "worst.png"
 EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"
@@ -206,7 +207,7 @@ def _write_matrix(folder: Path, stem: str, rows: Judged) -> None:
     table, picture, accuracy = folder / f"{stem}.csv", folder / f"{stem}.png", rows.figures().accuracy
     wholly = "" if isinstance(rows, Predictions) else " in all labels"
     share = "" if accuracy is None else f", {accuracy:.1%} right{wholly}"
-    title = f"{len(rows):,} rows{share}"
+    title = f"{counted(len(rows), 'row')}{share}"
     if isinstance(rows, Predictions):
         write_confusion(table, rows.names, rows.matrix())
         plot_confusion(picture, rows.names, rows.matrix(), title)
@@ -222,7 +223,9 @@ def _write_worst(folder: Path, case: Case) -> None:
     pictures = worst_pictures(case)
     if pictures:
         plot_sheet(
-            folder / WORST, pictures, f"The surest errors among {len(case.rows):,} rows, at most 6 of a kind first"
+            folder / WORST,
+            pictures,
+            f"The surest errors among {counted(len(case.rows), 'row')}, at most 6 of a kind first",
         )
 
 

@@ -22,6 +22,7 @@ from landuse.outputs.record import FileIdentity
 from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
+from landuse.words import counted
 
 SAMPLE = 4_096
 """Blocks among which those of the probe are chosen."""
@@ -82,13 +83,14 @@ class Forecast:
         unknown = f" and {self.unknown_files:,} whose size is not known from here" if self.unknown_files else ""
         reused = work.blocks - work.todo_blocks
         if self.head_seconds is None:
-            again = f"{reused:,} blocks of an earlier run, so {work.todo_chips:,} chips are left"
+            left = counted(work.todo_chips, "chip is", "chips are")
+            again = f"{counted(reused, 'block')} of an earlier run, so {left} left"
         else:
             again = "the features of every chip, which an earlier run kept, so no imagery is read"
         found = [
-            f"chips    {work.chips:,} in {work.blocks:,} blocks",
+            f"chips    {work.chips:,} in {counted(work.blocks, 'block')}",
             f"reused   {again}",
-            f"reads    about {size(self.read_bytes)} of {self.files - self.unknown_files:,} files{unknown}",
+            f"reads    about {size(self.read_bytes)} of {counted(self.files - self.unknown_files, 'file')}{unknown}",
         ]
         if self.head_seconds is not None:
             found.append(f"time     about {spoken(self.seconds)} for the head; writing the map comes on top")

@@ -182,15 +182,11 @@ def load_legend(name_or_file: str) -> Legend:
 
 
 def parse_legend(text: str, where: str) -> Legend:
-    """A legend from YAML text; `where` names it in errors. Plain YAML data only: no tags, no code."""
-    import yaml  # results carry their legend, so few commands read such a file
+    """A legend from YAML text; `where` names it in errors. Plain YAML data only: no tags, no code, no key twice."""
+    from landuse.plain_yaml import read_yaml  # results carry their legend, so few commands read such a file
 
     try:
-        return Legend.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{where} is nested too deeply to be a legend.") from error
+        return Legend.model_validate(read_yaml(text, where, "legend"))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the legend"

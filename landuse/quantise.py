@@ -20,6 +20,7 @@ from landuse.models.runtime import Prediction
 from landuse.mosaic import MosaicReader
 from landuse.scoring.block import split_row
 from landuse.scoring.plan import check_bands
+from landuse.words import counted
 
 FEWEST = 20
 """Chips that are needed at least, half of them held back."""
@@ -112,7 +113,7 @@ def drawn_images(bundle: Bundle, data: Sequence[Path], options: QuantiseOptions)
         found += list(readable_images(table.take(mine), bundle.chip_px))
         start += len(table)
     if len(found) < FEWEST:
-        raise UsageError(f"Only {len(found)} chips can be read, and {FEWEST} are needed: give more chips.")
+        raise UsageError(f"Only {counted(len(found), 'chip')} can be read, and {FEWEST} are needed: give more chips.")
     return np.stack([found[i] for i in rng.permutation(len(found))])
 
 

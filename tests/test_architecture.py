@@ -24,7 +24,7 @@ FLOORS = {
     3: {"scoring", "training", "spark_ml", "judging"},
     2: {"engine", "models", "bundle", "change", "accuracy", "outputs", "landscape", "export"},
     1: {"mosaic", "chips", "labels", "area", "vector_file", "picture"},
-    0: {"grid", "crs", "legend", "errors", "imports", "__init__"},
+    0: {"grid", "crs", "legend", "errors", "imports", "plain_yaml", "words", "__init__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

@@ -72,7 +72,7 @@ def test_the_picture_is_a_picture_whatever_the_names(tmp_path):
         ("label,guess\na,b\n", "needs one column 'prediction'"),
         ("label,label,prediction\na,a,a\n", "needs one column 'label'"),
         ("label,prediction\n", "has no rows"),
-        ("label,prediction\na\n", "line 2: there are 1 values for 2 columns"),
+        ("label,prediction\na\n", "line 2: 1 value for 2 columns"),
         ("label,prediction\na,a\n,a\n", "line 3: the label or the prediction is empty"),
         ("label,prediction,p_a\na,a,1.5\n", "line 2: '1.5' is no probability"),
         ("label,prediction,p_a\na,a,x\n", "line 2: 'x' is no probability"),

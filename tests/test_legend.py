@@ -90,6 +90,7 @@ CLASS = "{code: 1, name: A, color: '#000000'}"
     [
         ("[", "not YAML"),
         ("a: 1", "name"),
+        (f"name: x\nname: y\nclasses: [{CLASS}]", "'name' stands twice; keep one of them .line 2."),
         ("name: x\nclasses: []", "classes"),
         (f"name: x\nclasses: [{CLASS}, {CLASS}]", "stands twice"),
         ("name: x\nclasses: [{code: 0, name: A, color: '#000000'}]", "code"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from landuse.accuracy.bootstrap import Bootstrap, Interval
 from landuse.accuracy.metrics import Metrics
+from landuse.words import counted
 
 WIDEST_NAME = 28
 FIGURES = {
@@ -58,12 +59,17 @@ def report_text(found: Metrics, parts: ReportParts | None = None) -> str:
     """The figures as text: overall, then a line a class (with its producer's and user's accuracy), then what else there is."""
     parts = parts or ReportParts()
     multi = bool(parts.extra and parts.extra["multi_label"])
-    skipped = f" ({parts.skipped:,} entries left out; run.json says why)" if parts.skipped else ""
-    lines = [f"{found.n:,} rows{' of several labels each' if multi else ''}{skipped}", ""]
+    skipped = f" ({counted(parts.skipped, 'entry', 'entries')} left out; run.json says why)" if parts.skipped else ""
+    lines = [f"{counted(found.n, 'row')}{' of several labels each' if multi else ''}{skipped}", ""]
     lines += _overall(found, parts, multi)
     lines += ["", *_class_lines(found)]
     if parts.groups is not None:
-        lines += ["", f"The same rows in {len(parts.groups.per_class)} groups", "", *_class_lines(parts.groups)]
+        lines += [
+            "",
+            f"The same rows in {counted(len(parts.groups.per_class), 'group')}",
+            "",
+            *_class_lines(parts.groups),
+        ]
     if parts.intervals is not None:
         lines += ["", _intervals_note(parts.intervals)]
     return "\n".join([*lines, "", *NOTES]) + "\n"
@@ -108,7 +114,7 @@ def _intervals_note(found: Bootstrap) -> str:
         return f"No intervals: there is only {found.units} {found.unit} to draw from."
     few = " So few units make the intervals too narrow." if found.units < 20 else ""
     return (
-        f"Square brackets: {found.confidence:.0%} intervals from {found.resamples:,} resamples of "
+        f"Square brackets: {found.confidence:.0%} intervals from {counted(found.resamples, 'resample')} of "
         f"{found.units:,} units ({found.unit}).{few}"
     )
 

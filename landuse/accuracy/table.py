@@ -12,6 +12,7 @@ import numpy as np
 
 from landuse.accuracy.predictions import Floats, Judged, Mask, MultiPredictions, Predictions
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
+from landuse.words import counted
 
 MOST_CLASSES = 255
 LONGEST_NAME = 80
@@ -152,7 +153,9 @@ def _rows(reader: Iterator[list[str]], columns: _Columns) -> _Rows:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != columns.width:
-            raise ConfigError(f"{columns.path}, line {line}: there are {len(row)} values for {columns.width} columns.")
+            raise ConfigError(
+                f"{columns.path}, line {line}: {counted(len(row), 'value')} for {counted(columns.width, 'column')}."
+            )
         found.lines.append(line)
         found.labels.append(row[columns.label].strip())
         found.predictions.append("" if columns.prediction is None else row[columns.prediction].strip())

@@ -49,13 +49,15 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     from landuse.classify import classify as run
     from landuse.outputs.record import THRESHOLDS
     from landuse.outputs.summary import read_summary
+    from landuse.words import counted
 
     if dry_run:
         return say_forecast(sources, out, classify_options(choices))
     _, record = run(sources, out, classify_options(choices))
     counts = record.counts
     click.echo(
-        f"{counts['classified']:,} of {counts['chips']:,} chips classified in {record.timings['seconds']:.1f} s -> {out}"
+        f"{counts['classified']:,} of {counted(counts['chips'], 'chip')} classified in "
+        f"{record.timings['seconds']:.1f} s -> {out}"
     )
     for line in read_summary(out / "summary.csv"):
         if line.chips:
@@ -65,9 +67,8 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     if sentence := unfamiliar_sentence(counts, out):
         click.echo(sentence)
     if counts["quarantined"]:
-        click.echo(
-            f"{counts['quarantined']:,} chips could not be read; {out / 'quarantine.csv'} says which and why.", err=True
-        )
+        lost = counted(counts["quarantined"], "chip")
+        click.echo(f"{lost} could not be read; {out / 'quarantine.csv'} says which and why.", err=True)
         return shared.QUARANTINED
     return 0
 

@@ -73,21 +73,24 @@ def _text(value: Any, where: str) -> str:  # noqa: ANN401
 
 
 def read_options(path: Path) -> dict[str, Any]:
-    """Options of a YAML file, by parameter name. Plain data only; raises `ConfigError` for anything else."""
-    import yaml
-
+    """Options of a YAML file, by parameter name. Plain data only, each once; raises `ConfigError` for anything else."""
     from landuse.errors import ConfigError
+    from landuse.plain_yaml import read_yaml
 
     if not path.is_file():
         raise ConfigError(f"There is no config file {path}.")
     if path.stat().st_size > MAX_BYTES:
         raise ConfigError(f"{path} is too large to be a config ({path.stat().st_size:,} bytes).")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path} is nested too deeply to be a config.") from error
+        text = path.read_text(encoding="utf8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text file, so it cannot be a config.") from error
+    values = read_yaml(text, str(path), "config")
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold options as 'name: value' lines.")
-    return {str(name).replace("-", "_"): value for name, value in values.items()}
+    options = {str(name).replace("-", "_"): value for name, value in values.items()}
+    if len(options) < len(values):
+        raise ConfigError(
+            f"{path} gives an option twice, once with a dash and once with an underscore; keep one of them."
+        )
+    return options

@@ -24,16 +24,17 @@ def demo(out: Path, data: Path | None, master: str, fresh: bool) -> None:
     """The whole job on the sample data: two survey years to a map of what changed, measured against the truth."""
     from landuse.demo import DemoOptions
     from landuse.demo import demo as run
+    from landuse.words import counted
 
     report = run(out, DemoOptions(master, data, fresh), click.echo)
     for year, share in report.accuracy.items():
         click.echo(f"accuracy   {share:.1%} of the chips of {year} have their true class")
     scores = report.change
     click.echo(
-        f"change     {scores.flagged} chips flagged, {scores.hits} of them truly changed (precision {show(scores.precision)}); "
-        f"{scores.true} chips truly changed (recall {show(scores.recall)})"
+        f"change     {counted(scores.flagged, 'chip')} flagged, {scores.hits} of them truly changed "
+        f"(precision {show(scores.precision)}); {counted(scores.true, 'chip')} truly changed (recall {show(scores.recall)})"
     )
-    click.echo(f"labels     comparing labels alone would have flagged {report.label_differences} chips")
+    click.echo(f"labels     comparing labels alone would have flagged {counted(report.label_differences, 'chip')}")
     click.echo(f"done in {report.seconds:.0f} s; the map: {report.page.resolve()}")
 
 

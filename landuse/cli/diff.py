@@ -35,15 +35,19 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
     """
     from landuse.diff import DiffOptions
     from landuse.diff import diff as run
+    from landuse.words import counted
 
     summary = run(maps, out, DiffOptions(**choices)).summary
     if isinstance(summary["classes"], dict):
         return say_several(summary, out)
     cells, area = summary["cells"], summary["area_ha"]
-    click.echo(f"{cells['compared']:,} cells compared between {summary['before']} and {summary['after']} -> {out}")
+    click.echo(
+        f"{counted(cells['compared'], 'cell')} compared between {summary['before']} and {summary['after']} -> {out}"
+    )
     click.echo(f"  the labels of {cells['label_differences']:,} differ ({area['label_differences']:,.1f} ha)")
     click.echo(
-        f"  {cells['confirmed']:,} are confirmed as change ({area['confirmed']:,.1f} ha, {summary['sites']:,} sites)"
+        f"  {cells['confirmed']:,} {'is' if cells['confirmed'] == 1 else 'are'} confirmed as change "
+        f"({area['confirmed']:,.1f} ha, {counted(summary['sites'], 'site')})"
     )
     for tier, count in summary["sites_by_tier"].items():
         if count:
@@ -55,8 +59,9 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
             f"  about {cells['expected_false_alarms']:.1f} of the confirmed cells are expected to be false alarms"
         )
     if cells["confirmed_unfamiliar"]:
+        lie = "lies" if cells["confirmed_unfamiliar"] == 1 else "lie"
         click.echo(
-            f"  {cells['confirmed_unfamiliar']:,} of the confirmed cells lie on ground that a model has hardly seen: "
+            f"  {cells['confirmed_unfamiliar']:,} of the confirmed cells {lie} on ground that a model has hardly seen: "
             "look there first"
         )
     return 0
@@ -64,13 +69,14 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
 
 def say_several(summary: dict[str, Any], out: Path) -> int:
     """Print what became of each class, where squares carry several."""
-    click.echo(
-        f"{len(summary['classes'])} classes compared between {summary['before']} and {summary['after']} -> {out}"
-    )
+    from landuse.words import counted
+
+    classes = counted(len(summary["classes"]), "class", "classes")
+    click.echo(f"{classes} compared between {summary['before']} and {summary['after']} -> {out}")
     for name, found in summary["classes"].items():
         area = found["area_by_change"]
         click.echo(
             f"  {name:<14} {area['before']:>10,.1f} ha before, {area['after']:>10,.1f} ha after; confirmed "
-            f"{area['gained']:,.1f} ha gained, {area['lost']:,.1f} ha lost in {found['sites']:,} sites"
+            f"{area['gained']:,.1f} ha gained, {area['lost']:,.1f} ha lost in {counted(found['sites'], 'site')}"
         )
     return 0

@@ -47,11 +47,10 @@ def tile(sources: tuple[str, ...], out: Path, **choices: Any) -> None:  # noqa: 
     Only the writing of images runs on --master.
     """
     from landuse.tile import tile as run
+    from landuse.words import counted
 
     chips = run(sources, out, tile_options(choices))
-    click.echo(
-        f"{len(chips):,} chip{'' if len(chips) == 1 else 's'} of {chips.grid.chip_m:g} m in {chips.grid.crs.name} -> {out}"
-    )
+    click.echo(f"{counted(len(chips), 'chip')} of {chips.grid.chip_m:g} m in {chips.grid.crs.name} -> {out}")
     for line in label_lines(chips):
         click.echo(line)
 

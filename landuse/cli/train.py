@@ -73,13 +73,19 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
 
 def _tell(bundle: Bundle, out: Path) -> None:
     """Say what was learnt from, how good the model is, and what was left out."""
+    from landuse.words import counted
+
     training: dict[str, Any] = dict(bundle.training)
     figures = bundle.metrics
-    click.echo(f"{training['samples']:,} samples of {len(bundle.legend)} classes -> {out}")
+    samples, classes = counted(training["samples"], "sample"), counted(len(bundle.legend), "class", "classes")
+    click.echo(f"{samples} of {classes} -> {out}")
     if figures:
-        click.echo(f"On {training['held_out']:,} samples held back{_how(training)}: {_said(training, figures)}.")
+        click.echo(
+            f"On {counted(training['held_out'], 'sample')} held back{_how(training)}: {_said(training, figures)}."
+        )
     if training["doubtful"]:
-        click.echo(f"{training['doubtful']:,} samples have a doubtful label and were not learnt from.")
+        doubtful = counted(training["doubtful"], "sample has", "samples have")
+        click.echo(f"{doubtful} a doubtful label, which was not learnt from.")
     if training["skipped"]:
         click.echo(f"{training['skipped_count']:,} skipped, first {training['skipped'][0]}", err=True)
     for name, count in training["ignored_labels"].items():
@@ -99,10 +105,12 @@ def _trials(trials: Any, measure: str, *, tuned: bool) -> str:  # noqa: ANN401
 
 def _learnt(report: Any, out: Path) -> str:  # noqa: ANN401
     """What fine-tuning gave, in a line."""
+    from landuse.words import counted
+
     kept = report["kept"]
     return (
-        f"Fine-tuned ({report['layers']}) for {report['epochs_run']} epochs, kept epoch {kept['epoch']} (log loss "
-        f"{kept['val_loss']:.3f}, weighted F1 {kept['val_f1']:.3f} on validation); see {out.with_suffix('.history.png')}."
+        f"Fine-tuned ({report['layers']}) for {counted(report['epochs_run'], 'epoch')}, kept epoch {kept['epoch']} "
+        f"(log loss {kept['val_loss']:.3f}, weighted F1 {kept['val_f1']:.3f} on validation); see {out.with_suffix('.history.png')}."
     )
 
 

@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from landuse.words import counted
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
@@ -48,6 +50,7 @@ class Progress:
 
     def __init__(self, total: int, unit: str) -> None:
         self.total, self.unit, self.done = total, unit, 0
+        self._one = unit.removesuffix("s")
         self._stream = _audience.get()
         self._bar: Bar | None = None
         self._row: TaskID | None = None
@@ -69,7 +72,7 @@ class Progress:
             self._bar.stop()
             _bar_on_show.set(None)
         elif self._spoke > self._started and kind is None:
-            self._say(f"{self.done:,} {self.unit} in {spoken(time.monotonic() - self._started)}")
+            self._say(f"{counted(self.done, self._one)} in {spoken(time.monotonic() - self._started)}")
 
     def advance(self, count: int = 1) -> None:
         """Count `count` more as done."""
@@ -83,7 +86,7 @@ class Progress:
         """Return in words what is done after so many seconds, at what rate, and how long the rest will take."""
         rate = self.done / max(seconds, 1e-9)
         left = f", {spoken((self.total - self.done) / rate)} left" if rate else ""
-        return f"{self.done:,} of {self.total:,} {self.unit}, {rate:,.4g}/s{left}"
+        return f"{self.done:,} of {counted(self.total, self._one)}, {rate:,.4g}/s{left}"
 
     def _say(self, line: str) -> None:
         self._spoke = time.monotonic()

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from landuse.errors import TooManyQuarantinedError, UsageError
+from landuse.words import counted
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -47,7 +48,7 @@ class QuarantinePolicy:
         first = next(iter(quarantined), None) if isinstance(quarantined, Iterable) else None
         example = f"; {first.chip_id} because: {first.cause.rstrip('.')}" if isinstance(first, Quarantined) else ""
         raise TooManyQuarantinedError(
-            f"{count:,} of {total:,} chips ({count / max(total, 1):.1%}) could not be used, "
+            f"{count:,} of {counted(total, 'chip')} ({count / max(total, 1):.1%}) could not be used, "
             f"and a run may lose {self.max_share:.1%}{example}. Mend the sources and run the same command again."
         )
 

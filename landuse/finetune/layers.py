@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from landuse.errors import UsageError
 from landuse.finetune.options import ALL, LAST_BLOCK, Layers
-from landuse.models.network import BatchNorm, Conv, Dense, DepthwiseConv, Network, Node
+from landuse.models.network import Network
+from landuse.models.nodes import BatchNorm, Conv, Dense, DepthwiseConv, Node
 
 
 def layers_to_train(network: Network, px: int, choice: Layers, batch_norm: bool = False) -> frozenset[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from landuse.models.network import (
+from landuse.models.network import Network
+from landuse.models.nodes import (
     Activation,
     Add,
     AveragePool,
@@ -14,7 +15,6 @@ from landuse.models.network import (
     DepthwiseConv,
     GlobalAveragePool,
     MaxPool,
-    Network,
     Node,
     Pad,
     Padding,

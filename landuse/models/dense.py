@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 
 from landuse.errors import UsageError
-from landuse.models.network import GlobalAveragePool, Network, Node, Window
+from landuse.models.network import Network
+from landuse.models.nodes import GlobalAveragePool, Node, Window
 
 EFFECTIVE = 0.6
 """Part of the way over which the border of a window reaches into it that matters: the effective receptive field is smaller

@@ -17,7 +17,7 @@ from landuse.models.heads import Arrays, Head, LogisticHead
 from landuse.models.heads_dense import DenseHead
 from landuse.models.heads_forest import ForestHead
 from landuse.models.heads_multi import MultiLabelHead
-from landuse.models.network import Shape
+from landuse.models.nodes import Shape
 
 Size = Annotated[int, Field(ge=1, le=16_384)]
 INTEGERS = frozenset({"roots", "feature", "left", "right"})

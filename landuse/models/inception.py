@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from landuse.models.builder import Builder
-from landuse.models.network import Network, Padding
+from landuse.models.network import Network
+from landuse.models.nodes import Padding
 
 Kernel = int | tuple[int, int]
 Step = tuple[int, Kernel]

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 
 from landuse.models.arrays import Floats, Weights
-from landuse.models.network import (
+from landuse.models.network import Network
+from landuse.models.nodes import (
     Activation,
     Add,
     AveragePool,
@@ -24,7 +25,6 @@ from landuse.models.network import (
     DepthwiseConv,
     GlobalAveragePool,
     MaxPool,
-    Network,
     Node,
     Pad,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from landuse.models.network import BatchNorm, Conv, Dense, DepthwiseConv, Network, Node, Shape
+from landuse.models.network import Network
+from landuse.models.nodes import BatchNorm, Conv, Dense, DepthwiseConv, Node, Shape
 
 DEPTHWISE, POINTWISE = "_depthwise", "_pointwise"
 

@@ -10,7 +10,8 @@ from typing import BinaryIO
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Weights
 from landuse.models.keras_order import WeightLayer, weight_layers
-from landuse.models.network import Network, Shape
+from landuse.models.network import Network
+from landuse.models.nodes import Shape
 from landuse.models.safe_hdf5 import SafeHdf5
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")

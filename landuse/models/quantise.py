@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from landuse.models.arrays import Floats, Images
-from landuse.models.network import Conv, DepthwiseConv, Network
+from landuse.models.network import Network
+from landuse.models.nodes import Conv, DepthwiseConv
 from landuse.models.openvino_graph import build_nodes
 from landuse.models.openvino_library import ops, ov
 from landuse.models.quantised import Quantisation

@@ -14,7 +14,7 @@ import numpy as np
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Floats
-from landuse.models.network import Shape
+from landuse.models.nodes import Shape
 
 MAX_CHILDREN = 20_000
 MAX_TEXT = 1_000

@@ -16,6 +16,7 @@ from landuse.mosaic.headers import Header, read_header
 from landuse.mosaic.source import Source
 from landuse.mosaic.stretch import survey_stretch
 from landuse.mosaic.survey import Survey
+from landuse.words import counted
 
 RGB = (1, 2, 3)
 
@@ -72,7 +73,7 @@ def _choose(header: Header, bands: tuple[int, ...]) -> Source:
     """The asked bands of one raster. An alpha band that is asked for as a band is imagery, not a mask."""
     if max(bands) > header.count:
         raise BandsError(
-            f"{header.path} has {_bands(header.count)}, but band {max(bands)} is asked for; choose among 1 to {header.count} "
+            f"{header.path} has {counted(header.count, 'band')}, but band {max(bands)} is asked for; choose among 1 to {header.count} "
             f"with --bands, for example --bands {_listed(_suggestion(header.count, len(bands)))}."
         )
     source = header.source
@@ -114,10 +115,6 @@ def _scene(members: Sequence[Header], bands: tuple[int, ...]) -> Source:
 
 def _suggestion(count: int, wanted: int) -> tuple[int, ...]:
     return tuple(min(number, count) for number in range(1, wanted + 1))
-
-
-def _bands(count: int) -> str:
-    return "1 band" if count == 1 else f"{count} bands"
 
 
 def _listed(bands: Sequence[int]) -> str:

@@ -34,8 +34,8 @@ NAMES_TAG = "CLASS_NAMES"
 RASTER_ERRORS = (rasterio.errors.RasterioError, CPLE_BaseError)
 """What rasterio raises: its own errors, and from copying those of GDAL as they are."""
 TILE = 512
-CACHE_BYTES = 8 * 2**20
-"""GDAL's block cache while a raster is written: some rows of blocks of a state, and not a share of the machine's memory."""
+CACHE_BYTES = 2 * 2**20
+"""GDAL's block cache while a raster is written: a row of blocks of a county. More makes the same file out of more memory."""
 SCRATCH = {
     "driver": "GTiff",
     "tiled": True,

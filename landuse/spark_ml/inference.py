@@ -20,6 +20,7 @@ from landuse.errors import ModelFileError
 from landuse.models.runtime import Prediction, open_runtime, read_cached
 from landuse.spark_ml.answers import CLASSES, classes, vectors
 from landuse.spark_ml.columns import PictureStream
+from landuse.words import counted
 
 ColumnFunction = Callable[[pa.Array], pa.Array]
 
@@ -49,7 +50,7 @@ def find_model(name: str) -> tuple[Path, Bundle]:
     bundle = read_cached(path)
     if bundle.network.channels != 3:
         raise ModelFileError(
-            f"Model {name!r} takes {len(bundle.bands)} bands ({', '.join(bundle.bands)}), and pictures have three."
+            f"Model {name!r} takes {counted(len(bundle.bands), 'band')} ({', '.join(bundle.bands)}), and pictures have three."
         )
     return path, bundle
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from landuse.bundle import Bundle, shipped_bundles
+from landuse.words import counted
 
 MOST_CLASSES = 100
 """Classes that the card counts; the model file counts all."""
@@ -23,7 +24,7 @@ def trained_card(bundle: Bundle, backbone: str) -> str:
     tuned = ", layers of which learnt on" if "fine_tuning" in bundle.training else ""
     parts = (
         f"# {bundle.name}",
-        f"A head for {len(bundle.legend)} classes, trained with `landuse train` on the backbone `{name}`{tuned}.",
+        f"A head for {counted(len(bundle.legend), 'class', 'classes')}, trained with `landuse train` on the backbone `{name}`{tuned}.",
         "## Data\n\n" + "\n".join(f"- {line}" for line in _data(bundle)),
         "## Figures\n\n" + _figures(bundle),
         "## Novelty\n\n" + _novelty(bundle),
@@ -36,7 +37,7 @@ def _data(bundle: Bundle) -> list[str]:
     said: Mapping[str, Any] = bundle.training
     counts = list(said["classes"].items())
     lines = [
-        f"{said['samples']:,} samples, {said['held_out']:,} of them held back for the figures, "
+        f"{counted(said['samples'], 'sample')}, {said['held_out']:,} of them held back for the figures, "
         f"{said['skipped_count']:,} more could not be used",
         f"digest {said['digest']}",
         f"legend {bundle.legend.name}" + (f" ({bundle.legend.source})" if bundle.legend.source else ""),
@@ -62,8 +63,8 @@ def _novelty(bundle: Bundle) -> str:
     if bundle.novelty is None:
         return "The model does not know what its training samples look like, so it cannot say where it has never been."
     return (
-        f"The model file holds {len(bundle.novelty.centres)} centres of the training features, so that a map made with it says "
-        "where the ground is unlike all of them (docs/novelty.md)."
+        f"The model file holds {counted(len(bundle.novelty.centres), 'centre')} of the training features, so that a map made "
+        "with it says where the ground is unlike all of them (docs/novelty.md)."
     )
 
 

@@ -93,7 +93,7 @@ def test_layers_of_the_backbone_learn_on(table, tmp_path, capsys):
     more = ("--fine-tune", "1-layers", "--epochs", "1", "--batch", "8")
     assert run(command(table, out, *more)) == 0
     said = capsys.readouterr().out
-    assert "Fine-tuned (1) for 1 epochs, kept epoch" in said
+    assert "Fine-tuned (1) for 1 epoch, kept epoch" in said
     assert "30 samples of 3 classes" in said
     assert read_bundle(out).training["fine_tuning"]["batch"] == 8
     assert (tmp_path / "m.history.csv").is_file()

@@ -3,7 +3,8 @@ import pytest
 
 from landuse.errors import UsageError
 from landuse.models.backbones import BACKBONES, initial_weights, load_backbone
-from landuse.models.network import Conv, parameter_count
+from landuse.models.network import parameter_count
+from landuse.models.nodes import Conv
 
 FEATURES = {
     "builtin": 2560,

@@ -3,7 +3,8 @@
 import pytest
 
 from landuse.models.builder import Builder
-from landuse.models.network import Conv, Network
+from landuse.models.network import Network
+from landuse.models.nodes import Conv
 
 
 def inputs(network: Network) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from landuse.words import counted
+
 MAX_BYTES = 16 * 2**20
 
 
@@ -61,7 +63,7 @@ def sentences(evidence: Evidence) -> list[str]:
     said = [
         f"The two maps name {cells.label_differences:,} of {cells.compared:,} squares differently "
         f"({areas.label_differences:,.0f} ha). Many such differences are errors of one map or the other; "
-        f"{cells.confirmed:,} {'square carries' if cells.confirmed == 1 else 'squares carry'} enough evidence to be listed "
+        f"{counted(cells.confirmed, 'square carries', 'squares carry')} enough evidence to be listed "
         f"({areas.confirmed:,.0f} ha)."
     ]
     if cells.expected_false_alarms is not None and cells.confirmed:

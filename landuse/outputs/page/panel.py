@@ -12,6 +12,7 @@ from landuse.outputs.page.evidence import sentences
 from landuse.outputs.page.folders import MapChange, MapYear
 from landuse.outputs.page.payload import PageClass, PageData, tiers_of
 from landuse.outputs.record import RunRecord
+from landuse.words import counted
 
 MOST_SITES = 100
 MOST_TRANSITIONS = 12
@@ -82,8 +83,7 @@ def _unfamiliar(data: PageData) -> dict[str, Any] | None:
     if not any(year.unfamiliar for year in data.years):
         return None
     said = [
-        f"{len(year.unfamiliar):,} {'area' if len(year.unfamiliar) == 1 else 'areas'} with {_hectares(_area(year.unfamiliar))} "
-        f"hectares in {year.label}"
+        f"{counted(len(year.unfamiliar), 'area')} with {_hectares(_area(year.unfamiliar))} hectares in {year.label}"
         for year in data.years
         if year.unfamiliar
     ]

@@ -9,9 +9,10 @@ import numpy as np
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Weights
 from landuse.models.foreign import Declared, choose_output, choose_px, network_to
+from landuse.models.foreign_operations import translate
 from landuse.models.network import Network
-from landuse.models.onnx_graph import Translation
 from landuse.models.openvino_library import ov, passes
+from landuse.models.translation import Translation
 
 
 def read_graph(
@@ -39,7 +40,7 @@ def read_graph(
         ) from error
     translation = Translation(channels_last=channels_last)
     for op in model.get_ordered_ops():
-        translation.add(op)
+        translate(op, translation)
     features = declared.features and translation.named.get(declared.features, declared.features)
     output = choose_output(translation.nodes, translation.last, features, path)
     network = network_to(translation.nodes, output, channels, px, path)

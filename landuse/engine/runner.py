@@ -172,7 +172,8 @@ def open_runner(master: str, *, threads_per_task: int | None = None, task_timeou
     if master == INLINE:
         yield InlineRunner(threads_per_task or cores())
         return
-    from landuse.engine.session import SessionOptions, spark_context
+    from landuse.engine.session import spark_context
+    from landuse.engine.session_settings import SessionOptions
     from landuse.engine.spark_runner import SparkRunner
 
     threads = threads_per_task or default_threads(SessionOptions(master).slots)

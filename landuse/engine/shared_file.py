@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landuse.engine.session import is_local
+from landuse.engine.master import is_local
 
 if TYPE_CHECKING:
     from pyspark import SparkContext

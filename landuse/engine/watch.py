@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
 
+from landuse.engine.master import is_local
 from landuse.engine.progress import tell
 from landuse.engine.runner import ATTEMPTS
-from landuse.engine.session import is_local
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:

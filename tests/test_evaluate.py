@@ -9,7 +9,8 @@ from landuse.errors import ConfigError, NoOverlapError, OutputExistsError, Sourc
 from landuse.evaluate import EvaluateOptions, evaluate
 from landuse.outputs.record import damaged_files, read_record
 from landuse.tile import tile
-from landuse.train import TrainOptions, train
+from landuse.train import train
+from landuse.training.options import TrainOptions
 from tests.accuracy.test_metrics import KEYS
 from tests.patchwork import patchwork
 

@@ -73,8 +73,8 @@ def _choose(header: Header, bands: tuple[int, ...]) -> Source:
     """The asked bands of one raster. An alpha band that is asked for as a band is imagery, not a mask."""
     if max(bands) > header.count:
         raise BandsError(
-            f"{header.path} has {counted(header.count, 'band')}, but band {max(bands)} is asked for; choose among 1 to {header.count} "
-            f"with --bands, for example --bands {_listed(_suggestion(header.count, len(bands)))}."
+            f"{header.path} has {counted(header.count, 'band')}, but band {max(bands)} is asked for; choose among 1 to "
+            f"{header.count} with --bands, for example --bands {_listed(_suggestion(header.count, len(bands)))}."
         )
     source = header.source
     alpha = source.alpha if source.alpha is not None and source.alpha.band not in bands else None

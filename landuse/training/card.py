@@ -24,7 +24,8 @@ def trained_card(bundle: Bundle, backbone: str) -> str:
     tuned = ", layers of which learnt on" if "fine_tuning" in bundle.training else ""
     parts = (
         f"# {bundle.name}",
-        f"A head for {counted(len(bundle.legend), 'class', 'classes')}, trained with `landuse train` on the backbone `{name}`{tuned}.",
+        f"A head for {counted(len(bundle.legend), 'class', 'classes')}, trained with `landuse train` on the backbone "
+        f"`{name}`{tuned}.",
         "## Data\n\n" + "\n".join(f"- {line}" for line in _data(bundle)),
         "## Figures\n\n" + _figures(bundle),
         "## Novelty\n\n" + _novelty(bundle),

@@ -16,6 +16,13 @@ def test_diff_says_what_it_found(tmp_path, capsys):
     assert "1,200 cells compared between y2014 and y2020" in said
     assert "4 are confirmed as change" in said
     assert "2 likely" in said
+    later[:] = codes
+    later[0, 2] = 0
+    maps[1] = str(classified(tmp_path / "y2022", sharp(later)))
+    assert run(["diff", *maps, "--out", str(tmp_path / "one")]) == 0
+    said = capsys.readouterr().out
+    assert "1 is confirmed as change" in said
+    assert "1 site)" in said
 
 
 def test_diff_of_other_lattices_is_one_sentence_and_status_1(tmp_path, capsys):

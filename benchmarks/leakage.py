@@ -18,8 +18,9 @@ from landuse.labels import LabelRequest, label_chips
 from landuse.landscape import LandscapeSpec, make_landscape
 from landuse.legend import load_legend
 from landuse.tile import TileOptions, survey_chips
-from landuse.train import TrainOptions, fit_head, samples_for
+from landuse.train import fit_head, samples_for
 from landuse.training.backbone import backbone_bundle
+from landuse.training.options import TrainOptions
 from landuse.training.samples import Samples
 from landuse.training.split import Layout, Split, SplitRule, split
 

@@ -21,7 +21,8 @@ from landuse.legend import load_legend
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
 from landuse.tile import TileOptions, tile
-from landuse.train import TrainOptions, train
+from landuse.train import train
+from landuse.training.options import TrainOptions
 from landuse.words import counted
 
 YEARS = ("2014", "2020")

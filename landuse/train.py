@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,97 +17,22 @@ from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.legend import load_legend
 from landuse.models.calibration import Calibration, choose_calibration
-from landuse.models.foreign import Declared
 from landuse.models.heads import Head
-from landuse.models.heads_file import spec_of
 from landuse.models.novelty import Novelty, fit_novelty, neighbours_together
-from landuse.models.preprocess import PREPROCESSING
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
-from landuse.training.balance import Balance, BalanceRule
 from landuse.training.cache import cache_folder
 from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.doubt import doubtful
-from landuse.training.fitting import Fitted, HeadRule, fit_samples, one_thread
+from landuse.training.fitting import fit_samples, one_thread
+from landuse.training.options import TrainOptions
 from landuse.training.places import Mask
+from landuse.training.report import head_report, training_report
 from landuse.training.samples import Samples, SampleSettings, read_samples
-from landuse.training.split import Split, SplitRule, fold_numbers, split
+from landuse.training.split import Split, fold_numbers, split
 
 CALIBRATION_FOLDS = 5
-LISTED = 1000
-"""Skipped samples that the model file names; all are counted."""
-
-
-@dataclass(frozen=True)
-class TrainOptions(HeadRule):
-    """What a user may choose: a head, as `HeadRule` has it, and all else. The seed is also of the split and of random weights.
-
-    Attributes:
-        backbone: name of a backbone, or a model file whose backbone serves.
-        weights: ``imagenet``, ``random`` or a file; None takes the backbone's own.
-        preprocess: how images are prepared for a `.keras` or `.onnx` backbone: a name of `PREPROCESSING`.
-        input_px: pixels of such a backbone's input; None takes what its file states.
-        feature_layer: layer of such a backbone that makes the features; None takes the last global pooling.
-        legend: legend name or file for images; None makes one of their labels.
-        min_purity: least share of a chip under its label.
-        root: folder that the paths of a table are relative to; None is the table's own.
-        soft_labels: learn a chip's area shares, not its label alone.
-        holdout: share of the samples held back to calibrate and to measure.
-        block_m: side of the squares of land that stay on one side of the split, metres; None is eight chips.
-        buffer_m: least ground between a sample trained on and one held back, metres.
-        group_by: column whose groups stay on one side of the split.
-        balance: ``weights``, ``downsample`` or ``none``.
-        class_weights: factors for classes by name.
-        doubt_odds: leave out samples whose label is this many times less likely than another class; None keeps all.
-        parts: address where workers leave features if they do not share this machine's disk.
-        cache: keep features, and use those kept.
-        fresh: replace an existing model file.
-    """
-
-    backbone: str = "builtin"
-    weights: str | None = None
-    preprocess: str | None = None
-    input_px: int | None = None
-    feature_layer: str | None = None
-    legend: str | None = None
-    min_purity: float = 0.0
-    root: Path | None = None
-    soft_labels: bool = False
-    holdout: float = 0.2
-    block_m: float | None = None
-    buffer_m: float = 0.0
-    group_by: str | None = None
-    balance: Balance = "weights"
-    class_weights: Mapping[str, float] = field(default_factory=dict)
-    doubt_odds: float | None = None
-    parts: str | None = None
-    cache: bool = True
-    fresh: bool = False
-
-    def __post_init__(self) -> None:
-        if self.preprocess is not None and self.preprocess not in PREPROCESSING:
-            raise UsageError(f"No preprocessing {self.preprocess!r}: choose one of {', '.join(PREPROCESSING)}.")
-        if self.doubt_odds is not None and self.doubt_odds <= 1:
-            raise UsageError(f"--doubt-odds must be above 1, not {self.doubt_odds:g}.")
-        super().__post_init__()
-
-    @property
-    def declared(self) -> Declared | None:
-        """What is said of a foreign backbone; None where nothing is."""
-        if self.preprocess is None:
-            return None
-        return Declared(PREPROCESSING[self.preprocess], self.input_px, self.feature_layer)
-
-    @property
-    def split_rule(self) -> SplitRule:
-        """How samples are held back."""
-        return SplitRule(self.holdout, self.seed, self.block_m, self.buffer_m)
-
-    @property
-    def balance_rule(self) -> BalanceRule:
-        """How classes are brought to weight."""
-        return BalanceRule(self.balance, self.class_weights, self.seed)
 
 
 def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
@@ -229,7 +154,7 @@ def _check_learnable(samples: Samples, options: TrainOptions) -> None:
 
 def _honest(found: Calibration, held: Samples) -> Judged:
     """What was said of held-back samples, each by a calibration and thresholds that have not seen it."""
-    rows = predictions_of(held.legend.names, members(held), found.probabilities, found.thresholds)
+    rows = predictions_of(held.legend.names, held.members, found.probabilities, found.thresholds)
     if isinstance(rows, MultiPredictions) and found.given is not None:
         return replace(rows, prediction=found.given, thresholds=None)
     return rows
@@ -237,14 +162,7 @@ def _honest(found: Calibration, held: Samples) -> Judged:
 
 def judged(head: Head, held: Samples) -> Judged:
     """What a head says of samples, beside what they are."""
-    return predictions_of(held.legend.names, members(held), head.apply(held.features), head.thresholds)
-
-
-def members(samples: Samples) -> Mask:
-    """The class of each sample, or its classes where the samples have lists of labels; bool (n, K)."""
-    if samples.multi:
-        return samples.targets > 0
-    return np.asarray(samples.positions[:, None] == np.arange(len(samples.legend)))
+    return predictions_of(held.legend.names, held.members, head.apply(held.features), head.thresholds)
 
 
 def trusted(samples: Samples, options: TrainOptions) -> Mask:
@@ -275,45 +193,3 @@ def folds_of(samples: Samples, options: TrainOptions) -> IntArray:
 def strata_of(samples: Samples) -> IntArray:
     """What samples are even in over folds, int64 (n,): their class, or what the layout has for lists of labels."""
     return samples.layout.strata if samples.multi else samples.positions
-
-
-def head_report(fitted: Fitted, samples: Samples, options: TrainOptions) -> dict[str, Any]:
-    """What the model file says of the head: how it was fitted, and of several labels the threshold of each class."""
-    limits = fitted.head.thresholds
-    own = {
-        "logistic": ("fit_with", "regularisation", "reg_param", "elastic_net", "max_iter"),
-        "dense": ("hidden", "dropout", "max_iter"),
-        "forest": ("trees", "depth"),
-    }[options.head]
-    return {
-        "head": {"kind": options.head, **{name: getattr(options, name) for name in own}, **_size(fitted.head)},
-        "multi_label": samples.multi,
-        "thresholds": None if limits is None else dict(zip(samples.legend.names, map(float, limits), strict=True)),
-        "history": list(fitted.history),
-    }
-
-
-def _size(head: Head) -> dict[str, int]:
-    """How many numbers a head has, and how many nodes a forest."""
-    nodes = spec_of(head).nodes
-    return {"numbers": sum(a.size for a in head.arrays().values())} | ({"nodes": nodes} if nodes else {})
-
-
-def training_report(samples: Samples, parts: Split, options: TrainOptions) -> dict[str, Any]:
-    """What the model file says of the data."""
-    counts = dict(zip(samples.legend.names, members(samples).sum(axis=0).tolist(), strict=True))
-    return {
-        "samples": len(samples),
-        "held_out": int(parts.test.sum()),
-        "split": parts.report()
-        | {"block_m": options.block_m, "buffer_m": options.buffer_m, "group_by": options.group_by},
-        "balance": options.balance,
-        "class_weights": dict(options.class_weights),
-        "soft_labels": options.soft_labels,
-        "regularisation": options.regularisation,
-        "digest": samples.digest,
-        "classes": counts,
-        "skipped": list(samples.skipped[:LISTED]),
-        "skipped_count": len(samples.skipped),
-        "ignored_labels": dict(list(samples.ignored.items())[:LISTED]),
-    }

@@ -24,11 +24,12 @@ from landuse.engine.runner import open_runner
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import UsageError
 from landuse.models.calibration import log_loss
-from landuse.train import TrainOptions, check_out, fit, fit_head, judged, samples_for
+from landuse.train import check_out, fit, fit_head, judged, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.dataset import Samples
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.fitting import INLINE
+from landuse.training.options import TrainOptions
 from landuse.training.split import Split, folds, split
 
 Measure = Literal["accuracy", "f1", "log_loss"]

@@ -7,7 +7,8 @@ from PIL import Image
 from landuse.bundle import read_bundle
 from landuse.errors import GridMismatchError, NoOverlapError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.tile import TileOptions, tile
-from landuse.train import TrainOptions, train
+from landuse.train import train
+from landuse.training.options import TrainOptions
 from tests.patchwork import COLOURS, OPTIONS, patchwork
 
 NAMES = ("Field", "Water", "Town")

@@ -8,7 +8,8 @@ import pytest
 from landuse import tune as tuning
 from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import UsageError
-from landuse.train import TrainOptions, train
+from landuse.train import train
+from landuse.training.options import TrainOptions
 from landuse.tune import TuneOptions, settings_of, tune
 from tests.models import small
 

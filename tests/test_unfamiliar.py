@@ -18,7 +18,8 @@ from landuse.models.novelty import FLAG, Novelty
 from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.tile import TileOptions, tile
-from landuse.train import TrainOptions, train
+from landuse.train import train
+from landuse.training.options import TrainOptions
 from tests.patchwork import OPTIONS
 
 

@@ -43,8 +43,8 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     With --fine-tune layers of the backbone learn on from there.
     """  # noqa: D205
     from landuse.errors import UsageError
-    from landuse.train import TrainOptions
     from landuse.train import train as run
+    from landuse.training.options import TrainOptions
 
     grid = dict(choices.pop("grid"))
     search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
@@ -110,7 +110,8 @@ def _learnt(report: Any, out: Path) -> str:  # noqa: ANN401
     kept = report["kept"]
     return (
         f"Fine-tuned ({report['layers']}) for {counted(report['epochs_run'], 'epoch')}, kept epoch {kept['epoch']} "
-        f"(log loss {kept['val_loss']:.3f}, weighted F1 {kept['val_f1']:.3f} on validation); see {out.with_suffix('.history.png')}."
+        f"(log loss {kept['val_loss']:.3f}, weighted F1 {kept['val_f1']:.3f} on validation); "
+        f"see {out.with_suffix('.history.png')}."
     )
 
 

@@ -26,23 +26,15 @@ from landuse.models.heads import LogisticHead
 from landuse.models.runtime import open_runtime
 from landuse.picture import batches
 from landuse.scoring.block import BATCH
-from landuse.train import (
-    TrainOptions,
-    calibrated,
-    check_out,
-    fit_head,
-    head_report,
-    novelty_of,
-    samples_for,
-    training_report,
-    trusted,
-)
+from landuse.train import calibrated, check_out, fit_head, novelty_of, samples_for, trusted
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import fitting_rows
 from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.fitting import Fitted
+from landuse.training.options import TrainOptions
 from landuse.training.pictures import Pictures
+from landuse.training.report import head_report, training_report
 from landuse.training.samples import Samples
 
 

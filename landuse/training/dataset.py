@@ -64,6 +64,13 @@ class Samples:
         """Code of each sample's (largest) class, uint8 (n,)."""
         return np.asarray(self.legend.codes, np.uint8)[self.positions]
 
+    @property
+    def members(self) -> Mask:
+        """The class of each sample, or its classes where they have lists of labels; bool (n, K)."""
+        if self.multi:
+            return self.targets > 0
+        return np.asarray(self.positions[:, None] == np.arange(len(self.legend)))
+
     def take(self, chosen: Mask | IntArray) -> Samples:
         """The samples at positions, or where a mask holds."""
         return replace(

@@ -16,7 +16,7 @@ from landuse.finetune.layers import layers_to_train
 from landuse.finetune.options import FineTuneOptions
 from landuse.finetune.stage import fine_tune
 from landuse.models.runtime import open_runtime
-from landuse.train import TrainOptions
+from landuse.training.options import TrainOptions
 from tests.models import small
 
 PX = 32

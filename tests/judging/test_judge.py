@@ -9,7 +9,8 @@ from landuse.bundle import read_bundle
 from landuse.chips import read_chips
 from landuse.errors import NoOverlapError, UsageError
 from landuse.evaluate import EvaluateOptions, evaluate
-from landuse.train import TrainOptions, train
+from landuse.train import train
+from landuse.training.options import TrainOptions
 
 NAMES = ("Field", "Water", "Town")
 

@@ -11,7 +11,8 @@ import rasterio
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from landuse.outputs.land_use_map import MAP, LandUseMap
+from landuse.outputs.land_use_map import LandUseMap
+from landuse.outputs.map_writer import MAP
 
 
 def coloured(path: Path) -> np.ndarray:

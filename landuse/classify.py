@@ -18,7 +18,8 @@ from landuse.errors import LanduseError, UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.runtime import Kind, Precision, read_cached
 from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
-from landuse.outputs.land_use_map import LandUseMap, MapFrame, MapStrip, write_map
+from landuse.outputs.land_use_map import LandUseMap
+from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
 from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
 from landuse.outputs.unfamiliar import NOVELTY, unfamiliar_ground
 from landuse.scoring import Run, ScoreSettings, run_chips

@@ -1,32 +1,22 @@
-"""A land-use map as `classify` writes it: every file of it from strips of chips, and what Python reads of it again."""
+"""A land-use map as `classify` wrote it, and what Python reads of it again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from affine import Affine
 
-from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, read_chips, read_columns
-from landuse.chips.arrow import arrow_array, named_array, numbers_of
+from landuse.chips import ChipSet, read_chips, read_columns
+from landuse.chips.arrow import numbers_of
 from landuse.errors import ConfigError
-from landuse.grid import CellRange, ChipGrid
+from landuse.grid import CellRange
 from landuse.legend import Legend
-from landuse.outputs.areas import cell_areas_ha
-from landuse.outputs.cog import BlockWriter, bands_cog, class_cog
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
-from landuse.outputs.summary import ClassArea, Totals, write_summary
-from landuse.outputs.vectors import Dissolver, MapLines, geojson_writer
 
-MAP, PROBABILITIES, POLYGONS = "landuse.tif", "probabilities.tif", "landuse.geojson"
-SUMMARY = "summary.csv"
 Float32 = npt.NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -132,147 +122,9 @@ def thresholds_of(record: RunRecord, legend: Legend) -> Float32 | None:
     return np.array(list(said.values()), np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class MapStrip:
-    """What is written of the chips of one row of blocks.
-
-    Attributes:
-        chips: n chips.
-        probabilities: float32 (n, classes), NaN where a chip has none.
-        extra: further columns of the chip table, each (n,).
-    """
-
-    chips: ChipSet
-    probabilities: Float32
-    extra: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class MapFrame:
-    """What is known of a map before its first strip: lattice, extent, classes, and the thresholds of several labels a chip."""
-
-    grid: ChipGrid
-    extent: CellRange
-    legend: Legend
-    thresholds: Float32 | None = None
-
-    @classmethod
-    def of(cls, chips: Chips, legend: Legend, thresholds: Float32 | None = None) -> MapFrame:
-        """The frame of a map of some chips."""
-        return cls(chips.grid, chips.extent, legend, thresholds)
-
-    @property
-    def north_up(self) -> Affine:
-        """Transform of the rasters."""
-        return self.grid.transform(self.extent, 1)
-
-    @property
-    def south_up(self) -> Affine:
-        """Transform of the same lines counted from the south, in which strips come."""
-        bounds = self.grid.bounds(self.extent)
-        return Affine(self.grid.side, 0.0, bounds.west, 0.0, self.grid.side, bounds.south)
-
-
-def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tuple[ClassArea, ...]:
-    """Write landuse.tif, probabilities.tif, landuse.geojson, chips.parquet and summary.csv; return the lines of the last.
-
-    Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
-
-    Args:
-        folder: an empty folder.
-        frame: lattice, extent and classes.
-        strips: the chips in rows of blocks, from south to north; one is in memory at a time.
-
-    Raises:
-        LanduseError: a file cannot be written.
-    """
-    with ExitStack() as files:
-        writer = MapWriter(folder, frame, files)
-        for strip in strips:
-            writer.write(strip)
-        writer.end()
-    lines = writer.totals.lines(frame.legend, writer.mapped_ha)
-    write_summary(folder / SUMMARY, lines)
-    return lines
-
-
-class MapWriter:
-    """The open files of a map. `MapWriter.write` says what of a strip goes where."""
-
-    def __init__(self, folder: Path, frame: MapFrame, files: ExitStack) -> None:
-        """Open the files; they are closed with `files`."""
-        grid, shape = frame.grid, frame.extent.shape
-        self._frame, self.totals, self.mapped_ha = frame, Totals(), 0.0
-        names, layers = frame.legend.names, 1
-        self._codes: BlockWriter | None = None
-        if frame.thresholds is None:
-            self._codes = files.enter_context(class_cog(folder / MAP, grid.crs, frame.north_up, shape, frame.legend))
-        else:
-            layers = len(names)
-        self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, grid.crs, frame.north_up, shape, names))
-        self._polygons = files.enter_context(geojson_writer(folder / POLYGONS))
-        self._chips = files.enter_context(chip_writer(folder / CHIPS_FILE, frame.extent))
-        self._dissolvers = [Dissolver(frame.south_up, grid.crs, frame.legend, shape[1]) for _ in range(layers)]
-
-    def write(self, strip: MapStrip) -> None:
-        """Write a strip, which lies north of the one before."""
-        frame, chips, extent = self._frame, strip.chips, self._frame.extent
-        areas = cell_areas_ha(frame.grid, chips.rows, chips.cols)
-        cells = CellRange(int(chips.rows.min()), int(chips.rows.max()) + 1, extent.col0, extent.col1)
-        ground, first = image_of(cells, chips, areas, np.nan)[::-1], cells.row0 - extent.row0
-        columns, layers = layers_of(strip.probabilities, frame)
-        for layer, dissolver in zip(layers, self._dissolvers, strict=True):
-            codes = image_of(cells, chips, layer.codes, 0)
-            if self._codes is not None:
-                self._codes.write(codes, extent.row1 - cells.row1, 0)
-            confidence = image_of(cells, chips, layer.confidence, np.nan)[::-1]
-            for polygons in dissolver.add(MapLines(first, codes[::-1], ground, confidence)):
-                self._polygons.write(polygons)
-            self.totals.add(layer.codes, areas)
-        self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), extent.row1 - cells.row1, 0)
-        self._chips.write(chips, columns | dict(strip.extra))
-        self.mapped_ha += float(areas[np.isfinite(strip.probabilities[:, 0])].sum())
-
-    def end(self) -> None:
-        """Write the polygons that reach the last line."""
-        for dissolver in self._dissolvers:
-            self._polygons.write(dissolver.end())
-
-
-def layers_of(probabilities: Float32, frame: MapFrame) -> tuple[dict[str, pa.Array], list[Labels]]:
-    """What is added to the chip table, and what is drawn: the class of each chip, or each class where it is given."""
-    if frame.thresholds is None:
-        labels = Labels.of(probabilities, frame.legend)
-        return class_columns(labels, probabilities, frame.legend), [labels]
-    given = np.asarray(probabilities >= frame.thresholds)  # NaN is not
-    layers = [
-        Labels(np.where(given[:, k], code, 0).astype(np.uint8), probabilities[:, k])
-        for k, code in enumerate(frame.legend.codes)
-    ]
-    return several_columns(given, probabilities, frame.legend), layers
-
-
 def image_of(cells: CellRange, chips: ChipSet, values: npt.NDArray[Scalar], fill: float) -> npt.NDArray[Scalar]:
     """An image of `cells`, north up, from one value a chip (n,) or one vector a chip (n, k) -> (k, H, W)."""
     lines, columns = cells.image_index(chips.rows, chips.cols)
     out = np.full((*values.shape[1:], *cells.shape), fill, values.dtype)
     out[..., lines, columns] = values.T
     return out
-
-
-def class_columns(labels: Labels, probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
-    """What classify adds to the chip table: class name (null where quarantined), confidence, a probability a class."""
-    position = np.full(256, -1)
-    position[list(legend.codes)] = np.arange(len(legend))
-    columns = {"class": named_array(legend.names, position[labels.codes]), "confidence": arrow_array(labels.confidence)}
-    return columns | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}
-
-
-def several_columns(given: npt.NDArray[np.bool_], probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
-    """What classify adds for a model of several labels: class names (null where quarantined), a probability a class."""
-    known = np.isfinite(probabilities[:, 0])
-    offsets = np.concatenate([[0], np.cumsum(given.sum(axis=1))]).astype(np.int32)
-    bitmap = pa.py_buffer(np.packbits(known, bitorder="little"))
-    names = named_array(legend.names, np.nonzero(given)[1])
-    lists = pa.Array.from_buffers(pa.list_(pa.string()), len(known), [bitmap, pa.py_buffer(offsets)], children=[names])
-    return {"classes": lists} | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}

@@ -15,7 +15,8 @@ from landuse.grid import CellRange
 from landuse.legend import LandClass, Legend
 from landuse.models.novelty import FLAG
 from landuse.outputs.areas import cell_areas_ha
-from landuse.outputs.land_use_map import MapFrame, MapStrip, image_of
+from landuse.outputs.land_use_map import image_of
+from landuse.outputs.map_writer import MapFrame, MapStrip
 from landuse.outputs.vectors import Dissolver, FeatureWriter, MapLines, geojson_writer
 
 NOVELTY = "novelty"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -19,11 +20,12 @@ from landuse.change.several import is_several, maps_by_class
 from landuse.change.site_file import write_sites
 from landuse.change.summary import gains_and_losses, summarise
 from landuse.change.transitions import transitions, write_transitions
-from landuse.errors import UsageError
+from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
+from landuse.words import year_in
 
 CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
@@ -93,6 +95,7 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
         options: thresholds and legends.
 
     Two maps of several classes a square are compared class by class, each in a folder of its own: ``1_<class>`` and so on.
+    Where the years in the maps' names run backwards, a `MapOrderWarning` says so.
 
     Raises:
         UsageError: fewer than two maps.
@@ -103,6 +106,7 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     if len(maps) < 2:
         raise UsageError("Give at least two maps to compare, the earlier one first.")
     check_free(out, fresh=options.fresh)
+    _warn_of_order([Path(path) for path in maps])
     started = time.perf_counter()
     if any(is_several(Path(path)) for path in maps):
         return _diff_several([Path(path) for path in maps], out, options)
@@ -117,6 +121,20 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
         whole = compare(lands[0], lands[-1], rule)
         summary = write_comparison(staging, whole, options, started)
     return DiffResult(out, summary, whole.changes())
+
+
+def _warn_of_order(maps: Sequence[Path]) -> None:
+    """Warn where a map is given before one of an earlier year; only names tell the year, so it is no error."""
+    years = [year_in(path.resolve().name) for path in maps]
+    for first, second in pairwise(year for year in years if year is not None):
+        if first > second:
+            warnings.warn(
+                f"The map of {first} is given before that of {second}, so changes are told backwards; "
+                "give the earlier map first.",
+                MapOrderWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:

@@ -97,5 +97,9 @@ class LanduseWarning(UserWarning):
     """Base of this package's warnings."""
 
 
+class MapOrderWarning(LanduseWarning):
+    """By their names, maps are compared against the order of time."""
+
+
 class CRSReplacedWarning(LanduseWarning):
     """The sources' own CRS is not fit for a lattice, so another took its place."""

@@ -18,11 +18,12 @@ def test_diff_says_what_it_found(tmp_path, capsys):
     assert "2 likely" in said
     later[:] = codes
     later[0, 2] = 0
-    maps[1] = str(classified(tmp_path / "y2022", sharp(later)))
-    assert run(["diff", *maps, "--out", str(tmp_path / "one")]) == 0
-    said = capsys.readouterr().out
-    assert "1 is confirmed as change" in said
-    assert "1 site)" in said
+    maps.insert(0, str(classified(tmp_path / "map_2022", sharp(later))))
+    assert run(["diff", *maps[:2], "--out", str(tmp_path / "one")]) == 0
+    said = capsys.readouterr()
+    assert "1 is confirmed as change" in said.out
+    assert "1 site)" in said.out
+    assert said.err.startswith("Warning: The map of 2022 is given before that of 2014, ")
 
 
 def test_diff_of_other_lattices_is_one_sentence_and_status_1(tmp_path, capsys):

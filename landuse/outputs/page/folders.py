@@ -21,12 +21,12 @@ from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
 from landuse.outputs.unfamiliar import NOVELTY_FILE
+from landuse.words import year_in
 
 CHANGE = "change.geojson"
 MAX_GEOJSON = 512 * 2**20
 MAX_TEXT = 120
 SPARE_COLOR = "#888888"
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 Ring = Sequence[Sequence[float]]
 Polygons = list[list[Ring]]
@@ -113,8 +113,8 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
         raise UsageError(
             "Maps of one class a square and maps of several cannot share a page; make a page of each kind."
         )
-    if all(_YEAR.search(year.label) for year in years):
-        years.sort(key=lambda year: _YEAR.findall(year.label)[-1])
+    if all(year_in(year.label) for year in years):
+        years.sort(key=lambda year: year_in(year.label) or 0)
     compared = [folder for folder in folders if records[folder].command == "diff"]
     shown = [y.label for y in years]
     steps = {folder: _steps(folder) for folder in compared}
@@ -170,8 +170,9 @@ def folder_labels(folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def _year_or_name(path: Path) -> str:
-    years: list[str] = _YEAR.findall(path.resolve().name)
-    return years[-1] if years else path.resolve().name
+    name = path.resolve().name
+    year = year_in(name)
+    return name if year is None else str(year)
 
 
 def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:

@@ -143,6 +143,11 @@ def survey_pieces(sources: Sequence[str | Path], options: TileOptions) -> Iterat
     if area is not None and not inside:
         what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
         raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")
+    if not best:
+        raise NoOverlapError(
+            f"The sources hold no data{'' if area is None else ' in the area given'}: every pixel is nodata or masked; "
+            "check the files, and the value that they declare as nodata."
+        )
     if not kept:
         raise NoOverlapError(
             f"No chip of {grid.chip_m:g} m has imagery on {options.min_valid:.0%} of its ground (the fullest has {best:.0%}); "

@@ -136,6 +136,10 @@ def test_nodata_counts_against_a_chip(tmp_path):
     chips = survey_chips([tmp_path / "a.tif"], replace(OPTIONS, min_valid=0.5))
     assert sorted(set(chips.cols.tolist())) == [6_000]
     assert chips.valid.tolist() == pytest.approx([0.75, 0.75], abs=0.04)
+    with rasterio.open(tmp_path / "a.tif", "r+") as image:
+        image.write(np.zeros_like(data))
+    with pytest.raises(NoOverlapError, match="The sources hold no data: every pixel"):
+        survey_chips([tmp_path / "a.tif"], OPTIONS)
 
 
 def test_bounds_and_aoi_choose_the_same_chips(folder, tmp_path):

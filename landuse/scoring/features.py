@@ -22,7 +22,7 @@ from landuse.engine.quarantine import Quarantined
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
 from landuse.outputs.record import read_record
-from landuse.scoring.run import Float32, Run, ScoredStrip
+from landuse.scoring.answers import Float32, Run, ScoredStrip
 from landuse.training.cache import backbone_key
 
 FEATURES_FILE = "features.parquet"

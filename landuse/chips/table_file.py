@@ -1,0 +1,149 @@
+"""The file of a chip table, opened and checked before it is used: it may come from a stranger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pyproj.exceptions import CRSError
+
+from landuse.chips.arrow import numbers_of
+from landuse.chips.writing import BASE_COLUMNS, CHIPS_FILE, FORMAT, LABEL_COLUMNS, METADATA_KEY
+from landuse.errors import ChipTableError, LanduseError, SourceNotFoundError
+from landuse.grid import ChipGrid
+from landuse.legend import Legend
+from landuse.mosaic import Survey
+
+MOST_METADATA = 2**28
+
+
+class _Header(BaseModel):
+    """What stands under `landuse` in the schema's metadata."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: int
+    grid: dict[str, Any]
+    survey: dict[str, Any]
+    legend: Legend | None = None
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """An opened chip table whose header has been checked.
+
+    Attributes:
+        groups: the row groups that are read.
+    """
+
+    path: Path
+    file: pq.ParquetFile
+    grid: ChipGrid
+    survey: Survey
+    legend: Legend | None
+    groups: tuple[int, ...]
+
+    def chunks(self, name: str) -> Iterator[pa.Array]:
+        """A column one row group at a time, so that the text of one alone is in memory."""
+        for group in self.groups:
+            yield from self.file.read_row_group(group, [name]).column(name).chunks
+
+    def numbers(self, name: str, dtype: str) -> npt.NDArray[Any]:
+        """A numeric column as an array. Raises `ChipTableError` where a value is missing."""
+        values = self.file.read_row_groups(list(self.groups), [name]).column(name)
+        if values.null_count:
+            raise damaged(self.path, f"column {name} has gaps")
+        return np.asarray(numbers_of(values).astype(dtype, copy=False))
+
+
+def chip_file(path: Path | str) -> Path:
+    """The chip table at `path`: itself, or `chips.parquet` in the folder. Raises `SourceNotFoundError`."""
+    path = Path(path)
+    file = path / CHIPS_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise SourceNotFoundError(f"There is no chip table {file}; `landuse tile` writes one.")
+    return file
+
+
+def open_file(path: Path) -> TableFile:
+    """Open a chip table. Raises `ChipTableError` where it is none."""
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ChipTableError(f"{path} is not a Parquet file, or a damaged one, so it is no chip table.") from error
+    text = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
+    if text is None or len(text) > MOST_METADATA:
+        raise ChipTableError(
+            f"{path} is Parquet, but not a chip table that landuse wrote; make one with `landuse tile`."
+        )
+    header = _header(path, text)
+    try:
+        grid, survey = ChipGrid.from_dict(header.grid), _survey(header.survey)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, CRSError, LanduseError) as error:
+        raise damaged(path, "its grid or its survey cannot be understood") from error
+    _check_columns(path, file.schema_arrow)
+    return TableFile(path, file, grid, survey, header.legend, tuple(range(file.num_row_groups)))
+
+
+def _survey(values: dict[str, Any]) -> Survey:
+    """The survey of a header. Raises one of many builtin exceptions where the values are not those of a survey."""
+    survey = Survey.from_dict(values)
+    names = {source.name for source in survey.sources}
+    if len(names) != len(survey.sources) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("sources need names, each its own")
+    survey.footprints(survey.crs)  # every CRS and every transform is understood
+    return survey
+
+
+def _header(path: Path, text: bytes) -> _Header:
+    try:
+        header = _Header.model_validate(json.loads(text))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise damaged(path, "its landuse metadata cannot be understood") from error
+    if header.format != FORMAT:
+        raise ChipTableError(
+            f"{path} is a chip table of format {header.format}, and this landuse reads format {FORMAT}; "
+            "make it again with `landuse tile`."
+        )
+    return header
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
+    """Every column has the type it is written with."""
+    labelled = LABEL_COLUMNS if "label" in schema.names else ()
+    for field in (*BASE_COLUMNS, *labelled):
+        if schema.names.count(field.name) != 1:
+            raise damaged(path, f"column {field.name} is missing or stands twice")
+        found = schema.field(field.name).type
+        if not found.equals(field.type):
+            raise damaged(path, f"column {field.name} holds {found}, not {field.type}")
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a table is read is a `ChipTableError` that names the file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, OverflowError) as error:
+        raise damaged(path, one_line(error)) from error
+    except LanduseError as error:
+        raise error if isinstance(error, ChipTableError) else damaged(path, str(error)) from error
+
+
+def damaged(path: Path, why: str) -> ChipTableError:
+    """The error of a table that is not whole."""
+    return ChipTableError(f"{path} is not a whole chip table: {why.rstrip('.')}; make it again with `landuse tile`.")
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, on one line of bounded length."""
+    return " ".join(str(error).split())[:200]

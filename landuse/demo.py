@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,7 +131,8 @@ def learn(out: Path, options: DemoOptions, say: Say) -> None:
     """A model of both years' chips."""
     how = TrainOptions(master=options.master, doubt_odds=DOUBT_ODDS, fresh=options.fresh)
     bundle = train([out / f"chips_{year}" for year in YEARS], out / MODEL, how)
-    facts, share = bundle.training, bundle.metrics["accuracy"]
+    facts: Mapping[str, Any] = bundle.training
+    share = bundle.metrics["accuracy"]
     say(
         f"train      {counted(facts['samples'], 'sample')} ({facts['doubtful']} with a doubtful label left out); "
         f"{share:.1%} of those held back are classified as labelled"

@@ -44,6 +44,8 @@ SCRATCH = {
     "BIGTIFF": "IF_SAFER",
     "SPARSE_OK": "TRUE",
 }
+FRUGAL = {"COG_TMP_COMPRESSION": "LZW", "GDAL_OVR_CHUNK_MAX_SIZE": str(2**20)}
+"""How overviews are made: without Zstandard, which takes some ten megabytes for each, and of small pieces. Means may round otherwise."""
 COG = {"driver": "COG", "COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "BLOCKSIZE": str(TILE)}
 """Written on one thread: more hold tens of megabytes of blocks in their queues, and a map is a small raster."""
 
@@ -149,7 +151,7 @@ def _scratch(path: Path, profile: dict[str, Any], resampling: str) -> Iterator[A
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial.tif")
     predictor = {"PREDICTOR": "YES"} if profile["dtype"].startswith("float") else {}
     try:
-        with block_cache(CACHE_BYTES):
+        with rasterio.Env(**FRUGAL), block_cache(CACHE_BYTES):
             with rasterio.open(scratch, "w", **profile) as dataset:
                 yield dataset
             copy_raster(scratch, partial, **COG, **predictor, OVERVIEW_RESAMPLING=resampling)

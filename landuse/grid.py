@@ -273,26 +273,6 @@ class ChipGrid:
         side = self.side
         return np.asarray(shapely.box(cols * side, rows * side, (cols + 1) * side, (rows + 1) * side))
 
-    def touching_geometry(self, geometry: Any, *, inside: bool = False) -> tuple[IntArray, IntArray]:  # noqa: ANN401
-        """Rows and columns of the cells that share ground with a shapely geometry (or, `inside`, lie wholly in it).
-
-        `geometry` is in the grid's CRS. An empty one touches nothing. A point or a line touches the cells it runs through.
-        """
-        import shapely
-
-        if geometry is None or geometry.is_empty:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        rows, cols = self.touching(Bounds(*geometry.bounds)).arrays()
-        shapely.prepare(geometry)
-        polygons = self.polygons(rows, cols)
-        if inside:
-            keep = shapely.covers(geometry, polygons)
-        elif geometry.area > 0:
-            keep = shapely.intersects(geometry, polygons) & ~shapely.touches(geometry, polygons)
-        else:
-            keep = shapely.intersects(geometry, polygons)
-        return rows[keep], cols[keep]
-
     def same_lattice(self, other: ChipGrid) -> bool:
         """Whether a chip id means the same ground in both (pixels of a chip may differ)."""
         return math.isclose(self.chip_m, other.chip_m, rel_tol=1e-9) and self.crs.equals(other.crs)
@@ -319,12 +299,6 @@ class ChipGrid:
 def chip_ids(rows: IntArray, cols: IntArray) -> npt.NDArray[np.object_]:
     """Chip ids of many cells, as an object array of str."""
     return np.array([f"r{r}c{c}" for r, c in zip(rows.tolist(), cols.tolist(), strict=True)], dtype=object)
-
-
-def blocks_of(rows: IntArray, cols: IntArray, span: int = BLOCK) -> list[Block]:
-    """The blocks that hold the given cells, each once, sorted."""
-    pairs = np.unique(np.stack([rows // span, cols // span], axis=1), axis=0)
-    return [Block(int(row), int(col), span) for row, col in pairs]
 
 
 def _floor(value: float, tolerance: float) -> int:

@@ -131,11 +131,6 @@ def targets_of(head: Head, labels: Truth) -> npt.NDArray[np.float64]:
     return np.asarray(labels if labels.ndim == 2 else np.eye(head.class_count)[labels], np.float64)
 
 
-def calibrate_vector(head: Head, features: Floats, labels: Truth) -> Head:
-    """The head with the vector scaling that fits held-back samples best; see `fit_vector`."""
-    return fit_vector(head, features, labels).of(head)
-
-
 METHODS: dict[Method, Fitter] = {"temperature": fit_temperature, "vector": fit_vector}
 
 

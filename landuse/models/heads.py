@@ -177,13 +177,6 @@ def logistic_head(
     return LogisticHead(weight, bias, standard.mean.astype(np.float32), standard.scale.astype(np.float32))
 
 
-def balanced_weights(labels: Labels, class_count: int) -> npt.NDArray[np.float64]:
-    """A weight (n,) for each sample so that every class present weighs the same, with mean 1."""
-    counts = np.bincount(labels, minlength=class_count)
-    weights: npt.NDArray[np.float64] = 1.0 / counts[labels]
-    return np.asarray(weights / weights.mean(), np.float64)
-
-
 AnyHead = TypeVar("AnyHead", bound=Head)
 
 

@@ -47,11 +47,6 @@ class SafeHdf5:
     ) -> None:
         self._file.close()
 
-    def has_group(self, path: str) -> bool:
-        """Whether there is a group at a path."""
-        with self._sound():
-            return isinstance(self._at(path), h5py.Group)
-
     def children(self, path: str) -> list[str]:
         """Names of what a group holds; empty where there is no such group."""
         with self._sound():

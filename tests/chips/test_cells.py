@@ -5,9 +5,10 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landuse.area import touches
 from landuse.chips.cells import footprint_cells, survey_chips_of, touched_cells
 from landuse.errors import UsageError
-from landuse.grid import ChipGrid
+from landuse.grid import Bounds, ChipGrid
 from landuse.mosaic import open_survey
 from tests.made import UTM, raster
 
@@ -35,7 +36,9 @@ def test_cells_of_any_footprint_are_those_that_share_ground(points):
     if footprint.geom_type != "Polygon" or footprint.area < 1:
         return
     found = cells(footprint_cells(GRID, footprint))
-    rows, cols = GRID.touching_geometry(footprint)
+    rows, cols = GRID.touching(Bounds(*footprint.bounds)).arrays()
+    touched = touches(footprint, GRID, rows, cols)
+    rows, cols = rows[touched], cols[touched]
     shared = shapely.intersection(footprint, GRID.polygons(rows, cols))
     sure = {(r, c) for r, c, a in zip(rows.tolist(), cols.tolist(), shapely.area(shared), strict=True) if a > 1}
     assert sure <= found <= cells((rows, cols))

@@ -9,7 +9,6 @@ from landuse.errors import UsageError
 from landuse.models.calibration import (
     PRIOR,
     Scaling,
-    calibrate_vector,
     choose_calibration,
     fit_temperature,
     fit_vector,
@@ -47,7 +46,7 @@ def test_vector_scaling_finds_scales_and_offsets():
 
 def test_the_gradient_leads_below_the_temperature():
     features, labels = drawn(3000, np.array([0.5, 1.0, 2.0]), np.array([1.0, 0.0, -1.0]))
-    vector = calibrate_vector(identity_head(), features, labels)
+    vector = fit_vector(identity_head(), features, labels).of(identity_head())
     chosen = choose_calibration(identity_head(), features, labels, np.arange(3000) % 5)
     assert chosen.method == "vector"
     assert chosen.report["log_loss"]["vector"] < chosen.report["log_loss"]["temperature"]
@@ -67,7 +66,8 @@ def test_a_class_that_was_never_held_back_stays_likely():
     features, labels = drawn(400)
     kept = labels != 2
     before = identity_head().apply(features[kept])[:, 2].mean()
-    after = calibrate_vector(identity_head(), features[kept], labels[kept]).apply(features[kept])[:, 2]
+    scaling = fit_vector(identity_head(), features[kept], labels[kept])
+    after = scaling.of(identity_head()).apply(features[kept])[:, 2]
     assert np.isfinite(after).all()
     assert 0 < after.mean() < before
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.models.heads import LogisticHead, balanced_weights, calibrate, fit_logistic
+from landuse.models.heads import LogisticHead, calibrate, fit_logistic
 from tests.models.small import random_head
 
 
@@ -54,13 +54,6 @@ def test_sample_weights_move_the_border():
     plain = fit_logistic(features, labels, class_count=2).apply(features)
     moved = fit_logistic(features, labels, class_count=2, sample_weight=heavy).apply(features)
     assert moved[:, 1].mean() > plain[:, 1].mean() + 0.1
-
-
-def test_balanced_weights_give_each_class_the_same_say():
-    labels = np.array([0, 0, 0, 2])
-    weights = balanced_weights(labels, 3)
-    assert np.isclose(weights[:3].sum(), weights[3])
-    assert np.isclose(weights.mean(), 1)
 
 
 def test_constant_features_do_no_harm():

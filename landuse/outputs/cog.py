@@ -45,7 +45,7 @@ SCRATCH = {
     "SPARSE_OK": "TRUE",
 }
 FRUGAL = {"COG_TMP_COMPRESSION": "LZW", "GDAL_OVR_CHUNK_MAX_SIZE": str(2**20)}
-"""How overviews are made: without Zstandard, which takes some ten megabytes for each, and of small pieces. Means may round otherwise."""
+"""How overviews are made: of small pieces and without Zstandard, which takes ten megabytes for each. Only rounding differs."""
 COG = {"driver": "COG", "COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "BLOCKSIZE": str(TILE)}
 """Written on one thread: more hold tens of megabytes of blocks in their queues, and a map is a small raster."""
 

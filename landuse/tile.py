@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from landuse.crs import lattice_crs, parse_crs
 from landuse.engine.runner import INLINE, open_runner
 from landuse.errors import LabelsError, NoOverlapError, UsageError
 from landuse.export import ImageFormat, export_chips
-from landuse.grid import CHIP_M, CHIP_PX, ChipGrid
+from landuse.grid import CHIP_M, CHIP_PX, Bounds, ChipGrid
 from landuse.labels import LabelRequest, Rule, label_chips
 from landuse.legend import load_legend
 from landuse.mosaic import Survey, open_survey
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 IDENTIFY_THREADS = 4
 
@@ -134,7 +137,7 @@ def survey_pieces(sources: Sequence[str | Path], options: TileOptions) -> Iterat
     grid = ChipGrid(_crs(survey, options), options.chip_m, options.chip_px)
     area = area_geometry(options.aoi, options.bounds, grid.crs, survey.bounds_in(grid.crs))
     best, inside, kept = 0.0, 0, 0
-    for chips in survey_strips(survey, grid):
+    for chips in _strips(survey, grid, area):
         near = chips if area is None else chips.subset(touches(area, grid, chips.rows, chips.cols))
         full = near.subset((near.valid >= options.min_valid) & (near.valid > 0))
         best, inside, kept = max(best, float(near.valid.max(initial=0))), inside + len(near), kept + len(full)
@@ -153,6 +156,13 @@ def survey_pieces(sources: Sequence[str | Path], options: TileOptions) -> Iterat
             f"No chip of {grid.chip_m:g} m has imagery on {options.min_valid:.0%} of its ground (the fullest has {best:.0%}); "
             "give smaller chips with --chip-size, or a smaller --min-valid."
         )
+
+
+def _strips(survey: Survey, grid: ChipGrid, area: BaseGeometry | None) -> Iterator[ChipSet]:
+    """The chips of a survey, those far from the area left out before anything is read for them."""
+    if area is not None and area.is_empty:
+        return iter(())
+    return survey_strips(survey, grid, None if area is None else Bounds(*area.bounds))
 
 
 def _absolute(address: str | Path) -> str:

@@ -10,6 +10,7 @@ import shapely
 from affine import Affine
 from pyproj import Transformer
 
+from landuse.area import touches
 from landuse.chips import read_chips
 from landuse.errors import (
     CRSReplacedWarning,
@@ -20,6 +21,7 @@ from landuse.errors import (
     SourceNotFoundError,
     UsageError,
 )
+from landuse.mosaic import coverage
 from landuse.outputs.record import damaged_files, read_record
 from landuse.tile import TileOptions, class_counts, survey_chips, tile
 from tests.made import UTM, raster
@@ -150,6 +152,23 @@ def test_bounds_and_aoi_choose_the_same_chips(folder, tmp_path):
     gpd.GeoDataFrame(geometry=[shapely.box(west, south, east, north)], crs=4326).to_file(tmp_path / "a.geojson")
     by_aoi = survey_chips([folder], replace(OPTIONS, aoi=tmp_path / "a.geojson"))
     assert by_bounds.ids.tolist() == by_aoi.ids.tolist() == ["r44998c6002"]
+
+
+def test_ground_far_from_the_area_is_not_looked_at_and_chips_stay_the_same(tmp_path, monkeypatch):
+    data = np.random.default_rng(0).integers(0, 4, (1, 100, 560)).astype(np.uint8).repeat(3, axis=0)
+    survey = [raster(tmp_path / "a.tif", data, Affine(5, 0, WEST, 0, -5, NORTH), nodata=0)]
+    area = shapely.box(WEST + 15, NORTH - 400, WEST + 65, NORTH - 385)
+    gpd.GeoDataFrame(geometry=[area], crs=UTM).to_file(tmp_path / "aoi.geojson")
+    small = replace(OPTIONS, chip_m=10, chip_px=2, min_valid=0.1)
+    everything, looked = survey_chips(survey, small), []
+    monkeypatch.setattr("landuse.chips.cells.coverage", lambda *it: looked.append(it[2].size) or coverage(*it))
+    near = survey_chips(survey, replace(small, aoi=tmp_path / "aoi.geojson"))
+    same = everything.subset(touches(area, near.grid, everything.rows, everything.cols))
+    assert near.ids.tolist() == same.ids.tolist()
+    assert len(near) > 8
+    np.testing.assert_array_equal(near.valid, same.valid)
+    assert 0 < near.valid.min() < near.valid.max()
+    assert 0 < sum(looked) < len(everything) / 4
 
 
 def test_the_lattice_crs_can_be_insisted_on(folder):

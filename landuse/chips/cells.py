@@ -36,10 +36,16 @@ def survey_chips_of(survey: Survey, grid: ChipGrid) -> ChipSet:
     return ChipSet.joined([none, *survey_strips(survey, grid)])
 
 
-def survey_strips(survey: Survey, grid: ChipGrid) -> Iterator[ChipSet]:
+def survey_strips(survey: Survey, grid: ChipGrid, ground: Bounds | None = None) -> Iterator[ChipSet]:
     """The chips of a survey in pieces of some rows of blocks, from south to north, in block order throughout.
 
     Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
+
+    Args:
+        survey: the sources.
+        grid: the lattice.
+        ground: a rectangle in its CRS. Strips and squares of cells that lie away from it are left out; what is in the others
+            does not depend on it. None for the whole survey.
 
     Raises:
         UsageError: the chips would be more than anybody can mean.
@@ -54,12 +60,25 @@ def survey_strips(survey: Survey, grid: ChipGrid) -> Iterator[ChipSet]:
             "give a larger --chip-size, or check the pixel size of the sources."
         )
     reach = np.array([_row_reach(grid, footprint) for footprint in footprints], np.int64).reshape(-1, 2)
+    wanted = None if ground is None else _squares(grid, ground)
     for strip in sorted({strip for first, last in reach.tolist() for strip in range(first, last + 1)}):
+        if wanted is not None and not wanted.row0 <= strip * STRIP < wanted.row1:
+            continue
         near = np.flatnonzero((reach[:, 0] <= strip) & (strip <= reach[:, 1]))
         within = range(strip * STRIP, (strip + 1) * STRIP)
         rows, cols, sources = touched_cells(grid, footprints[near].tolist(), within)
+        if wanted is not None:
+            kept = np.flatnonzero((cols >= wanted.col0) & (cols < wanted.col1))
+            rows, cols, sources = rows[kept], cols[kept], sources.take(kept)
         named = SourceLists(sources.offsets, near.astype(np.int32)[sources.numbers])
         yield ChipSet(grid, survey, rows, cols, _valid(survey, grid, (rows, cols), named), named)
+
+
+def _squares(grid: ChipGrid, ground: Bounds) -> CellRange:
+    """The cells near some ground, filled up to whole strips of whole squares, in which coverage is always asked for at once."""
+    near = grid.touching(ground)
+    row0, row1 = (near.row0 - 1) // STRIP * STRIP, -(-(near.row1 + 1) // STRIP) * STRIP
+    return CellRange(row0, row1, (near.col0 - 1) // SQUARE * SQUARE, -(-(near.col1 + 1) // SQUARE) * SQUARE)
 
 
 def _row_reach(grid: ChipGrid, footprint: Polygon) -> tuple[int, int]:

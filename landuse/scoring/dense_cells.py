@@ -61,7 +61,8 @@ def finer_pieces(chips: Chips, split: int, min_valid: float) -> Iterator[ChipSet
         min_valid: least share of a cell with imagery.
     """
     parents = np.sort(np.concatenate([_numbers(strip.rows, strip.cols) for strip in chips.strips()]))
-    for piece in survey_strips(chips.survey, chips.grid.with_cell(chips.grid.chip_m / split)):
+    ground = chips.grid.bounds(chips.extent)
+    for piece in survey_strips(chips.survey, chips.grid.with_cell(chips.grid.chip_m / split), ground):
         mine = _numbers(piece.rows // split, piece.cols // split)
         found = parents[np.minimum(np.searchsorted(parents, mine), len(parents) - 1)] == mine
         kept = piece.subset(found & (piece.valid >= min_valid) & (piece.valid > 0))

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
@@ -41,10 +40,10 @@ from landuse.models.manifest import (
     refuse,
 )
 from landuse.models.network import Network, parameter_count, parse_network
-from landuse.models.nodes import Shape
 from landuse.models.novelty import Novelty, pack, packed_room, unpack
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
+from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, read_arrays
 from landuse.models.safe_zip import SafeZip, write_zip
 
 SUFFIX = ".landuse"
@@ -53,7 +52,6 @@ MEMBERS = frozenset({"bundle.json", BACKBONE, HEAD, CARD})
 OPTIONAL = frozenset({NOVELTY, ALIGNMENT})
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
-HEADER_ROOM = 1_000_000
 MOST_HEAD_NUMBERS = 100_000_000
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
 
@@ -154,12 +152,12 @@ def read_bundle(path: Path) -> Bundle:
         head_shapes = manifest.head.shapes(width, len(manifest.legend))
         if parameter_count(head_shapes.values()) > MOST_HEAD_NUMBERS:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
-        limits = {BACKBONE: _room(shapes), HEAD: _room(head_shapes), CARD: MAX_CARD}
+        limits = {BACKBONE: arrays_room(shapes), HEAD: arrays_room(head_shapes), CARD: MAX_CARD}
         limits[NOVELTY] = packed_room(width) + HEADER_ROOM
         limits[ALIGNMENT] = alignment_room(width) + HEADER_ROOM
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
     check_digests(members, manifest, path)
-    arrays = _read_arrays(members[HEAD], head_shapes, f"{HEAD} in {path}", INTEGERS)
+    arrays = read_arrays(members[HEAD], head_shapes, f"{HEAD} in {path}", INTEGERS)
     try:
         head = manifest.head.head(arrays, width, manifest.temperature)
     except UsageError as error:
@@ -167,7 +165,7 @@ def read_bundle(path: Path) -> Bundle:
     return Bundle(
         name=manifest.name,
         network=network,
-        weights=_read_arrays(members[BACKBONE], shapes, f"{BACKBONE} in {path}"),
+        weights=read_arrays(members[BACKBONE], shapes, f"{BACKBONE} in {path}"),
         head=head,
         legend=manifest.legend,
         preprocess=manifest.preprocess,
@@ -257,29 +255,3 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 def _json(data: dict[str, Any]) -> bytes:
     """The same bytes for the same data."""
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False).encode()
-
-
-def _room(shapes: Mapping[str, Shape]) -> int:
-    """The most bytes that a safetensors file of these shapes can have."""
-    return 4 * parameter_count(shapes.values()) + HEADER_ROOM
-
-
-def _read_arrays(
-    data: bytes, shapes: Mapping[str, Shape], where: str, integers: frozenset[str] = frozenset()
-) -> dict[str, Any]:
-    """Arrays of exactly these names and shapes, as float32; int32 those of the names `integers`."""
-    try:
-        arrays = load(data)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{where} is damaged: get the model file again.") from error
-    if arrays.keys() != shapes.keys():
-        odd = sorted(arrays.keys() ^ shapes.keys())[0]
-        raise ModelFileError(f"{where} does not fit its network: see the array {odd[:100]!r}.")
-    for name, array in arrays.items():
-        whole = name in integers
-        if array.shape != shapes[name] or array.dtype not in ((np.int32,) if whole else (np.float16, np.float32)):
-            wanted = "int32" if whole else "float"
-            raise ModelFileError(f"{where}: array {name} is {array.dtype} {array.shape}, not {wanted} {shapes[name]}.")
-        if not np.isfinite(array).all():
-            raise ModelFileError(f"{where}: array {name} holds values that are not finite numbers.")
-    return {name: array if name in integers else array.astype(np.float32, copy=False) for name, array in arrays.items()}

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Floats
+from landuse.models.safe_arrays import load_arrays
 
 TINY = 1e-9
 FEWEST = 16
@@ -62,10 +62,7 @@ def alignment_room(features: int) -> int:
 
 def unpack_alignment(data: bytes, features: int, where: str) -> Alignment:
     """Arrays of unknown origin. Raises `ModelFileError` where they are not sound or not for this number of features."""
-    try:
-        arrays = load(data)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{where} is damaged: get the model file again.") from error
+    arrays = load_arrays(data, where)
     if arrays.keys() != {"factor", "offset"}:
         raise ModelFileError(f"{where} does not hold a factor and an offset: get the model file again.")
     for name, array in arrays.items():

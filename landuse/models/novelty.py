@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.arrays import Floats
+from landuse.models.safe_arrays import load_arrays
 
 FLAG = 0.99
 """From this share on the model has hardly seen such ground: it is farther than all but 1 % of the training samples."""
@@ -187,10 +187,7 @@ def packed_room(features: int) -> int:
 
 def unpack(data: bytes, features: int, where: str) -> Novelty:
     """Arrays of unknown origin. Raises `ModelFileError` where they are not sound or not for this number of features."""
-    try:
-        arrays = load(data)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{where} is damaged: get the model file again.") from error
+    arrays = load_arrays(data, where)
     power = arrays.pop("power", np.ones(1, np.float32))
     if arrays.keys() != {"centres", "distances"}:
         raise ModelFileError(f"{where} does not hold centres and distances: get the model file again.")

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.area import touches
-from landuse.chips.chipset import ChipSet, SourceLists, block_slices, image_order
+from landuse.chips.chipset import ChipSet
+from landuse.chips.order import block_slices, image_order
+from landuse.chips.source_lists import SourceLists
 from landuse.errors import UsageError
 from landuse.grid import BLOCK, Bounds, CellRange, ChipGrid, IntArray
 from landuse.mosaic import Survey, coverage

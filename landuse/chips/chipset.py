@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from landuse.chips.order import block_slices, is_image_order
+from landuse.chips.source_lists import SourceLists
 from landuse.errors import UsageError
 from landuse.grid import BLOCK, Block, CellRange, ChipGrid, IntArray, chip_ids
 
@@ -46,54 +48,6 @@ class Chips(Protocol):
         Args:
             span: cells along the side of a block, a multiple of 16.
         """
-
-
-@dataclass(frozen=True, eq=False)
-class SourceLists:
-    """A list of source numbers for each chip, in compressed rows.
-
-    Attributes:
-        offsets: int64, shape (n + 1,); the list of chip i is `numbers[offsets[i]:offsets[i + 1]]`.
-        numbers: int32; positions in the survey's `sources`, ascending within a chip.
-    """
-
-    offsets: IntArray
-    numbers: npt.NDArray[np.int32]
-
-    def __post_init__(self) -> None:
-        ends = self.offsets[[0, -1]].tolist() if len(self.offsets) else []
-        if ends != [0, len(self.numbers)] or bool((np.diff(self.offsets) < 0).any()):
-            raise UsageError("The lists of sources do not fit their offsets.")
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, chip: int) -> npt.NDArray[np.int32]:
-        return self.numbers[self.offsets[chip] : self.offsets[chip + 1]]
-
-    def take(self, chips: IntArray) -> SourceLists:
-        """The lists of the given chips (positions, shape (m,)), in that order."""
-        lengths = np.diff(self.offsets)[chips]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        shift = np.repeat(self.offsets[:-1][chips] - offsets[:-1], lengths)
-        return SourceLists(offsets, self.numbers[shift + np.arange(offsets[-1])])
-
-    def part(self, where: slice) -> SourceLists:
-        """The lists of neighbouring chips."""
-        edges = self.offsets[where.start : where.stop + 1]
-        return SourceLists(edges - edges[0], self.numbers[edges[0] : edges[-1]])
-
-    @classmethod
-    def empty(cls, chips: int) -> SourceLists:
-        """As many empty lists as there are chips."""
-        return cls(np.zeros(chips + 1, np.int64), np.empty(0, np.int32))
-
-    @classmethod
-    def joined(cls, parts: Sequence[SourceLists]) -> SourceLists:
-        """The lists of one part after the other."""
-        lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(part.offsets) for part in parts)])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return cls(offsets, np.concatenate([np.empty(0, np.int32), *(part.numbers for part in parts)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,32 +170,3 @@ def _concatenated(columns: Sequence[npt.NDArray[Values] | None]) -> npt.NDArray[
     """Pieces of a column as a whole; None where one of them is."""
     pieces = [column for column in columns if column is not None]
     return np.concatenate(pieces) if len(pieces) == len(columns) else None
-
-
-def image_order(rows: IntArray, cols: IntArray, span: int = BLOCK) -> IntArray:
-    """Positions that sort cells by block (south to north, west to east), then in image order within the block."""
-    return np.lexsort((cols, -rows, cols // span, rows // span)).astype(np.int64)
-
-
-def is_image_order(rows: IntArray, cols: IntArray, span: int = BLOCK) -> bool:
-    """Whether cells are in the order of `image_order` and each stands once."""
-    ordered = np.zeros(max(len(rows) - 1, 0), bool)
-    tied = ~ordered
-    for key in (rows // span, cols // span, -rows, cols):
-        step = np.diff(key)
-        ordered |= tied & (step > 0)
-        tied &= step == 0
-    return bool(ordered.all())
-
-
-def block_slices(rows: IntArray, cols: IntArray, span: int = BLOCK) -> list[tuple[Block, slice]]:
-    """The blocks of cells that are in image order, each with the slice of its cells."""
-    if not len(rows):
-        return []
-    block_rows, block_cols = rows // span, cols // span
-    changes = (np.diff(block_rows) != 0) | (np.diff(block_cols) != 0)
-    starts = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(rows)]]).tolist()
-    return [
-        (Block(int(block_rows[first]), int(block_cols[first]), span), slice(first, last))
-        for first, last in pairwise(starts)
-    ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.chips.chipset import Chips, ChipSet, is_image_order
+from landuse.chips.chipset import Chips, ChipSet
+from landuse.chips.order import is_image_order
 from landuse.chips.reading import cells_of, chip_set_of
 from landuse.chips.table_file import TableFile, chip_file, damage_named, open_file
 from landuse.errors import ChipTableError

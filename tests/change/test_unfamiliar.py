@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from landuse.chips import ChipSet, write_chips
-from landuse.chips.chipset import SourceLists, image_order
+from landuse.chips.order import image_order
+from landuse.chips.source_lists import SourceLists
 from landuse.diff import DiffOptions, diff
 from landuse.errors import ChipTableError
 from landuse.grid import CellRange, ChipGrid

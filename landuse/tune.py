@@ -5,16 +5,14 @@ With nothing to compare it is plain cross-validation: how the one setting does o
 
 from __future__ import annotations
 
-import csv
 import itertools
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +29,8 @@ from landuse.training.dense_pairs import with_alignment
 from landuse.training.fitting import INLINE
 from landuse.training.options import TrainOptions
 from landuse.training.split import Split, folds, split
+from landuse.training.trials import MEASURES, FoldScore, Measure, Trial, write_folds, write_trials
 
-Measure = Literal["accuracy", "f1", "log_loss"]
-MEASURES: tuple[Measure, ...] = get_args(Measure)
 SAMPLES_BY = ("backbone", "weights")
 LEARNING_BY = ("regularisation", "reg_param", "elastic_net", "max_iter", "dropout", "hidden", "trees", "depth")
 TUNABLE = (*SAMPLES_BY, "head", *LEARNING_BY, "balance", "class_weights")
@@ -56,33 +53,6 @@ class TuneOptions:
     folds: int = 5
     draws: int | None = None
     measure: Measure = "accuracy"
-
-
-@dataclass(frozen=True)
-class FoldScore:
-    """How a setting did on one fold: samples judged, the measures, and the seconds that the fit took."""
-
-    samples: int
-    accuracy: float
-    f1: float
-    log_loss: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A setting with its score on each fold."""
-
-    setting: Mapping[str, Any]
-    scores: tuple[FoldScore, ...]
-
-    def mean(self, measure: str) -> float:
-        """Mean of a measure over the folds, each weighing as many samples as it has."""
-        return float(np.average([getattr(s, measure) for s in self.scores], weights=[s.samples for s in self.scores]))
-
-    def spread(self, measure: str) -> float:
-        """Standard deviation of a measure over the folds."""
-        return float(np.std([getattr(s, measure) for s in self.scores]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,30 +204,3 @@ def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
     found = judged(head, held).figures()
     loss = log_loss(held.targets if held.multi else held.positions, head.apply(held.features))
     return FoldScore(len(held), found.accuracy or 0.0, found.f1 or 0.0, loss, seconds)
-
-
-def write_trials(path: Path, trials: Sequence[Trial]) -> None:
-    """Write a line a trial, best first: rank, setting, mean and spread of each measure, seconds of all its fits."""
-    names = list(trials[0].setting)
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        header = [f"{m}{s}" for m in MEASURES for s in ("", "_sd")]
-        writer.writerow(["rank", *names, *header, "folds", "seconds"])
-        for rank, trial in enumerate(trials, 1):
-            values = [_text(trial.setting[name]) for name in names]
-            scores = [f"{f(m):.6f}" for m in MEASURES for f in (trial.mean, trial.spread)]
-            writer.writerow([rank, *values, *scores, len(trial.scores), f"{sum(s.seconds for s in trial.scores):.2f}"])
-
-
-def write_folds(path: Path, trial: Trial) -> None:
-    """Write a line a fold of a trial: its samples, its measures, and the seconds of its fit."""
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["fold", "samples", *MEASURES, "seconds"])
-        for number, score in enumerate(trial.scores, 1):
-            figures = [f"{getattr(score, measure):.6f}" for measure in MEASURES]
-            writer.writerow([number, score.samples, *figures, f"{score.seconds:.2f}"])
-
-
-def _text(value: Any) -> str:  # noqa: ANN401
-    return json.dumps(value) if isinstance(value, Mapping) else str(value)

@@ -13,7 +13,8 @@ from affine import Affine
 from pyproj import CRS, Transformer
 
 from landuse.errors import UsageError
-from landuse.outputs.regions import EAST, NORTH, SOUTH, VERTEX, Edges, IntArray, regions_of
+from landuse.outputs.edges import EAST, NORTH, SOUTH, VERTEX, Edges, IntArray
+from landuse.outputs.regions import regions_of
 
 EDGE_M = 4_000.0
 """Longest edge left without a vertex. Straight in UTM, it bends by less than half a metre in degrees."""

@@ -9,7 +9,8 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from landuse.outputs.regions import EAST, NORTH, SOUTH, VERTEX, WEST, Sweep, components, connected, regions_of
+from landuse.outputs.edges import EAST, NORTH, SOUTH, VERTEX, WEST
+from landuse.outputs.regions import Sweep, components, connected, regions_of
 
 RASTERS = arrays(np.uint8, st.tuples(st.integers(1, 10), st.integers(1, 10)), elements=st.integers(0, 3))
 STEP = {EAST: (0, 1), SOUTH: (1, 0), WEST: (0, -1), NORTH: (-1, 0)}

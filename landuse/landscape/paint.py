@@ -15,8 +15,10 @@ from landuse.landscape.layers import Ground, lay_ground, lay_roads
 from landuse.landscape.light import hillshade, light_scene, photograph, shadow_reach
 from landuse.landscape.noise import fractal, value_noise
 from landuse.landscape.plan import Plan
+from landuse.landscape.roads import paint_roads
+from landuse.landscape.scene import Scene
 from landuse.landscape.season import CONIFERS, HARDWOODS_AUTUMN, HARDWOODS_SUMMER, Season, table
-from landuse.landscape.structures import Scene, paint_boxes, paint_roads
+from landuse.landscape.structures import paint_boxes
 
 TREES = Stand(6.4, (2.4, 4.9), (8.0, 16.0), 500)
 BUSHES = Stand(3.3, (0.8, 2.0), (0.9, 2.8), 520)

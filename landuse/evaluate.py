@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from landuse.accuracy.bootstrap import bootstrap
 from landuse.accuracy.csv_files import write_binary, write_confusion, write_curves
 from landuse.accuracy.extra import extra_figures, reliability_of
@@ -19,23 +17,19 @@ from landuse.accuracy.metrics import Metrics
 from landuse.accuracy.plots import plot_binary, plot_confusion, plot_curves, plot_reliability
 from landuse.accuracy.predictions import Judged, Predictions
 from landuse.accuracy.report import ReportParts, report_text
-from landuse.accuracy.sheet import plot_sheet
 from landuse.accuracy.table import TableOptions, read_predictions
 from landuse.bundle import find_bundle, read_bundle
-from landuse.chips import ChipSet
 from landuse.engine.parts import own_address
 from landuse.errors import UsageError
-from landuse.judging import Case, judge, worst_pictures
+from landuse.judging import Case, judge, write_worst
 from landuse.legend import Legend, load_legend
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.folder import check_free, staged_folder
-from landuse.outputs.outlines import WGS84
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.vectors import write_geojson
 from landuse.scoring import ScoreSettings
 from landuse.words import counted
 
-METRICS, REPORT, ERRORS, WORST = "metrics.json", "report.txt", "errors.geojson", "worst.png"
+METRICS, REPORT = "metrics.json", "report.txt"
 EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"
 CURVES, CURVES_PICTURE, RELIABILITY = "curves.csv", "curves.png", "reliability.png"
 MOST_RESAMPLES = 100_000
@@ -138,7 +132,7 @@ def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
     intervals = bootstrap(rows, options.bootstrap, options.seed, case.unit) if options.bootstrap else None
     if intervals is not None:
         _write_json(folder / BOOTSTRAP, intervals.as_dict())
-    _write_worst(folder, case)
+    write_worst(folder, case)
     text = report_text(found, ReportParts(extra, coarse, intervals, len(case.skipped)))
     (folder / REPORT).write_text(text, "utf8")
     return text
@@ -214,37 +208,6 @@ def _write_matrix(folder: Path, stem: str, rows: Judged) -> None:
     else:
         write_binary(table, rows.names, rows.binary())
         plot_binary(picture, rows.names, rows.binary(), title)
-
-
-def _write_worst(folder: Path, case: Case) -> None:
-    """Write where the errors lie, and what the surest of them look like."""
-    if case.chips is not None and isinstance(case.rows, Predictions):
-        _write_errors(folder / ERRORS, case.rows, case.chips)
-    pictures = worst_pictures(case)
-    if pictures:
-        plot_sheet(
-            folder / WORST,
-            pictures,
-            f"The surest errors among {counted(len(case.rows), 'row')}, at most 6 of a kind first",
-        )
-
-
-def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:
-    """Write the chips whose class is wrong, with label, prediction and confidence."""
-    import geopandas
-
-    wrong = np.flatnonzero(rows.truth != rows.prediction)
-    where = chips.take(wrong)
-    names = np.array(rows.names, dtype=object)
-    columns = {
-        "chip_id": where.ids,
-        "label": names[rows.truth[wrong]],
-        "prediction": names[rows.prediction[wrong]],
-        "confidence": None if rows.confidence is None else rows.confidence[wrong],
-    }
-    polygons = chips.grid.polygons(where.rows, where.cols)
-    frame = geopandas.GeoDataFrame(columns, geometry=polygons, crs=chips.grid.crs.to_wkt())
-    write_geojson(frame.to_crs(WGS84), path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

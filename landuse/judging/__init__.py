@@ -2,6 +2,6 @@
 
 from landuse.judging.case import Case
 from landuse.judging.judge import judge
-from landuse.judging.pictures import worst_pictures
+from landuse.judging.worst import write_worst
 
-__all__ = ["Case", "judge", "worst_pictures"]
+__all__ = ["Case", "judge", "write_worst"]

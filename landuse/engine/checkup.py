@@ -64,7 +64,8 @@ def _libraries() -> Iterator[Finding]:
     missing = [name for name, number in found.items() if number is None]
     has = ", ".join(f"{name} {number}" for name, number in found.items() if number)
     if missing:
-        yield Finding(STOP, "libraries", has, f"Missing: {', '.join(missing)}; run 'make setup' in a checkout, or install landuse's wheel again.")
+        mend = "run 'make setup' in a checkout, or install landuse's wheel again."
+        yield Finding(STOP, "libraries", has, f"Missing: {', '.join(missing)}; {mend}")
     elif int((found["pandas"] or "0").split(".")[0]) >= 3:
         yield Finding(NOTE, "libraries", has, "Spark needs pandas before 3: run 'pip install \"pandas<3\"'.")
     else:

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.change.calibration import Calibration, calibrate_pair
+from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.lattice import Overlap, overlap
-from landuse.change.maps import ClassMap, common_legend, in_legend
+from landuse.change.maps import ClassMap
 from landuse.change.posterior import ChangePosterior, infer_change
 from landuse.change.sites import Sites, change_sites
 from landuse.change.transitions import CODES, CrossTable, cross_table, lone_cells

@@ -122,51 +122,6 @@ def regrouped(land: ClassMap, groups: Legend) -> ClassMap:
     return replace(land, codes=table[land.codes], legend=groups, open=False, probabilities=summed)
 
 
-def in_legend(land: ClassMap, legend: Legend) -> ClassMap:
-    """The map with its classes recoded, by name, to those of `legend`, which holds every class that occurs in it."""
-    table = np.zeros(256, np.uint8)
-    for c in land.legend.classes:
-        table[c.code] = legend.codes[legend.names.index(c.name)] if c.name in legend.names else UNMAPPED
-    bands = None
-    if land.probabilities is not None:
-        bands = np.where(
-            np.isnan(land.probabilities[:1]), np.float32(np.nan), np.zeros((len(legend), 1, 1), np.float32)
-        )
-        for band, name in zip(land.probabilities, land.legend.names, strict=True):
-            if name in legend.names:
-                bands[legend.names.index(name)] = band
-    return replace(land, codes=table[land.codes], legend=legend, probabilities=bands)
-
-
-def common_legend(before: ClassMap, after: ClassMap) -> Legend:
-    """One legend for both maps, by class name; codes are those of the earlier map wherever they are free.
-
-    Raises:
-        ConfigError: a class that occurs in one map is none of the other's, so that comparing them would flag all its cells.
-    """
-    for one, other in ((before, after), (after, before)):
-        alien = [name for name in one.occurring if name not in other.legend.names]
-        answered = any(name not in one.legend.names for name in other.occurring)
-        if alien and not (other.open and (not answered or (one.numbered and other.numbered))):
-            raise ConfigError(
-                f"{one.name} has the class {alien[0]!r}, which {other.name} does not know; compare both in common classes "
-                "with --regroup, for example --regroup groups3, or name the codes with --legend."
-            )
-    classes = list(before.legend.classes)
-    for c in after.legend.classes:
-        if c.name not in before.legend.names:
-            classes.append(c.model_copy(update={"code": _free_code(classes, c.code)}))
-    return before.legend.model_copy(update={"classes": tuple(classes)})
-
-
-def _free_code(classes: list[LandClass], wanted: int) -> int:
-    taken = {c.code for c in classes}
-    for code in (wanted, *range(1, 256)):
-        if code not in taken:
-            return int(code)
-    raise ConfigError("The two maps have more than 255 classes together; compare them with --regroup.")
-
-
 def _read_folder(folder: Path) -> ClassMap:
     record = read_record(folder)
     if record.command != "classify":

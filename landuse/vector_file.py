@@ -15,6 +15,8 @@ from landuse.grid import Bounds
 if TYPE_CHECKING:
     import geopandas as gpd
 
+HEAD = 1024
+DESCRIPTIONS = (b"<OGRVRT", b"<OGRWFS")
 EDGE_PARTS = 64
 """An edge that is carried to another CRS may be this part (1 / 64) of the way across the ground: it need not stay straight."""
 
@@ -36,6 +38,8 @@ def read_vector(path: Path | str) -> gpd.GeoDataFrame:
 
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise SourceNotFoundError(f"There is no file {path}.")
+    if _speaks_of_others(Path(path)):
+        raise NotAVectorError(f"{path} holds no shapes but says where some are; give the file that holds them.")
     try:
         frame = pyogrio.read_dataframe(path)
     except (DataSourceError, FeatureError, GeometryError, ValueError) as error:
@@ -57,6 +61,15 @@ def read_vector(path: Path | str) -> gpd.GeoDataFrame:
     if broken.any():
         frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()
     return frame
+
+
+def _speaks_of_others(path: Path) -> bool:
+    """Whether a file is a description that GDAL, whatever the file's name, would follow to other files and addresses."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return any(sign in head for sign in DESCRIPTIONS)
 
 
 def carried(shapes: npt.NDArray[np.object_], source: CRS, target: CRS, near: Bounds) -> npt.NDArray[np.object_]:

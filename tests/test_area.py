@@ -93,6 +93,11 @@ def test_files_that_are_no_area(tmp_path):
     gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.box(0, 0, 1, 1)]).to_file(tmp_path / "e.shp")
     with pytest.raises(MissingCRSError, match=r"e\.shp"):
         area_geometry(tmp_path / "e.shp", None, UTM, NEAR)
+    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=UTM).to_file(tmp_path / "f.geojson")
+    layer = f'<OGRVRTLayer name="f"><SrcDataSource>{tmp_path}/f.geojson</SrcDataSource></OGRVRTLayer>'
+    (tmp_path / "g.geojson").write_text(f"<OGRVRTDataSource>{layer}</OGRVRTDataSource>")
+    with pytest.raises(NotAVectorError, match=r"g\.geojson holds no shapes but says where"):
+        area_geometry(tmp_path / "g.geojson", None, UTM, NEAR)
 
 
 @pytest.mark.filterwarnings("ignore:Non closed ring")

@@ -126,13 +126,14 @@ def open_raster_labels(path: Path | str, legend: Legend, crs: CRS) -> Iterator[R
 
 def _opened(path: Path | str) -> DatasetReader:
     """The dataset at a path. Raises `SourceNotFoundError` or `LabelsError`."""
-    import rasterio
     from rasterio.errors import RasterioIOError
+
+    from landuse.mosaic.raster_file import open_raster
 
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise SourceNotFoundError(f"There is no file {path}.")
     try:
-        return rasterio.open(path)
+        return open_raster(str(path))
     except RasterioIOError as error:
         raise LabelsError(
             f"{path} is not a raster; if it holds polygons, name their class with --label-field."

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
+from landuse.mosaic.raster_file import open_raster
 from landuse.mosaic.source import BandAddress, Source
 
 Mask = npt.NDArray[np.bool_]
@@ -70,7 +70,7 @@ class OpenFiles:
 
 def _open(path: str, level: int | None) -> Any:  # noqa: ANN401
     try:
-        return rasterio.open(path) if level is None else rasterio.open(path, OVERVIEW_LEVEL=level)
+        return open_raster(path) if level is None else open_raster(path, OVERVIEW_LEVEL=level)
     except RasterioError as error:
         reason = " ".join(str(error).split()).rstrip(".")
         if "No such file" in reason or "does not exist" in reason:

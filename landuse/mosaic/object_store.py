@@ -69,6 +69,21 @@ def object_state(address: str) -> tuple[int, str] | None:
     return None
 
 
+def object_bytes(address: str, most: int) -> bytes | None:
+    """The first bytes of an object, by its address as GDAL writes it; None for other addresses, and where it cannot be read."""
+    from pyarrow import fs
+
+    for scheme, prefix in STORES.items():
+        if address.startswith(prefix):
+            try:
+                system, where = fs.FileSystem.from_uri(scheme + address.removeprefix(prefix))
+                with system.open_input_stream(where) as stream:
+                    return bytes(stream.read(most))
+            except (OSError, ValueError):
+                return None
+    return None
+
+
 def _info(scheme: str, path: str) -> Any:  # noqa: ANN401
     """Pyarrow's `FileInfo` of an object, or None."""
     from pyarrow import fs

@@ -169,15 +169,24 @@ def test_enter_reads_the_centre_of_the_map(visit, county):
     assert visit.wrong == []
 
 
-def test_a_class_can_be_hidden(visit, maker, tmp_path):
-    write_map([maker.classify("landuse_2010", np.full((3, 3), 3, np.uint8))], tmp_path / "map.html")
-    page = visit.open(tmp_path / "map.html")
-    page.locator("input[data-class='0']").uncheck()
+def test_a_class_can_be_hidden_and_changes_follow(visit, county):
+    page = visit.open(county)
+    outlined = """() => { let sites = 0; feature_group_change_0.eachLayer((layer) => {
+        if (layer.getLatLngs && layer.options.color !== "#ffffff") sites += layer.getLatLngs().length; });
+        return sites; }"""
+    everything = page.evaluate(outlined)
+    for box in page.locator("input[data-class]").all():
+        box.uncheck()
     click_map(page)
     assert page.locator(".leaflet-popup-content").count() == 0
-    page.locator("input[data-class='0']").check()
-    click_map(page)
+    assert page.evaluate(outlined) == 0
+    page.locator(".sites button").first.click()
+    assert page.locator("input[data-class]:checked").count() == 1
     assert page.locator(".leaflet-popup-content").count() == 1
+    assert 0 < page.evaluate(outlined) <= everything
+    for box in page.locator("input[data-class]").all():
+        box.check()
+    assert page.evaluate(outlined) == everything
     assert visit.wrong == []
 
 

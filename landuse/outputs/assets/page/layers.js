@@ -101,18 +101,26 @@ class Unfamiliar {
 class Changes {
   constructor(map, group, change, classes, renderer) {
     Object.assign(this, { map, group, classes, label: change.label, before: change.before, after: change.after });
-    this.tiers = change.tiers;
-    this.sites = decodePlaces(change.sites);
-    this.labels = L.layerGroup();
-    this.lines = [];
-    for (const pass of ["casing", "line"]) this.drawLines(pass, renderer);
+    Object.assign(this, { tiers: change.tiers, renderer, sites: decodePlaces(change.sites), labels: L.layerGroup() });
     group.addLayer(this.labels);
     group.on("add", () => this.label_sites());
   }
 
-  drawLines(pass, renderer) {
+  // Draw the sites where something came from or went to a class that the legend ticks, and those of classes that it lacks.
+  draw(ticked, hidden) {
+    this.shown = this.sites.filter(({ from, to }) =>
+      ticked.has(from) || ticked.has(to) || !(hidden.has(from) || hidden.has(to)));
+    for (const { layer } of this.lines || []) this.group.removeLayer(layer);
+    this.lines = [];
+    for (const pass of ["casing", "line"]) this.drawLines(pass);
+    this.fit_lines();
+    this.label_sites();
+  }
+
+  drawLines(pass) {
+    const { renderer } = this;
     this.tiers.forEach((_, tier) => {
-      const polygons = this.sites.filter((site) => site.tier === tier).flatMap((site) => site.polygons);
+      const polygons = this.shown.filter((site) => site.tier === tier).flatMap((site) => site.polygons);
       if (!polygons.length) return;
       const common = { renderer, pane: "change", interactive: false, fill: false, lineJoin: "miter", smoothFactor: 0.4 };
       const look =
@@ -123,7 +131,6 @@ class Changes {
       this.lines.push({ layer, look });
       this.group.addLayer(layer);
     });
-    this.fit_lines();
   }
 
   // Where sites are only a few pixels wide, full lines would hide them: draw thin ones, without dashes.
@@ -147,7 +154,7 @@ class Changes {
     this.labels.clearLayers();
     if (!this.map.hasLayer(this.group)) return;
     const view = this.map.getBounds();
-    const seen = this.sites.filter((site) => view.intersects(site.bounds));
+    const seen = this.shown.filter((site) => view.intersects(site.bounds));
     if (seen.length > LABELS_IN_VIEW) return;
     const taken = [];
     for (const site of seen.sort((a, b) => b.area - a.area)) {
@@ -164,7 +171,7 @@ class Changes {
   }
 
   siteAt(point) {
-    return placeAt(this.sites, point, this.map, FINGERTIP);
+    return placeAt(this.shown, point, this.map, FINGERTIP);
   }
 }
 

@@ -6,7 +6,7 @@ const PANES = { imagery: 250, landuse: 350, unfamiliar: 400, change: 420, chosen
 function startPage(map, groups) {
   const data = JSON.parse(document.getElementById("landuse-data").textContent);
   for (const [name, order] of Object.entries(PANES)) map.createPane(name).style.zIndex = order;
-  const state = { hidden: hiddenClasses(), sureness: false, year: null, opacity: strength() };
+  const state = { hidden: classInputs(false), sureness: false, year: null, opacity: strength() };
   const canvas = (pane) => L.canvas({ pane, padding: 0.3 });
   const land = canvas("landuse");
   const lines = canvas("change");
@@ -17,17 +17,24 @@ function startPage(map, groups) {
   const unfamiliar = groups.unfamiliar.map((group) => new Unfamiliar(group, data.years, canvas("unfamiliar")));
   const page = { map, data, groups, state, years, unfamiliar, changes, show, chosen: L.layerGroup().addTo(map) };
   if (window.matchMedia("(max-width: 820px)").matches) foldControl(map, groups.control);
-  redraw(page);
+  drawClasses(page);
   listenToMap(page);
   listenToPanel(page);
   listSites(page);
   yearChanged(page);
 }
 
-// The classes that the legend does not tick.
-function hiddenClasses() {
-  const unticked = document.querySelectorAll("input[data-class]:not(:checked)");
-  return new Set([...unticked].map((input) => Number(input.dataset.class)));
+// The classes that the legend ticks, or those that it does not.
+function classInputs(ticked) {
+  const inputs = [...document.querySelectorAll("input[data-class]")].filter((input) => input.checked === ticked);
+  return new Set(inputs.map((input) => Number(input.dataset.class)));
+}
+
+// Draw land use and changes of the classes that the legend ticks.
+function drawClasses(page) {
+  page.state.hidden = classInputs(false);
+  for (const change of page.changes) change.draw(classInputs(true), page.state.hidden);
+  redraw(page);
 }
 
 // On a narrow screen the layer control is a button: open, it would cover a third of the map.
@@ -140,9 +147,8 @@ function listenToPanel(page) {
     redraw(page);
   });
   on("input[data-class]", "change", () => {
-    state.hidden = hiddenClasses();
     map.closePopup();
-    redraw(page);
+    drawClasses(page);
   });
 }
 
@@ -161,6 +167,11 @@ function listSites(page) {
 }
 
 function goTo(page, changes, index, site) {
+  if (!changes.shown.includes(site)) {
+    const inputs = [site.to, site.from].map((kind) => document.querySelector(`input[data-class="${kind}"]`));
+    inputs.find((input) => input).checked = true;
+    drawClasses(page);
+  }
   page.map.addLayer(page.groups.changes[index]);
   page.map.fitBounds(site.bounds, { maxZoom: 15, padding: [80, 80], animate: false });
   openSite(page, changes, site, L.latLng(site.bounds.getNorth(), site.bounds.getCenter().lng));

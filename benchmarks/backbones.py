@@ -1,9 +1,9 @@
-"""Chips a second of each backbone in OpenVINO: `python benchmarks/backbones.py [builtin resnet50 ...]`.
+"""Chips a second of each backbone in OpenVINO: `python -m benchmarks.backbones [builtin resnet50 ...]`.
 
 Backbones take turns, so that whatever else the machine does meets them alike; the best of several turns counts.
 """
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -46,4 +46,6 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["builtin", "alexnet", "resnet50"])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=["builtin", "alexnet", "resnet50"], help="backbones, by name")
+    main(parser.parse_args().names)

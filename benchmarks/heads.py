@@ -1,4 +1,4 @@
-"""Time to train a head on 2,100 chips: `python benchmarks/heads.py DIR [--backbone builtin]`, DIR with a folder a class.
+"""Time to train a head on 2,100 chips: `python -m benchmarks.heads DIR [--backbone builtin]`, DIR with a folder a class.
 
 From images, and again with their features in the cache; against Keras' `fit` of the same frozen backbone for ten epochs on
 the same images, at batches of 32 read by tf.data, as its guide to transfer learning has it. Imports are left out of the times.

@@ -1,4 +1,4 @@
-"""What leakage would have claimed: `python benchmarks/leakage.py [--seeds 10] [--fresh-ground]`.
+"""What leakage would have claimed: `python -m benchmarks.leakage [--seeds 10] [--fresh-ground]`.
 
 Heads on the demo landscape, both years, judged on samples drawn at random and on blocks of land held back whole. Drawn at
 random, the same ground of the other year and the neighbours of a chip stand on both sides. `--fresh-ground` makes another

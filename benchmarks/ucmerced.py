@@ -1,4 +1,4 @@
-"""Accuracy on UC Merced, 21 classes: `python benchmarks/ucmerced.py DIR --weights squeezenet.h5 [--backbones builtin]`.
+"""Accuracy on UC Merced, 21 classes: `python -m benchmarks.ucmerced DIR --weights squeezenet.h5 [--backbones builtin]`.
 
 DIR holds a folder a class (Yang and Newsam 2010). For each seed a fifth of every class is held back; the strength of the
 head's penalty is chosen by five folds of the other four fifths, and the head is then fitted on these. No image held back is

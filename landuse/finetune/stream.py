@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ class PictureStream:
     def __init__(self, reader: PictureReader, shape: tuple[int, int, int], batch: int) -> None:
         self._reader, self._shape, self._batch = reader, shape, batch
         self.lost: set[int] = set()
+        self._threads = ThreadPoolExecutor(cores())
 
     def batches(self, positions: IntArray) -> Iterator[Batch]:
         """Pictures, uint8 (n, px, px, bands), and their positions, in the order given."""
@@ -47,8 +49,12 @@ class PictureStream:
                 yield tf.boolean_mask(images, read), numbers.numpy()[good]
 
     def _load(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        image, read = tf.numpy_function(self._read, [position], (tf.uint8, tf.bool))
+        image, read = tf.numpy_function(self._read_apart, [position], (tf.uint8, tf.bool))
         return tf.ensure_shape(image, self._shape), position, tf.ensure_shape(read, ())
+
+    def _read_apart(self, position: npt.NDArray[np.int64]) -> tuple[Picture, np.bool_]:
+        """The same on a thread of Python's: on those of tf.data, which Python knows for one call only, PROJ crashes."""
+        return self._threads.submit(self._read, position).result()
 
     def _read(self, position: npt.NDArray[np.int64]) -> tuple[Picture, np.bool_]:
         """A picture and whether it could be read."""

@@ -1,5 +1,8 @@
 """The pieces of fine-tuning: layers, options, schedule, augmentation, streams, sides, history."""
 
+import threading
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -108,6 +111,24 @@ def test_a_stream_keeps_the_order_and_leaves_out_what_cannot_be_read(tmp_path):
     assert [positions.tolist() for _, positions in found] == [[9, 0, 5], [7]]
     assert [int(value) for images, _ in found for value in images.numpy()[:, 0, 0, 0]] == [90, 0, 50, 70]
     assert stream.lost == {3}
+
+
+def test_a_stream_reads_on_threads_that_outlive_a_picture():
+    """PROJ keeps what belongs to a thread; it crashes on those of tf.data, which Python forgets after each call."""
+    from landuse.finetune.stream import PictureStream
+
+    class Reader:
+        """Notes what thread reads."""
+
+        kinds: ClassVar[set[type]] = set()
+
+        def read(self, position):
+            """A picture."""
+            self.kinds.add(type(threading.current_thread()))
+            return np.zeros((8, 8, 3), np.uint8)
+
+    assert len(list(PictureStream(Reader(), (8, 8, 3), 4).batches(np.arange(8)))) == 2
+    assert Reader.kinds == {threading.Thread}
 
 
 def test_each_sample_serves_one_purpose():

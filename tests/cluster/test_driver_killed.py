@@ -18,7 +18,7 @@ def test_a_killed_driver_loses_no_finished_block_whenever_it_dies(work, undistur
         lambda: (tmp_path / ".map.lock").exists(),
         lambda: len(parts_of(out)) >= 2,
         lambda: len(parts_of(out)) >= 5,
-        lambda: list(tmp_path.glob(".map.*.partial/landuse.tif*")),
+        lambda: list(tmp_path.glob(".map.*.partial/.landuse.tif.*")),
     ]
     for point in points:
         one = Command.start(*command(work, out))

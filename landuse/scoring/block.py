@@ -20,6 +20,7 @@ from landuse.errors import LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime, read_cached
 from landuse.mosaic import MosaicReader, Pixels, Survey
+from landuse.scoring.gaps import fill_gaps
 
 BATCH = 16
 Chips = npt.NDArray[np.uint8]
@@ -170,13 +171,9 @@ def runs_of(rows: IntArray, cols: IntArray) -> list[slice]:
 
 
 def split_row(pixels: Pixels) -> Chips:
-    """Chips of a strip one cell high: uint8 (chips, px, px, bands). Pixels without imagery get their chip's mean colour.
-
-    A black corner would look like water or shadow to a network; the chip's own mean looks like nothing in particular.
-    """
+    """Chips of a strip one cell high: uint8 (chips, px, px, bands), the gaps of each filled (`fill_gaps`)."""
     chips, valid = pixels.chips(len(pixels.valid))
     if not pixels.valid.all():
         for chip, mask in zip(chips, valid, strict=True):
-            if not mask.all() and mask.any():
-                chip[~mask] = chip[mask].mean(axis=0).round().astype(np.uint8)
+            fill_gaps(chip, mask)
     return chips

@@ -119,7 +119,7 @@ class ChipPictures:
 
 
 class ChipReader:
-    """Reads chips as scoring does: pixels without imagery get the chip's mean colour."""
+    """Reads chips as scoring does: pixels without imagery mirror the chip's own."""
 
     def __init__(self, pictures: ChipPictures, px: int) -> None:
         self._pictures = pictures

@@ -32,13 +32,13 @@ def test_a_strip_is_cut_into_its_chips():
     assert all(np.array_equal(chips[i], data[:, 2 * i : 2 * i + 2]) for i in range(3))
 
 
-def test_ground_without_imagery_gets_the_chips_own_mean():
+def test_ground_without_imagery_mirrors_its_own_chip():
     data = np.zeros((2, 4, 1), np.uint8)
     data[:, :2], data[0, 2], data[1, 2] = 50, 100, 200
     valid = np.array([[True, True, True, False], [True, True, True, False]])
     first, second = split_row(Pixels(data, valid))[..., 0]
     assert (first == 50).all()
-    assert second.tolist() == [[100, 150], [200, 150]]
+    assert second.tolist() == [[100, 100], [200, 200]]
 
 
 def job_of(tmp_path, work):

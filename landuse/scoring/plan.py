@@ -18,6 +18,7 @@ from landuse.errors import BandsError
 from landuse.grid import BLOCK, Block, IntArray
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.record import FileIdentity, identify
+from landuse.scoring import gaps
 from landuse.scoring.block import BlockWork
 from landuse.scoring.dense_reach import Reach
 
@@ -122,6 +123,7 @@ def plan(
         "bands": list(chips.survey.bands),
         "stretch": chips.survey.stretch,
         "split": settings.split,
+        "gaps": gaps.RULE,
     }
     survey = chips.survey
     digests = [

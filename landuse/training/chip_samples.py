@@ -16,7 +16,7 @@ from landuse.errors import ConfigError, GridMismatchError, LanduseError, NoOverl
 from landuse.grid import Cell, IntArray
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
-from landuse.scoring import ScoreSettings, score_chips
+from landuse.scoring import ScoreSettings, gaps, score_chips
 from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache
 from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
@@ -210,7 +210,7 @@ def chip_keys(chips: ChipSet, inputs: Mapping[str, FileIdentity]) -> list[bytes]
     """Content key of each chip: its lattice and cell, and the files it is read from, 32 bytes each."""
     sources = [json.dumps([(inputs[b.path].digest, b.band) for b in s.bands]) for s in chips.survey.sources]
     grid = {name: value for name, value in chips.grid.as_dict().items() if name != "chip_px"}
-    common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch]).encode())
+    common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch, gaps.RULE]).encode())
     keys = []
     for position, (row, col) in enumerate(zip(chips.rows.tolist(), chips.cols.tolist(), strict=True)):
         key = common.copy()

@@ -12,7 +12,7 @@ demo: $(READY) ## the main job on sample_data/; prints where the map is
 	$(BIN)/landuse demo --out $(DEMO) --fresh
 
 test: $(READY) ## all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .

@@ -86,10 +86,10 @@ def same_files(one: Path, other: Path) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Process ids of the children of a process and of theirs."""
-    children = []
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        lists = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
-        children = [int(child) for file in lists for child in file.read_text().split()]
+    children: list[int] = []
+    for lists in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile has none
+            children += map(int, lists.read_text().split())
     return children + [grandchild for child in children for grandchild in descendants(child)]
 
 

@@ -109,7 +109,7 @@ def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, cluster, bucket
 
 def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, cluster, bucket, hidden):
     """The operating system stops it (SIGSTOP): only SIGKILL ends such a process."""
-    out, seconds = hidden / "thawed", round(3 + busy())
+    out, seconds = hidden / "thawed", round(5 * busy())
     arguments = [*command(work, out, cluster[0]), "--parts", "s3://surveys/parts", "--task-timeout", seconds]
     one = Command.start(*arguments, **bucket.environment)
     until(lambda: bucket.names("parts") and workers(os.getpid(), "pyspark.daemon"), one)

@@ -34,7 +34,7 @@ def test_a_worker_that_is_killed_costs_nothing(work, undisturbed, tmp_path):
 def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, tmp_path):
     """The operating system stops it (SIGSTOP): only SIGKILL ends such a process."""
     out = tmp_path / "map"
-    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(3 + busy()))
+    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(5 * busy()))
     until(lambda: workers(one.process.pid), one)
     others = workers(one.process.pid)
     os.kill(others[0], signal.SIGSTOP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import shutil
 import signal
 import subprocess
@@ -112,6 +113,7 @@ def _start(options: SessionOptions, scratch: Path) -> SparkContext:
     from pyspark import SparkContext
     from pyspark.errors import PySparkException
 
+    logging.getLogger().addFilter(_no_interrupt)
     first = SparkContext._gateway is None
     interrupt = signal.getsignal(signal.SIGINT)
     try:
@@ -132,6 +134,11 @@ def _start(options: SessionOptions, scratch: Path) -> SparkContext:
     if first:
         atexit.register(_end_jvm)
     return context
+
+
+def _no_interrupt(record: logging.LogRecord) -> bool:
+    """Whether a log record may pass: not py4j's trace of Ctrl-C, which it gives to the root logger and raises as well."""
+    return record.msg != "KeyboardInterrupt while sending command."
 
 
 def _ship_package(context: SparkContext) -> None:

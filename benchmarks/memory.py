@@ -139,12 +139,9 @@ def watch(child: subprocess.Popen[str]) -> dict[int, tuple[str, float]]:
 
 def descendants(pid: int) -> list[int]:
     """Every process below a process."""
-    found: list[int] = []
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += map(int, children.read_text().split())
-        except OSError:
-            continue
+    from landuse.engine.watch import children  # loads py4j, which the measured process shall not
+
+    found = children(pid)
     return found + [below for child in found for below in descendants(child)]
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from landuse.engine.watch import children
+
 FILES = (
     "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "chips.parquet", "summary.csv",
     "quarantine.csv",
@@ -86,11 +88,8 @@ def same_files(one: Path, other: Path) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Process ids of the children of a process and of theirs."""
-    children: list[int] = []
-    for lists in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that has ended meanwhile has none
-            children += map(int, lists.read_text().split())
-    return children + [grandchild for child in children for grandchild in descendants(child)]
+    found = children(pid)
+    return found + [below for child in found for below in descendants(child)]
 
 
 def workers(pid: int, module: str = "landuse.engine.daemon") -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 
 from landuse.engine.runner import INLINE, InlineRunner, Runner, default_threads, open_runner
 from landuse.errors import DamagedSourceError, EngineError, UsageError
+from tests.cluster.processes import descendants
 from tests.engine import jobs
 
 KINDS = ["inline", pytest.param("spark", marks=pytest.mark.spark)]
@@ -170,7 +171,7 @@ def test_a_frozen_task_is_stopped_and_ctrl_c_leaves_no_process_and_no_noise():
     assert process.stdout.readline() == "[0, 1, 'the worker process took too long and was stopped', 3]\n"
     assert process.stdout.readline() == "ready\n"
     time.sleep(1)
-    others = _descendants(process.pid)
+    others = descendants(process.pid)
     start = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=30)
@@ -180,10 +181,3 @@ def test_a_frozen_task_is_stopped_and_ctrl_c_leaves_no_process_and_no_noise():
     while time.monotonic() - start < 10 and any(Path(f"/proc/{pid}").exists() for pid in others):
         time.sleep(0.1)
     assert not [pid for pid in others if Path(f"/proc/{pid}").exists()]
-
-
-def _descendants(pid: int) -> list[int]:
-    """Process ids of the children of `pid` and of theirs."""
-    lists = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
-    children = [int(child) for file in lists for child in file.read_text().split()]
-    return children + [grandchild for child in children for grandchild in _descendants(child)]

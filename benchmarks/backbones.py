@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 
-from landuse.bundle import Bundle
 from landuse.legend import load_legend
 from landuse.models.backbones import initial_weights, load_backbone
+from landuse.models.bundle import Bundle
 from landuse.models.heads import LogisticHead
 from landuse.models.openvino_runtime import OpenVinoRuntime
 

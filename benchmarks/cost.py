@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landuse.forecast import OVERVIEWS, POLYGON_BYTES, TABLE_BYTES, size
+from landuse.stages.forecast import OVERVIEWS, POLYGON_BYTES, TABLE_BYTES, size
 
 SQUARE_MILE_KM2 = 2.589988110336
 CORES = 64

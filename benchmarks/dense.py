@@ -19,10 +19,10 @@ import openvino as ov
 
 from benchmarks.imagery import Mosaic, crops, write_mosaic
 from benchmarks.networks import random_bundle
-from landuse.bundle import Bundle, find_bundle, read_bundle, write_bundle
-from landuse.classify import ClassifyOptions, classify
+from landuse.models.bundle import Bundle, find_bundle, read_bundle, write_bundle
 from landuse.models.dense import dense_shape
 from landuse.models.openvino_dense import OpenVinoDense
+from landuse.stages.classify import ClassifyOptions, classify
 
 TURNS = 2
 CELL = 32

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.table import markdown
-from landuse.bundle import read_bundle, write_bundle
-from landuse.classify import ClassifyOptions, classify
-from landuse.demo import LEGEND, MODEL, YEARS
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import load_legend
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.outputs.land_use_map import LandUseMap
+from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.demo import LEGEND, MODEL, YEARS
 
 CELL, SPLIT = 32, 7
 TRUTH = Path(__file__).parents[1] / "sample_data" / "truth"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from landuse.train import train
+from landuse.stages.train import train
 from landuse.training.backbone import backbone_bundle
 from landuse.training.listing import class_folders
 from landuse.training.options import TrainOptions

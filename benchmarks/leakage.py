@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from landuse.chips import CHIPS_FILE, write_chips
-from landuse.demo import LEGEND, YEARS
 from landuse.labels import LabelRequest, label_chips
-from landuse.landscape import LandscapeSpec, make_landscape
 from landuse.legend import load_legend
-from landuse.tile import TileOptions, survey_chips
-from landuse.train import fit_head, samples_for
+from landuse.stages.demo import LEGEND, YEARS
+from landuse.stages.tile import TileOptions, survey_chips
+from landuse.stages.train import fit_head, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.options import TrainOptions
 from landuse.training.samples import Samples
 from landuse.training.split import Layout, Split, SplitRule, split
+from tools.landscape import LandscapeSpec, make_landscape
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
 OPTIONS = TrainOptions()

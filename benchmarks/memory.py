@@ -68,8 +68,8 @@ def colours() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def write_model(path: Path) -> None:
     """A network that takes the mean colour, and a head that finds the nearest of the four."""
-    from landuse.bundle import Bundle, write_bundle
     from landuse.legend import LandClass, Legend
+    from landuse.models.bundle import Bundle, write_bundle
     from landuse.models.heads import LogisticHead
     from landuse.models.network import parse_network
     from landuse.models.preprocess import Preprocess
@@ -94,7 +94,7 @@ def run_child(folder: Path, master: str) -> None:
     """Classify the survey of a folder; print how long it took and the highest memory of this process."""
     import resource
 
-    from landuse.classify import ClassifyOptions, classify
+    from landuse.stages.classify import ClassifyOptions, classify
 
     started = time.perf_counter()
     options = ClassifyOptions(model=str(folder / "colours.landuse"), master=master)

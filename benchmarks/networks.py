@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.imagery import CHIP, crops
-from landuse.bundle import Bundle, write_bundle
 from landuse.legend import load_legend
 from landuse.models.backbones import initial_weights, load_backbone
+from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.heads import LogisticHead
 from landuse.models.quantise import measure, with_ranges
 from landuse.models.quantised import Quantisation

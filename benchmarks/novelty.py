@@ -20,16 +20,16 @@ import rasterio
 
 from benchmarks.novelty_rules import Measured, measure
 from benchmarks.novelty_views import changed, chips, nothing, sheets, spread
-from landuse.bundle import find_bundle, read_bundle
 from landuse.chips import read_columns
 from landuse.labels import LabelRequest, label_cells
 from landuse.models.arrays import Floats
+from landuse.models.bundle import find_bundle, read_bundle
 from landuse.models.novelty import FLAG, Labels, neighbours_together
-from landuse.models.pretrain.images import HELD_OUT_SHARE
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.scoring import ScoreSettings
 from landuse.training.cache import cache_folder
 from landuse.training.images import file_features
+from tools.pretrain.images import HELD_OUT_SHARE
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 MOST = 1000

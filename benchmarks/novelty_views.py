@@ -9,9 +9,9 @@ from PIL import Image
 
 from landuse.models.arrays import Images
 from landuse.models.novelty import FOLDS, Labels
-from landuse.models.pretrain.views import mosaic, resize
-from landuse.tile import TileOptions, survey_chips
+from landuse.stages.tile import TileOptions, survey_chips
 from landuse.training.pictures import ChipPictures
+from tools.pretrain.views import mosaic, resize
 
 SIDE, TILE, COARSER = 256, 32, 8
 PX = 224

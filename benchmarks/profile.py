@@ -26,7 +26,7 @@ from landuse.engine.parts import PartStore
 from landuse.models.runtime import open_runtime
 from landuse.mosaic import files, layer
 from landuse.scoring import block
-from landuse.tile import TileOptions, survey_chips
+from landuse.stages.tile import TileOptions, survey_chips
 
 ALBERS = "EPSG:5070"
 STAGES = ("read", "decode", "resample", "copy", "infer", "write")

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.table import slope
-from landuse.classify import ClassifyOptions, classify
 from landuse.outputs.record import read_record
+from landuse.stages.classify import ClassifyOptions, classify
 
 TURNS = 6
 

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from landuse.models.heads import fit_logistic
-from landuse.train import samples_for
+from landuse.stages.train import samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.options import TrainOptions
 from landuse.training.samples import Samples

@@ -32,7 +32,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> "Patchwork":
 @pytest.fixture(scope="session")
 def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path":
     """The folder of its labelled chips."""
-    from landuse.tile import tile
+    from landuse.stages.tile import tile
 
     folder = tmp_path_factory.mktemp("chips") / "a"
     tile(work.survey, folder, work.tile_options(labels=work.labels, legend=str(work.legend)))
@@ -42,7 +42,7 @@ def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path"
 @pytest.fixture(scope="session")
 def learnt(work: "Patchwork", chips: "Path", tmp_path_factory: pytest.TempPathFactory) -> "Path":
     """A model file whose head has learnt the patches; its backbone's weights are random."""
-    from landuse.train import train
+    from landuse.stages.train import train
     from landuse.training.options import TrainOptions
 
     out = tmp_path_factory.mktemp("model") / "learnt.landuse"

@@ -7,8 +7,8 @@ import numpy as np
 import yaml
 from affine import Affine
 
-from landuse.bundle import write_bundle
-from landuse.tile import TileOptions
+from landuse.models.bundle import write_bundle
+from landuse.stages.tile import TileOptions
 from tests.made import raster
 from tests.models import small
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from landuse.bundle import write_bundle
 from landuse.chips import writing
-from landuse.classify import ClassifyOptions, classify
 from landuse.engine.parts import PartStore
+from landuse.models.bundle import write_bundle
 from landuse.scoring import run as scoring
 from landuse.scoring.block import BlockReport, part_table
-from landuse.tile import TileOptions
+from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.tile import TileOptions
 from tests.made import raster
 from tests.models import small
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from landuse.bundle import read_bundle, write_bundle
 from landuse.chips import read_columns
-from landuse.classify import ClassifyOptions, classify
 from landuse.cli.classify import classify as command
 from landuse.cli.classify import unfamiliar_sentence
 from landuse.engine.progress import Progress
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.novelty import FLAG, Novelty
 from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import ScoreSettings, score_chips
-from landuse.tile import TileOptions, tile
-from landuse.train import train
+from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.tile import TileOptions, tile
+from landuse.stages.train import train
 from landuse.training.options import TrainOptions
 from tests.patchwork import OPTIONS
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from landuse.area import touches
+from landuse.chips.area import touches
 from landuse.chips.chipset import ChipSet
 from landuse.chips.order import block_slices, image_order
 from landuse.chips.source_lists import SourceLists

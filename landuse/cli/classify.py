@@ -11,7 +11,7 @@ import click
 from landuse.cli import options as shared
 
 if TYPE_CHECKING:
-    from landuse.classify import ClassifyOptions
+    from landuse.stages.classify import ClassifyOptions
 
 
 @click.command()
@@ -46,9 +46,9 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     a model of several labels writes no landuse.tif, and its areas overlap.
     The same command after an interruption goes on where it stopped.
     """
-    from landuse.classify import classify as run
     from landuse.outputs.record import THRESHOLDS
     from landuse.outputs.summary import read_summary
+    from landuse.stages.classify import classify as run
     from landuse.words import counted
 
     if dry_run:
@@ -75,7 +75,7 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
 
 def say_forecast(sources: tuple[str, ...], out: Path, options: ClassifyOptions) -> int:
     """Print what a run would do and cost."""
-    from landuse.forecast import forecast
+    from landuse.stages.forecast import forecast
 
     for line in forecast(sources, out, options).lines():
         click.echo(line)
@@ -98,8 +98,8 @@ def unfamiliar_sentence(counts: Mapping[str, float], out: Path) -> str:
 
 def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
     """The stage's options from the flags."""
-    from landuse.classify import ClassifyOptions
     from landuse.cli.tile import tile_options
+    from landuse.stages.classify import ClassifyOptions
 
     inference = ("model", "master", "runtime", "precision", "max_quarantined", "task_timeout_s")
     own = (*inference, "fresh", "parts", "cell", "keep_features")

@@ -17,13 +17,13 @@ from landuse.cli import options as shared
     show_default=True,
     help="Folder to write.",
 )
-@click.option("--data", type=click.Path(path_type=Path), default=None, help="Another folder made by landuse landscape.")
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="Another made landscape.")
 @shared.master
 @shared.fresh
 def demo(out: Path, data: Path | None, master: str, fresh: bool) -> None:
     """The whole job on the sample data: two survey years to a map of what changed, measured against the truth."""
-    from landuse.demo import DemoOptions
-    from landuse.demo import demo as run
+    from landuse.stages.demo import DemoOptions
+    from landuse.stages.demo import demo as run
     from landuse.words import counted
 
     report = run(out, DemoOptions(master, data, fresh), click.echo)

@@ -33,8 +33,8 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
     probabilities together, is high enough. Writes change.tif, change_probability.tif, change.geojson, transitions.csv,
     summary.json and run.json to DIR; with three or more maps, also a folder for each step.
     """
-    from landuse.diff import DiffOptions
-    from landuse.diff import diff as run
+    from landuse.stages.diff import DiffOptions
+    from landuse.stages.diff import diff as run
     from landuse.words import counted
 
     summary = run(maps, out, DiffOptions(**choices)).summary

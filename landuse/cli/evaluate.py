@@ -53,8 +53,8 @@ def evaluate(inputs: tuple[str, ...], out: Path, **choices: Any) -> int:  # noqa
     confusion.png, extra.json and run.json to DIR; with probabilities also curves and reliability, for chips and images the
     worst errors. See docs/evaluation.md.
     """
-    from landuse.evaluate import EvaluateOptions
-    from landuse.evaluate import evaluate as run
+    from landuse.stages.evaluate import EvaluateOptions
+    from landuse.stages.evaluate import evaluate as run
 
     found = run(inputs, out, EvaluateOptions(thresholds=choices.pop("threshold"), **choices))
     click.echo(found.report, nl=False)

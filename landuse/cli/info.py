@@ -14,7 +14,7 @@ def info(path: Path) -> int:
 
     Leaves with status 1 where a file of a result is missing or was changed since.
     """
-    from landuse.info import info as describe
+    from landuse.stages.info import info as describe
 
     description = describe(path)
     width = max(len(label) for label, _ in description.lines)

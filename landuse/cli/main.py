@@ -27,7 +27,6 @@ COMMANDS = {
     "models": "What models ship, what can be had, and the card of a model.",
     "info": "What a file or folder is, where it came from, and whether it is whole.",
     "demo": "All of the above on the sample data.",
-    "landscape": "A made landscape in two survey years, to try things on.",
     "doctor": "What this machine has, and what to mend.",
 }
 INTERRUPTED = 130

@@ -12,7 +12,14 @@ def models(model: str | None) -> None:
 
     Only descriptions are read, so it answers at once; a model's weights are checked when they are loaded.
     """
-    from landuse.catalogue import backbone_rows, backbones, describe_model, model_lines, printable, shipped_models
+    from landuse.stages.catalogue import (
+        backbone_rows,
+        backbones,
+        describe_model,
+        model_lines,
+        printable,
+        shipped_models,
+    )
 
     if model is not None:
         entry = describe_model(model)
@@ -35,7 +42,7 @@ def models(model: str | None) -> None:
 
 def _echo_lines(lines: list[tuple[str, str]], indent: str = "") -> None:
     """Labelled lines, aligned."""
-    from landuse.catalogue import printable
+    from landuse.stages.catalogue import printable
 
     width = max(len(label) for label, _ in lines)
     for label, value in lines:

@@ -29,8 +29,8 @@ def quantise(model: str, data: tuple[Path, ...], out: Path, **choices: Any) -> N
 
     The model is only written if it gives 99 % of the held-back chips the same label in 8 bits as before.
     """
-    from landuse.quantise import QuantiseOptions
-    from landuse.quantise import quantise as run
+    from landuse.stages.quantise import QuantiseOptions
+    from landuse.stages.quantise import quantise as run
 
     found = run(model, data, out, QuantiseOptions(**choices))
     click.echo(f"{found.agreement:.2%} of {found.held_back:,} held-back chips keep their label in 8 bits -> {out}")

@@ -12,7 +12,7 @@ from landuse.cli import options as shared
 
 if TYPE_CHECKING:
     from landuse.chips import ChipSet
-    from landuse.tile import TileOptions
+    from landuse.stages.tile import TileOptions
 
 FIELDS = {"chip_size": "chip_m", "chip_pixels": "chip_px"}
 """Flags whose name differs from that of the field they fill."""
@@ -46,7 +46,7 @@ def tile(sources: tuple[str, ...], out: Path, **choices: Any) -> None:  # noqa: 
     shares) and run.json to DIR, and with --export images/LABEL/CHIP_ID.EXT; chips without a label go to images/chips.
     Only the writing of images runs on --master.
     """
-    from landuse.tile import tile as run
+    from landuse.stages.tile import tile as run
     from landuse.words import counted
 
     chips = run(sources, out, tile_options(choices))
@@ -57,13 +57,13 @@ def tile(sources: tuple[str, ...], out: Path, **choices: Any) -> None:  # noqa: 
 
 def tile_options(choices: Mapping[str, Any]) -> TileOptions:
     """The stage's options from the flags of `tile` or of another command that cuts chips."""
-    from landuse.tile import TileOptions
+    from landuse.stages.tile import TileOptions
 
     return TileOptions(**{FIELDS.get(name, name): value for name, value in choices.items()})
 
 
 def label_lines(chips: ChipSet) -> list[str]:
     """A small table of chips a class; empty where the chips carry no labels."""
-    from landuse.tile import class_counts
+    from landuse.stages.tile import class_counts
 
     return [f"  {name:<30} {count:>12,} {count / len(chips):>7.1%}" for name, count in class_counts(chips).items()]

@@ -11,7 +11,7 @@ from landuse.cli import options as shared
 from landuse.cli import train_options as given
 
 if TYPE_CHECKING:
-    from landuse.bundle import Bundle
+    from landuse.models.bundle import Bundle
 
 FOLDS = 5
 
@@ -43,7 +43,7 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     With --fine-tune layers of the backbone learn on from there.
     """  # noqa: D205
     from landuse.errors import UsageError
-    from landuse.train import train as run
+    from landuse.stages.train import train as run
     from landuse.training.options import TrainOptions
 
     grid = dict(choices.pop("grid"))
@@ -54,14 +54,14 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     if tuning["layers"] is not None:
         if grid or validate:
             raise UsageError("--fine-tune trains one setting: leave --tune and --folds out.")
-        from landuse.finetune.options import FineTuneOptions, parse_layers
-        from landuse.finetune.stage import fine_tune
+        from landuse.stages.finetune import fine_tune
+        from landuse.training.finetune.options import FineTuneOptions, parse_layers
 
         how = FineTuneOptions(**tuning | {"layers": parse_layers(tuning["layers"])})
         bundle = fine_tune(data, out, options, how)
         click.echo(_learnt(bundle.training["fine_tuning"], out))
     elif grid or validate:
-        from landuse.tune import TuneOptions, tune
+        from landuse.stages.tune import TuneOptions, tune
 
         found = tune(data, out, options, TuneOptions(grid, **search))
         bundle = found.bundle

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from landuse.accuracy.predictions import Judged
 from landuse.chips import ChipSet
+from landuse.evaluation.predictions import Judged
 from landuse.legend import Legend
 from landuse.outputs.record import FileIdentity
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from landuse.accuracy.predictions import Mask, Names, predictions_of
-from landuse.bundle import Bundle
 from landuse.chips import ChipSet, read_chips
 from landuse.engine.progress import Progress
 from landuse.errors import ConfigError, NoOverlapError, UsageError
+from landuse.evaluation.predictions import Mask, Names, predictions_of
 from landuse.judging.case import Case
 from landuse.judging.labels import read_labels
 from landuse.legend import Legend
+from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.training.chip_samples import chip_groups, find_chips, strangers

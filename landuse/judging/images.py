@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.accuracy.predictions import predictions_of
-from landuse.bundle import Bundle
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
+from landuse.evaluation.predictions import predictions_of
 from landuse.judging.case import Case
 from landuse.judging.labels import read_labels
+from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings
 from landuse.training.images import file_features

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landuse.bundle import Bundle
 from landuse.chips import CHIPS_FILE
 from landuse.judging.case import Case
 from landuse.judging.chips import judge_chip_table, judge_chips
 from landuse.judging.images import judge_images
+from landuse.models.bundle import Bundle
 from landuse.scoring import ScoreSettings
 from landuse.training.tables import is_table, read_table
 

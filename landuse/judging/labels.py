@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landuse.accuracy.predictions import Mask
-from landuse.bundle import Bundle
 from landuse.errors import UsageError
+from landuse.evaluation.predictions import Mask
+from landuse.models.bundle import Bundle
 from landuse.training.dataset import targets_of
 from landuse.training.image_samples import class_code
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from rasterio.errors import RasterioError
 
-from landuse.accuracy.sheet import Image, Picture, words, worst_rows
 from landuse.chips import ChipSet
 from landuse.errors import LanduseError
+from landuse.evaluation.sheet import Image, Picture, words, worst_rows
 from landuse.grid import Cell
 from landuse.judging.case import Case
 from landuse.mosaic import MosaicReader
-from landuse.picture import read_image
+from landuse.mosaic.picture import read_image
 
 SIDE = 224
 

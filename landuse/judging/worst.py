@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.accuracy.predictions import Predictions
-from landuse.accuracy.sheet import plot_sheet
 from landuse.chips import ChipSet
+from landuse.evaluation.predictions import Predictions
+from landuse.evaluation.sheet import plot_sheet
 from landuse.judging.case import Case
 from landuse.judging.pictures import worst_pictures
 from landuse.outputs.outlines import WGS84

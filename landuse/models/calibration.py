@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
-from landuse.accuracy.metrics import calibration_error
-from landuse.accuracy.reliability import expected_error, reliability
 from landuse.errors import UsageError
+from landuse.evaluation.metrics import calibration_error
+from landuse.evaluation.reliability import expected_error, reliability
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
 from landuse.models.heads import Head, calibrate

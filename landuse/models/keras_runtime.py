@@ -15,7 +15,7 @@ from landuse.models.keras_graph import build_keras, load_weights
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
-    from landuse.bundle import Bundle
+    from landuse.models.bundle import Bundle
 
 PIECE = 32
 """Images of one call, so that memory stays small whatever the batch."""

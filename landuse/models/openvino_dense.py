@@ -18,7 +18,7 @@ from landuse.models.openvino_runtime import arithmetic, ranges_of
 from landuse.models.runtime import Precision, Prediction, read_cached
 
 if TYPE_CHECKING:
-    from landuse.bundle import Bundle
+    from landuse.models.bundle import Bundle
 
 Map = Floats
 """A feature map (D, h, w), north up."""

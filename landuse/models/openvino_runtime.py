@@ -17,7 +17,7 @@ from landuse.models.openvino_library import ov
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
-    from landuse.bundle import Bundle
+    from landuse.models.bundle import Bundle
 
 PIECE = 8
 """Images of one inference request: enough to keep a core busy, few enough to stay in its cache."""

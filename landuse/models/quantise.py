@@ -16,7 +16,7 @@ from landuse.models.openvino_library import ops, ov
 from landuse.models.quantised import Quantisation
 
 if TYPE_CHECKING:
-    from landuse.bundle import Bundle
+    from landuse.models.bundle import Bundle
 
 PIECE = 8
 """Images that are measured at once."""

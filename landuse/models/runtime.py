@@ -14,7 +14,7 @@ from landuse.errors import BandsError, UsageError
 from landuse.models.arrays import Floats, Images
 
 if TYPE_CHECKING:
-    from landuse.bundle import Bundle
+    from landuse.models.bundle import Bundle
 
 Kind = Literal["openvino", "tensorflow"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
@@ -96,7 +96,7 @@ def _open(bundle: Bundle, kind: Kind, precision: Precision, threads: int) -> Run
 
 def read_cached(path: Path) -> Bundle:
     """The model in a file, read once for as long as the file stays the same."""
-    from landuse.bundle import read_bundle
+    from landuse.models.bundle import read_bundle
 
     if not path.is_file():
         return read_bundle(path)  # which says what is wrong with it
@@ -106,7 +106,7 @@ def read_cached(path: Path) -> Bundle:
 
 @cache
 def _read(path: Path, size: int, modified: int) -> Bundle:
-    from landuse.bundle import read_bundle
+    from landuse.models.bundle import read_bundle
 
     return read_bundle(path)
 

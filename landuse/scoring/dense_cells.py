@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from landuse.bundle import Bundle
 from landuse.chips import Chips, ChipSet
 from landuse.chips.cells import survey_strips
 from landuse.errors import UsageError
 from landuse.grid import IntArray
+from landuse.models.bundle import Bundle
 from landuse.models.dense import dense_shape
 from landuse.models.runtime import Kind
 

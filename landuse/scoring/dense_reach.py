@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from landuse.bundle import Bundle
 from landuse.grid import CellRange, ChipGrid, IntArray
+from landuse.models.bundle import Bundle
 from landuse.models.dense import dense_shape
 from landuse.mosaic import Survey
 from landuse.scoring.dense_windows import grown

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from landuse.bundle import Bundle
 from landuse.chips import open_chips
 from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
+from landuse.models.bundle import Bundle
 from landuse.outputs.record import read_record
 from landuse.scoring.answers import Float32, Run, ScoredStrip
 from landuse.training.cache import backbone_key

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from landuse import __version__
-from landuse.bundle import Bundle
 from landuse.chips import Chips, ChipSet, block_slices, image_order
 from landuse.engine.parts import part_key
 from landuse.errors import BandsError
 from landuse.grid import BLOCK, Block, IntArray
+from landuse.models.bundle import Bundle
 from landuse.models.runtime import Kind, Precision
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring import gaps

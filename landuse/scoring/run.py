@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.bundle import Bundle
 from landuse.chips import Chips, ChipSet
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
 from landuse.engine.quarantine import Quarantined, QuarantinePolicy
 from landuse.engine.runner import Runner, open_runner
 from landuse.grid import chip_ids
+from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached
 from landuse.scoring.answers import Float32, Run, Scores
 from landuse.scoring.block import BlockReport, ScoreJob, score_block

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.errors import UsageError
-from landuse.picture import CHANNELS, Picture, batches, decode, fit
+from landuse.mosaic.picture import CHANNELS, Picture, batches, decode, fit
 
 IMAGE_FIELDS = ("origin", "height", "width", "nChannels", "mode", "data")
 MODES = {0: 1, 16: 3, 24: 4}

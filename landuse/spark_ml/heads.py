@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from pyspark.ml.classification import LogisticRegressionModel, RandomForestClassificationModel
 
-from landuse.bundle import Bundle
 from landuse.errors import UsageError
 from landuse.legend import Legend
+from landuse.models.bundle import Bundle
 from landuse.models.heads import Head
 from landuse.models.heads_spark import forest_of, logistic_of
 from landuse.spark_ml.inference import find_model
@@ -31,7 +31,7 @@ def head_of(model: Classifier) -> Head:
 
 
 def bundle_of(model: Classifier, features: str, labels: Sequence[str] | Legend, name: str = "spark") -> Bundle:
-    """A model for `landuse.bundle.write_bundle` and for all commands, of a classifier fitted in a pipeline.
+    """A model for `landuse.models.bundle.write_bundle` and for all commands, of a classifier fitted in a pipeline.
 
     Args:
         model: fitted on the column that `ChipFeaturizer(modelName=features)` makes.

@@ -14,9 +14,9 @@ from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]  # not
 from pyspark.sql.types import DataType
 from pyspark.sql.udf import UserDefinedFunction
 
-from landuse.bundle import Bundle, find_bundle
 from landuse.engine.shared_file import SharedFile, share
 from landuse.errors import ModelFileError
+from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import Prediction, open_runtime, read_cached
 from landuse.spark_ml.answers import CLASSES, classes, vectors
 from landuse.spark_ml.columns import PictureStream

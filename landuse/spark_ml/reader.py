@@ -15,7 +15,7 @@ from pyspark.sql.functions import col, struct, when
 from pyspark.sql.types import BinaryType, IntegerType, StructField, StructType
 
 from landuse.errors import SourceNotFoundError, UsageError
-from landuse.picture import CHANNELS, decode
+from landuse.mosaic.picture import CHANNELS, decode
 from landuse.spark_ml.columns import MODES
 from landuse.spark_ml.inference import column_function, once
 

@@ -21,7 +21,7 @@ from pyspark.sql.types import (
 )
 
 from landuse.errors import UsageError
-from landuse.picture import CHANNELS
+from landuse.mosaic.picture import CHANNELS
 from landuse.spark_ml.columns import IMAGE_FIELDS
 
 NUMBERS = (ShortType, IntegerType, LongType, FloatType, DoubleType)

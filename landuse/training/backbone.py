@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
 from landuse.errors import UsageError
 from landuse.legend import load_legend
 from landuse.models.arrays import Weights
 from landuse.models.backbones import BACKBONES, Backbone, initial_weights, load_backbone
+from landuse.models.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
 from landuse.models.foreign import Declared, is_foreign, read_foreign
 from landuse.models.heads import LogisticHead
 from landuse.models.imagenet import imagenet_file

@@ -22,9 +22,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from landuse.bundle import Bundle
 from landuse.engine.parts import part_key
 from landuse.errors import LanduseWarning
+from landuse.models.bundle import Bundle
 from landuse.training.places import Mask
 
 ENVIRONMENT = "LANDUSE_CACHE"

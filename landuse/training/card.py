@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from landuse.bundle import Bundle, shipped_bundles
+from landuse.models.bundle import Bundle, shipped_bundles
 from landuse.words import counted
 
 MOST_CLASSES = 100

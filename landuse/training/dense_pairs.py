@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.bundle import Bundle
 from landuse.chips import CHIPS_FILE, ChipSet, read_chips
 from landuse.errors import LanduseError
 from landuse.grid import CellRange
 from landuse.models.alignment import FEWEST, fit_alignment
 from landuse.models.arrays import Floats, Images
+from landuse.models.bundle import Bundle
 from landuse.models.dense import DenseShape, dense_shape
 from landuse.mosaic import MosaicReader
 from landuse.scoring.dense_cells import splits_of

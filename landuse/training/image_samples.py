@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from landuse.errors import LabelsError, NoOverlapError
-from landuse.export import folder_names
 from landuse.legend import Legend
+from landuse.outputs.chip_images import folder_names
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.images import file_features
 from landuse.training.listing import ImageList

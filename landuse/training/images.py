@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.errors import RasterioError
 
-from landuse.bundle import Bundle
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
 from landuse.engine.shared_file import SharedFile
+from landuse.models.bundle import Bundle
 from landuse.models.runtime import open_runtime, read_cached
+from landuse.mosaic.picture import Picture, batches, read_image
 from landuse.outputs.record import identify
-from landuse.picture import Picture, batches, read_image
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
 from landuse.training.cache import FeatureCache, backbone_key, content_key

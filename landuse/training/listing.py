@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import SourceNotFoundError
-from landuse.export import UNLABELLED
+from landuse.outputs.chip_images import UNLABELLED
 from landuse.training.places import Mask
 from landuse.training.split import Names
 

@@ -17,7 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from landuse.grid import CellRange, ChipGrid, IntArray
 from landuse.mosaic import MosaicReader, Survey
-from landuse.picture import read_image
+from landuse.mosaic.picture import read_image
 from landuse.scoring.block import split_row
 
 Picture = npt.NDArray[np.uint8]

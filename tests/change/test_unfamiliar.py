@@ -6,10 +6,10 @@ import pytest
 from landuse.chips import ChipSet, write_chips
 from landuse.chips.order import image_order
 from landuse.chips.source_lists import SourceLists
-from landuse.diff import DiffOptions, diff
 from landuse.errors import ChipTableError
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import open_survey
+from landuse.stages.diff import DiffOptions, diff
 from tests.change.makers import CORNER, UTM, classified, foreign, sharp
 
 

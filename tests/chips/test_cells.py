@@ -5,7 +5,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.area import touches
+from landuse.chips.area import touches
 from landuse.chips.cells import footprint_cells, survey_chips_of, touched_cells
 from landuse.errors import UsageError
 from landuse.grid import Bounds, ChipGrid

@@ -5,7 +5,7 @@ from affine import Affine
 from landuse.chips import read_chips
 from landuse.cli.main import run
 from landuse.cli.tile import tile_options
-from landuse.tile import TileOptions
+from landuse.stages.tile import TileOptions
 from tests.made import raster
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landuse.bundle import read_bundle, write_bundle
 from landuse.cli.main import run
+from landuse.models.bundle import read_bundle, write_bundle
 from tests.models import small
 from tests.patchwork import COLOURS
 

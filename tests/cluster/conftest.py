@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from landuse.bundle import write_bundle
+from landuse.models.bundle import write_bundle
 from landuse.models.network import parse_network
 from tests.cluster.processes import CHIPS, run
 from tests.models import small

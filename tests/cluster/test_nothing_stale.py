@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import rasterio
 
-from landuse.bundle import write_bundle
-from landuse.classify import ClassifyOptions, classify
+from landuse.models.bundle import write_bundle
 from landuse.models.preprocess import Preprocess
 from landuse.scoring import plan
-from landuse.tile import TileOptions
+from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.tile import TileOptions
 from tests.cluster.conftest import BLOCKS
 from tests.cluster.processes import CHIPS, Command, parts_of, until
 from tests.models import small

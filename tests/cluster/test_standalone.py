@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landuse.bundle import read_bundle
 from landuse.cli.main import run as main
 from landuse.engine.watch import WAIT_SETTING
+from landuse.models.bundle import read_bundle
 from tests.cluster.conftest import command
 from tests.cluster.processes import CHIPS, Command, busy, gone, run, same_files, standalone_cluster, until, workers
 from tests.cluster.stores import store

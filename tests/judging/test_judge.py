@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from landuse.bundle import read_bundle
 from landuse.chips import read_chips
 from landuse.errors import NoOverlapError, UsageError
-from landuse.evaluate import EvaluateOptions, evaluate
-from landuse.train import train
+from landuse.models.bundle import read_bundle
+from landuse.stages.evaluate import EvaluateOptions, evaluate
+from landuse.stages.train import train
 from landuse.training.options import TrainOptions
 
 NAMES = ("Field", "Water", "Town")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from landuse.bundle import Bundle
 from landuse.legend import LandClass, Legend
+from landuse.models.bundle import Bundle
 from landuse.models.heads import LogisticHead
 from landuse.models.network import Network, parse_network
 from landuse.models.preprocess import Preprocess

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from landuse.accuracy.metrics import calibration_error
 from landuse.errors import UsageError
+from landuse.evaluation.metrics import calibration_error
 from landuse.models.calibration import (
     PRIOR,
     Scaling,

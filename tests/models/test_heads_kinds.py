@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import ModelFileError, UsageError
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.calibration import choose_calibration, log_loss
 from landuse.models.heads_dense import DenseHead
 from landuse.models.heads_forest import ForestHead
@@ -122,7 +122,7 @@ def test_a_forest_too_deep_is_refused():
 
 
 def test_a_head_that_claims_to_be_vast_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("landuse.bundle.MOST_HEAD_NUMBERS", 50)
+    monkeypatch.setattr("landuse.models.bundle.MOST_HEAD_NUMBERS", 50)
     path = write_bundle(small.bundle(head=dense()), tmp_path / "m.landuse")
     with pytest.raises(ModelFileError, match="more than 50 numbers"):
         read_bundle(path)

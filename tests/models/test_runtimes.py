@@ -3,9 +3,9 @@ import time
 import numpy as np
 import pytest
 
-from landuse.bundle import write_bundle
 from landuse.errors import BandsError, UsageError
 from landuse.models.backbones import BACKBONES, load_backbone
+from landuse.models.bundle import write_bundle
 from landuse.models.heads import fit_logistic
 from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
 from landuse.models.runtime import open_runtime

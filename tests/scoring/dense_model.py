@@ -7,9 +7,9 @@ import numpy as np
 from affine import Affine
 from scipy.ndimage import gaussian_filter
 
-from landuse.bundle import Bundle, write_bundle
+from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.network import parse_network
-from landuse.tile import TileOptions
+from landuse.stages.tile import TileOptions
 from tests.made import raster
 from tests.models import small
 from tests.models.small import node, random_head, random_weights

@@ -9,7 +9,7 @@ from landuse.engine.parts import PartStore
 from landuse.engine.shared_file import SharedFile
 from landuse.mosaic import Pixels
 from landuse.scoring.block import BATCH, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
-from landuse.tile import survey_chips
+from landuse.stages.tile import survey_chips
 from tests.patchwork import patchwork
 
 

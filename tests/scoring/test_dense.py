@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from landuse.bundle import find_bundle, read_bundle, write_bundle
-from landuse.classify import ClassifyOptions, classify
-from landuse.diff import DiffOptions, diff
 from landuse.engine.progress import Progress
 from landuse.errors import UsageError
 from landuse.grid import CellRange
 from landuse.models.backbones import initial_weights, load_backbone
+from landuse.models.bundle import find_bundle, read_bundle, write_bundle
 from landuse.models.dense import dense_shape
 from landuse.models.openvino_dense import OpenVinoDense
 from landuse.models.openvino_runtime import OpenVinoRuntime
@@ -21,7 +19,9 @@ from landuse.scoring import plan as planning
 from landuse.scoring.dense_cells import split_of
 from landuse.scoring.dense_reach import Reach
 from landuse.scoring.dense_windows import Frame, grown, most_cells, pieces, windows_of
-from landuse.tile import TileOptions, survey_chips
+from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.diff import DiffOptions, diff
+from landuse.stages.tile import TileOptions, survey_chips
 from landuse.training.backbone import featuriser
 from tests.made import raster
 from tests.scoring.dense_model import CELL, NORTH, PX, SIDE, WEST, dense_bundle, place

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from landuse.bundle import write_bundle
 from landuse.chips import read_columns
-from landuse.classify import ClassifyOptions, classify
 from landuse.errors import ChipTableError, UsageError
+from landuse.models.bundle import write_bundle
 from landuse.scoring.features import FEATURES_FILE
+from landuse.stages.classify import ClassifyOptions, classify
 from tests.models.small import random_head
 from tests.scoring.dense_model import dense_bundle, place
 

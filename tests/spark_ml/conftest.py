@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from landuse.bundle import write_bundle
+from landuse.models.bundle import write_bundle
 from tests.models import small
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.picture import fit
+from landuse.mosaic.picture import fit
 from landuse.spark_ml.columns import PictureStream, pictures
 from landuse.spark_ml.schema import IMAGE_FIELDS
 from tests.spark_ml.made import encoded, picture, struct_of

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import UsageError
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.runtime import open_runtime
 from landuse.spark_ml import bundle_of, head_of
 from tests.models import small

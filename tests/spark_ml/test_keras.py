@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landuse.errors import LanduseWarning, ModelFileError, UsageError
-from landuse.picture import fit
+from landuse.mosaic.picture import fit
 from landuse.spark_ml import KerasImageEstimator, KerasImageModel, KerasTransformer
 from tests.spark_ml.made import encoded
 

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import LanduseError, ModelFileError, UsageError
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.runtime import open_runtime
-from landuse.picture import decode, fit
+from landuse.mosaic.picture import decode, fit
 from landuse.spark_ml import ChipFeaturizer, ChipPredictor, register_model_udf
 from tests.models import small
 from tests.spark_ml.made import IMAGE_SCHEMA, encoded, picture, struct_of

@@ -1,7 +1,7 @@
 import pytest
 
-from landuse.bundle import read_bundle, write_bundle
 from landuse.errors import ModelFileError, UsageError
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.foreign import Declared
 from landuse.models.imagenet import PUBLISHED
 from landuse.models.preprocess import SIGNED

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from pyspark.sql import functions as sql
 
-from landuse.bundle import write_bundle
 from landuse.errors import NoOverlapError, UsageError
+from landuse.models.bundle import write_bundle
 from landuse.scoring import ScoreSettings
 from landuse.training.dataframe import FrameColumns, samples_from_dataframe
 from landuse.training.samples import SampleSettings, read_samples

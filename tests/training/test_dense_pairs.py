@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landuse.bundle import read_bundle, write_bundle
+from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.dense import dense_shape
 from landuse.models.openvino_dense import OpenVinoDense
-from landuse.tile import tile
+from landuse.stages.tile import tile
 from landuse.training.dense_pairs import with_alignment
 from tests.models import small
 from tests.scoring.dense_model import CELL, dense_bundle, place

@@ -7,8 +7,8 @@ import pytest
 
 from landuse.errors import UsageError
 from landuse.models.heads import fit_logistic
-from landuse.tile import TileOptions, tile
-from landuse.train import samples_for, train, trusted
+from landuse.stages.tile import TileOptions, tile
+from landuse.stages.train import samples_for, train, trusted
 from landuse.training.backbone import backbone_bundle
 from landuse.training.doubt import doubtful
 from landuse.training.options import TrainOptions

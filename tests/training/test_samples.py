@@ -11,7 +11,7 @@ from PIL import Image
 from landuse.errors import ChipTableError, ConfigError, LabelsError, NoOverlapError, SourceNotFoundError, UsageError
 from landuse.legend import load_legend
 from landuse.scoring import ScoreSettings
-from landuse.tile import TileOptions, tile
+from landuse.stages.tile import TileOptions, tile
 from landuse.training import images as embedding
 from landuse.training.image_samples import legend_of_names
 from landuse.training.samples import SampleSettings, read_samples

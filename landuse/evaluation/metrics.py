@@ -1,0 +1,206 @@
+"""Agreement of predictions with a reference: the figures of `metrics.json`.
+
+What cannot be computed is None (null in the file): the precision of a class that was never predicted, the recall of one that
+does not occur and its F1, kappa where chance alone would agree always. It is never 0 and never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.errors import UsageError
+from landuse.evaluation.ranking import Ranking
+from landuse.evaluation.reliability import BINS as BINS  # where others look for it
+from landuse.evaluation.reliability import expected_error
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """One class: share of its predictions that are right, share of its members that are found, their mean, its members."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The content of `metrics.json`, in its order of keys.
+
+    Attributes:
+        accuracy: share of rows that are right.
+        f1, precision, recall: means over the classes that occur in the reference, weighted by support. A class that is never
+            predicted counts with precision 0 here, as scikit-learn and Spark have it.
+        roc_auc: mean over classes of the one-vs-rest area under the ROC curve, from probabilities only.
+        kappa: Cohen's kappa.
+        per_class: by class name, in the order given.
+        quantity_disagreement: share of rows that are wrong because class totals differ (Pontius and Millones 2011, eq. 2-3).
+        allocation_disagreement: share that is wrong beyond that (eq. 4-5); both add up to 1 - accuracy.
+        ece: expected calibration error over 15 bins of confidence, from probabilities only (Guo et al. 2017, eq. 3).
+        n: rows.
+    """
+
+    accuracy: float | None
+    f1: float | None
+    precision: float | None
+    recall: float | None
+    roc_auc: float | None
+    kappa: float | None
+    per_class: dict[str, ClassMetrics]
+    quantity_disagreement: float | None
+    allocation_disagreement: float | None
+    ece: float | None
+    n: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The keys of `metrics.json`, fit for JSON."""
+        return asdict(self)
+
+
+def metrics(
+    truth: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    names: Sequence[str],
+    probabilities: npt.ArrayLike | None = None,
+) -> Metrics:
+    """Compare predictions with the reference.
+
+    Args:
+        truth: (n,) class names, or positions 0 to K-1 in `names`.
+        prediction: (n,) likewise.
+        names: the K class names, each once.
+        probabilities: (n, K) probabilities in the order of `names`; without them `roc_auc` and `ece` are None, because an
+            area under the curve of hard labels is none.
+
+    Raises:
+        UsageError: lengths differ, or a value is none of the classes.
+    """
+    rows, columns = class_positions(truth, names), class_positions(prediction, names)
+    if len(rows) != len(columns):
+        raise UsageError(f"There are {len(rows)} reference labels but {len(columns)} predictions.")
+    scores = None if probabilities is None else np.asarray(probabilities, np.float64)
+    if scores is not None and scores.shape != (len(rows), len(names)):
+        raise UsageError(f"The probabilities have shape {scores.shape}, not {(len(rows), len(names))}.")
+    return matrix_metrics(
+        confusion_matrix(rows, columns, len(names)),
+        names,
+        roc_auc=None if scores is None else macro_auc(rows, scores),
+        ece=None if scores is None else calibration_error(rows, columns, scores),
+    )
+
+
+def class_positions(values: npt.ArrayLike, names: Sequence[str]) -> Counts:
+    """Positions (n,) in `names` of class names, or of positions themselves. Raises `UsageError` for any other value."""
+    array = np.asarray(values)
+    if len(set(names)) != len(names):
+        raise UsageError("A class name stands twice.")
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if np.issubdtype(array.dtype, np.integer):
+        if array.min() < 0 or array.max() >= len(names):
+            raise UsageError(
+                f"Class positions run from 0 to {len(names) - 1}, but there is {array.max()} or {array.min()}."
+            )
+        return array.astype(np.int64)
+    position = {name: index for index, name in enumerate(names)}
+    strange = sorted({str(v) for v in array.tolist()} - set(position))
+    if strange:
+        raise UsageError(f"{strange[0]!r} is none of the classes {', '.join(names)}.")
+    return np.array([position[str(v)] for v in array.tolist()], np.int64)
+
+
+def confusion_matrix(truth: Counts, prediction: Counts, classes: int, weights: Counts | None = None) -> Counts:
+    """(K, K) counts; rows are the reference, columns the predictions. A row counts `weights` times."""
+    cells = np.bincount(truth * classes + prediction, weights, minlength=classes**2)
+    return cells.reshape(classes, classes).astype(np.int64)
+
+
+def disagreement(matrix: npt.NDArray[Any]) -> tuple[float | None, float | None]:
+    """Quantity and allocation disagreement of a confusion matrix of counts or of area shares.
+
+    Pontius and Millones (2011), equations 2 to 5; None where the matrix is empty.
+    """
+    total = float(matrix.sum())
+    if total <= 0:
+        return None, None
+    rows, columns, right = matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix)
+    quantity = np.abs(rows - columns).sum() / 2
+    allocation = np.minimum(rows - right, columns - right).sum()
+    return float(quantity / total), float(allocation / total)
+
+
+def kappa(matrix: npt.NDArray[Any]) -> float | None:
+    """Cohen's kappa of a confusion matrix; None where it is empty or chance agreement is 1."""
+    total = float(matrix.sum())
+    if total <= 0:
+        return None
+    chance = float((matrix.sum(axis=0) / total) @ (matrix.sum(axis=1) / total))
+    return None if chance >= 1 else float((np.trace(matrix) / total - chance) / (1 - chance))
+
+
+def macro_auc(truth: Counts, probabilities: Floats) -> float | None:
+    """Mean one-vs-rest AUC over the classes that some rows have and some have not; None where there is no such class."""
+    return mean_known(Ranking.of(truth == k, probabilities[:, k]).auc() for k in range(probabilities.shape[1]))
+
+
+def mean_known(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are not None; None where all are."""
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
+def calibration_error(truth: Counts, prediction: Counts, probabilities: Floats, bins: int = BINS) -> float | None:
+    """Expected calibration error: mean distance of confidence and accuracy over equal bins of confidence."""
+    confidence = probabilities[np.arange(len(truth)), prediction]
+    return expected_error(confidence, truth == prediction, bins=bins)
+
+
+def matrix_metrics(
+    matrix: Counts, names: Sequence[str], *, roc_auc: float | None = None, ece: float | None = None
+) -> Metrics:
+    """Figures of a confusion matrix (K, K); what probabilities alone can say is passed through."""
+    right, actual, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    classes = class_metrics(right, actual, predicted)
+    quantity, allocation = disagreement(matrix)
+    return Metrics(
+        accuracy=ratio(np.trace(matrix), matrix.sum()),
+        **weighted_means(classes),
+        roc_auc=roc_auc,
+        kappa=kappa(matrix),
+        per_class=dict(zip(names, classes, strict=True)),
+        quantity_disagreement=quantity,
+        allocation_disagreement=allocation,
+        ece=ece,
+        n=int(matrix.sum()),
+    )
+
+
+def class_metrics(right: Counts, actual: Counts, predicted: Counts) -> list[ClassMetrics]:
+    """Figures of each class from counts (K,): found and right, in the reference, predicted."""
+    return [
+        ClassMetrics(ratio(t, p), ratio(t, a), ratio(2 * t, a + p) if a else None, int(a))
+        for t, a, p in zip(right, actual, predicted, strict=True)
+    ]
+
+
+def weighted_means(classes: Sequence[ClassMetrics]) -> dict[str, float | None]:
+    """Means of f1, precision and recall over classes, weighted by support; an undefined precision counts as 0."""
+    support = sum(c.support for c in classes)
+    return {
+        name: ratio(sum((getattr(c, name) or 0.0) * c.support for c in classes), support)
+        for name in ("f1", "precision", "recall")
+    }
+
+
+def ratio(part: Any, whole: Any) -> float | None:  # noqa: ANN401
+    """A share, or None where there is no whole."""
+    return float(part) / float(whole) if whole else None

@@ -1,0 +1,257 @@
+"""The model file: one zip, `NAME.landuse`, of plain data. Nothing in it can run.
+
+bundle.json           what the model is: network, preprocessing, legend, calibration, training, metrics
+backbone.safetensors  the network's weights (float32, or float16 where space matters)
+head.safetensors      the arrays of the head, of the kind that bundle.json says
+card.md               the model card, for people
+novelty.safetensors   what the training features look like (only where it is known)
+alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
+from safetensors.numpy import save
+
+from landuse.errors import ModelFileError, OutputExistsError, UsageError
+from landuse.legend import Legend
+from landuse.models.alignment import Alignment, alignment_room, pack_alignment, unpack_alignment
+from landuse.models.arrays import Weights
+from landuse.models.heads import Head
+from landuse.models.heads_file import INTEGERS, as_stored, spec_of
+from landuse.models.manifest import (
+    ALIGNMENT,
+    FORMAT,
+    FORMAT_VERSION,
+    NOVELTY,
+    Manifest,
+    check_digests,
+    check_fit,
+    parse_manifest,
+    refuse,
+)
+from landuse.models.network import Network, parameter_count, parse_network
+from landuse.models.novelty import Novelty, pack, packed_room, unpack
+from landuse.models.preprocess import Preprocess
+from landuse.models.quantised import Quantisation
+from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, read_arrays
+from landuse.models.safe_zip import SafeZip, write_zip
+
+SUFFIX = ".landuse"
+BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
+MEMBERS = frozenset({"bundle.json", BACKBONE, HEAD, CARD})
+OPTIONAL = frozenset({NOVELTY, ALIGNMENT})
+MAX_JSON = 4_000_000
+MAX_CARD = 1_000_000
+MOST_HEAD_NUMBERS = 100_000_000
+WEIGHTS_FOLDER = Path(__file__).with_name("weights")
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model.
+
+    Attributes:
+        name: what people call it.
+        network: the backbone.
+        weights: float32 arrays by name, as `network.weight_shapes` asks for.
+        head: from features to probabilities, temperature included.
+        legend: the classes, in the order of the head's columns.
+        preprocess: what happens to a uint8 image first.
+        chip_px: pixels of a chip's side.
+        bands: names of the bands, in order.
+        metres_per_pixel: ground size of a pixel that it was trained on, None where mixed or unknown.
+        calibration: how the temperature was found.
+        training: what it was trained on (counts, data digest, settings).
+        metrics: how well it does, and on what.
+        card: the model card, Markdown.
+        novelty: what the features of its training samples look like, None where that is not known.
+        quantisation: how it computes in 8-bit integers, None where that was not found out.
+        alignment: how features of a dense grid are brought to those of chips, None where that is not known.
+    """
+
+    name: str
+    network: Network
+    weights: Weights
+    head: Head
+    legend: Legend
+    preprocess: Preprocess
+    chip_px: int = 224
+    bands: tuple[str, ...] = ("red", "green", "blue")
+    metres_per_pixel: float | None = None
+    calibration: Mapping[str, JsonValue] = field(default_factory=dict)
+    training: Mapping[str, JsonValue] = field(default_factory=dict)
+    metrics: Mapping[str, JsonValue] = field(default_factory=dict)
+    card: str = ""
+    novelty: Novelty | None = None
+    quantisation: Quantisation | None = None
+    alignment: Alignment | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what it answers, and of what is said about it."""
+        found = hashlib.sha256(_json(_describe(self)))
+        for name, array in sorted((self.weights | self.head.arrays()).items()):
+            found.update(name.encode())
+            found.update(as_stored(array).tobytes())
+        if self.novelty is not None:
+            found.update(pack(self.novelty))
+        if self.alignment is not None:
+            found.update(pack_alignment(self.alignment))
+        return found.hexdigest()
+
+
+def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
+    """Write a model file; `path` appears whole or not at all, with the same bytes for the same model.
+
+    Args:
+        bundle: the model.
+        path: its file; ".landuse" is added where it is missing.
+        half: store the backbone as float16 (half the size; answers change in the third digit or less).
+
+    Returns:
+        The file written.
+    """
+    target = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    stored = {name: array.astype(np.float16 if half else np.float32) for name, array in sorted(bundle.weights.items())}
+    members = {
+        BACKBONE: save({name: np.ascontiguousarray(array) for name, array in stored.items()}),
+        HEAD: save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
+        CARD: bundle.card.encode(),
+    }
+    if bundle.novelty is not None:
+        members[NOVELTY] = pack(bundle.novelty)
+    if bundle.alignment is not None:
+        members[ALIGNMENT] = pack_alignment(bundle.alignment)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    manifest = _json(_describe(bundle) | {"digests": digests})
+    write_zip(target, {"bundle.json": manifest, **members})
+    return target
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a model file of unknown origin.
+
+    Raises:
+        ModelFileError: for a file that is missing, damaged, of another version, or whose parts do not fit.
+    """
+    with SafeZip(path, MEMBERS, OPTIONAL) as archive:
+        manifest = parse_manifest(archive.read("bundle.json", MAX_JSON), path)
+        network = parse_network(manifest.network, manifest.chip_px)
+        check_fit(manifest, network, path)
+        shapes, width = network.weight_shapes(manifest.chip_px), network.feature_count(manifest.chip_px)
+        head_shapes = manifest.head.shapes(width, len(manifest.legend))
+        if parameter_count(head_shapes.values()) > MOST_HEAD_NUMBERS:
+            refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
+        limits = {BACKBONE: arrays_room(shapes), HEAD: arrays_room(head_shapes), CARD: MAX_CARD}
+        limits[NOVELTY] = packed_room(width) + HEADER_ROOM
+        limits[ALIGNMENT] = alignment_room(width) + HEADER_ROOM
+        members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
+    check_digests(members, manifest, path)
+    arrays = read_arrays(members[HEAD], head_shapes, f"{HEAD} in {path}", INTEGERS)
+    try:
+        head = manifest.head.head(arrays, width, manifest.temperature)
+    except UsageError as error:
+        refuse(path, str(error))
+    return Bundle(
+        name=manifest.name,
+        network=network,
+        weights=read_arrays(members[BACKBONE], shapes, f"{BACKBONE} in {path}"),
+        head=head,
+        legend=manifest.legend,
+        preprocess=manifest.preprocess,
+        chip_px=manifest.chip_px,
+        bands=manifest.bands,
+        metres_per_pixel=manifest.metres_per_pixel,
+        calibration=manifest.calibration,
+        training=manifest.training,
+        metrics=manifest.metrics,
+        quantisation=manifest.quantisation,
+        card=members[CARD].decode("utf8", errors="replace"),
+        novelty=unpack(members[NOVELTY], width, f"{NOVELTY} in {path}") if NOVELTY in members else None,
+        alignment=unpack_alignment(members[ALIGNMENT], width, f"{ALIGNMENT} in {path}")
+        if ALIGNMENT in members
+        else None,
+    )
+
+
+def read_manifest(path: Path) -> tuple[Manifest, str]:
+    """What a model file says of itself, and its card; its weights are neither read nor checked.
+
+    Raises:
+        ModelFileError: for a file that is missing, of another version, or whose description or card is damaged.
+    """
+    with SafeZip(path, MEMBERS, OPTIONAL) as archive:
+        manifest = parse_manifest(archive.read("bundle.json", MAX_JSON), path)
+        card = archive.read(CARD, MAX_CARD)
+    if hashlib.sha256(card).hexdigest() != manifest.digests.get(CARD):
+        refuse(path, f"{CARD} was changed after the model was written")
+    return manifest, card.decode("utf8", errors="replace")
+
+
+def shipped_bundles() -> tuple[str, ...]:
+    """Names of the models that ship with the package."""
+    return tuple(sorted(path.stem for path in WEIGHTS_FOLDER.glob(f"*{SUFFIX}")))
+
+
+def find_bundle(name_or_file: str | Path) -> Path:
+    """The file of a model: one that ships, by its name, or a file. Raises `ModelFileError` where it is neither."""
+    if str(name_or_file) in shipped_bundles():
+        return WEIGHTS_FOLDER / f"{name_or_file}{SUFFIX}"
+    path = Path(name_or_file)
+    if not path.is_file():
+        shipped = ", ".join(shipped_bundles()) or "none"
+        raise ModelFileError(f"No model {str(name_or_file)!r}: give a {SUFFIX} file or a shipped model ({shipped}).")
+    return path
+
+
+def check_model_out(out: Path, *, fresh: bool) -> None:
+    """Raise unless `out` is a model file that may be written: a new one, or with `fresh` an old one.
+
+    Raises:
+        OutputExistsError: it exists.
+        UsageError: it has another suffix.
+    """
+    if out.suffix != SUFFIX:
+        raise UsageError(f"A model file ends in {SUFFIX}: give --out {out.with_suffix(SUFFIX)}.")
+    if out.exists() and not fresh:
+        raise OutputExistsError(f"{out} exists; give another --out, or --fresh to replace it.")
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    """Everything of a model but its arrays and its card, as JSON data. A plain head goes without saying."""
+    head = spec_of(bundle.head).model_dump(mode="json", exclude_defaults=True)
+    narrow = {} if bundle.quantisation is None else {"quantisation": bundle.quantisation.model_dump(mode="json")}
+    return (
+        ({"head": head} if head else {})
+        | narrow
+        | {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "name": bundle.name,
+            "network": bundle.network.model_dump(mode="json"),
+            "preprocess": bundle.preprocess.model_dump(mode="json"),
+            "legend": bundle.legend.model_dump(mode="json"),
+            "chip_px": bundle.chip_px,
+            "bands": list(bundle.bands),
+            "metres_per_pixel": bundle.metres_per_pixel,
+            "temperature": bundle.head.temperature,
+            "calibration": dict(bundle.calibration),
+            "training": dict(bundle.training),
+            "metrics": dict(bundle.metrics),
+        }
+    )
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    """The same bytes for the same data."""
+    return json.dumps(data, indent=1, sort_keys=True, allow_nan=False).encode()

@@ -1,0 +1,246 @@
+"""`classify`: a land-use map of a survey, from its chips or straight from its rasters."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
+from landuse.engine.lock import folder_lock
+from landuse.engine.parts import PartStore, own_address
+from landuse.engine.progress import Progress
+from landuse.engine.quarantine import write_quarantine
+from landuse.errors import LanduseError, UsageError
+from landuse.grid import CHIP_PX
+from landuse.models.bundle import Bundle, find_bundle
+from landuse.models.runtime import Kind, Precision, read_cached
+from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
+from landuse.outputs.land_use_map import LandUseMap
+from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
+from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
+from landuse.outputs.unfamiliar import NOVELTY, unfamiliar_ground
+from landuse.scoring import Run, ScoreSettings, run_chips
+from landuse.scoring.dense_cells import finer_pieces, split_of
+from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
+from landuse.stages.tile import TileOptions, survey_pieces
+
+QUARANTINE = "quarantine.csv"
+
+
+@dataclass(frozen=True)
+class ClassifyOptions:
+    """What a user may choose.
+
+    Attributes:
+        model: a bundle file, or the name of one that ships.
+        tile: how chips are cut where rasters are given.
+        master: Spark master, or ``inline``.
+        runtime: ``openvino`` or ``tensorflow``.
+        precision: ``auto``, ``f32`` or ``bf16``.
+        fresh: ignore and replace an earlier result.
+        max_quarantined: largest share of chips that may fail before the run does.
+        task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
+        parts: address below which results of blocks are kept while the run lasts; None is beside the output.
+        cell: side of a cell of the map in metres, a part of a chip's side; None is a whole chip.
+        keep_features: also keep the features of every chip, for other heads of the same backbone.
+    """
+
+    model: str = "builtin"
+    tile: TileOptions = field(default_factory=TileOptions)
+    master: str = "inline"
+    runtime: Kind = "openvino"
+    precision: Precision = "auto"
+    fresh: bool = False
+    max_quarantined: float = 0.01
+    task_timeout_s: int = 0
+    parts: str | None = None
+    cell: float | None = None
+    keep_features: bool = False
+
+
+def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> tuple[LandUseMap, RunRecord]:
+    """Classify a survey and write the map folder.
+
+    Args:
+        inputs: one folder of `tile`, the addresses of a survey's rasters, or the folder of a map with features.
+        out: folder to write. Blocks already done by an interrupted run of the same command are not done again.
+        options: model, lattice, place and precision.
+
+    Returns:
+        The map, and the record that was written to `run.json`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    check_free(out, fresh=options.fresh)
+    model = find_bundle(options.model)
+    bundle = read_cached(model)
+    with folder_lock(out):
+        started = time.perf_counter()
+        parts = out.parent / f".{out.name}.parts"
+        split = split_for(inputs, options, bundle)
+        settings = replace(score_settings(model, options, out), split=split)
+        clear_left_overs(out)
+        if options.fresh:
+            remove_parts(parts, settings)
+        run = run_of(inputs, bundle, (options, settings), parts)
+        with staged_folder(out, fresh=options.fresh) as staging:
+            unfamiliar = write_files(staging, bundle, run)
+            write_quarantine(staging / QUARANTINE, run.quarantined)
+            record = record_of(run, bundle, options, time.perf_counter() - started)
+            record = record.model_copy(update={"counts": dict(record.counts) | unfamiliar})
+            record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
+        remove_parts(parts, settings)
+    return LandUseMap(out), record
+
+
+def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSettings:
+    """How the chips are run."""
+    return ScoreSettings(
+        model,
+        options.master,
+        options.runtime,
+        options.precision,
+        options.keep_features,
+        max_quarantined=options.max_quarantined,
+        task_timeout_s=options.task_timeout_s,
+        parts=None if options.parts is None else own_address(options.parts, out),
+    )
+
+
+def remove_parts(parts: Path, settings: ScoreSettings) -> None:
+    """Remove what a run keeps while it lasts."""
+    shutil.rmtree(parts, ignore_errors=True)
+    if settings.parts is not None:
+        PartStore(settings.parts).clear()
+
+
+def run_of(
+    inputs: Sequence[str | Path], bundle: Bundle, how: tuple[ClassifyOptions, ScoreSettings], parts: Path
+) -> Run:
+    """What the model says of the inputs: of their imagery, or of features that an earlier run kept."""
+    options, settings = how
+    kept = kept_features(inputs, options)
+    if kept is not None:
+        return run_head(kept, bundle)
+    chips = chips_of(inputs, tile_options(options.tile, bundle, settings.split), parts, settings.split)
+    with Progress(len(chips), "chips") as progress:
+        return run_chips(chips, settings, parts, progress)
+
+
+def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Path | None:
+    """The folder whose features are to be used; None where imagery is. Raises `UsageError` for options that do not fit."""
+    found = [folder for folder in map(Path, inputs) if (folder / FEATURES_FILE).is_file()]
+    if options.cell is not None and (options.keep_features or found):
+        raise UsageError(
+            "Features are kept of chips, not of the cells of a finer grid: leave --cell out, or the features."
+        )
+    if found and (options.keep_features or len(inputs) > 1):
+        raise UsageError(f"{found[0]} keeps features already: give it alone, and leave --keep-features out.")
+    return found[0] if found else None
+
+
+def write_files(folder: Path, bundle: Bundle, run: Run) -> dict[str, float]:
+    """Write the files of the map; return how many chips are unfamiliar to the model, where it knows."""
+    frame = MapFrame.of(run.chips, bundle.legend, bundle.head.thresholds)
+    with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
+        if NOVELTY not in run.widths:
+            write_map(folder, frame, map_strips(run, keeper))
+            return {}
+        with unfamiliar_ground(folder, frame) as ground:
+            write_map(folder, frame, ground.watch(map_strips(run, keeper)))
+        return {"unfamiliar": ground.chips}
+
+
+def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
+    """What is written of each row of blocks."""
+    for strip in run.strips():
+        if "features" in strip.columns:
+            keeper.write(strip)
+        known = {name: strip.columns[name] for name in (NOVELTY,) if name in strip.columns}
+        yield MapStrip(strip.chips, strip.columns["probabilities"], known)
+
+
+def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:
+    """Cells along a chip. Raises `UsageError` for cells that the chips or the model do not allow."""
+    if options.cell is None:
+        return 1
+    tables = chip_tables(inputs)
+    chip_m = open_chips(tables[0]).grid.chip_m if tables else options.tile.chip_m
+    return split_of(bundle, chip_m, options.cell, options.runtime)
+
+
+def tile_options(options: TileOptions, bundle: Bundle, split: int = 1) -> TileOptions:
+    """The options with the model's own pixels a chip, or a cell. Raises `UsageError` where others were asked for."""
+    if options.chip_px not in (CHIP_PX, bundle.chip_px):
+        raise UsageError(
+            f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
+        )
+    return replace(options, chip_m=options.chip_m / split, chip_px=bundle.chip_px // split)
+
+
+def chip_tables(inputs: Sequence[str | Path]) -> list[Path]:
+    """Those of the inputs that are chip tables or their folders."""
+    return [p for p in map(Path, inputs) if p.name == CHIPS_FILE or (p / CHIPS_FILE).is_file()]
+
+
+def chips_of(inputs: Sequence[str | Path], options: TileOptions, parts: Path, split: int = 1) -> Chips:
+    """The chips of a `tile` folder (or of its chips.parquet) or their cells, or those of a survey's rasters.
+
+    Chips that are found here are written to a table in `parts`, so that they need not be in memory either.
+    """
+    tables = chip_tables(inputs)
+    if len(tables) > 0 and len(inputs) > 1:
+        raise UsageError("Give one folder of chips at a time, or rasters only: a survey year is one map.")
+    if tables and split == 1:
+        return open_chips(tables[0])
+    pieces = finer_pieces(open_chips(tables[0]), split, options.min_valid) if tables else survey_pieces(inputs, options)
+    return open_chips(found_chips(pieces, parts))
+
+
+def found_chips(pieces: Iterable[ChipSet], parts: Path) -> Path:
+    """The chip table in `parts` of chips that come in pieces."""
+    table = parts / CHIPS_FILE
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+        with chip_writer(table) as writer:
+            for piece in pieces:
+                writer.write(piece)
+    except OSError as error:
+        raise LanduseError(f"Cannot write {table}: {error.strerror}.") from error
+    except LanduseError:
+        table.unlink(missing_ok=True)
+        if not any(parts.iterdir()):
+            parts.rmdir()
+        raise
+    return table
+
+
+def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float) -> RunRecord:
+    """What `run.json` says of this run, inputs apart."""
+    lost = len({chip.chip_id for chip in run.quarantined})
+    return RunRecord(
+        command="classify",
+        options=asdict(options),
+        grid=run.chips.grid.as_dict(),
+        legend=bundle.legend.model_dump(mode="json"),
+        counts={
+            "chips": len(run.chips),
+            "classified": len(run.chips) - lost,
+            "quarantined": lost,
+            "blocks_computed": run.computed,
+            "blocks_reused": run.reused,
+        },
+        timings={"seconds": seconds, "scoring_seconds": run.seconds},
+        details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(run.precisions)}
+        | said_of(bundle),
+    )
+
+
+def said_of(bundle: Bundle) -> dict[str, dict[str, float]]:
+    """The thresholds of a model of several labels, by class."""
+    limits = bundle.head.thresholds
+    return {} if limits is None else {THRESHOLDS: dict(zip(bundle.legend.names, map(float, limits), strict=True))}

@@ -1,0 +1,227 @@
+"""`evaluate`: how good a model, or a table of predictions, is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from landuse.engine.parts import own_address
+from landuse.errors import UsageError
+from landuse.evaluation.bootstrap import bootstrap
+from landuse.evaluation.csv_files import write_binary, write_confusion, write_curves
+from landuse.evaluation.extra import extra_figures, reliability_of
+from landuse.evaluation.groups import group_positions, members_of, regrouped
+from landuse.evaluation.metrics import Metrics
+from landuse.evaluation.plots import plot_binary, plot_confusion, plot_curves, plot_reliability
+from landuse.evaluation.predictions import Judged, Predictions
+from landuse.evaluation.report import ReportParts, report_text
+from landuse.evaluation.table import TableOptions, read_predictions
+from landuse.judging import Case, judge, write_worst
+from landuse.legend import Legend, load_legend
+from landuse.models.bundle import find_bundle, read_bundle
+from landuse.models.runtime import Kind, Precision
+from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.scoring import ScoreSettings
+from landuse.words import counted
+
+METRICS, REPORT = "metrics.json", "report.txt"
+EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"
+CURVES, CURVES_PICTURE, RELIABILITY = "curves.csv", "curves.png", "reliability.png"
+MOST_RESAMPLES = 100_000
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What a user may choose.
+
+    Attributes:
+        master: Spark master, or ``inline``; where a model is run.
+        runtime: ``openvino`` or ``tensorflow``, likewise.
+        precision: ``auto``, ``f32`` or ``bf16``, likewise.
+        max_quarantined: largest share of chips that may fail, likewise.
+        parts: address where workers leave results if they do not share this machine's disk.
+        fresh: replace an earlier result.
+        multi_label: whether a cell of a table may hold several labels; None looks whether one does.
+        thresholds: of several labels, such as ``0.4`` or ``Forest=0.3``.
+        group_by: column whose equal values belong together (a county).
+        root: folder that the paths of a table of images are relative to; None is the table's own.
+        regroup: legend of coarser classes (name or file) to give the figures in as well.
+        legend: legend of a table's classes (name or file), which says what group each belongs to.
+        bootstrap: resamples for confidence intervals; 0 for none.
+        seed: of the resamples.
+    """
+
+    master: str = "inline"
+    runtime: Kind = "openvino"
+    precision: Precision = "auto"
+    max_quarantined: float = 0.01
+    parts: str | None = None
+    fresh: bool = False
+    multi_label: bool | None = None
+    thresholds: tuple[str, ...] = ()
+    group_by: str | None = None
+    root: Path | None = None
+    regroup: str | None = None
+    legend: str | None = None
+    bootstrap: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What was compared, and what came out.
+
+    Attributes:
+        predictions: reference and prediction of every row.
+        metrics: the figures.
+        report: content of `report.txt`.
+        out: the folder written.
+        skipped: rows that could not be read, each with its cause.
+    """
+
+    predictions: Judged
+    metrics: Metrics
+    report: str
+    out: Path
+    skipped: tuple[str, ...]
+
+
+def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions | None = None) -> Evaluation:
+    """Compare predictions with their reference and write the evaluation folder.
+
+    Args:
+        inputs: a CSV table with the columns label, prediction and perhaps p_<class>; or a model (file or shipped name) and
+            data: a folder of labelled chips, or one of class folders with images, or a table of images or of chips.
+        out: folder to write.
+        options: where and how a model is run, and what else to compute.
+
+    Raises:
+        UsageError: neither one table nor a model and data, or options that do not fit them.
+        ConfigError: the table is none, or model and data have different classes.
+        LanduseError: in another of its kinds, where a file cannot be read or written.
+    """
+    options = options or EvaluateOptions()
+    _check(inputs, options)
+    check_free(out, fresh=options.fresh)
+    started = time.perf_counter()
+    case = _of_table(Path(inputs[0]), options) if len(inputs) == 1 else _of_model(inputs, out, options)
+    with staged_folder(out, fresh=options.fresh) as staging:
+        report = write_evaluation(staging, case, options)
+        write_record(staging, _record(case, options, time.perf_counter() - started))
+    return Evaluation(case.rows, case.rows.figures(), report, out, case.skipped)
+
+
+def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
+    """Write all files but `run.json`; returns the text of the report."""
+    rows = case.rows
+    found, extra = rows.figures(), extra_figures(rows)
+    _write_json(folder / METRICS, found.as_dict())
+    _write_json(folder / EXTRA, extra)
+    _write_matrix(folder, "confusion", rows)
+    if rows.probabilities is not None:
+        write_curves(folder / CURVES, rows)
+        plot_curves(folder / CURVES_PICTURE, rows)
+        multi = not isinstance(rows, Predictions)
+        plot_reliability(folder / RELIABILITY, reliability_of(rows), found.ece, multi=multi)
+    coarse = _write_groups(folder, case, options) if options.regroup is not None else None
+    intervals = bootstrap(rows, options.bootstrap, options.seed, case.unit) if options.bootstrap else None
+    if intervals is not None:
+        _write_json(folder / BOOTSTRAP, intervals.as_dict())
+    write_worst(folder, case)
+    text = report_text(found, ReportParts(extra, coarse, intervals, len(case.skipped)))
+    (folder / REPORT).write_text(text, "utf8")
+    return text
+
+
+def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
+    """Refuse, before any work, what cannot be right."""
+    if len(inputs) not in (1, 2):
+        raise UsageError("Give a table of predictions, or a model and its labelled data.")
+    if not 0 <= options.bootstrap <= MOST_RESAMPLES:
+        raise UsageError(f"--bootstrap takes 0 to {MOST_RESAMPLES:,} resamples, not {options.bootstrap:,}.")
+    if len(inputs) == 2 and (options.thresholds or options.multi_label is not None):
+        raise UsageError("--threshold and --multi-label are for tables of predictions; a model has its own way.")
+    if len(inputs) == 1 and options.regroup is not None and options.legend is None:
+        raise UsageError("--regroup needs to know what group each class of the table belongs to; give --legend NAME.")
+
+
+def _of_table(path: Path, options: EvaluateOptions) -> Case:
+    rows = read_predictions(path, TableOptions(options.multi_label, options.thresholds, options.group_by))
+    legend = None if options.legend is None else load_legend(options.legend)
+    return Case(rows, (identify(path),), "row" if options.group_by is None else f"values of {options.group_by}", legend)
+
+
+def _of_model(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions) -> Case:
+    file, data = find_bundle(str(inputs[0])), Path(inputs[1])
+    settings = ScoreSettings(
+        file,
+        options.master,
+        options.runtime,
+        options.precision,
+        max_quarantined=options.max_quarantined,
+        parts=None if options.parts is None else own_address(options.parts, out),
+    )
+    bundle = read_bundle(file)
+    if options.regroup is not None:  # before the hours that the model may take
+        legend = bundle.legend if options.legend is None else load_legend(options.legend)
+        group_positions(bundle.legend.names, legend, load_legend(options.regroup))
+    return judge(bundle, data, settings, options.group_by, options.root)
+
+
+def _write_groups(folder: Path, case: Case, options: EvaluateOptions) -> Metrics:
+    """Write the figures in coarser classes beside those of the classes; returns the former."""
+    groups = load_legend(str(options.regroup))
+    legend = _legend_of(case, options)
+    coarse = regrouped(case.rows, legend, groups)
+    figures = coarse.figures()
+    content = {
+        "classes": case.rows.figures().as_dict(),
+        "groups": figures.as_dict(),
+        "members": members_of(case.rows.names, legend, groups),
+    }
+    _write_json(folder / GROUPS, content)
+    _write_matrix(folder, "confusion_groups", coarse)
+    return figures
+
+
+def _legend_of(case: Case, options: EvaluateOptions) -> Legend:
+    legend = load_legend(options.legend) if options.legend is not None else case.legend
+    if legend is None:
+        raise UsageError("--regroup needs a legend of the classes; give --legend NAME.")
+    return legend
+
+
+def _write_matrix(folder: Path, stem: str, rows: Judged) -> None:
+    """Write a confusion matrix as a table and as a picture; with several labels one of 2 x 2 a class."""
+    table, picture, accuracy = folder / f"{stem}.csv", folder / f"{stem}.png", rows.figures().accuracy
+    wholly = "" if isinstance(rows, Predictions) else " in all labels"
+    share = "" if accuracy is None else f", {accuracy:.1%} right{wholly}"
+    title = f"{counted(len(rows), 'row')}{share}"
+    if isinstance(rows, Predictions):
+        write_confusion(table, rows.names, rows.matrix())
+        plot_confusion(picture, rows.names, rows.matrix(), title)
+    else:
+        write_binary(table, rows.names, rows.binary())
+        plot_binary(picture, rows.names, rows.binary(), title)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
+
+
+def _record(case: Case, options: EvaluateOptions, seconds: float) -> RunRecord:
+    return RunRecord(
+        command="evaluate",
+        options=asdict(options) | {"root": None if options.root is None else str(options.root)},
+        inputs=case.inputs,
+        grid=None if case.chips is None else case.chips.grid.as_dict(),
+        legend=None if case.legend is None else case.legend.model_dump(mode="json"),
+        counts={"rows": len(case.rows), "skipped": len(case.skipped)},
+        timings={"seconds": seconds},
+        details={"skipped": list(case.skipped[:1000])},
+    )

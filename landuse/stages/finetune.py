@@ -1,0 +1,200 @@
+"""`train --fine-tune`: the stage, from labelled data to a model file whose backbone has learnt on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse import __version__
+from landuse.engine.lock import folder_lock
+from landuse.engine.parts import part_key
+from landuse.errors import UsageError
+from landuse.evaluation.metrics import metrics
+from landuse.models.arrays import Floats
+from landuse.models.bundle import Bundle, read_bundle, write_bundle
+from landuse.models.heads import LogisticHead
+from landuse.models.runtime import open_runtime
+from landuse.mosaic.picture import batches
+from landuse.scoring.block import BATCH
+from landuse.stages.train import calibrated, check_out, fit_head, novelty_of, samples_for, trusted
+from landuse.training.backbone import backbone_bundle
+from landuse.training.balance import fitting_rows
+from landuse.training.card import trained_card
+from landuse.training.dense_pairs import with_alignment
+from landuse.training.finetune.checkpoint import CheckpointStore
+from landuse.training.finetune.history import Epoch, best_of, plot_history, write_history
+from landuse.training.finetune.layers import layers_to_train
+from landuse.training.finetune.options import FineTuneOptions
+from landuse.training.finetune.sides import Sides, sides_of
+from landuse.training.fitting import Fitted
+from landuse.training.options import TrainOptions
+from landuse.training.pictures import Pictures
+from landuse.training.report import head_report, training_report
+from landuse.training.samples import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A training that is over.
+
+    Attributes:
+        bundle: the backbone with the head that belongs to it, not calibrated.
+        history: of its epochs.
+        device: where it ran.
+        doubtful: samples left out for their doubtful label.
+        lost: pictures that could not be read again.
+    """
+
+    bundle: Bundle
+    history: list[Epoch]
+    device: dict[str, str]
+    doubtful: int
+    lost: int
+
+
+def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineTuneOptions) -> Bundle:
+    """Train a head on frozen features, then the layers asked for together with it, and write the model file.
+
+    A run that was killed goes on at its last whole epoch when the same command is given again. Beside the model lie
+    ``NAME.history.csv`` and ``NAME.history.png``.
+
+    Args:
+        data: as for `train`.
+        out: the ``.landuse`` file to write.
+        options: as for `train`.
+        how: what learns, and how.
+
+    Raises:
+        OutputExistsError: `out` exists and `fresh` is not given.
+        UsageError: samples with lists of labels or without pictures; too few to hold some back twice.
+        RunLockedError: another run trains the same file.
+    """
+    check_out(out, options)
+    with folder_lock(out):
+        base = backbone_bundle(options.backbone, options.weights, options.seed, options.declared)
+        samples = samples_for(data, base, options)
+        sides = sides_of(samples, options.split_rule)
+        store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
+        if options.fresh:
+            store.clear()
+        learnt = learn(samples, sides, replace(base, name=out.stem), (options, how, store))
+        bundle = judged(samples, sides, learnt, (options, how))
+        write_bundle(with_alignment(bundle, data, options.seed), out)
+        write_history(out.with_suffix(".history.csv"), learnt.history)
+        plot_history(out.with_suffix(".history.png"), learnt.history, out.stem)
+        store.clear()
+    return read_bundle(out)
+
+
+def training_key(samples: Samples, base: Bundle, options: TrainOptions, how: FineTuneOptions) -> str:
+    """Digest of all that shapes a training."""
+    place = {"master", "cache", "fresh", "root"}
+    said = {name: repr(value) for name, value in asdict(options).items() if name not in place}
+    return part_key(version=__version__, base=base.digest, data=samples.digest, options=said, how=asdict(how))
+
+
+def learn(
+    samples: Samples, sides: Sides, base: Bundle, settings: tuple[TrainOptions, FineTuneOptions, CheckpointStore]
+) -> Learnt:
+    """Let the layers learn, starting from the logistic head on the frozen features."""
+    from landuse.training.finetune.stream import PictureStream
+    from landuse.training.finetune.student import Student, choose_device
+    from landuse.training.finetune.training import Lessons, Training
+
+    options, how, store = settings
+    pictures = _pictures(samples)
+    fit = samples.take(sides.fit)
+    sure = trusted(fit, options)
+    head = fit_head(fit.take(sure), options)
+    if not isinstance(head, LogisticHead):
+        raise UsageError(f"Fine-tuning begins with a logistic head, not one of the kind {head.kind}.")
+    chosen = layers_to_train(base.network, base.chip_px, how.layers, how.train_batch_norm)
+    device = choose_device(how.precision)
+    student = Student(base, head, chosen, device, how.augment)
+    targets = np.zeros_like(samples.targets)
+    targets[sides.fit] = weighted_targets(fit, sure, options)
+    steps = sides.fit[targets[sides.fit].any(axis=1)]
+    lessons = Lessons(steps, targets, sides.watch, samples.positions, samples.legend.names, options.seed)
+    with pictures.reader(base.chip_px) as reader:
+        stream = PictureStream(reader, (base.chip_px, base.chip_px, base.network.channels), how.batch)
+        history = Training(student, stream, lessons, how, store).run()
+    bundle = replace(
+        base,
+        weights=student.weights(),
+        head=student.head(),
+        legend=samples.legend,
+        novelty=None,  # this and the next two were of other weights
+        quantisation=None,
+        alignment=None,
+    )
+    doubtful = int((~sure).sum())
+    return Learnt(bundle, history, asdict(device), doubtful, len(stream.lost))
+
+
+def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: TrainOptions) -> Floats:
+    """What each sample counts for each class, float32 (n, K), as the logistic head weighs them; 0 for doubtful labels."""
+    chosen = np.flatnonzero(sure)
+    rows = fitting_rows(samples.take(chosen), options.balance_rule)
+    targets = np.zeros_like(samples.targets)
+    np.add.at(targets, (chosen[rows.samples], rows.labels), rows.weights)
+    return targets
+
+
+def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[TrainOptions, FineTuneOptions]) -> Bundle:
+    """The model, calibrated and measured in the runtime that it will run in."""
+    options, how = settings
+    head = learnt.bundle.head
+    unused = samples.take(np.concatenate([sides.held, sides.watch]))  # no step was taken on them
+    apart = featured(unused, learnt.bundle)
+    held = apart.take(np.arange(len(sides.held)))
+    found = calibrated(head, held, options)
+    figures = figures_of(found.probabilities, held)
+    final = found.scaling.of(head)
+    if len(sides.test):
+        test = featured(samples.take(sides.test), learnt.bundle)
+        figures = figures_of(final.apply(test.features), test)
+    best = best_of(learnt.history)
+    report = asdict(how) | learnt.device | {"epochs_run": learnt.history[-1].epoch, "kept": asdict(best)}
+    report |= {"fitted": len(sides.fit), "validated": len(sides.watch), "unreadable": learnt.lost}
+    bundle = replace(
+        learnt.bundle,
+        head=final,
+        calibration=found.report | {"temperature": final.temperature},
+        training=training_report(samples, sides.parts, options)
+        | head_report(Fitted(final), samples, options)
+        | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
+        metrics=figures,
+        novelty=novelty_of(apart, options),
+    )
+    return replace(bundle, card=trained_card(bundle, options.backbone))
+
+
+def figures_of(probabilities: Floats, held: Samples) -> dict[str, Any]:
+    """Accuracy and its kin on samples held back."""
+    names = np.array(held.legend.names, dtype=object)
+    found = metrics(names[held.positions], names[probabilities.argmax(1)], held.legend.names, probabilities)
+    return dict(found.as_dict())
+
+
+def featured(samples: Samples, bundle: Bundle) -> Samples:
+    """The samples with the features of this backbone, in the runtime that classifies.
+
+    Raises:
+        DamagedSourceError: a picture cannot be read any more.
+    """
+    runtime = open_runtime(bundle)
+    with _pictures(samples).reader(bundle.chip_px) as reader:
+        stream = batches(map(reader.read, range(len(samples))), BATCH)
+        found = [prediction.features for prediction in runtime.predict_stream(stream)]
+    return replace(samples, features=np.concatenate(found))
+
+
+def _pictures(samples: Samples) -> Pictures:
+    if samples.pictures is None:
+        raise UsageError("Fine-tuning reads pictures, and of these samples only features are known.")
+    return samples.pictures

@@ -1,0 +1,228 @@
+"""`classify --dry-run`: what a run would do and what it would cost, from its plan and from two blocks run for real."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from landuse.chips import Chips
+from landuse.engine.machine import free_disk
+from landuse.engine.parts import PartStore
+from landuse.engine.progress import spoken
+from landuse.models.bundle import Bundle, find_bundle
+from landuse.models.runtime import read_cached
+from landuse.outputs.folder import check_free
+from landuse.outputs.record import FileIdentity
+from landuse.scoring.features import FEATURES_FILE, run_head
+from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
+from landuse.scoring.probe import Rates, measure_rates
+from landuse.stages.classify import ClassifyOptions, chips_of, kept_features, score_settings, split_for, tile_options
+from landuse.words import counted
+
+SAMPLE = 4_096
+"""Blocks among which those of the probe are chosen."""
+OVERVIEWS = 4 / 3
+POLYGON_BYTES, TABLE_BYTES = 100, 60
+"""Bytes a chip of landuse.geojson and of the base columns of chips.parquet: more than was seen on real land cover."""
+FEATURE_BYTES = 2
+"""Bytes of a feature that is kept."""
+RESERVE = 1.2
+"""Factor on the measured memory of a worker, for blocks that are harder than those of the probe."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do: blocks and chips in all, blocks and chips that are not done yet, and some of the latter."""
+
+    blocks: int
+    chips: int
+    todo_blocks: int
+    todo_chips: int
+    sample: tuple[BlockTask, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would do and cost.
+
+    Attributes:
+        work: blocks and chips.
+        files: files of the survey that the chips touch.
+        read_bytes: bytes that would be read of them, compressed as they are.
+        unknown_files: those of them whose size is not known from here; they are not in `read_bytes`.
+        rates: what two blocks showed; None where every block is done.
+        disk_bytes: room needed while the run lasts, and what of it stays.
+        free_bytes: room that there is.
+        head_seconds: time of the head where features of an earlier run stand for imagery; None where they do not.
+    """
+
+    work: Work
+    files: int
+    read_bytes: int
+    unknown_files: int
+    rates: Rates | None
+    disk_bytes: tuple[int, int]
+    free_bytes: int
+    head_seconds: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Expected time until every chip is classified."""
+        if self.head_seconds is not None:
+            return self.head_seconds
+        return self.rates.seconds(self.work.todo_chips, self.work.todo_blocks) if self.rates else 0.0
+
+    def lines(self) -> list[str]:
+        """The forecast in words."""
+        work, rates = self.work, self.rates
+        unknown = f" and {self.unknown_files:,} whose size is not known from here" if self.unknown_files else ""
+        reused = work.blocks - work.todo_blocks
+        if self.head_seconds is None:
+            left = counted(work.todo_chips, "chip is", "chips are")
+            again = f"{counted(reused, 'block')} of an earlier run, so {left} left"
+        else:
+            again = "the features of every chip, which an earlier run kept, so no imagery is read"
+        found = [
+            f"chips    {work.chips:,} in {counted(work.blocks, 'block')}",
+            f"reused   {again}",
+            f"reads    about {size(self.read_bytes)} of {counted(self.files - self.unknown_files, 'file')}{unknown}",
+        ]
+        if self.head_seconds is not None:
+            found.append(f"time     about {spoken(self.seconds)} for the head; writing the map comes on top")
+        if rates is not None:
+            at_once = min(rates.at_once, work.todo_blocks)
+            found += [
+                f"time     about {spoken(self.seconds)}: {rates.pace(at_once):,.4g} chips/s with {at_once} at once in "
+                f"{rates.precision}, {rates.start_s:.1f} s until a worker is warm (measured on two blocks); "
+                "writing the map comes on top",
+                f"memory   {size(rates.memory)} a worker process, Python, model and pixels (measured); "
+                f"on Spark that is beside the JVM, so spark.executor.memoryOverhead wants "
+                f"{size(rates.memory * RESERVE)} for each task that an executor runs at once",
+            ]
+        return [
+            *found,
+            f"disk     at most about {size(self.disk_bytes[0])} while it runs, {size(self.disk_bytes[1])} of which stay; "
+            f"{size(self.free_bytes)} are free",
+        ]
+
+
+def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> Forecast:
+    """Say what `classify` with the same arguments would do, and what it would cost. Writes nothing beside or into `out`.
+
+    Raises:
+        LanduseError: what `classify` would raise before its first block.
+    """
+    check_free(out, fresh=options.fresh)
+    model = find_bundle(options.model)
+    bundle = read_cached(model)
+    kept = kept_features(inputs, options)
+    if kept is not None:
+        return forecast_head(kept, bundle, out)
+    split = split_for(inputs, options, bundle)
+    settings = replace(score_settings(model, options, out), split=split)
+    with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
+        chips = chips_of(inputs, tile_options(options.tile, bundle, split), Path(folder), split)
+        files = identify_sources(chips)
+        done = set() if options.fresh else PartStore(settings.parts or f"{out.parent}/.{out.name}.parts").existing()
+        work = survey_work(chips, settings, files, done)
+        rates = measure_rates(chips, settings, work.sample) if work.sample else None
+        shares = touched_shares(chips)
+    left = work.todo_chips / max(1, work.chips)
+    touched = [path for path in shares if path in files]
+    return Forecast(
+        work=work,
+        files=len(touched),
+        read_bytes=round(left * sum(max(0, files[path].size) * shares[path] for path in touched)),
+        unknown_files=sum(files[path].size < 0 for path in touched),
+        rates=rates,
+        disk_bytes=disk_bytes(chips, bundle, rates, features=settings.features),
+        free_bytes=free_disk(existing_folder(out)),
+    )
+
+
+def forecast_head(kept: Path, bundle: Bundle, out: Path) -> Forecast:
+    """What a run over the features that an earlier run kept would do; its pace is that of the first row of blocks.
+
+    Raises:
+        LanduseError: as `run_head`.
+    """
+    run, table = run_head(kept, bundle), kept / FEATURES_FILE
+    blocks = sum(len(np.unique(strip.cols // run.span)) for strip in run.chips.strips(run.span))
+    started = time.perf_counter()
+    first = next(run.strips(), None)
+    pace = (time.perf_counter() - started) / (len(first.chips) if first else 1)
+    return Forecast(
+        work=Work(blocks, len(run.chips), 0, 0, ()),
+        files=1,
+        read_bytes=table.stat().st_size,
+        unknown_files=0,
+        rates=None,
+        disk_bytes=disk_bytes(run.chips, bundle, None),
+        free_bytes=free_disk(existing_folder(out)),
+        head_seconds=pace * len(run.chips),
+    )
+
+
+def survey_work(chips: Chips, settings: ScoreSettings, files: Mapping[str, FileIdentity], done: set[str]) -> Work:
+    """Count the blocks, and those that have no part yet."""
+    blocks = todo_blocks = todo_chips = 0
+    sample: list[BlockTask] = []
+    for task in plan(chips, read_cached(settings.model), settings, files):
+        blocks += 1
+        if task.key in done:
+            continue
+        todo_blocks, todo_chips = todo_blocks + 1, todo_chips + task.chips
+        if len(sample) < SAMPLE:
+            sample.append(task)
+    return Work(blocks, len(chips), todo_blocks, todo_chips, tuple(sample))
+
+
+def touched_shares(chips: Chips) -> dict[str, float]:
+    """Share of each file of the survey that lies under chips, 0 to 1; files without a chip are left out."""
+    survey, grid = chips.survey, chips.grid
+    cells = np.zeros(len(survey.sources), np.int64)
+    for strip in chips.strips():
+        cells += np.bincount(strip.sources.numbers, minlength=len(cells))
+    areas = np.array([footprint.area for footprint in survey.footprints(grid.crs)])
+    shares = np.minimum(1.0, cells * grid.side**2 / areas)
+    found: dict[str, float] = {}
+    for source, share in zip(survey.sources, shares.tolist(), strict=True):
+        for path in source.paths if share else ():
+            found[path] = max(share, found.get(path, 0.0))
+    return found
+
+
+def disk_bytes(chips: Chips, bundle: Bundle, rates: Rates | None, *, features: bool = False) -> tuple[int, int]:
+    """Bytes needed while a run lasts, and those that stay: at most, since nothing says yet how well the map packs.
+
+    With `features` those of every chip stay, in half precision.
+    """
+    cells, count, classes = chips.extent.size, len(chips), len(bundle.legend)
+    rasters = cells * (1 + 4 * classes)
+    stay = rasters * OVERVIEWS + count * (POLYGON_BYTES + TABLE_BYTES + 4 * (classes + 1))
+    stay += count * FEATURE_BYTES * bundle.head.feature_count if features else 0
+    parts = count * (rates.part_bytes_per_chip if rates else 0.0)
+    return round(stay + rasters + parts + count * TABLE_BYTES), round(stay)
+
+
+def existing_folder(path: Path) -> Path:
+    """The nearest folder above a path that exists."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that suits.
+
+    Example:
+        >>> size(340_000_000), size(12_345_678_901)
+        ('340 MB', '12.3 GB')
+    """
+    for unit, scale in (("TB", 1e12), ("GB", 1e9)):
+        if count >= scale:
+            return f"{count / scale:,.1f} {unit}"
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"

@@ -1,0 +1,127 @@
+"""`quantise`: a model that can also compute in 8-bit integers, if it still says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from landuse.chips import ChipSet, read_chips
+from landuse.errors import LanduseError, QuantisationError, UsageError
+from landuse.grid import Cell
+from landuse.models.arrays import Floats, Images
+from landuse.models.bundle import Bundle, check_model_out, find_bundle, read_bundle, write_bundle
+from landuse.models.openvino_runtime import OpenVinoRuntime
+from landuse.models.quantise import measure, with_ranges
+from landuse.models.quantised import LEAST_AGREEMENT, Quantisation
+from landuse.models.runtime import Prediction
+from landuse.mosaic import MosaicReader
+from landuse.scoring.block import split_row
+from landuse.scoring.plan import check_bands
+from landuse.words import counted
+
+FEWEST = 20
+"""Chips that are needed at least, half of them held back."""
+SHARE = 0.5
+"""Where a range ends between the mean of the images' extremes and the outermost of them."""
+
+
+@dataclass(frozen=True)
+class QuantiseOptions:
+    """What a user may choose.
+
+    Attributes:
+        chips: chips that ranges are measured on.
+        held_back: other chips, on which labels are compared.
+        seed: of the draw.
+        fresh: replace an existing model file.
+    """
+
+    chips: int = 256
+    held_back: int = 1000
+    seed: int = 0
+    fresh: bool = False
+
+
+def quantise(model: str | Path, data: Sequence[Path], out: Path, options: QuantiseOptions) -> Quantisation:
+    """Measure the ranges of a model's tensors on chips and write the model with them.
+
+    Args:
+        model: a model file, or the name of one that ships.
+        data: folders of chips, best those that the model was trained on.
+        out: the ``.landuse`` file to write.
+        options: how many chips.
+
+    Returns:
+        The ranges and the agreement, as written.
+
+    Raises:
+        OutputExistsError: `out` exists and `fresh` is not given.
+        QuantisationError: the labels of the held-back chips differ too often in 8 bits.
+        UsageError: too few chips can be read.
+    """
+    check_model_out(out, fresh=options.fresh)
+    bundle = replace(read_bundle(find_bundle(model)), quantisation=None)
+    images = drawn_images(bundle, data, options)
+    count = min(options.chips, len(images) // 2)
+    ranges = measure(bundle, [images[:count]]).ranges(SHARE)
+    found = compared(bundle, ranges, images[count:], count)
+    if found.agreement < LEAST_AGREEMENT:
+        raise QuantisationError(
+            f"In 8 bits model {bundle.name} gives {found.agreement:.2%} of {found.held_back:,} held-back chips the label of "
+            f"{found.against}, and {LEAST_AGREEMENT:.0%} is asked for: use it with --precision auto."
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_bundle(with_ranges(bundle, found.ranges, found), out)
+    return found
+
+
+def compared(bundle: Bundle, ranges: dict[str, tuple[float, float]], held: Images, count: int) -> Quantisation:
+    """How often a model's labels of held-back images uint8 (n, px, px, bands) stay the same in 8 bits."""
+    plain, narrow = OpenVinoRuntime(bundle), OpenVinoRuntime(with_ranges(bundle, ranges), "int8")
+    same = labels_of(bundle, plain.predict(held)) == labels_of(bundle, narrow.predict(held))
+    return Quantisation(
+        ranges=ranges,
+        agreement=float(same.all(axis=1).mean()),
+        chips=count,
+        held_back=len(held),
+        against=plain.precision,
+    )
+
+
+def labels_of(bundle: Bundle, found: Prediction) -> Floats:
+    """Labels (n, k): the likeliest class alone, or of a head of several labels which of all classes."""
+    thresholds = bundle.head.thresholds
+    if thresholds is None:
+        return np.asarray(found.probabilities.argmax(axis=1)[:, None], np.float32)
+    return np.asarray(found.probabilities >= thresholds, np.float32)
+
+
+def drawn_images(bundle: Bundle, data: Sequence[Path], options: QuantiseOptions) -> Images:
+    """Chips drawn at random from some tables, uint8 (n, px, px, bands), in random order."""
+    wanted = options.chips + options.held_back
+    tables = [read_chips(path) for path in data]
+    total = sum(map(len, tables))
+    rng = np.random.default_rng(options.seed)
+    chosen = np.sort(rng.permutation(total)[:wanted])
+    found, start = [], 0
+    for table in tables:
+        check_bands(table, bundle)
+        mine = chosen[(chosen >= start) & (chosen < start + len(table))] - start
+        found += list(readable_images(table.take(mine), bundle.chip_px))
+        start += len(table)
+    if len(found) < FEWEST:
+        raise UsageError(f"Only {counted(len(found), 'chip')} can be read, and {FEWEST} are needed: give more chips.")
+    return np.stack([found[i] for i in rng.permutation(len(found))])
+
+
+def readable_images(chips: ChipSet, px: int) -> Iterator[Images]:
+    """The chips that can be read, uint8 (px, px, bands) each."""
+    with MosaicReader(chips.survey, replace(chips.grid, chip_px=px)) as reader:
+        for row, col in zip(chips.rows.tolist(), chips.cols.tolist(), strict=True):
+            try:
+                yield split_row(reader.read(Cell(row, col)))[0]
+            except (LanduseError, OSError):
+                continue

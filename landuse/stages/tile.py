@@ -1,0 +1,212 @@
+"""tile: which chips a survey holds, and what class they have. No pixel is read but those of masks and of exported chips."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from landuse.chips import CHIPS_FILE, ChipSet, write_chips
+from landuse.chips.area import LonLat, area_geometry, touches
+from landuse.chips.cells import survey_strips
+from landuse.crs import lattice_crs, parse_crs
+from landuse.engine.runner import INLINE, open_runner
+from landuse.errors import LabelsError, NoOverlapError, UsageError
+from landuse.grid import CHIP_M, CHIP_PX, Bounds, ChipGrid
+from landuse.labels import LabelRequest, Rule, label_chips
+from landuse.legend import load_legend
+from landuse.mosaic import Survey, open_survey
+from landuse.outputs.chip_images import ImageFormat, export_chips
+from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+IDENTIFY_THREADS = 4
+
+
+@dataclass(frozen=True)
+class TileOptions:
+    """How a survey becomes chips.
+
+    Attributes:
+        chip_m: ground side of a chip in metres.
+        chip_px: pixels of a chip's side.
+        crs: CRS of the lattice, as ``EPSG:26919``; None lets the sources decide (`landuse.crs.lattice_crs`).
+        aoi, bounds: only chips that touch these polygons, or this rectangle (west, south, east, north in degrees).
+        bands: source band numbers.
+        stretch: values that become 0 and 255.
+        min_valid: least share of a chip with imagery. A chip without any is never kept.
+        labels: a raster of class codes, or polygons; None for chips without labels.
+        legend: name or file of the legend of the labels.
+        label_rule: nine-point, majority or centre.
+        label_field: attribute of the label polygons that holds the class.
+        export: also write chip images in this format.
+        master: where images are written: ``inline``, or a Spark master. All else takes seconds and runs in this process.
+        fresh: replace an earlier result.
+    """
+
+    chip_m: float = CHIP_M
+    chip_px: int = CHIP_PX
+    crs: str | None = None
+    aoi: Path | None = None
+    bounds: LonLat | None = None
+    bands: tuple[int, ...] = (1, 2, 3)
+    stretch: tuple[float, float] | None = None
+    min_valid: float = 0.5
+    labels: Path | None = None
+    legend: str = "nlcd6"
+    label_rule: Rule = "majority"
+    label_field: str | None = None
+    export: ImageFormat | None = None
+    master: str = INLINE
+    fresh: bool = False
+
+
+def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> ChipSet:
+    """Write the chip table of a survey to the folder `out`: chips.parquet, run.json, and images where asked for.
+
+    Args:
+        sources: rasters as files, folders, globs, VSI or s3 addresses.
+        out: folder to write; complete afterwards, or absent.
+        options: see `TileOptions`.
+
+    Returns:
+        The chips as written.
+
+    Raises:
+        UsageError: a label field without labels.
+        LabelsError: labels that say nothing of any chip.
+        LanduseError: see `survey_chips`, `landuse.labels.label_cells` and `staged_folder` for what can be wrong.
+    """
+    if options.label_field is not None and options.labels is None:
+        raise UsageError("--label-field names an attribute of label polygons; give their file with --labels.")
+    check_free(out, fresh=options.fresh)
+    started = time.perf_counter()
+    chips = survey_chips(sources, options)
+    found = time.perf_counter()
+    if options.labels is not None:
+        legend = load_legend(options.legend)
+        request = LabelRequest(options.labels, legend, options.label_rule, options.label_field)
+        chips = label_chips(chips, request)
+        _check_labelled(chips, options)
+    labelled = time.perf_counter()
+    with staged_folder(out, fresh=options.fresh) as staging:
+        write_chips(staging / CHIPS_FILE, chips)
+        if options.export is not None:
+            with open_runner(options.master) as runner:
+                export_chips(chips, staging / "images", options.export, runner)
+        timings = {
+            "find_s": round(found - started, 3),
+            "label_s": round(labelled - found, 3),
+            "write_s": round(time.perf_counter() - labelled, 3),
+        }
+        write_record(staging, _record(chips, options, timings))
+    return chips
+
+
+def _check_labelled(chips: ChipSet, options: TileOptions) -> None:
+    """Raise `LabelsError` where the labels say nothing of any chip: a legend of other codes, as a rule."""
+    if chips.legend is not None and chips.shares is not None and not chips.shares.any():
+        raise LabelsError(
+            f"Where the chips lie, {options.labels} holds no code of legend {chips.legend.name}; "
+            "give the legend of its codes with --legend."
+        )
+
+
+def survey_chips(sources: Sequence[str | Path], options: TileOptions) -> ChipSet:
+    """The chips of a survey, without labels; writes nothing. Raises as `survey_pieces`."""
+    return ChipSet.joined(list(survey_pieces(sources, options)))
+
+
+def survey_pieces(sources: Sequence[str | Path], options: TileOptions) -> Iterator[ChipSet]:
+    """The chips of a survey in pieces of some rows of blocks, from south to north, so that memory does not grow with them.
+
+    Raises:
+        SourceNotFoundError, NotARasterError, MissingCRSError, BandsError: a source cannot serve.
+        GeographicGridError, UsageError: the lattice or the area cannot be as asked.
+        NoOverlapError: no source shares ground with the area, or no chip has enough imagery.
+    """
+    survey = open_survey([_absolute(address) for address in sources], bands=options.bands, stretch=options.stretch)
+    grid = ChipGrid(_crs(survey, options), options.chip_m, options.chip_px)
+    area = area_geometry(options.aoi, options.bounds, grid.crs, survey.bounds_in(grid.crs))
+    best, inside, kept = 0.0, 0, 0
+    for chips in _strips(survey, grid, area):
+        near = chips if area is None else chips.subset(touches(area, grid, chips.rows, chips.cols))
+        full = near.subset((near.valid >= options.min_valid) & (near.valid > 0))
+        best, inside, kept = max(best, float(near.valid.max(initial=0))), inside + len(near), kept + len(full)
+        if len(full):
+            yield full
+    if area is not None and not inside:
+        what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
+        raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")
+    if not best:
+        raise NoOverlapError(
+            f"The sources hold no data{'' if area is None else ' in the area given'}: every pixel is nodata or masked; "
+            "check the files, and the value that they declare as nodata."
+        )
+    if not kept:
+        raise NoOverlapError(
+            f"No chip of {grid.chip_m:g} m has imagery on {options.min_valid:.0%} of its ground (the fullest has {best:.0%}); "
+            "give smaller chips with --chip-size, or a smaller --min-valid."
+        )
+
+
+def _strips(survey: Survey, grid: ChipGrid, area: BaseGeometry | None) -> Iterator[ChipSet]:
+    """The chips of a survey, those far from the area left out before anything is read for them."""
+    if area is not None and area.is_empty:
+        return iter(())
+    return survey_strips(survey, grid, None if area is None else Bounds(*area.bounds))
+
+
+def _absolute(address: str | Path) -> str:
+    """A local address from the root, so that the chip table can be used from any folder and by any worker."""
+    text = str(address)
+    return text if "://" in text or text.startswith("/vsi") else str(Path(text).expanduser().absolute())
+
+
+def _crs(survey: Survey, options: TileOptions) -> Any:  # noqa: ANN401
+    """CRS of the lattice (pyproj CRS)."""
+    if options.crs is not None:
+        return parse_crs(options.crs)
+    return lattice_crs(survey.crs, survey.bounds_in(survey.crs))
+
+
+def class_counts(chips: ChipSet) -> dict[str, int]:
+    """Chips of each class by name, in legend order, and those without a label as ``unlabelled``; empty without labels."""
+    if chips.labels is None or chips.legend is None:
+        return {}
+    counts = np.bincount(chips.labels, minlength=256)
+    found = {c.name: int(counts[c.code]) for c in chips.legend.classes}
+    return found | {"unlabelled": int(counts[0])}
+
+
+def _record(chips: ChipSet, options: TileOptions, timings: dict[str, float]) -> RunRecord:
+    """What `run.json` says of a chip table."""
+    classes = class_counts(chips)
+    counts: dict[str, int | float] = {"chips": len(chips), "sources": len(chips.survey.sources)}
+    if chips.labels is not None:
+        counts |= {"labelled": int((chips.labels > 0).sum())} | {f"class {name}": n for name, n in classes.items()}
+    return RunRecord(
+        command="tile",
+        options={name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()},
+        inputs=_inputs(chips.survey, options),
+        grid=chips.grid.as_dict(),
+        legend=chips.legend.model_dump(mode="json") if chips.legend else None,
+        counts=counts,
+        timings=timings,
+    )
+
+
+def _inputs(survey: Survey, options: TileOptions) -> tuple[FileIdentity, ...]:
+    """Identity of every file that went in; several are digested at once, as digests leave the interpreter free."""
+    paths = [path for source in survey.sources for path in source.paths]
+    paths += [str(path) for path in (options.labels, options.aoi) if path is not None]
+    with ThreadPoolExecutor(IDENTIFY_THREADS) as threads:
+        return tuple(threads.map(identify, dict.fromkeys(paths)))

@@ -1,0 +1,195 @@
+"""`train`: a model from labelled data, by a frozen backbone and a head."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landuse.engine.parts import own_address
+from landuse.errors import UsageError
+from landuse.evaluation.predictions import Judged, MultiPredictions, predictions_of
+from landuse.grid import IntArray
+from landuse.legend import load_legend
+from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
+from landuse.models.calibration import Calibration, choose_calibration
+from landuse.models.heads import Head
+from landuse.models.novelty import Novelty, fit_novelty, neighbours_together
+from landuse.scoring import ScoreSettings
+from landuse.training.backbone import backbone_bundle
+from landuse.training.cache import cache_folder
+from landuse.training.card import trained_card
+from landuse.training.dense_pairs import with_alignment
+from landuse.training.doubt import doubtful
+from landuse.training.fitting import fit_samples, one_thread
+from landuse.training.options import TrainOptions
+from landuse.training.places import Mask
+from landuse.training.report import head_report, training_report
+from landuse.training.samples import Samples, SampleSettings, read_samples
+from landuse.training.split import Split, fold_numbers, split
+
+CALIBRATION_FOLDS = 5
+
+
+def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
+    """Train a head on the features of a frozen backbone and write the model file.
+
+    The head is fitted on the larger part of the samples, calibrated and measured on the part held back, then fitted again on
+    everything with that calibration; where the data say what is for testing, that stays unseen.
+
+    Args:
+        data: folders of `tile --labels`, a folder of class folders or of annotations, or a table of labels.
+        out: the ``.landuse`` file to write.
+        options: backbone, split and place.
+
+    Returns:
+        The model as written.
+
+    Raises:
+        OutputExistsError: `out` exists and `fresh` is not given.
+        UsageError: fewer than two classes.
+    """
+    check_out(out, options)
+    base = backbone_bundle(options.backbone, options.weights, options.seed, options.declared)
+    samples = samples_for(data, base, options)
+    bundle = fit(samples, replace(base, name=out.stem), options)
+    write_bundle(with_alignment(bundle, data, options.seed), out)
+    return read_bundle(out)
+
+
+def samples_for(data: Sequence[Path], base: Bundle, options: TrainOptions) -> Samples:
+    """Features of the data by a backbone; those computed before are taken from the cache."""
+    with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
+        model = Path(scratch) / f"backbone{SUFFIX}"
+        write_bundle(base, model)
+        address = None if options.parts is None else own_address(options.parts, Path(scratch))
+        settings = SampleSettings(
+            ScoreSettings(model, options.master, features=True, parts=address),
+            load_legend(options.legend) if options.legend else None,
+            options.min_purity,
+            Path(scratch) / "parts",
+            root=options.root,
+            group_by=options.group_by,
+            soft=options.soft_labels,
+            cache=cache_folder() if options.cache else None,
+        )
+        return read_samples(data, settings)
+
+
+def check_out(out: Path, options: TrainOptions) -> None:
+    """Make the folder of a model file; raises as `check_model_out`."""
+    check_model_out(out, fresh=options.fresh)
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
+    """The bundle whose head knows the samples, with its honest figures.
+
+    Where the data say what is for testing, a part of the rest serves to calibrate, and the test side is used for nothing but
+    the figures. Otherwise one part serves both ends, and each of its samples is judged by a calibration without its fold.
+    """
+    _check_learnable(samples, options)
+    parts = split(samples.layout, options.split_rule)
+    given = parts.kind == "given"
+    known = samples.take(parts.train) if given else samples
+    trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
+    sure = trusted(known, options)
+    found, figures = _tried(known, sure, trial, options)
+    fitted = fit_samples(known.take(sure), options, options.balance_rule, options.split_rule)
+    final = fitted.head if found is None else found.of(fitted.head)
+    if given:
+        test = samples.take(parts.test)
+        figures = dict(judged(final, test).figures().as_dict()) if len(test) else {}
+    bundle = replace(
+        base,
+        head=final,
+        legend=samples.legend,
+        calibration={} if found is None else found.report | {"temperature": final.temperature},
+        training=training_report(samples, parts, options)
+        | head_report(replace(fitted, head=final), samples, options)
+        | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
+        metrics=figures,
+        novelty=novelty_of(known.take(sure), options),
+    )
+    return replace(bundle, card=trained_card(bundle, options.backbone))
+
+
+def _tried(
+    known: Samples, sure: Mask, trial: Split, options: TrainOptions
+) -> tuple[Calibration | None, dict[str, Any]]:
+    """The calibration that a head on one side of a split needs on the other, and its figures there; none without a side."""
+    if not trial.test.any():
+        return None, {}
+    head = fit_head(known.take(trial.train & sure), options)
+    found = calibrated(head, known.take(trial.test & sure), options)
+    held = known.take(trial.test)  # the doubtful ones too: what is left out of the fit is not left out of the figures
+    rows = _honest(found, held) if sure.all() else judged(found.of(head), held)
+    return found, dict(rows.figures().as_dict())
+
+
+def novelty_of(samples: Samples, options: TrainOptions) -> Novelty:
+    """What the samples that the head was fitted on look like; what is kept together in a split is kept together here.
+
+    Where no place and no group is known, neighbours in the order of the samples are. Where that leaves one side only, samples
+    are parted at random, and more of other ground counts as unfamiliar.
+    """
+    layout = samples.layout
+    placed = layout.groups is not None or layout.places is not None
+    folds = folds_of(samples, options) if placed else neighbours_together(strata_of(samples))
+    with one_thread(samples):
+        return fit_novelty(samples.features, folds=folds if folds.any() else None, seed=options.seed)
+
+
+def _check_learnable(samples: Samples, options: TrainOptions) -> None:
+    """Refuse, before any fit, what no head can be learnt from."""
+    if samples.multi and options.doubt_odds is not None:
+        raise UsageError("--doubt-odds is for samples of one class each, and these have lists of labels.")
+    if not samples.multi and len(np.unique(samples.positions)) < 2:
+        raise UsageError("All samples are of one class, so there is nothing to tell apart.")
+
+
+def _honest(found: Calibration, held: Samples) -> Judged:
+    """What was said of held-back samples, each by a calibration and thresholds that have not seen it."""
+    rows = predictions_of(held.legend.names, held.members, found.probabilities, found.thresholds)
+    if isinstance(rows, MultiPredictions) and found.given is not None:
+        return replace(rows, prediction=found.given, thresholds=None)
+    return rows
+
+
+def judged(head: Head, held: Samples) -> Judged:
+    """What a head says of samples, beside what they are."""
+    return predictions_of(held.legend.names, held.members, head.apply(held.features), head.thresholds)
+
+
+def trusted(samples: Samples, options: TrainOptions) -> Mask:
+    """Which samples a head is fitted on and calibrated with: all, or those whose label is not doubtful; bool (n,)."""
+    if options.doubt_odds is None:
+        return np.ones(len(samples), bool)
+    return ~doubtful(samples, folds_of(samples, options), options.doubt_odds, lambda some: fit_head(some, options))
+
+
+def fit_head(samples: Samples, options: TrainOptions) -> Head:
+    """A head on the samples, classes balanced as asked."""
+    return fit_samples(samples, options, options.balance_rule, options.split_rule).head
+
+
+def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:
+    """The calibration of a head on held-back samples, whose blocks or groups are never on two sides of a fold either."""
+    truth = held.targets if held.multi else held.positions
+    with one_thread(held):
+        return choose_calibration(head, held.features, truth, folds_of(held, options))
+
+
+def folds_of(samples: Samples, options: TrainOptions) -> IntArray:
+    """A fold for each sample, int64 (n,) from 0; whole blocks or groups go to one."""
+    _, together = replace(samples.layout, sides=None).kept_together(options.block_m)
+    return fold_numbers(strata_of(samples), together, CALIBRATION_FOLDS, options.seed)
+
+
+def strata_of(samples: Samples) -> IntArray:
+    """What samples are even in over folds, int64 (n,): their class, or what the layout has for lists of labels."""
+    return samples.layout.strata if samples.multi else samples.positions

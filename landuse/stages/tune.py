@@ -1,0 +1,206 @@
+"""Tuning: settings of a head compared by cross-validation on the training side, many at a time. The test side stays unseen.
+
+With nothing to compare it is plain cross-validation: how the one setting does on each fold.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landuse.engine.progress import Progress
+from landuse.engine.runner import open_runner
+from landuse.engine.shared_file import SharedFile
+from landuse.errors import UsageError
+from landuse.models.bundle import Bundle, read_bundle, write_bundle
+from landuse.models.calibration import log_loss
+from landuse.stages.train import check_out, fit, fit_head, judged, samples_for
+from landuse.training.backbone import backbone_bundle
+from landuse.training.dataset import Samples
+from landuse.training.dense_pairs import with_alignment
+from landuse.training.fitting import INLINE
+from landuse.training.options import TrainOptions
+from landuse.training.split import Split, folds, split
+from landuse.training.trials import MEASURES, FoldScore, Measure, Trial, write_folds, write_trials
+
+SAMPLES_BY = ("backbone", "weights")
+LEARNING_BY = ("regularisation", "reg_param", "elastic_net", "max_iter", "dropout", "hidden", "trees", "depth")
+TUNABLE = (*SAMPLES_BY, "head", *LEARNING_BY, "balance", "class_weights")
+"""Options of `train` that may be tuned: those that leave the samples and their split what they are."""
+MOST_SETTINGS = 10_000
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """What is tried.
+
+    Attributes:
+        grid: values of options of `train`, by name; every combination is a setting. Without any there is the one setting.
+        folds: of the cross-validation.
+        draws: how many of the settings to try, drawn at random; None tries all.
+        measure: what the best setting is best in, over all folds: accuracy, weighted F1 or log loss (before calibration).
+    """
+
+    grid: Mapping[str, Sequence[Any]]
+    folds: int = 5
+    draws: int | None = None
+    measure: Measure = "accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The model with the best setting, and all trials, best first."""
+
+    bundle: Bundle
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TrialJob:
+    """What is the same for every task; it travels to the workers. The features lie in files that they are sent, one a backbone.
+
+    Attributes:
+        options: those of `train` that are not tuned.
+        settings: what is tried.
+        files: features of the training side, for each setting.
+        samples: the training side without its features.
+        splits: the folds.
+    """
+
+    options: TrainOptions
+    settings: tuple[Mapping[str, Any], ...]
+    files: tuple[SharedFile, ...]
+    samples: Samples
+    splits: tuple[Split, ...]
+
+
+def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Tuned:
+    """Try settings, refit the best on everything as `train` does, and write the model file and a table of all trials.
+
+    Samples are held back first, as in `train`, and take no part in any trial; the figures of the model are measured on them.
+    The folds keep the rules of the split: blocks, buffer, groups.
+
+    Args:
+        data: as for `train`.
+        out: the ``.landuse`` file to write; the table of trials lies beside it and ends in ``.tuning.csv``, that of the folds
+            of the best one in ``.folds.csv``.
+        options: as for `train`.
+        tuning: what is tried.
+
+    Raises:
+        UsageError: an option that cannot be tuned or a value that it cannot have; too few blocks or groups for two folds.
+    """
+    check_out(out, options)
+    settings = settings_of(tuning, options)
+    backbones = list(dict.fromkeys(_backbone(replace(options, **s)) for s in settings))
+    bases = {b: backbone_bundle(b[0], b[1], options.seed, options.declared) for b in backbones}
+    samples = {b: samples_for(data, base, replace(options, backbone=b[0], weights=b[1])) for b, base in bases.items()}
+    check_same(list(samples.values()))
+    trials = run_trials(samples, settings, options, tuning)
+    best = replace(options, **trials[0].setting)
+    chosen = _backbone(best)
+    bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
+    bundle = replace(bundle, training={**bundle.training, **_report(trials, tuning)})
+    write_bundle(with_alignment(bundle, data, options.seed), out)
+    if tuning.grid:
+        write_trials(out.with_suffix(".tuning.csv"), trials)
+    write_folds(out.with_suffix(".folds.csv"), trials[0])
+    return Tuned(read_bundle(out), trials)
+
+
+def _report(trials: Sequence[Trial], tuning: TuneOptions) -> dict[str, Any]:
+    """What the model file says: of the folds of the setting it was made with, and of those it was compared with."""
+    best = trials[0]
+    figures = {m: {"mean": best.mean(m), "sd": best.spread(m)} for m in MEASURES}
+    found: dict[str, Any] = {"cross_validation": {"folds": len(best.scores), **figures}}
+    if tuning.grid:
+        report = {"folds": len(best.scores), "settings": len(trials), "measure": tuning.measure}
+        found["tuning"] = report | {"best": dict(best.setting), "score": best.mean(tuning.measure)}
+    return found
+
+
+def _backbone(options: TrainOptions) -> tuple[str, str | None]:
+    return options.backbone, options.weights
+
+
+def settings_of(tuning: TuneOptions, options: TrainOptions) -> tuple[Mapping[str, Any], ...]:
+    """The settings to try. Raises `UsageError` for an option that cannot be tuned, or has nothing to choose from."""
+    known = {f.name for f in fields(TrainOptions)}
+    for name, values in tuning.grid.items():
+        if name not in TUNABLE:
+            reason = "would change the samples or their split" if name in known else "is no option of train"
+            raise UsageError(f"{name!r} {reason}; what can be tuned is {', '.join(TUNABLE)}.")
+        if not len(values):
+            raise UsageError(f"There is no value of {name!r} to try.")
+    if np.prod([len(v) for v in tuning.grid.values()]) > MOST_SETTINGS:
+        raise UsageError(f"The grid has more than {MOST_SETTINGS:,} settings; give fewer values.")
+    every = [dict(zip(tuning.grid, values, strict=True)) for values in itertools.product(*tuning.grid.values())]
+    if tuning.draws is None or tuning.draws >= len(every):
+        return tuple(every)
+    drawn = np.random.default_rng(options.seed).choice(len(every), tuning.draws, replace=False)
+    return tuple(every[i] for i in np.sort(drawn).tolist())
+
+
+def check_same(found: Sequence[Samples]) -> None:
+    """Raise `UsageError` unless all backbones could read the same samples, so that their folds are the same."""
+    if any(not np.array_equal(found[0].targets, other.targets) for other in found[1:]):
+        raise UsageError("The backbones cannot read the same samples, so they cannot be compared; see what is skipped.")
+
+
+def run_trials(
+    samples: Mapping[tuple[str, str | None], Samples],
+    settings: tuple[Mapping[str, Any], ...],
+    options: TrainOptions,
+    tuning: TuneOptions,
+) -> tuple[Trial, ...]:
+    """Every setting on every fold of the training side, best first; equally good ones in the order of the grid."""
+    first = next(iter(samples.values()))
+    train = split(first.layout, options.split_rule).train
+    learning = first.take(train)
+    splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds, options.split_rule))
+    with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
+        paths = {}
+        for number, (backbone, one) in enumerate(samples.items()):
+            paths[backbone] = Path(scratch) / f"{number}.npy"
+            np.save(paths[backbone], one.features[train], allow_pickle=False)
+        bare = replace(learning, features=np.empty((len(learning), 0), np.float32), pictures=None)
+        work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
+        with (
+            Progress(len(work), "fits") as progress,
+            open_runner(_place(options, settings), threads_per_task=1) as runner,
+        ):
+            files = tuple(runner.share(paths[_backbone(replace(options, **s))]) for s in settings)
+            job = TrialJob(options, settings, files, bare, splits)
+            scores = runner.map(partial(run_trial, job), work, lambda _: progress.advance(1))
+    per = len(splits)
+    trials = [Trial(s, tuple(scores[i * per : (i + 1) * per])) for i, s in enumerate(settings)]
+    sign = 1 if tuning.measure == "log_loss" else -1
+    return tuple(sorted(trials, key=lambda trial: sign * trial.mean(tuning.measure)))
+
+
+def _place(options: TrainOptions, settings: Sequence[Mapping[str, Any]]) -> str:
+    """Where trials run: as tasks on the master; in this process where Spark itself fits one, which a task cannot ask it to."""
+    by_spark = any(replace(options, **setting).by_spark for setting in settings)
+    return INLINE if by_spark else options.master
+
+
+def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
+    """Fit one setting without one fold, and judge it there; what a worker runs."""
+    setting, number = work
+    samples = replace(job.samples, features=np.load(job.files[setting].locate(), mmap_mode="r"))
+    fold = job.splits[number]
+    started = time.perf_counter()
+    head = fit_head(samples.take(fold.train), replace(job.options, **job.settings[setting]))
+    seconds = time.perf_counter() - started
+    held = samples.take(fold.test)
+    found = judged(head, held).figures()
+    loss = log_loss(held.targets if held.multi else held.positions, head.apply(held.features))
+    return FoldScore(len(held), found.accuracy or 0.0, found.f1 or 0.0, loss, seconds)

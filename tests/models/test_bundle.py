@@ -1,0 +1,331 @@
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from landuse.errors import ModelFileError, OutputExistsError, UsageError
+from landuse.legend import load_legend
+from landuse.models.bundle import MEMBERS, check_model_out, find_bundle, read_bundle, shipped_bundles, write_bundle
+from landuse.models.novelty import fit_novelty
+from landuse.models.runtime import open_runtime
+from tests.models.small import bundle, images
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_bundle(bundle(), tmp_path / "small")
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewrite(path, data, **more):
+    """A zip of these members, whose digests are made to fit, as a forger would."""
+    import hashlib
+
+    data = data | more
+    manifest = json.loads(data["bundle.json"])
+    manifest["digests"] = {n: hashlib.sha256(b).hexdigest() for n, b in data.items() if n != "bundle.json"}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (data | {"bundle.json": json.dumps(manifest).encode()}).items():
+            archive.writestr(name, content)
+
+
+def change_manifest(path, **values):
+    data = members(path)
+    rewrite(path, data, **{"bundle.json": json.dumps(json.loads(data["bundle.json"]) | values).encode()})
+
+
+def test_what_is_written_is_read(path):
+    first, again = bundle(), read_bundle(path)
+    assert again.network == first.network
+    assert again.legend == first.legend
+    assert again.preprocess == first.preprocess
+    assert (again.name, again.chip_px, again.bands) == (first.name, first.chip_px, first.bands)
+    assert (again.card, again.training, again.metrics) == (first.card, first.training, first.metrics)
+    assert all((again.weights[name] == array).all() for name, array in first.weights.items())
+    assert (again.head.weight == first.head.weight).all()
+    assert again.head.temperature == first.head.temperature
+    assert again.digest == first.digest
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    first, second = (write_bundle(bundle(), tmp_path / name) for name in ("a", "b"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_any_difference_changes_the_digest():
+    digests = {bundle().digest, bundle(name="x").digest, bundle(chip_px=64).digest}
+    weights = dict(bundle().weights)
+    weights["dense/bias"] = weights["dense/bias"] + np.float32(1e-6)
+    assert len(digests | {bundle(weights=weights).digest}) == 4
+
+
+def test_half_precision_is_half_the_size_and_the_same_answer(tmp_path):
+    whole, half = (write_bundle(bundle(), tmp_path / str(flag), half=flag) for flag in (False, True))
+    sizes = [len(members(p)["backbone.safetensors"]) for p in (whole, half)]
+    assert sizes[1] < 0.8 * sizes[0]
+    assert all(array.dtype == np.float32 for array in read_bundle(half).weights.values())
+    answers = [open_runtime(p, precision="f32").predict(images(4)).probabilities for p in (whole, half)]
+    assert np.abs(answers[0] - answers[1]).max() < 5e-3
+
+
+def test_the_suffix_is_added_and_nothing_else_is_left(tmp_path):
+    written = write_bundle(bundle(), tmp_path / "v1.2")
+    assert written.name == "v1.2.landuse"
+    assert [p.name for p in tmp_path.iterdir()] == ["v1.2.landuse"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, path):
+    before = path.read_bytes()
+    with pytest.raises(ValueError):
+        write_bundle(bundle(metrics={"accuracy": float("nan")}), path)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_find_by_file_and_by_name(path):
+    assert find_bundle(path) == path
+    for name in shipped_bundles():
+        assert find_bundle(name).is_file()
+    with pytest.raises(ModelFileError, match=r"\.landuse file"):
+        find_bundle("no-such-model")
+
+
+def test_what_may_be_written_as_a_model(path, tmp_path):
+    check_model_out(tmp_path / "new.landuse", fresh=False)
+    check_model_out(path, fresh=True)
+    with pytest.raises(OutputExistsError, match="--fresh"):
+        check_model_out(path, fresh=False)
+    with pytest.raises(UsageError, match=r"--out .*new\.landuse\."):
+        check_model_out(tmp_path / "new.zip", fresh=True)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelFileError, match=r"nowhere\.landuse"):
+        read_bundle(tmp_path / "nowhere.landuse")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip at all", b"PK\x03\x04" + bytes(40)])
+def test_not_a_zip(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_cut_short(path, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ModelFileError):
+        read_bundle(path)
+
+
+def test_any_flipped_byte_is_noticed_or_harmless(path):
+    data, sound = path.read_bytes(), read_bundle(path).digest
+    for place in range(0, len(data), max(1, len(data) // 150)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x41]) + data[place + 1 :])
+        try:
+            assert read_bundle(path).digest == sound
+        except ModelFileError:
+            continue
+
+
+@pytest.mark.parametrize("name", sorted(MEMBERS))
+def test_a_member_is_missing(path, name):
+    data = members(path)
+    del data[name]
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in data.items():
+            archive.writestr(member, content)
+    with pytest.raises(ModelFileError, match="does not hold"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize("name", ["../../evil.py", "/etc/passwd", "code.pkl"])
+def test_a_member_too_many(path, name):
+    rewrite(path, members(path), **{name: b"x"})
+    with pytest.raises(ModelFileError, match="does not hold"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize("member", ["bundle.json", "backbone.safetensors", "card.md"])
+def test_a_zip_bomb_is_not_unpacked(path, member):
+    data = members(path) | {member: b"\0" * 30_000_000}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in data.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelFileError, match="larger"):
+        read_bundle(path)
+
+
+def test_a_bomb_that_lies_about_its_size(path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (members(path) | {"card.md": b"\0" * 30_000_000}).items():
+            archive.writestr(name, content)
+    size = (30_000_000).to_bytes(4, "little")
+    path.write_bytes(stream.getvalue().replace(size, (50).to_bytes(4, "little")))
+    with pytest.raises(ModelFileError):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"format_version": 2}, "version 2"),
+        ({"format": "other"}, "format"),
+        ({"chip_px": 100_000}, "chip_px"),
+        ({"chip_px": "32"}, None),
+        ({"temperature": 0}, "temperature"),
+        ({"bands": ["red", "green"]}, "2 are named"),
+        ({"network": {"nodes": "x"}}, "not sound"),
+        ({"preprocess": {"mean": [0, 0], "std": [1, 1]}}, "preprocessing"),
+        ({"surprise": 1}, "surprise"),
+        ({"legend": {"name": "x", "classes": [{"code": 1, "name": "a", "color": "#000000"}]}}, "head"),
+    ],
+)
+def test_a_manifest_that_does_not_fit(path, values, sentence):
+    change_manifest(path, **values)
+    if sentence is None:
+        assert read_bundle(path).chip_px == 32
+        return
+    with pytest.raises(ModelFileError, match=sentence) as caught:
+        read_bundle(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"[1, 2]", b"{", b'{"a": NaN}', b"\xff\xfe", b"[" * 100_000])
+def test_a_manifest_that_is_no_json_object(path, text):
+    data = members(path) | {"bundle.json": text}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in data.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelFileError):
+        read_bundle(path)
+
+
+def spoilt_weights(change):
+    weights = dict(bundle().weights)
+    change(weights)
+    return save(weights)
+
+
+BAD_WEIGHTS = {
+    "not a number": lambda w: w.update({"dense/bias": np.full(6, np.nan, np.float32)}),
+    "infinite": lambda w: w.update({"dense/bias": np.full(6, np.inf, np.float32)}),
+    "another shape": lambda w: w.update({"dense/bias": np.zeros(7, np.float32)}),
+    "whole numbers": lambda w: w.update({"dense/bias": np.zeros(6, np.int32)}),
+    "doubles": lambda w: w.update({"dense/bias": np.zeros(6)}),
+    "one missing": lambda w: w.pop("dense/bias"),
+    "one too many": lambda w: w.update({"extra": np.zeros(6, np.float32)}),
+}
+
+
+@pytest.mark.parametrize("what", BAD_WEIGHTS)
+def test_weights_that_do_not_fit(path, what):
+    rewrite(path, members(path), **{"backbone.safetensors": spoilt_weights(BAD_WEIGHTS[what])})
+    with pytest.raises(ModelFileError, match=r"backbone\.safetensors"):
+        read_bundle(path)
+
+
+def test_weights_that_are_no_safetensors(path):
+    rewrite(path, members(path), **{"backbone.safetensors": b"\x80\x04\x95 pickle"})
+    with pytest.raises(ModelFileError, match="damaged"):
+        read_bundle(path)
+
+
+def test_a_feature_scale_of_zero(path):
+    head = {"weight": bundle().head.weight, "bias": bundle().head.bias, "mean": bundle().head.mean}
+    rewrite(path, members(path), **{"head.safetensors": save(head | {"scale": np.zeros(6, np.float32)})})
+    with pytest.raises(ModelFileError, match="scale"):
+        read_bundle(path)
+
+
+def test_weights_swapped_without_the_digest(path):
+    data = members(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (
+            data | {"backbone.safetensors": spoilt_weights(lambda w: None)[:-4] + b"\0\0\0\0"}
+        ).items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelFileError, match="changed"):
+        read_bundle(path)
+
+
+@pytest.fixture
+def knowing(tmp_path):
+    """The file of a model that knows what it has learnt from."""
+    features = np.random.default_rng(0).gamma(1, size=(60, 6)).astype(np.float32)
+    return write_bundle(bundle(novelty=fit_novelty(features)), tmp_path / "knowing")
+
+
+def test_what_the_training_features_look_like_is_kept(knowing):
+    model = read_bundle(knowing)
+    assert model.novelty is not None
+    assert model.novelty.score(-np.ones((1, 6), np.float32)) == [1]
+    assert len({model.digest, bundle().digest}) == 2
+    assert read_bundle(write_bundle(model, knowing.with_name("again"))).digest == model.digest
+
+
+def test_a_model_that_does_not_know_reads_as_ever(path):
+    assert read_bundle(path).novelty is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x80\x04 pickle", b"\0" * 30_000_000, save({"centres": np.zeros((1, 6), np.float16)})]
+)
+def test_novelty_of_strangers(knowing, data):
+    rewrite(knowing, members(knowing), **{"novelty.safetensors": data})
+    with pytest.raises(ModelFileError):
+        read_bundle(knowing)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: data.pop("novelty.safetensors"), lambda data: data.update({"novelty.safetensors": b"x"})]
+)
+def test_novelty_taken_out_or_swapped(knowing, change):
+    data = members(knowing)
+    change(data)
+    with zipfile.ZipFile(knowing, "w") as archive:
+        for name, content in data.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelFileError, match="after the model was written"):
+        read_bundle(knowing)
+
+
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_a_shipped_file_whose_weights_were_tampered_with(name, tmp_path):
+    data = members(find_bundle(name))
+    weights = bytearray(data["backbone.safetensors"])
+    weights[-1000] ^= 1
+    copy = tmp_path / f"{name}.landuse"
+    with zipfile.ZipFile(copy, "w") as archive:
+        for member, content in (data | {"backbone.safetensors": bytes(weights)}).items():
+            archive.writestr(member, content)
+    with pytest.raises(ModelFileError, match=r"backbone\.safetensors was changed after the model was written"):
+        read_bundle(copy)
+
+
+@pytest.mark.parametrize("name", ["builtin", "builtin-ucmerced"])
+def test_a_shipped_model_is_whole_small_and_answers(name):
+    path = find_bundle(name)
+    model = read_bundle(path)
+    assert len(members(path)["backbone.safetensors"]) < 12_000_000
+    assert model.legend == load_legend({"builtin": "landuse7"}.get(name, "ucmerced21"))
+    assert model.novelty is not None
+    assert "## Limits" in model.card
+    probabilities = open_runtime(model, precision="f32").predict(images(2, px=model.chip_px)).probabilities
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_shipped_models_share_their_backbone_and_are_small_together():
+    one, other = (read_bundle(find_bundle(name)) for name in ("builtin", "builtin-ucmerced"))
+    assert one.network == other.network
+    assert all((one.weights[name] == other.weights[name]).all() for name in one.weights)
+    assert sum(find_bundle(name).stat().st_size for name in shipped_bundles()) < 26_000_000

@@ -1,0 +1,221 @@
+"""classify: files as promised, the same rows on Spark and inline, nothing lost, nothing stale."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+from landuse.chips import read_columns
+from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
+from landuse.outputs.record import damaged_files, read_record
+from landuse.scoring import plan as planning
+from landuse.scoring import run as scoring
+from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.tile import TileOptions, tile
+from tests.patchwork import OPTIONS
+
+
+def options(model, **more):
+    return ClassifyOptions(model=str(model), tile=TileOptions(**OPTIONS), **more)
+
+
+@pytest.fixture(scope="module")
+def result(work, learnt, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "map"
+    land, record = classify(work.survey, out, options(learnt))
+    return out, land, record
+
+
+def test_the_map_is_the_truth(work, result):
+    out, _, _ = result
+    with rasterio.open(out / "landuse.tif") as raster:
+        assert np.array_equal(raster.read(1), work.codes)
+        assert raster.nodata == 0
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_every_promised_file_is_there_and_whole(result):
+    out, _, record = result
+    assert {p.name for p in out.iterdir()} == {
+        "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "chips.parquet", "summary.csv",
+        "quarantine.csv", "run.json", "novelty.geojson",
+    }  # fmt: skip
+    assert damaged_files(out, read_record(out)) == {}
+    assert record.counts["classified"] == record.counts["chips"] == 480
+    assert not list(out.parent.glob(".*"))
+
+
+def test_probabilities_labels_and_table_agree(work, result):
+    out, _, _ = result
+    table = geopandas.read_parquet(out / "chips.parquet")
+    names = [c[2:] for c in table.columns if c.startswith("p_")]
+    p = table[[f"p_{n}" for n in names]].to_numpy()
+    assert np.allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert (np.array(names)[p.argmax(1)] == table["class"]).all()
+    assert np.allclose(p.max(axis=1), table["confidence"])
+    with rasterio.open(out / "probabilities.tif") as raster:
+        assert list(raster.descriptions) == names
+        x, y = table.geometry.centroid.x, table.geometry.centroid.y
+        assert np.allclose(np.array(list(raster.sample(zip(x, y, strict=True)))), p, atol=1e-6)
+
+
+def test_polygons_and_summary_tell_the_same_areas(result):
+    out, _, _ = result
+    polygons = json.loads((out / "landuse.geojson").read_text())
+    areas = pd.DataFrame([f["properties"] for f in polygons["features"]]).groupby("class")["area_ha"].sum()
+    summary = pd.read_csv(out / "summary.csv").set_index("class")
+    assert np.allclose(summary["area_ha"][areas.index], areas, rtol=1e-4)
+    assert summary["share"].sum() == pytest.approx(1, abs=1e-5)
+    assert summary["area_ha"].sum() == pytest.approx(480 * 0.1024, rel=2e-3)
+
+
+@pytest.mark.spark
+def test_spark_gives_the_same_rows_as_inline(work, learnt, result, tmp_path, spark):
+    classify(work.survey, tmp_path / "spark", options(learnt, master="local[2]"))
+    for name in ("landuse.tif", "probabilities.tif", "landuse.geojson", "summary.csv"):
+        assert (tmp_path / "spark" / name).read_bytes() == (result[0] / name).read_bytes(), name
+    ours, theirs = (
+        read_columns(p / "chips.parquet", ["chip_id", "class", "confidence"]) for p in (result[0], tmp_path / "spark")
+    )
+    assert ours.equals(theirs)
+
+
+def test_a_folder_of_chips_gives_the_same_map_as_its_rasters(work, learnt, result, tmp_path):
+    tile(work.survey, tmp_path / "chips", TileOptions(**OPTIONS))
+    classify([tmp_path / "chips"], tmp_path / "map", options(learnt))
+    assert (tmp_path / "map" / "landuse.tif").read_bytes() == (result[0] / "landuse.tif").read_bytes()
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(work, learnt, result, tmp_path, monkeypatch):
+    real, done = scoring.score_block, []
+
+    def second_fails(job, block):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(block.key)
+        return real(job, block)
+
+    monkeypatch.setattr(scoring, "score_block", second_fails)
+    with pytest.raises(KeyboardInterrupt):
+        classify(work.survey, tmp_path / "map", options(learnt))
+    assert not (tmp_path / "map").exists()
+    monkeypatch.setattr(scoring, "score_block", real)
+    _, record = classify(work.survey, tmp_path / "map", options(learnt))
+    assert record.counts["blocks_reused"] == 1
+    assert (tmp_path / "map" / "probabilities.tif").read_bytes() == (result[0] / "probabilities.tif").read_bytes()
+
+
+def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
+    """The key of every block changes with the model, the precision, the source and the package."""
+
+    def keys(**changes):
+        from landuse.models.bundle import read_bundle
+        from landuse.stages.tile import survey_chips
+
+        chips = survey_chips(work.survey, TileOptions(**OPTIONS, min_valid=changes.get("min_valid", 0.5)))
+        settings = planning.ScoreSettings(learnt, precision=changes.get("precision", "auto"))
+        bundle = replace(read_bundle(learnt), name=changes.get("name", "learnt"))
+        inputs = planning.identify_sources(chips)
+        if "digest" in changes:
+            first = next(iter(inputs))
+            inputs[first] = inputs[first].model_copy(update={"digest": "other"})
+        return [w.key for w in planning.plan(chips, bundle, settings, inputs)]
+
+    before = keys()
+    assert keys() == before
+    assert not set(before) & set(keys(name="other"))
+    assert not set(before) & set(keys(precision="f32"))
+    assert set(before) != set(keys(digest="other"))
+    monkeypatch.setattr(planning, "__version__", "999")
+    assert not set(before) & set(keys())
+
+
+def truncated(work, folder):
+    import shutil
+
+    copies = [shutil.copy(p, folder / p.name) for p in work.survey]
+    content = (folder / "part1.tif").read_bytes()
+    (folder / "part1.tif").write_bytes(content[: len(content) // 2])
+    return copies
+
+
+def test_unreadable_chips_are_quarantined_and_named(work, learnt, result, tmp_path):
+    sources = truncated(work, tmp_path)
+    land, record = classify(sources, tmp_path / "map", options(learnt, max_quarantined=0.5))
+    lost = record.counts["quarantined"]
+    assert 0 < lost < 240
+    with (tmp_path / "map" / "quarantine.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == lost
+    assert {r["chip_id"] for r in rows} == set(land.chips.ids[~land.known])
+    with rasterio.open(tmp_path / "map" / "landuse.tif") as raster:
+        codes = raster.read(1)
+    assert (codes == 0).sum() == lost
+    assert np.array_equal(codes[codes > 0], work.codes[codes > 0])
+
+
+def test_too_many_unreadable_chips_end_the_run(work, learnt, tmp_path):
+    sources = truncated(work, tmp_path)
+    with pytest.raises(TooManyQuarantinedError):
+        classify(sources, tmp_path / "map", options(learnt))
+    assert not (tmp_path / "map").exists()
+
+
+def test_an_existing_result_is_kept_unless_asked(work, learnt, result):
+    with pytest.raises(OutputExistsError, match="--fresh"):
+        classify(work.survey, result[0], options(learnt))
+
+
+def test_a_model_of_other_bands_is_refused(work, learnt, tmp_path):
+    with pytest.raises(BandsError, match="3 bands"):
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), TileOptions(**OPTIONS, bands=(1, 2))))
+
+
+def test_pixels_that_the_model_does_not_take_are_refused(work, learnt, tmp_path):
+    asked = TileOptions(**OPTIONS | {"chip_px": 64})
+    with pytest.raises(UsageError, match="leave --chip-pixels out"):
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), asked))
+    _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), TileOptions(chip_m=32.0)))
+    assert record.grid["chip_px"] == 32
+
+
+def test_ground_without_imagery_is_refused_and_leaves_nothing(work, learnt, tmp_path):
+    nowhere = TileOptions(**OPTIONS, bounds=(10.0, 50.0, 11.0, 51.0))
+    with pytest.raises(NoOverlapError):
+        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), nowhere))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_surveys_at_once_are_refused(work, learnt, tmp_path):
+    tile(work.survey, tmp_path / "chips", TileOptions(**OPTIONS))
+    with pytest.raises(UsageError, match="one folder of chips"):
+        classify([tmp_path / "chips", *work.survey], tmp_path / "map", options(learnt))
+
+
+def test_both_runtimes_agree(work, learnt, result, tmp_path):
+    classify(work.survey, tmp_path / "keras", options(learnt, runtime="tensorflow", precision="f32"))
+    with (
+        rasterio.open(tmp_path / "keras" / "probabilities.tif") as a,
+        rasterio.open(result[0] / "probabilities.tif") as b,
+    ):
+        assert np.abs(a.read() - b.read()).max() < 1e-3
+
+
+def test_the_command_loads_nothing_that_it_has_no_use_for(work, learnt, tmp_path):
+    """Each of these takes a tenth of a second to a second to load; boto3 may be there by name, but not at work."""
+    arguments = ["classify", *map(str, work.survey), "--model", str(learnt), "--out", str(tmp_path / "map")]
+    arguments += ["--chip-size", "32", "--chip-pixels", "32", "--master", "inline"]
+    code = f"import sys; from landuse.cli.main import run; run({arguments!r}); print('LOADED', *sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = set(said.split("LOADED ")[1].split())
+    spared = {"pandas", "geopandas", "scipy", "sklearn", "pyspark", "tensorflow", "keras", "botocore", "matplotlib"}
+    spared |= {"folium", "yaml", "pyarrow.dataset", "openvino.tools.ovc", "openvino_telemetry"}
+    assert sorted(spared & loaded) == []
+    assert {"openvino", "rasterio", "pyarrow.parquet"} <= loaded

@@ -1,0 +1,448 @@
+import csv
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from landuse.errors import (
+    ConfigError,
+    DamagedSourceError,
+    GridMismatchError,
+    MissingCRSError,
+    NoOverlapError,
+    NotARasterError,
+    OutputExistsError,
+    SourceNotFoundError,
+    UsageError,
+)
+from landuse.grid import Cell, ChipGrid
+from landuse.legend import load_legend
+from landuse.outputs.areas import cell_areas_ha
+from landuse.outputs.record import damaged_files, read_record
+from landuse.stages.diff import DiffOptions, diff
+from tests.change.makers import CORNER, UTM, classified, foreign, sharp
+
+FILES = ["change.tif", "change_probability.tif", "change.geojson", "transitions.csv", "summary.json", "run.json"]
+NAMES = load_legend("nlcd6").names
+
+
+def lines_of(folder):
+    with (folder / "transitions.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def marginals(folder):
+    before, after = Counter(), Counter()
+    for line in lines_of(folder):
+        before[line["from"]] += int(line["cells"])
+        after[line["to"]] += int(line["cells"])
+    return before, after
+
+
+@pytest.fixture
+def year(tmp_path):
+    """Two classified years of 30 x 40 cells: stripes of classes; four cells in the north-west corner become Developed."""
+    codes = np.repeat(np.arange(40) % 6, 30).reshape(40, 30).T
+    later = codes.copy()
+    later[:2, 2:4] = 0
+    return classified(tmp_path / "y2014", sharp(codes)), classified(tmp_path / "y2020", sharp(later))
+
+
+def test_a_clear_change_is_found_where_it_is(tmp_path, year):
+    found = diff(year, tmp_path / "out")
+
+    assert sorted(p.name for p in found.out.iterdir()) == sorted([*FILES])
+    assert found.label_differences == found.confirmed == 4
+    top = CORNER[0] + 29
+    assert found.changes == {
+        Cell(top - down, CORNER[1] + 2 + right).id: (NAMES[2 + right], "Developed")
+        for down in (0, 1)
+        for right in (0, 1)
+    }
+    with rasterio.open(found.out / "change.tif") as dataset:
+        image = dataset.read(1)
+        assert dataset.dtypes == ("uint16",)
+        assert dataset.nodata == 0
+        assert dataset.crs.to_epsg() == 26914
+        with rasterio.open(year[0] / "landuse.tif") as source:
+            assert dataset.transform == source.transform
+    assert image[:2, 2:4].tolist() == [[301, 401], [301, 401]]
+    assert np.count_nonzero(image) == 4
+
+
+def test_sites_carry_what_a_planner_needs(tmp_path, year):
+    found = diff(year, tmp_path / "out")
+    features = json.loads((found.out / "change.geojson").read_text())["features"]
+    assert len(features) == 2
+    for feature, name in zip(features, (NAMES[2], NAMES[3]), strict=True):
+        properties, polygon = feature["properties"], shapely.geometry.shape(feature["geometry"])
+        assert (properties["from"], properties["to"], properties["cells"]) == (name, "Developed", 2)
+        assert properties["area_ha"] == pytest.approx(2 * 5.0176, rel=0.01)
+        assert properties["probability"] > 0.9
+        assert properties["tier"] == "likely"
+        assert polygon.exterior.is_ccw
+        assert -180 < polygon.centroid.x < 0 < polygon.centroid.y < 90
+
+
+def test_probability_is_given_for_every_compared_cell_and_for_no_other(tmp_path, year):
+    hole = np.zeros((30, 40), bool)
+    hole[10:12] = True
+    before = classified(tmp_path / "holed", sharp(np.zeros((30, 40), int)), missing=hole)
+    found = diff((before, year[1]), tmp_path / "out")
+    with rasterio.open(found.out / "change_probability.tif") as dataset:
+        probability = dataset.read(1)
+        assert np.isnan(dataset.nodata)
+        assert dataset.dtypes == ("float32",)
+    assert (np.isnan(probability) == hole).all()
+    assert np.nanmin(probability) >= 0
+    assert np.nanmax(probability) <= 1
+
+
+def test_identical_maps_hold_no_change(tmp_path, year):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in year[0].iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    found = diff((year[0], copy), tmp_path / "out")
+    assert found.summary["cells"]["label_differences"] == 0
+    assert found.confirmed == 0
+    assert found.changes == {}
+    assert found.summary["model"]["expected_change_share"] == 0
+    with rasterio.open(found.out / "change.tif") as dataset:
+        assert not dataset.read(1).any()
+    assert json.loads((found.out / "change.geojson").read_text())["features"] == []
+
+
+def test_absent_cells_never_become_change_and_the_sums_still_hold(tmp_path):
+    rng = np.random.default_rng(1)
+    first, second = rng.integers(0, 6, (12, 20)), rng.integers(0, 6, (15, 18))
+    holes = rng.random((12, 20)) < 0.2, rng.random((15, 18)) < 0.2
+    before = classified(tmp_path / "a", sharp(first), missing=holes[0])
+    after = classified(tmp_path / "b", sharp(second), missing=holes[1], row=CORNER[0] - 2, col=CORNER[1] + 5)
+    found = diff((before, after), tmp_path / "out")
+
+    rows, columns = marginals(found.out)
+    assert {n: rows[n] for n in NAMES} == dict(zip(NAMES, np.bincount(first[~holes[0]], minlength=6), strict=True))
+    assert {n: columns[n] for n in NAMES} == dict(zip(NAMES, np.bincount(second[~holes[1]], minlength=6), strict=True))
+    cells = found.summary["cells"]
+    assert cells["compared"] + cells["only_before"] == (~holes[0]).sum()
+    assert cells["compared"] + cells["only_after"] == (~holes[1]).sum()
+    assert rows["(no data)"] == cells["only_after"]
+    assert not [
+        line
+        for line in lines_of(found.out)
+        if "(no data)" in (line["from"], line["to"]) and int(line["confirmed_cells"])
+    ]
+    assert all(before_name in NAMES and after_name in NAMES for before_name, after_name in found.changes.values())
+
+
+def test_areas_are_those_of_the_cells_on_the_ellipsoid(tmp_path, year):
+    found = diff(year, tmp_path / "out")
+    rows, cols = (a.ravel() for a in np.mgrid[CORNER[0] : CORNER[0] + 30, CORNER[1] : CORNER[1] + 40])
+    total = cell_areas_ha(ChipGrid(UTM), rows, cols).sum()
+    assert found.summary["area_ha"]["compared"] == pytest.approx(total, rel=1e-6)
+    assert sum(float(line["area_ha"]) for line in lines_of(found.out)) == pytest.approx(total, rel=1e-6)
+    expected = sum(float(line["expected_ha"]) for line in lines_of(found.out))
+    assert expected == pytest.approx(total, rel=1e-4)
+
+
+def test_the_record_says_what_was_compared(tmp_path, year):
+    found = diff(year, tmp_path / "out", DiffOptions(min_probability=0.7))
+    record = read_record(found.out)
+    assert record.command == "diff"
+    assert record.options["min_probability"] == 0.7
+    assert [i.path for i in record.inputs] == [
+        str(folder / name) for folder in year for name in ("landuse.tif", "probabilities.tif")
+    ]
+    assert record.grid["chip_m"] == 224
+    assert record.counts["confirmed"] == 4
+    assert damaged_files(found.out, record) == {}
+
+
+def test_weak_evidence_is_not_confirmed_unless_asked_for(tmp_path):
+    rng = np.random.default_rng(3)
+    codes = np.full((30, 40), 2)
+    weak = sharp(codes, sure=0.6)
+    other = sharp(codes, sure=0.6)
+    other[:, 5, 5] = [0.45, 0.02, 0.42, 0.05, 0.03, 0.03]
+    noise = rng.dirichlet(np.full(6, 5.0), codes.shape).transpose(2, 0, 1)
+    maps = classified(tmp_path / "a", 0.9 * weak + 0.1 * noise), classified(tmp_path / "b", other)
+    strict, lax = diff(maps, tmp_path / "strict"), diff(maps, tmp_path / "lax", DiffOptions(min_probability=0.0))
+    assert strict.label_differences == lax.label_differences == 1
+    assert strict.confirmed == 0
+    assert lax.confirmed == 1
+    assert lax.summary["sites_by_tier"]["doubtful"] == 1
+
+
+def test_small_sites_are_left_out(tmp_path, year):
+    found = diff(year, tmp_path / "out", DiffOptions(min_site=3))
+    assert (found.label_differences, found.confirmed) == (4, 0)
+    assert found.summary["sites"] == 0
+
+
+def test_regrouping_hides_change_within_a_group(tmp_path):
+    before = np.repeat([0, 2, 5, 2], 100).reshape(20, 20)
+    after = before.copy()
+    after[6, 3] = 3  # Forest to Shrub: both Undeveloped
+    after[7, 9] = 0
+    maps = classified(tmp_path / "a", sharp(before)), classified(tmp_path / "b", sharp(after))
+    found = diff(maps, tmp_path / "out", DiffOptions(regroup="groups3"))
+    assert found.summary["classes"] == ["Developed", "Cultivated", "Undeveloped"]
+    assert list(found.changes.values()) == [("Undeveloped", "Developed")]
+
+
+def test_two_foreign_maps_without_probabilities_are_unrated(tmp_path):
+    codes = np.array([[1, 1, 2, 0], [2, 2, 2, 2], [1, 1, 1, 1]])
+    later = np.array([[1, 2, 2, 2], [2, 2, 0, 2], [1, 1, 1, 1]])
+    names = {1: "Trees", 2: "Houses & roads"}
+    names = {code: name.replace("&", "&amp;") for code, name in names.items()}
+    maps = foreign(tmp_path / "old.tif", codes, names=names), foreign(tmp_path / "new.tif", later, names=names)
+    found = diff(maps, tmp_path / "out")
+    assert found.confirmed == 1
+    assert found.summary["model"] is None
+    assert found.summary["note"]
+    assert found.summary["cells"]["expected_false_alarms"] is None
+    feature = json.loads((found.out / "change.geojson").read_text())["features"][0]["properties"]
+    assert (feature["from"], feature["to"], feature["tier"]) == ("Trees", "Houses & roads", "unrated")
+    assert feature["probability"] is None
+    with rasterio.open(found.out / "change_probability.tif") as dataset:
+        assert np.isnan(dataset.read(1)).all()
+    assert {line["expected_ha"] for line in lines_of(found.out)} == {""}
+    assert read_record(found.out).grid is None
+
+
+def test_codes_without_names_are_compared_by_number(tmp_path):
+    codes = np.array([[7, 7], [9, 9]])
+    maps = foreign(tmp_path / "a.tif", codes), foreign(tmp_path / "b.tif", codes[::-1])
+    found = diff(maps, tmp_path / "out")
+    assert found.summary["classes"] == ["Class 7", "Class 9"]
+    assert found.confirmed == 4
+
+
+def test_other_pixel_types_and_extents_of_one_pixel_grid(tmp_path):
+    rng = np.random.default_rng(2)
+    whole = rng.integers(1, 5, (30, 30))
+    a = foreign(tmp_path / "a.tif", whole[:20, :20], dtype="int16")
+    b = foreign(tmp_path / "b.tif", whole[8:, 5:], x=600_150.0, y=4_499_760.0, dtype="float32")
+    found = diff((a, b), tmp_path / "out")
+    assert found.summary["cells"]["compared"] == 12 * 15
+    assert found.summary["cells"]["label_differences"] == 0
+
+
+def test_a_shipped_legend_names_and_crosswalks_foreign_codes(tmp_path):
+    nlcd = np.array([[41, 42, 21], [82, 11, 41]])
+    later = np.array([[41, 41, 22], [21, 21, 42]])
+    maps = foreign(tmp_path / "a.tif", nlcd), foreign(tmp_path / "b.tif", later)
+    found = diff(maps, tmp_path / "out", DiffOptions(legend="nlcd6"))
+    assert found.summary["cells"]["only_after"] == 1  # open water is unmapped in nlcd6
+    assert [(line["from"], line["to"]) for line in lines_of(found.out) if int(line["confirmed_cells"])] == [
+        ("Cultivated", "Developed")
+    ]
+
+
+def test_codes_above_99_get_ranks(tmp_path):
+    names = {10: "Trees", 100: "Moss", 200: "Sea"}
+    a = foreign(tmp_path / "a.tif", np.array([[10, 100], [200, 200]]), names=names)
+    b = foreign(tmp_path / "b.tif", np.array([[10, 200], [200, 200]]), names=names)
+    found = diff((a, b), tmp_path / "out")
+    assert found.summary["codes"] == {"Trees": 1, "Moss": 2, "Sea": 3}
+    with rasterio.open(found.out / "change.tif") as dataset:
+        assert dataset.read(1).tolist() == [[0, 203], [0, 0]]
+
+
+def test_legends_in_another_order_are_matched_by_name(tmp_path):
+    plain = load_legend("nlcd6")
+    turned = plain.model_copy(
+        update={
+            "classes": tuple(c.model_copy(update={"code": 7 - c.code}) for c in reversed(plain.classes)),
+        }
+    )
+    codes = np.repeat(np.arange(20) % 6, 20).reshape(20, 20)
+    a = classified(tmp_path / "a", sharp(codes))
+    b = classified(tmp_path / "b", sharp(5 - codes), legend=turned)
+    assert diff((a, b), tmp_path / "out").label_differences == 0
+
+
+def test_a_classified_folder_and_a_foreign_map_must_coincide(tmp_path, year):
+    with rasterio.open(year[1] / "landuse.tif") as dataset:
+        codes, transform = dataset.read(1), dataset.transform
+    place = {"pixel": 224.0, "x": transform.c, "y": transform.f}
+    other = foreign(tmp_path / "other.tif", codes, names=dict(enumerate(NAMES, 1)), **place)
+    found = diff((year[0], other), tmp_path / "out")
+    assert found.confirmed == 4
+    assert set(found.changes.values()) == {(NAMES[2], "Developed"), (NAMES[3], "Developed")}
+    place["x"] += 60
+    shifted = foreign(tmp_path / "shifted.tif", codes, names=dict(enumerate(NAMES, 1)), **place)
+    with pytest.raises(GridMismatchError, match=r"0\.27 of a cell apart.*gdalwarp"):
+        diff((year[0], shifted), tmp_path / "out2")
+
+
+def test_golden_g5_three_dates_give_every_step_and_the_whole(tmp_path):
+    counts = [(27_584, 941, 37_038), (28_537, 2_337, 34_689), (28_911, 4_011, 32_641)]
+    names = ("Developed", "Cultivated", "Undeveloped")
+    maps = []
+    for number, count in enumerate(counts):
+        codes = np.repeat([1, 2, 3], count)
+        assert len(codes) == 65_563
+        square = np.concatenate([codes, np.zeros(257 * 256 - len(codes), int)]).reshape(257, 256)
+        maps.append(foreign(tmp_path / f"y{number}.tif", square, names=dict(enumerate(names, 1))))
+    found = diff(maps, tmp_path / "out")
+    steps = ["1_y0_y1", "2_y1_y2"]
+    for folder, first, last in ((".", 0, 2), (steps[0], 0, 1), (steps[1], 1, 2)):
+        rows, columns = marginals(found.out / folder)
+        assert tuple(rows[n] for n in names) == counts[first]
+        assert tuple(columns[n] for n in names) == counts[last]
+        assert sorted(p.name for p in (found.out / folder).iterdir()) == sorted(
+            FILES + (steps if folder == "." else [])
+        )
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(-3, 3), st.integers(-2, 3)), st.sampled_from([0.0, 0.3]))
+def test_sums_hold_whatever_the_maps(tmp_path_factory, seed, shift, holes):
+    rng = np.random.default_rng(seed)
+    folder = tmp_path_factory.mktemp("sums")
+    first, second = rng.integers(1, 5, (6, 7)), rng.integers(1, 5, (7, 6))
+    first[rng.random(first.shape) < holes], second[rng.random(second.shape) < holes] = 0, 0
+    first[3, 3] = second[3 - shift[0], 3 - shift[1]] = 1  # one cell with data in both at least
+    a = foreign(folder / "a.tif", first)
+    b = foreign(folder / "b.tif", second, x=600_000.0 + 30 * shift[1], y=4_500_000.0 - 30 * shift[0])
+    found = diff((a, b), folder / "out")
+    rows, columns = marginals(found.out)
+    for code in range(1, 5):
+        assert rows[f"Class {code}"] == (first == code).sum()
+        assert columns[f"Class {code}"] == (second == code).sum()
+
+
+def another_crs(folder):
+    return foreign(folder / "a.tif", np.ones((3, 3))), foreign(folder / "b.tif", np.ones((3, 3)), epsg=26915)
+
+
+def another_cell_size(folder):
+    return foreign(folder / "a.tif", np.ones((3, 3))), foreign(folder / "b.tif", np.ones((3, 3)), pixel=10)
+
+
+def another_offset(folder):
+    return foreign(folder / "a.tif", np.ones((3, 3))), foreign(folder / "b.tif", np.ones((3, 3)), x=600_010)
+
+
+def elsewhere(folder):
+    return foreign(folder / "a.tif", np.ones((3, 3))), foreign(folder / "b.tif", np.ones((3, 3)), x=660_000)
+
+
+def nothing_in_common(folder):
+    return foreign(folder / "a.tif", np.array([[1, 0]])), foreign(folder / "b.tif", np.array([[0, 1]]))
+
+
+def other_names(folder):
+    a = foreign(folder / "a.tif", np.array([[1, 2]]), names={1: "Forest", 2: "Urban"})
+    return a, foreign(folder / "b.tif", np.array([[1, 2]]), names={1: "Built", 2: "Trees"})
+
+
+def empty(folder):
+    return foreign(folder / "a.tif", np.zeros((2, 2))), foreign(folder / "b.tif", np.ones((2, 2)))
+
+
+def absent(folder):
+    return foreign(folder / "a.tif", np.ones((2, 2))), folder / "gone.tif"
+
+
+def plain_folder(folder):
+    (folder / "f").mkdir()
+    return foreign(folder / "a.tif", np.ones((2, 2))), folder / "f"
+
+
+def text(folder):
+    (folder / "b.tif").write_text("not a raster")
+    return foreign(folder / "a.tif", np.ones((2, 2))), folder / "b.tif"
+
+
+def nowhere(folder):
+    with rasterio.open(folder / "b.tif", "w", driver="GTiff", height=2, width=2, count=1, dtype="uint8") as dataset:
+        dataset.write(np.ones((1, 2, 2), np.uint8))
+    return foreign(folder / "a.tif", np.ones((2, 2))), folder / "b.tif"
+
+
+def probabilities_of_another_map(folder):
+    a = classified(folder / "a", sharp(np.zeros((4, 4), int)))
+    b = classified(folder / "b", sharp(np.zeros((5, 5), int)))
+    (b / "probabilities.tif").write_bytes((a / "probabilities.tif").read_bytes())
+    return a, b
+
+
+def probabilities_that_are_none(folder):
+    wrong = classified(folder / "a", sharp(np.zeros((4, 4), int)) * 3)
+    return wrong, classified(folder / "b", sharp(np.zeros((4, 4), int)))
+
+
+def half_a_folder(folder):
+    a = classified(folder / "a", sharp(np.zeros((4, 4), int)))
+    (a / "landuse.tif").unlink()
+    return a, a
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (another_crs, GridMismatchError, "UTM zone 14N.*UTM zone 15N.*--crs"),
+        (another_cell_size, GridMismatchError, "30 metre.*10.*--chip-size"),
+        (another_offset, GridMismatchError, "0.33 of a cell apart"),
+        (elsewhere, NoOverlapError, "share no ground"),
+        (nothing_in_common, NoOverlapError, "No cell has a class in both"),
+        (other_names, ConfigError, "'Forest'.*--regroup"),
+        (empty, NotARasterError, "a.tif holds no class"),
+        (absent, SourceNotFoundError, "There is no map .*gone.tif"),
+        (plain_folder, SourceNotFoundError, "holds no run.json"),
+        (text, NotARasterError, "cannot be read as a GeoTIFF"),
+        (nowhere, MissingCRSError, "where on Earth"),
+        (probabilities_of_another_map, DamagedSourceError, "does not fit"),
+        (probabilities_that_are_none, DamagedSourceError, "no probabilities"),
+        (half_a_folder, SourceNotFoundError, "landuse.tif is missing"),
+    ],
+)
+def test_maps_that_cannot_be_compared_get_one_sentence_and_leave_nothing(tmp_path, make, error, says):
+    maps = make(tmp_path)
+    with pytest.raises(error, match=says) as caught:
+        diff(maps, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_requests_that_cannot_be_right(tmp_path, year):
+    with pytest.raises(UsageError, match="at least two maps"):
+        diff(year[:1], tmp_path / "out")
+    with pytest.raises(UsageError, match="--min-probability"):
+        DiffOptions(min_probability=1.5)
+    with pytest.raises(UsageError, match="--min-site"):
+        DiffOptions(min_site=0)
+    with pytest.raises(ConfigError, match="No legend 'nothere'"):
+        diff(year, tmp_path / "out", DiffOptions(regroup="nothere"))
+    with pytest.raises(ConfigError, match=r"cannot be regrouped.*--legend"):
+        names = {1: "Forest"}
+        pair = (
+            foreign(tmp_path / "a.tif", np.ones((2, 2)), names=names),
+            foreign(tmp_path / "b.tif", np.ones((2, 2)), names=names),
+        )
+        diff(pair, tmp_path / "out", DiffOptions(regroup="groups3"))
+    with pytest.raises(ConfigError, match=r"code 77.*nlcd6"):
+        odd = foreign(tmp_path / "c.tif", np.full((2, 2), 77))
+        diff((odd, odd), tmp_path / "out", DiffOptions(legend="nlcd6"))
+
+
+def test_an_earlier_result_is_replaced_only_when_asked(tmp_path, year):
+    diff(year, tmp_path / "out")
+    with pytest.raises(OutputExistsError):
+        diff(year, tmp_path / "out")
+    assert diff(year, tmp_path / "out", DiffOptions(fresh=True)).confirmed == 4
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(OutputExistsError):
+        diff(year, tmp_path / "mine", DiffOptions(fresh=True))

@@ -1,0 +1,172 @@
+"""Fine-tuning: it begins where transfer learning ended, gets better, goes on after a kill, and ends as an ordinary model."""
+
+import csv
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from landuse.errors import UsageError
+from landuse.models.bundle import read_bundle, write_bundle
+from landuse.models.runtime import open_runtime
+from landuse.stages.finetune import fine_tune
+from landuse.training.finetune.layers import layers_to_train
+from landuse.training.finetune.options import FineTuneOptions
+from landuse.training.options import TrainOptions
+from tests.models import small
+
+PX = 32
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Textures whose colours say nothing, and a network that has not seen any."""
+    root = tmp_path_factory.mktemp("textures")
+    rng = np.random.default_rng(0)
+    for name, period in (("fine", 2), ("middle", 4), ("coarse", 8)):
+        (root / "data" / name).mkdir(parents=True)
+        for i in range(40):
+            stripes = (np.indices((PX, PX))[i % 2] + rng.integers(period)) // (period // 2) % 2
+            image = 90 + 70 * stripes[..., None] + rng.integers(-30, 31, 3) + rng.integers(-25, 26, (PX, PX, 3))
+            Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(root / "data" / name / f"{i:02}.png")
+    write_bundle(small.bundle(), root / "small.landuse")
+    return root
+
+
+def options(work, **more):
+    return TrainOptions(backbone=str(work / "small.landuse"), regularisation=1.0, cache=False, **more)
+
+
+HOW = FineTuneOptions("all", epochs=4, batch=16, learning_rate=5e-3)
+
+
+def lines(path):
+    with path.open(encoding="utf8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def tuned(work, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "m.landuse"
+    return fine_tune([work / "data"], out, options(work), HOW), out
+
+
+def test_the_backbone_learns_and_the_best_epoch_is_kept(work, tuned):
+    bundle, out = tuned
+    history = lines(out.with_suffix(".history.csv"))
+    assert [int(line["epoch"]) for line in history] == list(range(5))
+    losses = [float(line["val_loss"]) for line in history]
+    assert min(losses) < 0.8 * losses[0]
+    assert bundle.training["fine_tuning"]["kept"]["val_loss"] == pytest.approx(min(losses), rel=1e-4)
+    assert bundle.metrics["accuracy"] > 0.5
+    assert not np.array_equal(
+        bundle.weights["conv1/kernel"], read_bundle(work / "small.landuse").weights["conv1/kernel"]
+    )
+    assert {"val_f1", "val_precision", "val_recall", "learning_rate"} <= history[0].keys()
+    assert Image.open(out.with_suffix(".history.png")).size[0] > 500
+    assert sorted(p.name for p in out.parent.iterdir()) == ["m.history.csv", "m.history.png", "m.landuse"]
+
+
+def test_sides_do_not_meet(tuned):
+    training = tuned[0].training
+    assert training["fine_tuning"]["fitted"] + training["fine_tuning"]["validated"] + training["held_out"] == 120
+
+
+def test_it_is_an_ordinary_model(work, tuned):
+    """What OpenVINO gives is what the figures were measured on, and TensorFlow gives the same."""
+    images = small.images(5)
+    answers = [open_runtime(tuned[1], kind=kind).predict(images).probabilities for kind in ("openvino", "tensorflow")]
+    assert np.allclose(*answers, atol=1e-4)
+    assert tuned[0].novelty.feature_count == 6
+
+
+def test_batch_norms_stay_as_they_were_unless_asked(work, tuned):
+    before = read_bundle(work / "small.landuse").weights
+    norms = [name for name in before if name.startswith("bn")]
+    assert norms
+    assert all(np.array_equal(tuned[0].weights[name], before[name]) for name in norms)
+    assert moved(work, layers_to_train(small.network(), PX, "all")) == {"conv1", "depth", "conv2", "dense"}
+    assert moved(work, layers_to_train(small.network(), PX, "all", batch_norm=True)) >= {"conv1", "bn1", "bn2", "bn3"}
+
+
+def moved(work, chosen):
+    """The layers that one step changes."""
+    from landuse.training.finetune.student import Device, Student
+
+    bundle = read_bundle(work / "small.landuse")
+    student = Student(bundle, bundle.head, chosen, Device("cpu", "f32"))
+    student.step(small.images(8), np.eye(3, dtype=np.float32)[np.arange(8) % 3], 1e-3, (0, 1))
+    after = student.weights()
+    return {name.split("/")[0] for name in after if not np.array_equal(after[name], bundle.weights[name])}
+
+
+def test_layers_below_the_chosen_ones_stay_as_they_were(work, tmp_path):
+    how = FineTuneOptions(1, epochs=2)
+    found = fine_tune([work / "data"], tmp_path / "m.landuse", options(work), how)
+    before = read_bundle(work / "small.landuse").weights
+    assert {n for n in before if not np.array_equal(before[n], found.weights[n])} == {"dense/kernel", "dense/bias"}
+
+
+KILLED = """
+import sys, os, signal
+from landuse.training.finetune import training
+from tests.training.finetune.test_finetune import HOW, options
+from landuse.stages.finetune import fine_tune
+from pathlib import Path
+after, step = int(sys.argv[3]), training.Student.step
+taken = []
+def stop(self, *given):
+    taken.append(1)
+    if len(taken) == after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, *given)
+training.Student.step = stop
+work = Path(sys.argv[1])
+fine_tune([work / "data"], Path(sys.argv[2]), options(work), HOW)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_run_that_was_killed_goes_on(work, tuned, tmp_path):
+    """A process killed in the middle of its third epoch; the same command then ends as if nothing had been."""
+    out = tmp_path / "m.landuse"
+    command = [sys.executable, "-c", KILLED, str(work), str(out), "13"]
+    assert subprocess.run(command, check=False, timeout=500).returncode == -signal.SIGKILL
+    kept = sorted(p.name for p in (tmp_path / ".m.landuse.finetune").iterdir())
+    assert "epoch-0002.safetensors" in kept
+    assert not out.exists()
+    found = fine_tune([work / "data"], out, options(work), HOW)
+    history, whole = lines(out.with_suffix(".history.csv")), lines(tuned[1].with_suffix(".history.csv"))
+    assert [float(h["val_loss"]) for h in history] == pytest.approx([float(w["val_loss"]) for w in whole], rel=1e-3)
+    assert all(np.allclose(found.weights[n], tuned[0].weights[n], atol=1e-3) for n in found.weights)
+    assert not (tmp_path / ".m.landuse.finetune").exists()
+
+
+def test_other_settings_begin_anew(work, tmp_path):
+    from landuse.training.finetune.checkpoint import CheckpointStore
+
+    arrays = {"a": np.zeros(2, np.float32)}
+    store = CheckpointStore(tmp_path / "c", "one")
+    for epoch in range(4):
+        store.save(arrays, [{"epoch": epoch}], best=epoch == 1)
+    assert store.latest().history == [{"epoch": 3}]
+    assert store.best().history == [{"epoch": 1}]
+    assert len(list((tmp_path / "c").iterdir())) == 3
+    assert CheckpointStore(tmp_path / "c", "two").latest() is None
+    (tmp_path / "c" / "epoch-0003.safetensors").write_bytes(b"cut short")
+    assert store.latest().history == [{"epoch": 2}]
+
+
+def test_what_cannot_be_tuned(work, tmp_path):
+    out = tmp_path / "m.landuse"
+    with pytest.raises(UsageError, match="--holdout above 0"):
+        fine_tune([work / "data"], out, options(work, holdout=0.0), HOW)
+    with pytest.raises(UsageError, match="has 4 layers, not 40"):
+        fine_tune([work / "data"], out, options(work), replace(HOW, layers=40))
+    with pytest.raises(UsageError, match="bfloat16"):
+        fine_tune([work / "data"], out, options(work), replace(HOW, precision="bf16"))
+    assert not out.exists()

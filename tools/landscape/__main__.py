@@ -1,0 +1,26 @@
+"""`python -m tools.landscape`: make a landscape of any size, with two survey years and their truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tools.landscape import LandscapeSpec, make_landscape
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write; new or empty.")
+@click.option("--size", default=30, show_default=True, metavar="CHIPS", help="Chips of 224 m along a side (4 to 2000).")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="The same seed gives the same landscape.")
+@click.option(
+    "--pixel", default=1.0, show_default=True, metavar="M", help="Ground side of a pixel in metres (0.3 to 4)."
+)
+def landscape(out: Path, size: int, seed: int, pixel: float) -> None:
+    """Make a landscape: two survey years, labels of the first, and the truth of both."""
+    make_landscape(out, LandscapeSpec(chips=size, seed=seed, pixel=pixel))
+    click.echo(f"{out}: {size} x {size} chips in two years, with labels and truth.")
+
+
+if __name__ == "__main__":
+    landscape()

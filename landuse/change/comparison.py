@@ -61,13 +61,6 @@ class Comparison:
         """Class codes (H, W) of both maps on the common ground."""
         return self.before.codes[self.overlap.before], self.after.codes[self.overlap.after]
 
-    @property
-    def confirmed_unfamiliar(self) -> int | None:
-        """Confirmed cells on ground that the model of either map has hardly seen; None where neither map knows."""
-        pairs = ((self.before, self.overlap.before), (self.after, self.overlap.after))
-        known = [land.unfamiliar[where] for land, where in pairs if land.unfamiliar is not None]
-        return int((np.logical_or.reduce(known) & self.confirmed).sum()) if known else None
-
     def labels_table(self) -> CrossTable:
         """Every cell of either map, by its pair of labels."""
         shared = cross_table(*self.codes, self._place())

@@ -13,7 +13,6 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
-from landuse.change.unfamiliar import unfamiliar_cells
 from landuse.errors import (
     ConfigError,
     DamagedSourceError,
@@ -46,7 +45,6 @@ class ClassMap:
         open: whether the legend was made of what the file holds, so that a class it lacks may just not occur there.
         grid: lattice of chips whose cells are the pixels; None for other producers' maps.
         probabilities: float32 (K, H, W) in legend order, NaN where unknown; None where the map has none.
-        unfamiliar: bool (H, W), ground that the map's model has hardly seen; None where that is not known.
     """
 
     name: str
@@ -58,7 +56,6 @@ class ClassMap:
     open: bool = False
     grid: ChipGrid | None = None
     probabilities: npt.NDArray[np.float32] | None = None
-    unfamiliar: npt.NDArray[np.bool_] | None = None
 
     @property
     def occurring(self) -> tuple[str, ...]:
@@ -150,7 +147,6 @@ def _read_folder(folder: Path) -> ClassMap:
         legend=raster.legend,
         grid=grid,
         probabilities=bands,
-        unfamiliar=None if grid is None else unfamiliar_cells(folder, grid, raster.transform, raster.codes.shape),
     )
 
 

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from pyproj import CRS
 
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, grid_of
-from landuse.change.unfamiliar import unfamiliar_cells
 from landuse.errors import ConfigError, DamagedSourceError, SourceNotFoundError
 from landuse.legend import LandClass, Legend
 from landuse.outputs.class_raster import ClassRaster
@@ -41,7 +40,6 @@ def maps_by_class(folder: Path) -> dict[str, ClassMap]:
     raster, bands = _read(folder / PROBABILITIES_FILE, len(legend))
     known = raster.codes > 0
     grid = grid_of(record.grid, raster)
-    unfamiliar = None if grid is None else unfamiliar_cells(folder, grid, raster.transform, known.shape)
     return {
         kind.name: ClassMap(
             name=folder.resolve().name,
@@ -52,7 +50,6 @@ def maps_by_class(folder: Path) -> dict[str, ClassMap]:
             legend=_two(kind),
             grid=grid,
             probabilities=np.stack([1 - band, band]),
-            unfamiliar=unfamiliar,
         )
         for kind, band, limit in zip(legend.classes, bands, thresholds, strict=True)
     }

@@ -35,7 +35,6 @@ def summarise(found: Comparison, tables: tuple[CrossTable, CrossTable], tiers: S
             "label_differences": int(found.differ.sum()),
             "confirmed": int(found.confirmed.sum()),
             "expected_false_alarms": _false_alarms(found),
-            "confirmed_unfamiliar": found.confirmed_unfamiliar,
         },
         "area_ha": {
             "compared": _ha(labels.compared_ha),

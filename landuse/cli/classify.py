@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +63,6 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
             click.echo(f"  {line.name:<14} {line.area_ha:>12,.1f} ha {line.share:>7.1%}")
     if THRESHOLDS in record.details:
         click.echo("  A chip can be of several classes, or of none, so these areas overlap.")
-    if sentence := unfamiliar_sentence(counts, out):
-        click.echo(sentence)
     if counts["quarantined"]:
         lost = counted(counts["quarantined"], "chip")
         click.echo(f"{lost} could not be read; {out / 'quarantine.csv'} says which and why.", err=True)
@@ -80,20 +77,6 @@ def say_forecast(sources: tuple[str, ...], out: Path, options: ClassifyOptions) 
     for line in forecast(sources, out, options).lines():
         click.echo(line)
     return 0
-
-
-MANY_UNFAMILIAR = 0.05
-
-
-def unfamiliar_sentence(counts: Mapping[str, float], out: Path) -> str:
-    """What is to be said of ground that the model has hardly seen; empty where it is not much. 1 % would be no surprise."""
-    share = counts.get("unfamiliar", 0) / max(counts["classified"], 1)
-    if share < MANY_UNFAMILIAR:
-        return ""
-    return (
-        f"The model has hardly seen ground like that of {share:.0%} of the chips ({out / 'novelty.geojson'} outlines them): "
-        "check them on the imagery, or train a head on labels of such ground."
-    )
 
 
 def classify_options(choices: dict[str, Any]) -> ClassifyOptions:

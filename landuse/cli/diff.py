@@ -58,12 +58,6 @@ def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN
         click.echo(
             f"  about {cells['expected_false_alarms']:.1f} of the confirmed cells are expected to be false alarms"
         )
-    if cells["confirmed_unfamiliar"]:
-        lie = "lies" if cells["confirmed_unfamiliar"] == 1 else "lie"
-        click.echo(
-            f"  {cells['confirmed_unfamiliar']:,} of the confirmed cells {lie} on ground that a model has hardly seen: "
-            "look there first"
-        )
     return 0
 
 

@@ -4,7 +4,6 @@ bundle.json           what the model is: network, preprocessing, legend, calibra
 backbone.safetensors  the network's weights (float32, or float16 where space matters)
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
-novelty.safetensors   what the training features look like (only where it is known)
 alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
 """
 
@@ -32,7 +31,6 @@ from landuse.models.manifest import (
     ALIGNMENT,
     FORMAT,
     FORMAT_VERSION,
-    NOVELTY,
     Manifest,
     check_digests,
     check_fit,
@@ -40,7 +38,6 @@ from landuse.models.manifest import (
     refuse,
 )
 from landuse.models.network import Network, parameter_count, parse_network
-from landuse.models.novelty import Novelty, pack, packed_room, unpack
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
 from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, read_arrays
@@ -49,7 +46,7 @@ from landuse.models.safe_zip import SafeZip, write_zip
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
 MEMBERS = frozenset({"bundle.json", BACKBONE, HEAD, CARD})
-OPTIONAL = frozenset({NOVELTY, ALIGNMENT})
+OPTIONAL = frozenset({ALIGNMENT})
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 MOST_HEAD_NUMBERS = 100_000_000
@@ -74,7 +71,6 @@ class Bundle:
         training: what it was trained on (counts, data digest, settings).
         metrics: how well it does, and on what.
         card: the model card, Markdown.
-        novelty: what the features of its training samples look like, None where that is not known.
         quantisation: how it computes in 8-bit integers, None where that was not found out.
         alignment: how features of a dense grid are brought to those of chips, None where that is not known.
     """
@@ -92,7 +88,6 @@ class Bundle:
     training: Mapping[str, JsonValue] = field(default_factory=dict)
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     card: str = ""
-    novelty: Novelty | None = None
     quantisation: Quantisation | None = None
     alignment: Alignment | None = None
 
@@ -103,8 +98,6 @@ class Bundle:
         for name, array in sorted((self.weights | self.head.arrays()).items()):
             found.update(name.encode())
             found.update(as_stored(array).tobytes())
-        if self.novelty is not None:
-            found.update(pack(self.novelty))
         if self.alignment is not None:
             found.update(pack_alignment(self.alignment))
         return found.hexdigest()
@@ -128,8 +121,6 @@ def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
         HEAD: save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
         CARD: bundle.card.encode(),
     }
-    if bundle.novelty is not None:
-        members[NOVELTY] = pack(bundle.novelty)
     if bundle.alignment is not None:
         members[ALIGNMENT] = pack_alignment(bundle.alignment)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
@@ -153,7 +144,6 @@ def read_bundle(path: Path) -> Bundle:
         if parameter_count(head_shapes.values()) > MOST_HEAD_NUMBERS:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
         limits = {BACKBONE: arrays_room(shapes), HEAD: arrays_room(head_shapes), CARD: MAX_CARD}
-        limits[NOVELTY] = packed_room(width) + HEADER_ROOM
         limits[ALIGNMENT] = alignment_room(width) + HEADER_ROOM
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
     check_digests(members, manifest, path)
@@ -177,7 +167,6 @@ def read_bundle(path: Path) -> Bundle:
         metrics=manifest.metrics,
         quantisation=manifest.quantisation,
         card=members[CARD].decode("utf8", errors="replace"),
-        novelty=unpack(members[NOVELTY], width, f"{NOVELTY} in {path}") if NOVELTY in members else None,
         alignment=unpack_alignment(members[ALIGNMENT], width, f"{ALIGNMENT} in {path}")
         if ALIGNMENT in members
         else None,

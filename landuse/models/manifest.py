@@ -19,7 +19,6 @@ from landuse.models.quantised import Quantisation
 
 FORMAT = "landuse-model"
 FORMAT_VERSION = 1
-NOVELTY = "novelty.safetensors"
 ALIGNMENT = "alignment.safetensors"
 MAX_PX = 1024
 
@@ -45,11 +44,6 @@ class Manifest(BaseModel):
     metrics: dict[str, JsonValue]
     quantisation: Quantisation | None = None
     digests: dict[str, str]
-
-    @property
-    def knows_novelty(self) -> bool:
-        """Whether the file says what its training features look like."""
-        return NOVELTY in self.digests
 
 
 def parse_manifest(text: bytes, path: Path) -> Manifest:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +33,10 @@ class MapStrip:
     Attributes:
         chips: n chips.
         probabilities: float32 (n, classes), NaN where a chip has none.
-        extra: further columns of the chip table, each (n,).
     """
 
     chips: ChipSet
     probabilities: Float32
-    extra: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +122,7 @@ class MapWriter:
                 self._polygons.write(polygons)
             self.totals.add(layer.codes, areas)
         self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), extent.row1 - cells.row1, 0)
-        self._chips.write(chips, columns | dict(strip.extra))
+        self._chips.write(chips, columns)
         self.mapped_ha += float(areas[np.isfinite(strip.probabilities[:, 0])].sum())
 
     def end(self) -> None:

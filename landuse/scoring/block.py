@@ -18,7 +18,7 @@ from landuse.engine.quarantine import Quarantined
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
-from landuse.models.runtime import Kind, Precision, open_runtime, read_cached
+from landuse.models.runtime import Kind, Precision, open_runtime
 from landuse.mosaic import MosaicReader, Pixels, Survey
 from landuse.scoring.gaps import fill_gaps
 
@@ -125,15 +125,14 @@ def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
     """Read a block's chips, classify them and write its part.
 
     The part has a line for each chip that could be read: `row`, `col` (int64), `probabilities` (float32 list of the
-    model's classes), `novelty` (float32) if the model knows it, and, if the job keeps them, `features` (float32 list). A
-    block with quarantined chips is written under another name than its key, so that a later run tries it again.
+    model's classes) and, if the job keeps them, `features` (float32 list). A block with quarantined chips is written under
+    another name than its key, so that a later run tries it again.
     """
     started = time.perf_counter()
     runtime = open_runtime(job.model.locate(), kind=job.runtime, precision=job.precision, threads=job.threads)
     stream = ChipStream(job, work)
     predictions = list(runtime.predict_stream(iter(stream)))
     columns: dict[str, npt.NDArray[Any]] = {"row": work.rows[stream.read], "col": work.cols[stream.read]}
-    columns |= novelty_column(job, [p.features for p in predictions])
     vectors = {"probabilities": [p.probabilities for p in predictions]}
     if job.features:
         vectors["features"] = [p.features for p in predictions]
@@ -141,15 +140,6 @@ def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
     PartStore(job.parts).write(key, part_table(columns, vectors))
     seconds = time.perf_counter() - started
     return BlockReport(key, len(stream.read), tuple(stream.quarantined), runtime.precision, seconds)
-
-
-def novelty_column(job: ScoreJob, features: list[npt.NDArray[np.float32]]) -> dict[str, npt.NDArray[Any]]:
-    """How new the ground of some batches of features (n, d) is to the model: `novelty` float32 (n,), where it knows."""
-    novelty = read_cached(job.model.locate()).novelty
-    if novelty is None:
-        return {}
-    scores = [novelty.score(batch) for batch in features]
-    return {"novelty": np.concatenate(scores) if scores else np.empty(0, np.float32)}
 
 
 def part_table(columns: dict[str, npt.NDArray[Any]], vectors: dict[str, list[npt.NDArray[np.float32]]]) -> pa.Table:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from landuse.models.dense import DenseShape
 from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
 from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, novelty_column, part_table
+from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, part_table
 from landuse.scoring.dense_reach import survey_cells
 from landuse.scoring.dense_windows import Frame, Window, most_cells, windows_of
 
@@ -109,9 +108,9 @@ def score_dense(job: ScoreJob, work: BlockWork) -> BlockReport:
     rows, cols = work.rows[good], work.cols[good]
     answered = np.zeros(frame.wanted.shape, bool)
     answered[frame.wanted.image_index(rows, cols)] = True
-    novelty, vectors = answers_of(job, (network, shape), (found, reader.seen), answered)
+    vectors = answers_of(job, (network, shape), (found, reader.seen), answered)
     key = f"{work.key}.retry" if reader.lost else work.key
-    PartStore(job.parts).write(key, part_table({"row": rows, "col": cols} | novelty, vectors))
+    PartStore(job.parts).write(key, part_table({"row": rows, "col": cols}, vectors))
     ids = chip_ids(work.rows, work.cols)
     quarantined = tuple(Quarantined(str(i), cause) for i, cause in zip(ids, causes, strict=True) if cause is not None)
     return BlockReport(key, len(rows), quarantined, network.precision, time.perf_counter() - started)
@@ -132,7 +131,7 @@ def feature_map(network: OpenVinoDense, shape: DenseShape, reader: WindowReader)
 
 def answers_of(
     job: ScoreJob, model: tuple[OpenVinoDense, DenseShape], ground: tuple[Map, Mask], answered: Mask
-) -> tuple[dict[str, npt.NDArray[Any]], dict[str, list[npt.NDArray[np.float32]]]]:
+) -> dict[str, list[npt.NDArray[np.float32]]]:
     """What the network says of cells, in image order, some lines at a time: features of all cells at once are large.
 
     Args:
@@ -142,23 +141,20 @@ def answers_of(
         answered: bool (rows, columns) of the wanted range, north up: the cells to answer.
 
     Returns:
-        Single numbers of each cell, and vectors as batches, as `part_table` takes them.
+        Vectors as batches, as `part_table` takes them.
     """
     (network, shape), (found, seen) = model, ground
     counts = seen.repeat(shape.step, 0).repeat(shape.step, 1)
     names = ["probabilities", "features"] if job.features else ["probabilities"]
     vectors: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
-    numbers: list[dict[str, npt.NDArray[Any]]] = []
     for first in range(0, len(answered), LINES):
         chosen = answered[first : first + LINES]
         lines = slice(first * shape.step, (first + len(chosen) - 1) * shape.step + shape.side)
         answer = network.cells(np.ascontiguousarray(found[:, lines]), counts[lines])
-        features = answer.features[chosen.ravel()]
         vectors["probabilities"].append(answer.probabilities[chosen.ravel()])
         if job.features:
-            vectors["features"].append(features)
-        numbers.append(novelty_column(job, [features]))
-    return {name: np.concatenate([column[name] for column in numbers]) for name in numbers[0]}, vectors
+            vectors["features"].append(answer.features[chosen.ravel()])
+    return vectors
 
 
 def worker_memory(threads: int) -> int:

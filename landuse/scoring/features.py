@@ -106,9 +106,6 @@ class KeptRun(Run):
             "probabilities": np.full((len(features), len(self.bundle.legend)), np.nan, np.float32)
         }
         columns["probabilities"][known] = self.bundle.head.apply(features[known])
-        if self.bundle.novelty is not None:
-            columns["novelty"] = np.full(len(features), np.nan, np.float32)
-            columns["novelty"][known] = self.bundle.novelty.score(features[known])
         return columns
 
 
@@ -157,7 +154,7 @@ def run_head(folder: Path, bundle: Bundle) -> KeptRun:
         store=PartStore(str(folder)),
         keys=(),
         span=BLOCK,
-        widths={"probabilities": len(bundle.legend)} | ({} if bundle.novelty is None else {"novelty": 0}),
+        widths={"probabilities": len(bundle.legend)},
         quarantined=read_quarantine(folder / QUARANTINE_FILE),
         reused=0,
         computed=0,

@@ -67,13 +67,12 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     tally = Tally(QuarantinePolicy(settings.max_quarantined), len(chips))
     run_blocks(chips, settings, plan(chips, bundle, settings, inputs), (store, tally, progress))
     features = {"features": bundle.head.feature_count} if settings.features else {}
-    novelty = {} if bundle.novelty is None else {"novelty": 0}
     return Run(
         chips=chips,
         store=store,
         keys=tuple(tally.keys),
         span=settings.span,
-        widths={"probabilities": len(bundle.legend)} | novelty | features,
+        widths={"probabilities": len(bundle.legend)} | features,
         quarantined=tuple(tally.quarantined),
         reused=len(tally.keys) - tally.computed,
         computed=tally.computed,

@@ -59,7 +59,6 @@ class ModelEntry:
         file_bytes: of its file.
         classes: names in the order of the legend.
         metrics: as the file states them.
-        novelty: whether it knows what it has learnt from.
         card: Markdown.
     """
 
@@ -68,7 +67,6 @@ class ModelEntry:
     file_bytes: int
     classes: tuple[str, ...]
     metrics: dict[str, JsonValue]
-    novelty: bool
     card: str
 
 
@@ -104,7 +102,6 @@ def describe_model(name_or_file: str | Path) -> ModelEntry:
         file_bytes=path.stat().st_size,
         classes=manifest.legend.names,
         metrics=manifest.metrics,
-        novelty=manifest.knows_novelty,
         card=card,
     )
 
@@ -114,13 +111,12 @@ def _size(manifest: Manifest) -> Size:
 
 
 def model_lines(entry: ModelEntry) -> Lines:
-    """A model in labelled lines: size, classes, figures, and whether it says where it has never been."""
+    """A model in labelled lines: size, classes and figures."""
     size = entry.size
     return [
         ("file", f"{entry.file_bytes / 1e6:.1f} MB"),
         ("network", f"{size.weights / 1e6:.1f} million weights, {size.features:,} features, {size.px} pixels"),
         ("classes", f"{len(entry.classes)}: {', '.join(entry.classes)}"),
-        ("novelty", "says where it has never been" if entry.novelty else "not known"),
         *((key.replace("_", " "), shown) for key, value in entry.metrics.items() if (shown := figure(value))),
     ]
 

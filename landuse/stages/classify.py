@@ -21,7 +21,6 @@ from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
 from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
-from landuse.outputs.unfamiliar import NOVELTY, unfamiliar_ground
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.dense_cells import finer_pieces, split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
@@ -88,10 +87,9 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             remove_parts(parts, settings)
         run = run_of(inputs, bundle, (options, settings), parts)
         with staged_folder(out, fresh=options.fresh) as staging:
-            unfamiliar = write_files(staging, bundle, run)
+            write_files(staging, bundle, run)
             write_quarantine(staging / QUARANTINE, run.quarantined)
             record = record_of(run, bundle, options, time.perf_counter() - started)
-            record = record.model_copy(update={"counts": dict(record.counts) | unfamiliar})
             record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
         remove_parts(parts, settings)
     return LandUseMap(out), record
@@ -143,16 +141,11 @@ def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Pat
     return found[0] if found else None
 
 
-def write_files(folder: Path, bundle: Bundle, run: Run) -> dict[str, float]:
-    """Write the files of the map; return how many chips are unfamiliar to the model, where it knows."""
+def write_files(folder: Path, bundle: Bundle, run: Run) -> None:
+    """Write the files of the map."""
     frame = MapFrame.of(run.chips, bundle.legend, bundle.head.thresholds)
     with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
-        if NOVELTY not in run.widths:
-            write_map(folder, frame, map_strips(run, keeper))
-            return {}
-        with unfamiliar_ground(folder, frame) as ground:
-            write_map(folder, frame, ground.watch(map_strips(run, keeper)))
-        return {"unfamiliar": ground.chips}
+        write_map(folder, frame, map_strips(run, keeper))
 
 
 def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
@@ -160,8 +153,7 @@ def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
     for strip in run.strips():
         if "features" in strip.columns:
             keeper.write(strip)
-        known = {name: strip.columns[name] for name in (NOVELTY,) if name in strip.columns}
-        yield MapStrip(strip.chips, strip.columns["probabilities"], known)
+        yield MapStrip(strip.chips, strip.columns["probabilities"])
 
 
 def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:

@@ -21,7 +21,7 @@ from landuse.models.heads import LogisticHead
 from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
 from landuse.scoring.block import BATCH
-from landuse.stages.train import calibrated, check_out, fit_head, novelty_of, samples_for, trusted
+from landuse.stages.train import calibrated, check_out, fit_head, samples_for, trusted
 from landuse.training.backbone import backbone_bundle
 from landuse.training.balance import fitting_rows
 from landuse.training.card import trained_card
@@ -128,8 +128,7 @@ def learn(
         weights=student.weights(),
         head=student.head(),
         legend=samples.legend,
-        novelty=None,  # this and the next two were of other weights
-        quantisation=None,
+        quantisation=None,  # this and the next were of other weights
         alignment=None,
     )
     doubtful = int((~sure).sum())
@@ -169,7 +168,6 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         | head_report(Fitted(final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
         metrics=figures,
-        novelty=novelty_of(apart, options),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 

@@ -18,7 +18,6 @@ from landuse.legend import load_legend
 from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
 from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.heads import Head
-from landuse.models.novelty import Novelty, fit_novelty, neighbours_together
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_bundle
 from landuse.training.cache import cache_folder
@@ -113,7 +112,6 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         | head_report(replace(fitted, head=final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
-        novelty=novelty_of(known.take(sure), options),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 
@@ -129,19 +127,6 @@ def _tried(
     held = known.take(trial.test)  # the doubtful ones too: what is left out of the fit is not left out of the figures
     rows = _honest(found, held) if sure.all() else judged(found.of(head), held)
     return found, dict(rows.figures().as_dict())
-
-
-def novelty_of(samples: Samples, options: TrainOptions) -> Novelty:
-    """What the samples that the head was fitted on look like; what is kept together in a split is kept together here.
-
-    Where no place and no group is known, neighbours in the order of the samples are. Where that leaves one side only, samples
-    are parted at random, and more of other ground counts as unfamiliar.
-    """
-    layout = samples.layout
-    placed = layout.groups is not None or layout.places is not None
-    folds = folds_of(samples, options) if placed else neighbours_together(strata_of(samples))
-    with one_thread(samples):
-        return fit_novelty(samples.features, folds=folds if folds.any() else None, seed=options.seed)
 
 
 def _check_learnable(samples: Samples, options: TrainOptions) -> None:

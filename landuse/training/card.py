@@ -28,7 +28,6 @@ def trained_card(bundle: Bundle, backbone: str) -> str:
         f"`{name}`{tuned}.",
         "## Data\n\n" + "\n".join(f"- {line}" for line in _data(bundle)),
         "## Figures\n\n" + _figures(bundle),
-        "## Novelty\n\n" + _novelty(bundle),
         "## Licence\n\n" + _licence(name),
     )
     return "\n\n".join(parts) + "\n"
@@ -57,15 +56,6 @@ def _figures(bundle: Bundle) -> str:
     return (
         f"Of samples that a head like this one had not learnt from (split: {said['split']['kind']}):\n\n"
         + "\n".join(found)
-    )
-
-
-def _novelty(bundle: Bundle) -> str:
-    if bundle.novelty is None:
-        return "The model does not know what its training samples look like, so it cannot say where it has never been."
-    return (
-        f"The model file holds {counted(len(bundle.novelty.centres), 'centre')} of the training features, so that a map made "
-        "with it says where the ground is unlike all of them (docs/novelty.md)."
     )
 
 

@@ -122,19 +122,6 @@ def test_probabilities_that_are_nowhere_known_confirm_nothing():
     assert not found.confirmed.any()
 
 
-def test_unfamiliar_ground_of_either_map_counts_once():
-    before, after = drawn(4)
-    plain = compare(before, after, ChangeRule(0.0))
-    assert plain.confirmed_unfamiliar is None
-    first = np.zeros(before.codes.shape, bool)
-    first[:6] = True
-    second = ~first
-    one = compare(replace(before, unfamiliar=first), after, ChangeRule(0.0))
-    both = compare(replace(before, unfamiliar=first), replace(after, unfamiliar=second | first), ChangeRule(0.0))
-    assert one.confirmed_unfamiliar == plain.confirmed[:6].sum()
-    assert both.confirmed_unfamiliar == plain.confirmed.sum()
-
-
 @pytest.mark.parametrize("rows", [slice(0, 5), slice(4, 12)])
 def test_only_the_shared_ground_is_compared(rows):
     before, after = drawn(6)

@@ -9,7 +9,6 @@ from safetensors.numpy import save
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import load_legend
 from landuse.models.bundle import MEMBERS, check_model_out, find_bundle, read_bundle, shipped_bundles, write_bundle
-from landuse.models.novelty import fit_novelty
 from landuse.models.runtime import open_runtime
 from tests.models.small import bundle, images
 
@@ -258,47 +257,6 @@ def test_weights_swapped_without_the_digest(path):
         read_bundle(path)
 
 
-@pytest.fixture
-def knowing(tmp_path):
-    """The file of a model that knows what it has learnt from."""
-    features = np.random.default_rng(0).gamma(1, size=(60, 6)).astype(np.float32)
-    return write_bundle(bundle(novelty=fit_novelty(features)), tmp_path / "knowing")
-
-
-def test_what_the_training_features_look_like_is_kept(knowing):
-    model = read_bundle(knowing)
-    assert model.novelty is not None
-    assert model.novelty.score(-np.ones((1, 6), np.float32)) == [1]
-    assert len({model.digest, bundle().digest}) == 2
-    assert read_bundle(write_bundle(model, knowing.with_name("again"))).digest == model.digest
-
-
-def test_a_model_that_does_not_know_reads_as_ever(path):
-    assert read_bundle(path).novelty is None
-
-
-@pytest.mark.parametrize(
-    "data", [b"\x80\x04 pickle", b"\0" * 30_000_000, save({"centres": np.zeros((1, 6), np.float16)})]
-)
-def test_novelty_of_strangers(knowing, data):
-    rewrite(knowing, members(knowing), **{"novelty.safetensors": data})
-    with pytest.raises(ModelFileError):
-        read_bundle(knowing)
-
-
-@pytest.mark.parametrize(
-    "change", [lambda data: data.pop("novelty.safetensors"), lambda data: data.update({"novelty.safetensors": b"x"})]
-)
-def test_novelty_taken_out_or_swapped(knowing, change):
-    data = members(knowing)
-    change(data)
-    with zipfile.ZipFile(knowing, "w") as archive:
-        for name, content in data.items():
-            archive.writestr(name, content)
-    with pytest.raises(ModelFileError, match="after the model was written"):
-        read_bundle(knowing)
-
-
 @pytest.mark.parametrize("name", shipped_bundles())
 def test_a_shipped_file_whose_weights_were_tampered_with(name, tmp_path):
     data = members(find_bundle(name))
@@ -318,7 +276,6 @@ def test_a_shipped_model_is_whole_small_and_answers(name):
     model = read_bundle(path)
     assert len(members(path)["backbone.safetensors"]) < 12_000_000
     assert model.legend == load_legend({"builtin": "landuse7"}.get(name, "ucmerced21"))
-    assert model.novelty is not None
     assert "## Limits" in model.card
     probabilities = open_runtime(model, precision="f32").predict(images(2, px=model.chip_px)).probabilities
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)

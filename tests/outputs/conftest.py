@@ -24,7 +24,6 @@ from landuse.outputs.cog import write_bands_cog, write_class_cog
 from landuse.outputs.outlines import outlines
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.summary import summarise, write_summary
-from landuse.outputs.unfamiliar import NOVELTY_FILE, UNFAMILIAR
 from landuse.outputs.vectors import dissolve, write_geojson
 
 GRID = ChipGrid(CRS.from_epsg(26919))
@@ -159,11 +158,3 @@ def built_up(codes, seed=1, sites=14):
         window = later[row : row + height, col : col + width]
         window[window > 1] = 1 if site % 4 else 7 if site % 8 else 5
     return later
-
-
-def hardly_seen(folder, seen):
-    """Write the `novelty.geojson` of a made map; True in `seen` is ground that the model has hardly seen."""
-    transform = GRID.transform(CellRange(ROW, ROW + seen.shape[0], COL, COL + seen.shape[1]), 1)
-    confidence = np.ones(seen.shape, np.float32)
-    areas = dissolve(seen.astype(np.uint8), transform, GRID.crs, UNFAMILIAR, confidence)
-    write_geojson(areas, folder / NOVELTY_FILE)

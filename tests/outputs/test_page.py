@@ -11,7 +11,7 @@ from landuse.outputs.page import check_replaceable, write_map
 from landuse.outputs.page.folders import folder_labels, read_folders
 from landuse.outputs.page.payload import script_json
 from landuse.outputs.record import RunRecord, write_record
-from tests.outputs.conftest import built_up, hardly_seen, made_land
+from tests.outputs.conftest import built_up, made_land
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -270,55 +270,3 @@ def test_command_writes_a_page_and_refuses_in_one_sentence(two_years, tmp_path, 
     shutil.rmtree(two_years[1])
     assert run(["map", str(two_years[1]), "--out", str(out)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_page_says_how_much_ground_the_model_has_hardly_seen(maker, tmp_path):
-    codes = np.full((4, 4), 3, np.uint8)
-    before, after = maker.classify("landuse_2010", codes), maker.classify("landuse_2016", codes)
-    seen = np.zeros((4, 4), bool)
-    seen[0, 0] = seen[2:, 2:] = True
-    hardly_seen(after, seen)
-    write_map([before, after], tmp_path / "map.html")
-    text = (tmp_path / "map.html").read_text("utf8")
-    assert "2 areas with 25.1 hectares in 2016." in text
-    assert re.search(r"not known<small></small>.*?25\.1<small>31 %</small>", text, re.S)
-    assert [len(year["unfamiliar"]["polygons"]) for year in data_of(tmp_path / "map.html")["years"]] == [0, 2]
-
-
-@pytest.mark.parametrize("seen", [None, np.zeros((4, 4), bool)])
-def test_page_is_silent_where_no_ground_is_unfamiliar(maker, tmp_path, seen):
-    folder = maker.classify("landuse_2010", np.full((4, 4), 3, np.uint8))
-    if seen is not None:
-        hardly_seen(folder, seen)
-    write_map([folder], tmp_path / "map.html")
-    text = (tmp_path / "map.html").read_text("utf8")
-    assert "Hardly seen by the model" not in text
-    assert 'id="show-unfamiliar"' not in text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        '{"features": [{"geometry": null, "properties": {}}]}',
-        '{"features": [{"geometry": {"type": "Polygon", "coordinates": [[[999, 0], [0, 0], [0, 1], [999, 0]]]}}]}',
-        '{"features": [{"geometry": {"type": "Point", "coordinates": [0, 0]}, "properties": {}}]}',
-    ],
-)
-def test_damaged_unfamiliar_ground_is_an_error(maker, tmp_path, text):
-    folder = maker.classify("landuse_2010", np.full((4, 4), 3, np.uint8))
-    (folder / "novelty.geojson").write_text(text)
-    with pytest.raises(ConfigError, match=r"novelty\.geojson is damaged"):
-        write_map([folder], tmp_path / "map.html")
-
-
-def test_change_on_ground_that_a_model_has_hardly_seen_is_said(two_years, tmp_path):
-    file = two_years[2] / "summary.json"
-    summary = json.loads(file.read_text())
-    summary["cells"]["confirmed_unfamiliar"] = 2
-    file.write_text(json.dumps(summary))
-    write_map(two_years, tmp_path / "map.html")
-    assert "Of the squares listed, 2 lie on ground that a model has hardly seen" in (tmp_path / "map.html").read_text(
-        "utf8"
-    )

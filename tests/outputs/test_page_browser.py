@@ -8,7 +8,7 @@ import pytest
 
 from landuse.legend import LandClass, Legend
 from landuse.outputs.page import write_map
-from tests.outputs.conftest import built_up, hardly_seen, made_land
+from tests.outputs.conftest import built_up, made_land
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -209,33 +209,6 @@ def test_of_several_classes_a_square_one_is_shown_and_all_are_said(visit, maker,
     page.keyboard.press("Enter")
     assert page.locator(".popup h3").inner_text() == names[3]
     assert f"{names[0]} (90 %)" in page.locator(".popup").inner_text()
-    assert visit.wrong == []
-
-
-def test_ground_the_model_has_hardly_seen_is_hatched_for_the_year_in_view(visit, maker, tmp_path):
-    codes = np.full((4, 4), 3, np.uint8)
-    before, after = maker.classify("landuse_2010", codes), maker.classify("landuse_2016", codes)
-    hardly_seen(before, np.ones((4, 4), bool))
-    hardly_seen(after, np.zeros((4, 4), bool))
-    write_map([before, after], tmp_path / "map.html")
-    page = visit.open(tmp_path / "map.html")
-    stripes = """() => { const canvas = map_landuse.getPane("unfamiliar").querySelector("canvas");
-        return canvas !== null && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
-            .data.some((value) => value > 0); }"""
-    assert not page.evaluate(stripes)
-    page.locator('input[name=year][value="0"]').check(force=True)
-    page.wait_for_function(stripes)
-    click_map(page)
-    assert "has hardly seen such ground" in page.locator(".leaflet-popup-content").inner_text()
-    page.locator("#show-unfamiliar").uncheck()
-    assert not page.evaluate("map_landuse.hasLayer(feature_group_unfamiliar)")
-    page.locator(".leaflet-control-layers label", has_text="Hardly seen by the model").click()
-    assert page.locator("#show-unfamiliar").is_checked()
-    page.locator('input[name=year][value="1"]').check(force=True)
-    page.locator(".leaflet-popup-close-button").click()
-    page.wait_for_selector(".leaflet-popup-content", state="detached")
-    click_map(page)
-    assert "has hardly seen" not in page.locator(".leaflet-popup-content").inner_text()
     assert visit.wrong == []
 
 

@@ -14,7 +14,6 @@ from landuse.stages.catalogue import (
     backbones,
     describe_model,
     figure,
-    model_lines,
     printable,
     shipped_models,
 )
@@ -115,7 +114,3 @@ def test_no_network_is_loaded_to_list_models():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for heavy in ("pyspark", "tensorflow", "rasterio", "pandas", "openvino", "sklearn", "pyarrow"):
         assert f"'{heavy}'" not in done.stdout
-
-
-def test_novelty_is_said(path):
-    assert ("novelty", "not known") in model_lines(describe_model(path))

@@ -45,7 +45,7 @@ def test_every_promised_file_is_there_and_whole(result):
     out, _, record = result
     assert {p.name for p in out.iterdir()} == {
         "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "chips.parquet", "summary.csv",
-        "quarantine.csv", "run.json", "novelty.geojson",
+        "quarantine.csv", "run.json",
     }  # fmt: skip
     assert damaged_files(out, read_record(out)) == {}
     assert record.counts["classified"] == record.counts["chips"] == 480

@@ -90,7 +90,6 @@ def test_no_raster_pretends_that_a_chip_has_one_class(result):
     out, _, record = result
     assert {p.name for p in out.iterdir()} == {
         "probabilities.tif", "landuse.geojson", "chips.parquet", "summary.csv", "quarantine.csv", "run.json",
-        "novelty.geojson",
     }  # fmt: skip
     assert damaged_files(out, record) == {}
 
@@ -120,7 +119,7 @@ def test_spark_gives_the_same_rows_as_inline(work, several, result, tmp_path, sp
     classify(work.survey, tmp_path / "spark", options(several, master="local[2]"))
     for name in ("probabilities.tif", "landuse.geojson", "summary.csv"):
         assert (tmp_path / "spark" / name).read_bytes() == (result[0] / name).read_bytes(), name
-    columns = ["chip_id", "classes", "p_Field", "p_Water", "p_Dry", "novelty"]
+    columns = ["chip_id", "classes", "p_Field", "p_Water", "p_Dry"]
     assert read_columns(tmp_path / "spark", columns).equals(read_columns(result[0], columns))
 
 

@@ -264,5 +264,4 @@ def test_the_card_is_of_the_trained_model_and_not_of_its_backbone(work, folders,
     assert bundle.training["digest"] in bundle.card
     assert "samples of each class: Field 12, Town 12, Water 12" in bundle.card
     assert "- accuracy: " in bundle.card
-    assert f"{len(bundle.novelty.centres)} centres of the training features" in bundle.card
     assert "licence of the samples and their labels is not recorded" in bundle.card

@@ -57,7 +57,7 @@ docs/backbone.md has more figures, and the command of each.
   half of which taught lakes besides: its other half is no independent test of lakes elsewhere.
 - Rare classes were given more weight than they have; shares of classes on a map are not areas without a correction.
 - The confidence is somewhat low on images like those it learnt from, so that it is less too high on ground that it does
-  not know; the novelty score says where that is.
+  not know.
 - For a map that matters, train a head on labels of the place: `landuse train`.
 """
 CLASSES = """# builtin-ucmerced
@@ -82,7 +82,7 @@ docs/backbone.md has more figures, and the command of each.
 
 - An image shows 77 m of ground of a city of the United States at 0.3 m a pixel, with the thing that names the class in its
   middle. A chip of 224 m shows several such things: this head is for chips of about 77 m (`--chip-size 77`).
-- Every chip gets one of 21 classes; ground of another kind gets one too. The novelty score says where that is likely.
+- Every chip gets one of 21 classes; ground of another kind gets one too.
 - Dense, medium and sparse residential differ by degree; so do freeway, overpass and intersection. Most errors are there.
 - The confidence is calibrated on images like those it learnt from, and too high on ground that it does not know.
 """

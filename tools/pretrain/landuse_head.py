@@ -35,14 +35,10 @@ class FittedHead:
     Attributes:
         head: calibrated.
         metrics: figures on held-out images, by name.
-        features: float32 (n, D), what it was fitted on.
-        held: float32 (m, D), views of images that neither it nor the backbone has learnt from.
     """
 
     head: LogisticHead
     metrics: Mapping[str, float]
-    features: Floats
-    held: Floats
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def fit_landuse_head(seen: Seen, legend: Legend, extract: Extract, lakes: Lakes 
     measured = figures("images", head.apply(images), image_labels)
     for name, part in (("coarse", coarser[1]), ("scenes", judged)):
         measured |= figures(name, head.apply(extract(part.images)), part.labels)
-    return FittedHead(head, measured, np.concatenate([of.features for of in learnt.values()]), held)
+    return FittedHead(head, measured)
 
 
 def _parts(seen: Seen, legend: Legend, lakes: Lakes | None, rng: np.random.Generator) -> dict[str, Part]:
@@ -152,7 +148,7 @@ def fit_class_head(seen: Seen, spoilt: Floats, penalty: float) -> FittedHead:
     images, image_labels = seen.rows(source.held_out & ~odd, codes)
     copies, copy_labels = Seen(source, spoilt).rows(source.held_out & ~odd, codes)
     measured = figures("images", head.apply(images), image_labels)
-    return FittedHead(head, measured | figures("spoilt", head.apply(copies), copy_labels), features, apart)
+    return FittedHead(head, measured | figures("spoilt", head.apply(copies), copy_labels))
 
 
 def figures(what: str, probabilities: Floats, labels: Ints) -> dict[str, float]:

@@ -13,7 +13,6 @@ from landuse.legend import load_legend
 from landuse.models.arrays import Floats, Images, Weights
 from landuse.models.backbones import Backbone
 from landuse.models.bundle import Bundle, write_bundle
-from landuse.models.novelty import fit_novelty
 from tools.pretrain.card import class_card, land_use_card
 from tools.pretrain.features import Extract, extractor
 from tools.pretrain.images import ImageSet
@@ -62,7 +61,6 @@ class Shipment:
             training=dict(self.training),
             metrics=metrics,
             card=card(metrics, self.training),
-            novelty=fit_novelty(fitted.features, held=fitted.held),
         )
 
 

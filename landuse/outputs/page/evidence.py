@@ -22,7 +22,6 @@ class Cells(_Part):
     label_differences: int
     confirmed: int
     expected_false_alarms: float | None = None
-    confirmed_unfamiliar: int | None = None
 
 
 class Areas(_Part):
@@ -70,12 +69,6 @@ def sentences(evidence: Evidence) -> list[str]:
         alarms = cells.expected_false_alarms
         amount = "fewer than one is" if alarms < 1 else f"about {alarms:,.0f} {'is' if alarms < 1.5 else 'are'}"
         said.append(f"Of these, {amount} expected to be wrong.")
-    if cells.confirmed_unfamiliar:
-        lie = "lies" if cells.confirmed_unfamiliar == 1 else "lie"
-        said.append(
-            f"Of the squares listed, {cells.confirmed_unfamiliar:,} {lie} on ground that a model has hardly seen: "
-            "look there first."
-        )
     share = evidence.model.expected_change_share if evidence.model else None
     if share is not None:
         amount = "less than 0.1 %" if share < 0.001 else f"about {100 * share:.1f} %"

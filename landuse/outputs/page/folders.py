@@ -20,7 +20,6 @@ from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
-from landuse.outputs.unfamiliar import NOVELTY_FILE
 from landuse.words import year_in
 
 CHANGE = "change.geojson"
@@ -45,11 +44,7 @@ class Place:
 
 @dataclass(frozen=True)
 class MapYear:
-    """A classify folder.
-
-    `unfamiliar` is the ground that the model has hardly seen, None where that is not known. In a map of `several` classes a
-    square, places of different classes overlap.
-    """
+    """A classify folder. In a map of `several` classes a square, places of different classes overlap."""
 
     folder: Path
     label: str
@@ -57,7 +52,6 @@ class MapYear:
     colors: Mapping[str, str]
     places: tuple[Place, ...]
     summary: tuple[ClassArea, ...]
-    unfamiliar: tuple[Place, ...] | None = None
     several: bool = False
 
     @property
@@ -179,13 +173,7 @@ def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
     places = tuple(_read_places(folder / "landuse.geojson", ("class",), ("area_ha", "confidence")))
     summary = read_summary(folder / "summary.csv")
     several = record.details.get(THRESHOLDS) is not None
-    return MapYear(folder, label, record, _colors(folder, record), places, summary, _read_unfamiliar(folder), several)
-
-
-def _read_unfamiliar(folder: Path) -> tuple[Place, ...] | None:
-    """The areas of `novelty.geojson`, which only models that know what they learnt from write."""
-    path = folder / NOVELTY_FILE
-    return tuple(_read_places(path, (), ("area_ha",))) if path.exists() else None
+    return MapYear(folder, label, record, _colors(folder, record), places, summary, several)
 
 
 def _read_change(folder: Path, years: Sequence[str], *, step: bool) -> MapChange:

@@ -12,14 +12,12 @@ from landuse.outputs.page.evidence import sentences
 from landuse.outputs.page.folders import MapChange, MapYear
 from landuse.outputs.page.payload import PageClass, PageData, tiers_of
 from landuse.outputs.record import RunRecord
-from landuse.words import counted
 
 MOST_SITES = 100
 MOST_TRANSITIONS = 12
 OPACITY = 80
 OPACITY_OVER_IMAGERY = 60
 TIER_DASHES = ("", "7 5", "2 5")
-UNKNOWN = {"area": "not known", "share": ""}
 
 
 def panel_html(data: PageData, title: str) -> str:
@@ -32,7 +30,6 @@ def panel_html(data: PageData, title: str) -> str:
         legend=[_legend_line(data, index, c) for index, c in enumerate(data.classes) if _listed(data, c)],
         several=data.several,
         first=_widest(data),
-        unfamiliar=_unfamiliar(data),
         changes=[_change(data, change) for change in data.changes],
         notes=_notes(data),
         origins=_origins(data),
@@ -76,29 +73,6 @@ def _widest(data: PageData) -> int | None:
     areas: dict[str, float] = {line.name: line.area_ha for line in data.years[-1].summary} if data.years else {}
     shown = range(len(data.classes))
     return max(shown, key=lambda index: areas.get(data.classes[index].name, 0.0), default=None)
-
-
-def _unfamiliar(data: PageData) -> dict[str, Any] | None:
-    """What the panel says of ground that the model has hardly seen; None where no year has such ground."""
-    if not any(year.unfamiliar for year in data.years):
-        return None
-    said = [
-        f"{counted(len(year.unfamiliar), 'area')} with {_hectares(_area(year.unfamiliar))} hectares in {year.label}"
-        for year in data.years
-        if year.unfamiliar
-    ]
-    sentence = (
-        f"Hatched ground looks different from almost everything that the model has learnt from: {'; '.join(said)}. "
-        "Its class there is a guess by likeness, however confident: check it on the imagery."
-    )
-    return {"cells": [_unfamiliar_cell(year) for year in data.years], "sentence": sentence}
-
-
-def _unfamiliar_cell(year: MapYear) -> dict[str, str]:
-    if year.unfamiliar is None:
-        return UNKNOWN
-    area, mapped = _area(year.unfamiliar), year.mapped_ha
-    return {"area": _hectares(area), "share": _percent(min(area / mapped, 1.0)) if mapped > 0 else ""}
 
 
 def _change(data: PageData, change: MapChange) -> dict[str, Any]:

@@ -85,8 +85,7 @@ def script_json(value: Any) -> str:  # noqa: ANN401
 
 
 def _year(year: MapYear, index: dict[str, int]) -> dict[str, Any]:
-    unfamiliar = {"polygons": [_steps(p.polygons) for p in year.unfamiliar or ()]}
-    return {"label": year.label, "places": _year_columns(year, index), "unfamiliar": unfamiliar}
+    return {"label": year.label, "places": _year_columns(year, index)}
 
 
 def _year_columns(year: MapYear, index: dict[str, int]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def page(data: PageData, title: str) -> str:
 
 
 def _add_layers(leaflet: OfflineMap, data: PageData) -> None:
-    """Layer groups in the order of the control: years (one at a time), then unfamiliar ground, change and imagery (any)."""
+    """Layer groups in the order of the control: years (one at a time), then change and imagery (any)."""
     last = len(data.years) - 1
     groups = {
         "years": [
@@ -79,10 +79,6 @@ def _add_layers(leaflet: OfflineMap, data: PageData) -> None:
             for i, y in enumerate(data.years)
         ],
         "none": [_group(leaflet, "No land use", "none", base=True, show=last < 0)],
-        "unfamiliar": [
-            _group(leaflet, "Hardly seen by the model", "unfamiliar")
-            for _ in [year for year in data.years if year.unfamiliar][:1]
-        ],
         "changes": [
             _group(leaflet, f"Change {c.label}", f"change_{i}", show=not c.step) for i, c in enumerate(data.changes)
         ],

@@ -24,7 +24,6 @@ def test_two_models_that_share_a_backbone(tmp_path, monkeypatch):
         assert read.legend == bundle.legend
         assert read.metrics == bundle.metrics
         assert read.training == {"seed": 0}
-        assert read.novelty is not None
         assert all((read.weights[name] == array).all() for name, array in bundle.weights.items())
         assert 0 <= read.metrics["images_accuracy"] <= 1
     assert (tmp_path / "builtin.landuse").exists()

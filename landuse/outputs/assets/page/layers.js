@@ -5,8 +5,6 @@ const PALENESS = [0, 0.4, 0.7];
 const TIER_DASHES = [null, "7 5", "2 5"];
 const LABELS_IN_VIEW = 40;
 const FINGERTIP = 10; // pixels
-const HARDLY_SEEN = "#b3006b";
-const HATCH = 9; // pixels from stripe to stripe
 
 // A colour mixed with white; #rrggbb.
 function paler(color, share) {
@@ -57,43 +55,6 @@ class LandUse {
   // What else is said of a point, where squares carry several classes.
   othersAt(point, place) {
     return this.places.filter((candidate) => candidate !== place && holds(candidate, point));
-  }
-}
-
-// Magenta stripes that let the land use below be seen, as a canvas pattern.
-function hatching() {
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = HATCH;
-  const pen = tile.getContext("2d");
-  pen.strokeStyle = HARDLY_SEEN;
-  pen.lineWidth = 1.3;
-  pen.beginPath();
-  for (const shift of [-HATCH, 0, HATCH]) {
-    pen.moveTo(shift - 1, HATCH + 1);
-    pen.lineTo(shift + HATCH + 1, -1);
-  }
-  pen.stroke();
-  return pen.createPattern(tile, "repeat");
-}
-
-// Where the model has hardly seen such ground, of the year in view.
-class Unfamiliar {
-  constructor(group, years, renderer) {
-    const look = { renderer, pane: "unfamiliar", interactive: false, color: HARDLY_SEEN, weight: 1.6, fillOpacity: 1 };
-    this.group = group;
-    this.places = years.map((year) => decodePlaces(year.unfamiliar));
-    const stripes = { ...look, fillColor: hatching(), smoothFactor: 0.4 };
-    this.layers = this.places.map((places) => L.polygon(places.flatMap((place) => place.polygons), stripes));
-  }
-
-  // Draw one year's areas, or none (index null).
-  draw(year) {
-    this.group.clearLayers();
-    if (year !== null && this.places[year].length) this.group.addLayer(this.layers[year]);
-  }
-
-  holds(year, point) {
-    return this.places[year].some((place) => holds(place, point));
   }
 }
 

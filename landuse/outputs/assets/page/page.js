@@ -1,7 +1,7 @@
 // The page: joins the map, its layers and the panel. `startPage` is called once, with the layer groups that stand in the
 // layer control.
 
-const PANES = { imagery: 250, landuse: 350, unfamiliar: 400, change: 420, chosen: 430, labels: 640 };
+const PANES = { imagery: 250, landuse: 350, change: 420, chosen: 430, labels: 640 };
 
 function startPage(map, groups) {
   const data = JSON.parse(document.getElementById("landuse-data").textContent);
@@ -14,8 +14,7 @@ function startPage(map, groups) {
   const changes = data.changes.map((change, i) => new Changes(map, groups.changes[i], change, data.classes, lines));
   data.imagery.forEach((picture, i) => addImagery(groups.imagery[i], picture));
   const show = { labels: data.years.map((year) => year.label), year: (index) => showYear(map, groups, index) };
-  const unfamiliar = groups.unfamiliar.map((group) => new Unfamiliar(group, data.years, canvas("unfamiliar")));
-  const page = { map, data, groups, state, years, unfamiliar, changes, show, chosen: L.layerGroup().addTo(map) };
+  const page = { map, data, groups, state, years, changes, show, chosen: L.layerGroup().addTo(map) };
   if (window.matchMedia("(max-width: 820px)").matches) foldControl(map, groups.control);
   drawClasses(page);
   listenToMap(page);
@@ -71,7 +70,6 @@ function yearChanged(page) {
   for (const cell of document.querySelectorAll("[data-year]")) {
     cell.classList.toggle("now", cell.dataset.year === String(state.year));
   }
-  for (const ground of page.unfamiliar) ground.draw(state.year);
   const pictured = data.imagery.findIndex((picture) => picture.year === state.year);
   if (state.year === null || pictured < 0 || !groups.imagery.some((group) => map.hasLayer(group))) return;
   groups.imagery.forEach((group, i) => (i === pictured ? map.addLayer(group) : map.removeLayer(group)));
@@ -82,21 +80,19 @@ function listenToMap(page) {
   map.on("baselayerchange", () => yearChanged(page));
   map.on("zoomend", () => changes.forEach((change) => change.fit_lines()));
   map.on("moveend", () => changes.forEach((change) => change.label_sites()));
-  map.on("overlayadd overlayremove", () => boxesChanged(page));
+  map.on("overlayadd overlayremove", () => boxChanged(page));
   map.on("click", (event) => openAt(page, event.latlng));
   map.on("popupclose", () => page.chosen.clearLayers());
   map.getContainer().addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target === map.getContainer()) openAt(page, map.getCenter());
   });
-  boxesChanged(page);
+  boxChanged(page);
 }
 
-// Bring the panel's boxes in step with the layer control.
-function boxesChanged(page) {
-  for (const [id, groups] of [["show-changes", page.groups.changes], ["show-unfamiliar", page.groups.unfamiliar]]) {
-    const box = document.getElementById(id);
-    if (box) box.checked = groups.some((group) => page.map.hasLayer(group));
-  }
+// Bring the panel's box in step with the layer control.
+function boxChanged(page) {
+  const box = document.getElementById("show-changes");
+  if (box) box.checked = page.groups.changes.some((group) => page.map.hasLayer(group));
 }
 
 // Say what lies at a point: a change site first, else the land use of the year in view.
@@ -110,8 +106,7 @@ function openAt(page, point) {
   const shown = land && land.placeAt(point, state.hidden);
   const place = shown || (land && page.data.several && land.placeAt(point, new Set()));
   if (!place) return map.closePopup();
-  const hardlySeen = page.unfamiliar.some((ground) => ground.holds(state.year, point));
-  return openPopup(page, place, point, landUseWords(place, land, land.othersAt(point, place), hardlySeen));
+  return openPopup(page, place, point, landUseWords(place, land, land.othersAt(point, place)));
 }
 
 function openSite(page, changes, site, point) {
@@ -133,11 +128,9 @@ function listenToPanel(page) {
     for (const node of document.querySelectorAll(selector)) node.addEventListener(event, () => act(node));
   };
   on("input[name=year]", "change", (node) => showYear(map, groups, node.value === "null" ? null : Number(node.value)));
-  for (const [box, shown] of [["#show-changes", groups.changes], ["#show-unfamiliar", groups.unfamiliar]]) {
-    on(box, "change", (node) => {
-      for (const group of shown) node.checked ? map.addLayer(group) : map.removeLayer(group);
-    });
-  }
+  on("#show-changes", "change", (node) => {
+    for (const group of groups.changes) node.checked ? map.addLayer(group) : map.removeLayer(group);
+  });
   on("#sureness", "change", (node) => {
     state.sureness = node.checked;
     redraw(page);

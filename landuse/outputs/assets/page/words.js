@@ -30,12 +30,11 @@ function facts(rows) {
   return list;
 }
 
-function landUseWords(place, landUse, others, hardlySeen) {
+function landUseWords(place, landUse, others) {
   const kind = landUse.classes[place.class];
   const rows = [["Year", landUse.label], ["Confidence", percent(place.confidence)], ["Area", hectares(place.area)]];
   const named = (other) => `${landUse.classes[other.class].name} (${percent(other.confidence)})`;
   if (others.length) rows.push(["Also here", others.map(named).join(", ")]);
-  if (hardlySeen) rows.push(["Model", "has hardly seen such ground"]);
   const heading = element("h3", {}, swatch(kind.color), kind.name);
   return element("div", { class: "popup" }, heading, facts(rows));
 }

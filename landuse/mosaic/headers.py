@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from landuse.errors import DamagedSourceError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError
 from landuse.mosaic.raster_file import open_raster
@@ -50,10 +50,8 @@ def read_header(path: str) -> Header:
     Raises `SourceNotFoundError`, `NotARasterError` or `MissingCRSError`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with open_raster(path) as dataset:
-                return _header(path, dataset)
+        with open_raster(path) as dataset:
+            return _header(path, dataset)
     except RasterioError as error:
         raise _cannot_open(path, error) from error
 
@@ -83,7 +81,7 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
     source = Source(
         name=PurePosixPath(path).name,
         bands=tuple(BandAddress(path, number) for number in dataset.indexes),
-        wkt=_place(path, dataset).to_wkt(),
+        wkt=_place(path, dataset),
         geotransform=tuple(dataset.transform)[:6],
         width=dataset.width,
         height=dataset.height,
@@ -118,8 +116,8 @@ def _representable(value: float | None, dtype: str) -> float | None:
     return float(value) if limits.min <= value <= limits.max and value == int(value) else None
 
 
-def _place(path: str, dataset: Any) -> CRS:  # noqa: ANN401
-    """The horizontal CRS of a dataset. Raises `MissingCRSError` where the raster has no usable place on Earth."""
+def _place(path: str, dataset: Any) -> str:  # noqa: ANN401
+    """WKT 2 of the horizontal CRS of a dataset. Raises `MissingCRSError` where the raster has no usable place on Earth."""
     if dataset.crs is None and dataset.gcps[0]:
         raise MissingCRSError(
             f"{path} is placed by ground control points only; rectify it first: gdalwarp -t_srs EPSG:n {path} rectified.tif"
@@ -138,17 +136,25 @@ def _place(path: str, dataset: Any) -> CRS:  # noqa: ANN401
     return _horizontal(path, dataset.crs.to_wkt())
 
 
-def _horizontal(path: str, wkt: str) -> CRS:
+def _horizontal(path: str, wkt: str) -> str:
+    """WKT 2 of the horizontal part of a CRS. Raises `MissingCRSError` where it is none of a place on Earth."""
     try:
-        crs = CRS.from_wkt(wkt)
-        if crs.is_compound:
-            crs = crs.sub_crs_list[0]
-        if crs.is_engineering or crs.geodetic_crs is None:
-            raise MissingCRSError(
-                f"{path} lies in {crs.name}, which is no place on Earth; declare its CRS: gdal_edit.py -a_srs."
-            )
+        horizontal, on_earth, name = _sub_crs(wkt)
     except CRSError as error:
         raise MissingCRSError(
             f"{path} has a CRS that cannot be understood; declare it: gdal_edit.py -a_srs EPSG:n."
         ) from error
-    return crs
+    if not on_earth:
+        raise MissingCRSError(
+            f"{path} lies in {name}, which is no place on Earth; declare its CRS: gdal_edit.py -a_srs."
+        )
+    return horizontal
+
+
+@lru_cache(maxsize=64)
+def _sub_crs(wkt: str) -> tuple[str, bool, str]:
+    """WKT 2 of the horizontal part of a CRS, whether it lies on Earth, and its name; the files of a survey share theirs."""
+    crs = CRS.from_wkt(wkt)
+    if crs.is_compound:
+        crs = crs.sub_crs_list[0]
+    return crs.to_wkt(), not crs.is_engineering and crs.geodetic_crs is not None, str(crs.name)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from rasterio.errors import NotGeoreferencedWarning
 
 from landuse.errors import BandsError, UsageError
 from landuse.mosaic.addresses import expand
@@ -19,6 +22,8 @@ from landuse.mosaic.survey import Survey
 from landuse.words import counted
 
 RGB = (1, 2, 3)
+HEADER_READERS = 8
+"""Headers read at once: most of the time goes into waiting for a disk or an object store."""
 
 
 def open_survey(
@@ -42,12 +47,25 @@ def open_survey(
     """
     _check_request(bands, stretch)
     with gdal_env():
-        headers = [read_header(path) for path in expand(addresses)]
+        headers = read_headers(expand(addresses))
         sources = _named(_sources(headers, bands))
         survey = Survey(sources, tuple(bands), None if stretch is None else (float(stretch[0]), float(stretch[1])))
         if stretch is None and any(source.dtype != "uint8" for source in sources):
             survey = replace(survey, stretch=survey_stretch(survey))
     return survey
+
+
+def read_headers(paths: Sequence[str]) -> list[Header]:
+    """Headers of files in their order. Raises what `read_header` does, of the first file at fault."""
+
+    def read(path: str) -> Header:
+        """Read one; each thread has GDAL settings of its own."""
+        with gdal_env():
+            return read_header(path)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(HEADER_READERS) as pool:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return list(pool.map(read, paths))
 
 
 def _check_request(bands: tuple[int, ...], stretch: tuple[float, float] | None) -> None:

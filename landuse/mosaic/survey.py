@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -44,6 +44,11 @@ class Survey:
     @cached_property
     def _has_deep(self) -> bool:
         return any(source.dtype != "uint8" for source in self.sources)
+
+    def part(self, numbers: Sequence[int]) -> Survey:
+        """The survey of some sources alone, by their positions; pixels of theirs come out as they do from the whole."""
+        chosen = replace(self, sources=tuple(self.sources[number] for number in numbers))
+        return replace(chosen, stretch=None) if self._has_deep and not chosen._has_deep else chosen
 
     def footprints(self, crs: CRS) -> list[shapely.Polygon]:
         """Outline of each source in `crs`, in the order of `sources`; edges are densified where it is another CRS.

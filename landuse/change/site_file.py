@@ -11,7 +11,7 @@ import numpy.typing as npt
 from landuse.change.comparison import Comparison
 from landuse.change.lattice import strips
 from landuse.change.sites import tier_of
-from landuse.outputs.outlines import outlines
+from landuse.outputs.placing import outlines
 from landuse.outputs.vectors import Areas, geojson_writer
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ def write_sites(path: Path, found: Comparison) -> list[str]:
     }
     polygons = outlines(sites.ids, found.overlap.transform, found.before.crs)
     with geojson_writer(path) as writer:
-        writer.write(Areas(columns, polygons))
+        writer.write(Areas(columns, polygons, found.before.crs))
     return tiers
 
 

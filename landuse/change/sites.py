@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from landuse.outputs.regions import components
+from landuse.outputs.polygons import groups, in_order
 
 TIERS = {
     "likely": "At least 9 in 10 of such sites are expected to be real; worth acting on.",
@@ -76,7 +76,7 @@ def tier_counts(tiers: Sequence[str]) -> dict[str, int]:
     return {tier: sum(t == tier for t in tiers) for tier in TIERS}
 
 
-def _components(flat: npt.NDArray[np.integer], where: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int64]:
+def _components(flat: npt.NDArray[np.integer], where: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.int32]:
     """Group number (m,) of each changed cell, 0 upwards by first cell; the graph holds the changed cells alone."""
     starts, ends = [], []
     east, south = where + 1, where + width
@@ -85,5 +85,4 @@ def _components(flat: npt.NDArray[np.integer], where: npt.NDArray[np.int64], wid
         same = here[flat[to[here]] == flat[where[here]]]
         starts.append(same)
         ends.append(np.searchsorted(where, to[same]))
-    first = components(len(where), np.concatenate(starts), np.concatenate(ends))
-    return np.unique(first, return_inverse=True)[1]
+    return in_order(groups(len(where), np.concatenate(starts), np.concatenate(ends)))

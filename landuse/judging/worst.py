@@ -11,7 +11,7 @@ from landuse.evaluation.predictions import Predictions
 from landuse.evaluation.sheet import plot_sheet
 from landuse.judging.case import Case
 from landuse.judging.pictures import worst_pictures
-from landuse.outputs.outlines import WGS84
+from landuse.outputs.placing import WGS84
 from landuse.outputs.vectors import write_geojson
 from landuse.words import counted
 

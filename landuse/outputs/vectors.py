@@ -1,6 +1,6 @@
-"""Polygons of a class map: dissolved in its lattice, measured on the ellipsoid, in degrees of WGS 84, written as GeoJSON.
+"""Polygons of a class map: dissolved in its lattice, measured on the ellipsoid, written as GeoJSON in degrees of WGS 84.
 
-Both work strip by strip, so that a map need not be in memory; see `landuse.outputs.regions` and `landuse.outputs.outlines`.
+Both work strip by strip, so that a map need not be in memory; see `landuse.outputs.polygons`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pyproj import CRS
 from landuse.errors import UsageError
 from landuse.legend import Legend
 from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.outlines import WGS84, Geometries, polygons_of, spacing_of
-from landuse.outputs.regions import Regions, Sweep
+from landuse.outputs.placing import WGS84, in_degrees, placed, spacing_of
+from landuse.outputs.polygons import Geometries, Regions, Sweep
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DECIMALS = 7
 """Decimals of a degree in GeoJSON: a centimetre."""
 CHUNK = 2_000
+BAND_CELLS = 2**17
+"""Cells that are dissolved at once: a map that comes whole, or in wide strips, is gone over in bands of so many."""
 Float32 = npt.NDArray[np.float32]
 
 
@@ -56,20 +58,26 @@ class Areas:
 
     Attributes:
         columns: values by the name of the property, (n,) each.
-        polygons: in degrees of WGS 84, (n,).
+        polygons: (n,).
+        crs: CRS of the polygons, x first.
     """
 
     columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]
     polygons: Geometries
+    crs: CRS
 
     def __len__(self) -> int:
         return len(self.polygons)
 
+    def in_degrees(self) -> Areas:
+        """The same in WGS 84. Raises `UsageError` where the CRS has no ground."""
+        return self if self.crs == WGS84 else Areas(self.columns, in_degrees(self.polygons, self.crs), WGS84)
+
     def frame(self) -> GeoDataFrame:
-        """The same in EPSG:4326."""
+        """The same as a frame of geopandas."""
         import geopandas
 
-        return geopandas.GeoDataFrame(dict(self.columns), geometry=self.polygons, crs=WGS84)
+        return geopandas.GeoDataFrame(dict(self.columns), geometry=self.polygons, crs=self.crs)
 
 
 class Dissolver:
@@ -96,11 +104,14 @@ class Dissolver:
 
         Raises:
             ConfigError: a code that the legend lacks.
-            UsageError: cells lie where the CRS has no ground.
         """
         self._confident = lines.confidence is not None
-        for regions in (self._sweep.skip_to(lines.first), self._sweep.add(lines.codes, _weights(lines))):
-            yield self._areas(regions)
+        yield self._areas(self._sweep.skip_to(lines.first))
+        weights = _weights(lines)
+        height = max(1, BAND_CELLS // lines.codes.shape[1])
+        for top in range(0, len(lines.codes), height):
+            band = slice(top, top + height)
+            yield self._areas(self._sweep.add(lines.codes[band], weights[:, band]))
 
     def end(self) -> Areas:
         """The polygons that reach the last line."""
@@ -110,14 +121,14 @@ class Dissolver:
         sums = dict(zip(WEIGHTS, regions.sums.T, strict=True))
         columns: dict[str, Any] = {
             "class": [self._legend.name_of(code) for code in regions.values.tolist()],
-            "code": regions.values.astype(np.uint8),
+            "code": regions.values,
             "area_ha": sums["area_ha"],
             "cells": sums["cells"].astype(np.int64),
         }
         if self._confident:
             unknown = np.full(len(regions), np.nan)
             columns["confidence"] = np.divide(sums["confidence"], sums["known"], out=unknown, where=sums["known"] > 0)
-        return Areas(columns, polygons_of(regions.edges, len(regions), self._transform, self._crs))
+        return Areas(columns, placed(regions.polygons, self._transform), self._crs)
 
 
 WEIGHTS = ("cells", "area_ha", "confidence", "known")
@@ -153,12 +164,15 @@ def dissolve(
 
     Raises:
         ConfigError: a code that the legend lacks.
+        UsageError: cells lie where the CRS has no ground.
     """
     import pandas as pd
 
     dissolver = Dissolver(transform, crs, legend, codes.shape[1])
     areas = raster_areas_ha(transform, crs, (codes.shape[0], codes.shape[1]))
-    frames = [found.frame() for found in (*dissolver.add(MapLines(0, codes, areas, confidence)), dissolver.end())]
+    frames = [
+        found.in_degrees().frame() for found in (*dissolver.add(MapLines(0, codes, areas, confidence)), dissolver.end())
+    ]
     whole: GeoDataFrame = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
     return whole
 
@@ -169,7 +183,7 @@ def write_geojson(frame: GeoDataFrame, path: Path) -> None:
         raise UsageError("GeoJSON holds WGS 84 degrees, but these polygons are in another CRS.")
     columns = {name: frame[name].tolist() for name in frame.columns if name != frame.geometry.name}
     with geojson_writer(path) as writer:
-        writer.write(Areas(columns, np.asarray(frame.geometry)))
+        writer.write(Areas(columns, np.asarray(frame.geometry), WGS84))
 
 
 @contextmanager
@@ -191,8 +205,8 @@ class FeatureWriter:
         self._stream, self._separator = stream, "\n"
 
     def write(self, areas: Areas) -> None:
-        """Write a feature for each polygon."""
-        for geometry, properties in _features(areas):
+        """Write a feature for each polygon. Raises `UsageError` where their CRS has no ground."""
+        for geometry, properties in _features(areas.in_degrees()):
             text = f'{{"type": "Feature", "properties": {properties}, "geometry": {geometry}}}'
             self._stream.write(f"{self._separator}{text}")
             self._separator = ",\n"

@@ -21,7 +21,7 @@ from landuse.legend import load_legend
 from landuse.mosaic import open_survey
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import write_bands_cog, write_class_cog
-from landuse.outputs.outlines import outlines
+from landuse.outputs.placing import outlines
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.summary import summarise, write_summary
 from landuse.outputs.vectors import dissolve, write_geojson
@@ -129,8 +129,8 @@ class Maker:
             "probability": probability,
             "tier": ["likely" if p > 0.85 else "possible" if p > 0.7 else "doubtful" for p in probability],
         }
-        frame = geopandas.GeoDataFrame(columns, geometry=outlines(sites.ids, transform, GRID.crs), crs=4326)
-        write_geojson(frame, path)
+        frame = geopandas.GeoDataFrame(columns, geometry=outlines(sites.ids, transform, GRID.crs), crs=GRID.crs)
+        write_geojson(frame.to_crs(4326), path)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from pyproj import CRS
 from landuse.errors import ConfigError, UsageError
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.outlines import outlines
-from landuse.outputs.regions import connected
+from landuse.outputs.placing import in_degrees, outlines
+from landuse.outputs.polygons import connected
 from landuse.outputs.summary import read_summary, summarise, write_summary
 from landuse.outputs.vectors import Dissolver, MapLines, dissolve, write_geojson
 
@@ -71,7 +71,7 @@ def test_a_map_that_comes_in_strips_has_the_same_polygons(codes, cuts, gap):
         if codes[first:last].any():
             frames += dissolver.add(MapLines(first, codes[first:last], areas[first:last], confidence[first:last]))
     frames.append(dissolver.end())
-    pieces = pd.concat([areas.frame() for areas in frames], ignore_index=True)
+    pieces = pd.concat([areas.in_degrees().frame() for areas in frames], ignore_index=True)
     assert len(pieces) == len(whole)
     order = [frame.geometry.apply(lambda g: shapely.normalize(g).wkb_hex).sort_values() for frame in (whole, pieces)]
     assert order[0].tolist() == order[1].tolist()
@@ -85,7 +85,7 @@ def test_lines_may_run_north():
     south_up = Affine(224.0, 0, TRANSFORM.c, 0, 224.0, TRANSFORM.f - 3 * 224.0)
     one, other = dissolve(codes, TRANSFORM, UTM, LEGEND), Dissolver(south_up, UTM, LEGEND, 3)
     found = np.concatenate(
-        [areas.polygons for areas in (*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end())]
+        [areas.in_degrees().polygons for areas in (*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end())]
     )
     geometries = [shapely.normalize(polygons) for polygons in (np.asarray(one.geometry), found)]
     assert {g.wkb for g in geometries[0]} == {g.wkb for g in geometries[1]}
@@ -135,6 +135,7 @@ def test_straight_edges_between_two_polygons_are_not_full_of_vertices():
 def test_a_region_in_pieces_becomes_one_geometry_and_a_gap_none():
     ids = np.array([[1, 0, 4], [0, 1, 4], [2, 2, 4]], np.int32)
     first, second, third, fourth = outlines(ids, TRANSFORM, UTM)
+    assert in_degrees(np.array([second], object), UTM)[0].bounds == pytest.approx((-71, 40.46, -70.99, 40.48), abs=0.3)
     assert (first.geom_type, len(first.geoms)) == ("MultiPolygon", 2)
     assert (second.geom_type, third, fourth.geom_type) == ("Polygon", None, "Polygon")
     assert second.area == pytest.approx(first.area, rel=1e-3)

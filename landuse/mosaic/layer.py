@@ -10,7 +10,8 @@ import numpy.typing as npt
 from affine import Affine
 
 from landuse.mosaic.canvas import FULL, Image, Mask, unmultiplied
-from landuse.mosaic.files import OpenFiles, Window, read_raw
+from landuse.mosaic.colour import Curves, apply_curves
+from landuse.mosaic.files import AnyArray, OpenFiles, Window, read_raw
 from landuse.mosaic.placement import Placement, Way
 from landuse.mosaic.resample import axis, resample
 from landuse.mosaic.source import Source
@@ -35,20 +36,33 @@ class Square:
     width: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Tone:
+    """What becomes of a source's values: a stretch (low, high) to 8 bits, then curves uint8 (B, 256); None leaves them."""
+
+    stretch: tuple[float, float] | None = None
+    curves: Curves | None = None
+
+    def of(self, raw: AnyArray) -> Image:
+        """The colours uint8 (h, w, B) of values as stored."""
+        colour = to_uint8(raw, self.stretch)
+        return colour if self.curves is None else apply_curves(colour, self.curves)
+
+
+@dataclass(frozen=True, eq=False)
 class Layer:
-    """A source, its place on a lattice whose pixels have side `pixel` in the CRS `wkt`, and the stretch of its values."""
+    """A source, its place on a lattice whose pixels have side `pixel` in the CRS `wkt`, and the tone of its values."""
 
     source: Source
     placement: Placement
     wkt: str
     pixel: float
-    stretch: tuple[float, float] | None
+    tone: Tone
 
     @property
     def verbatim(self) -> bool:
-        """Whether stored pixels are lattice pixels as they stand."""
-        return self.placement.way is Way.COPY and self.source.dtype == "uint8" and self.stretch is None
+        """Whether stored pixels are lattice pixels as they stand, but for their colours."""
+        return self.placement.way is Way.COPY and self.source.dtype == "uint8" and self.tone.stretch is None
 
     def fit(self, square: Square) -> tuple[Square, Window] | None:
         """For a copied source: its part of a square, and the window of the raster that it is; None where they do not meet."""
@@ -63,6 +77,8 @@ class Layer:
     def copy_into(self, files: OpenFiles, window: Window, out: Image) -> Image | None:
         """Read a window of a verbatim source straight into `out` (h, w, B); return its weight."""
         _, valid = read_raw(files, self.source, window, out=out)
+        if self.tone.curves is not None:
+            apply_curves(out, self.tone.curves, out=out)
         return _weight(valid)
 
     def copied(self, files: OpenFiles, window: Window) -> Laid:
@@ -76,7 +92,7 @@ class Layer:
 
     def _read(self, files: OpenFiles, window: Window) -> tuple[Image, Mask | None]:
         raw, valid = read_raw(files, self.source, window, level=self.placement.level)
-        return to_uint8(raw, self.stretch), valid
+        return self.tone.of(raw), valid
 
     def _rescaled(self, files: OpenFiles, square: Square) -> Laid | None:
         """From a north-up raster in the lattice's CRS."""

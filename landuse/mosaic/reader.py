@@ -14,7 +14,7 @@ from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.mosaic.canvas import FULL, Canvas, Pixels, Region
 from landuse.mosaic.files import OpenFiles
 from landuse.mosaic.gdal import gdal_env
-from landuse.mosaic.layer import Layer, Square
+from landuse.mosaic.layer import Layer, Square, Tone
 from landuse.mosaic.placement import Way, place
 from landuse.mosaic.survey import Survey
 
@@ -98,8 +98,8 @@ class MosaicReader:
     def _layer(self, index: int) -> Layer:
         if index not in self._layers:
             source, grid = self._survey.sources[index], self._grid
-            stretch = self._survey.stretch_of(source)
-            self._layers[index] = Layer(source, place(source, grid), self._wkt, grid.pixel, stretch)
+            tone = Tone(self._survey.stretch_of(source), self._survey.curves_of(index))
+            self._layers[index] = Layer(source, place(source, grid), self._wkt, grid.pixel, tone)
         return self._layers[index]
 
     def _lay(self, canvas: Canvas, square: Square, index: int) -> None:

@@ -42,7 +42,7 @@ def survey_stretch(survey: Survey) -> tuple[float, float]:
 def _samples(files: OpenFiles, source: Source) -> list[npt.NDArray[np.float64]]:
     """Valid values of the spread windows of one source, all bands together."""
     found = []
-    for window in _spread(source.width, source.height):
+    for window in spread(source.width, source.height):
         try:
             data, valid = read_raw(files, source, window)
         except DamagedSourceError:
@@ -53,7 +53,7 @@ def _samples(files: OpenFiles, source: Source) -> list[npt.NDArray[np.float64]]:
     return [values for values in found if values.size]
 
 
-def _spread(width: int, height: int) -> list[Window]:
+def spread(width: int, height: int) -> list[Window]:
     """Windows spread evenly over a raster, the first and the last at its edges."""
     cols, rows = _starts(width), _starts(height)
     return [Window(col, row, min(WINDOW_PX, width), min(WINDOW_PX, height)) for row in rows for col in cols]

@@ -14,7 +14,25 @@ from pyproj import CRS
 
 from landuse.errors import UsageError
 from landuse.grid import Bounds
+from landuse.mosaic.colour import LEVELS, Curves
 from landuse.mosaic.source import EDGE_POINTS, Source, same_crs, transformer
+
+
+@dataclass(frozen=True)
+class Recolouring:
+    """How the colours of a survey are changed as it is read (`landuse.mosaic.flights` finds it).
+
+    Attributes:
+        curves: tables of 256 bytes a band, one table a flight.
+        flights: the flight of each source.
+    """
+
+    curves: tuple[bytes, ...]
+    flights: tuple[int, ...]
+
+    def of(self, source: int) -> Curves:
+        """The curves uint8 (B, 256) of a source."""
+        return np.frombuffer(self.curves[self.flights[source]], np.uint8).reshape(-1, LEVELS)
 
 
 @dataclass(frozen=True)
@@ -26,11 +44,14 @@ class Survey:
         bands: the asked band numbers.
         stretch: (low, high) source values that become 0 and 255; None where pixels are uint8 and taken as they are. One pair
             for the whole survey and for all bands, so that colours stay comparable between chips.
+        recolouring: how 8-bit values (those after the stretch) are changed; None where they stay. It belongs to a run, not to
+            the survey, so `as_dict` leaves it out.
     """
 
     sources: tuple[Source, ...]
     bands: tuple[int, ...]
     stretch: tuple[float, float] | None = None
+    recolouring: Recolouring | None = None
 
     @property
     def crs(self) -> CRS:
@@ -40,6 +61,10 @@ class Survey:
     def stretch_of(self, source: Source) -> tuple[float, float] | None:
         """The stretch for one source: uint8 beside deeper sources is taken as it is."""
         return None if source.dtype == "uint8" and self._has_deep else self.stretch
+
+    def curves_of(self, index: int) -> Curves | None:
+        """The curves uint8 (B, 256) of a source by its position; None where its colours stay."""
+        return None if self.recolouring is None else self.recolouring.of(index)
 
     @cached_property
     def _has_deep(self) -> bool:

@@ -101,5 +101,13 @@ class MapOrderWarning(LanduseWarning):
     """By their names, maps are compared against the order of time."""
 
 
+class UnlabelledWarning(LanduseWarning):
+    """Label data hold codes or names that are no class of the legend, so ground has no label because of them."""
+
+
+class LeftOutWarning(LanduseWarning):
+    """Pixels of a class map take no part in a comparison, or 0 does although nothing says what it is."""
+
+
 class CRSReplacedWarning(LanduseWarning):
     """The sources' own CRS is not fit for a lattice, so another took its place."""

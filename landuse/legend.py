@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +14,17 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from landuse.errors import ConfigError
+from landuse.errors import ConfigError, LabelsError
 
 UNMAPPED = 0
 MAX_BYTES = 1_000_000
-Code = Annotated[int, Field(ge=1, le=255)]
+MOST_CODE = 65535
+MOST_CLASSES = 255
+LEGEND_TAG = "LANDUSE_LEGEND"
+"""The tag in which a raster of ours carries its whole legend as JSON."""
+Code = Annotated[int, Field(ge=1, le=MOST_CODE)]
+CodeArray = npt.NDArray[np.unsignedinteger[Any]]
+"""Class codes: uint8 where those of the legend fit, uint16 elsewhere."""
 
 
 def _one_line(name: str) -> str:
@@ -29,11 +37,28 @@ def _one_line(name: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_line)]
 
 
+def same_name(name: str) -> str:
+    """What two spellings of a class name have in common: case, spaces and Unicode form (NFC, NFD) left aside.
+
+    Example:
+        >>> same_name("  Open\u00a0 water ") == same_name("open Water")
+        True
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def spare_code(taken: Iterable[int]) -> int:
+    """A code for a class whose own is 0, which is no data in our files: the highest free one up to 99, else above."""
+    used = set(taken)
+    free = (code for code in (*range(99, 0, -1), *range(100, MOST_CODE + 1)) if code not in used)
+    return int(next(free))
+
+
 class LandClass(BaseModel):
     """One class of a legend.
 
     Attributes:
-        code: what a raster holds, 1 to 255; 0 is no data.
+        code: what our rasters hold, 1 to 65535; 0 is no data.
         name: what people read.
         color: ``#rrggbb``.
         group: name of the coarser class it belongs to.
@@ -57,14 +82,36 @@ class LandClass(BaseModel):
 
 
 class Legend(BaseModel):
-    """An ordered set of classes. Codes and names are unique; the order is that of probability columns."""
+    """An ordered set of classes. Codes and names are unique; the order is that of probability columns.
+
+    A class that is given the code 0 (Dynamic World's water) gets a spare code, and 0 as its source.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
     name: Name
     title: str = ""
     source: str = ""
-    classes: tuple[LandClass, ...] = Field(min_length=1, max_length=255)
+    classes: tuple[LandClass, ...] = Field(min_length=1, max_length=MOST_CLASSES)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _zero_as_source(cls, values: Any) -> Any:  # noqa: ANN401
+        classes = values.get("classes") if isinstance(values, Mapping) else None
+        if not isinstance(classes, list | tuple) or not all(isinstance(c, Mapping) for c in classes):
+            return values
+        codes = [c.get("code") for c in classes]
+        if codes.count(0) != 1:
+            return values
+        plain = not any(c.get("sources") for c in classes)
+        spare = spare_code(code for code in codes if isinstance(code, int))
+        moved = [
+            dict(c)
+            | ({"sources": [c.get("code")]} if plain else {})
+            | ({"code": spare, "sources": c.get("sources") or [0]} if c.get("code") == 0 else {})
+            for c in classes
+        ]
+        return {**values, "classes": moved}
 
     @model_validator(mode="after")
     def _unique(self) -> Legend:
@@ -90,6 +137,21 @@ class Legend(BaseModel):
     def __len__(self) -> int:
         return len(self.classes)
 
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """What holds the codes: uint8 where they fit, else uint16."""
+        return np.dtype(np.uint8 if max(self.codes) <= np.iinfo(np.uint8).max else np.uint16)
+
+    def as_codes(self, positions: npt.NDArray[np.integer[Any]]) -> CodeArray:
+        """Codes of positions in the legend, in its dtype, same shape."""
+        return np.asarray(np.asarray(self.codes, self.dtype)[positions])
+
+    def positions(self, codes: CodeArray) -> npt.NDArray[np.int64]:
+        """Positions of codes in the legend, same shape; -1 where it has no such code."""
+        table = np.full(MOST_CODE + 1, -1)
+        table[list(self.codes)] = np.arange(len(self))
+        return table[codes]
+
     @cached_property
     def by_code(self) -> Mapping[int, LandClass]:
         """Class of each code."""
@@ -97,12 +159,27 @@ class Legend(BaseModel):
 
     @cached_property
     def _by_label(self) -> Mapping[str, LandClass]:
-        return {label.casefold(): c for c in self.classes for label in (*c.labels, c.name)}
+        labels = {same_name(label): c for c in self.classes for label in c.labels}
+        names = {same_name(c.name): c for c in reversed(self.classes)}
+        return labels | names | {c.name: c for c in self.classes}
 
     def code_of(self, label: str) -> int:
-        """Code of a class name or of one of its other labels, case ignored; 0 where no class has it."""
-        found = self._by_label.get(label.casefold())
+        """Code of a class name or of one of its other labels, as `same_name` compares them; 0 where no class has it."""
+        found = self._by_label.get(label) or self._by_label.get(same_name(label))
         return found.code if found else UNMAPPED
+
+    def code_of_value(self, value: str) -> int:
+        """Code of what stands in an attribute: a class name or label, else a source code written as text; 0 for none."""
+        named = self.code_of(value)
+        if named != UNMAPPED:
+            return named
+        try:
+            number = float(value)
+        except ValueError:
+            return UNMAPPED
+        if not number.is_integer() or not 0 <= number <= MOST_CODE:
+            return UNMAPPED
+        return int(self.classify_codes(np.array([int(number)]))[0])
 
     def name_of(self, code: int) -> str:
         """Name of a code; raises `ConfigError` for a code that the legend lacks."""
@@ -110,32 +187,36 @@ class Legend(BaseModel):
             raise ConfigError(f"Legend {self.name} has no class with code {code}.")
         return self.by_code[code].name
 
-    def crosswalk(self) -> npt.NDArray[np.uint8]:
+    def crosswalk(self) -> CodeArray:
         """Lookup table of shape (65536,): label raster code -> class code, 0 where unmapped.
 
         A legend without any `sources` takes its own codes as they are.
         """
-        table = np.zeros(65536, np.uint8)
+        table = np.zeros(MOST_CODE + 1, self.dtype)
         own = not any(c.sources for c in self.classes)
         for c in self.classes:
             table[[c.code] if own else list(c.sources)] = c.code
         return table
 
-    def classify_codes(self, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
-        """Class codes (uint8, same shape) of label raster codes; 0 where unmapped, negative codes included."""
-        inside = (codes >= 0) & (codes < 65536)
-        return np.where(inside, self.crosswalk()[np.where(inside, codes, 0)], UNMAPPED).astype(np.uint8)
+    def classify_codes(self, codes: npt.NDArray[np.integer[Any]]) -> CodeArray:
+        """Class codes (same shape, in `dtype`) of label raster codes; 0 where unmapped, negative codes included."""
+        inside = (codes >= 0) & (codes <= MOST_CODE)
+        return np.where(inside, self.crosswalk()[np.where(inside, codes, 0)], UNMAPPED).astype(self.dtype)
 
     def as_mapped(self) -> Legend:
         """The same classes for rasters that hold this legend's own codes, without a crosswalk."""
-        return self.model_copy(update={"classes": tuple(c.model_copy(update={"sources": ()}) for c in self.classes)})
+        return self.with_classes([c.model_copy(update={"sources": ()}) for c in self.classes])
 
-    def regroup(self, groups: Legend) -> npt.NDArray[np.uint8]:
-        """Lookup table of shape (256,): code of this legend -> code of `groups`, by each class's group name.
+    def with_classes(self, classes: Iterable[LandClass]) -> Legend:
+        """The legend with other classes. Not `model_copy`, which takes along what was looked up in the old ones."""
+        return Legend(name=self.name, title=self.title, source=self.source, classes=tuple(classes))
+
+    def regroup(self, groups: Legend) -> CodeArray:
+        """Lookup table of shape (65536,): code of this legend -> code of `groups`, by each class's group name.
 
         Raises `ConfigError` where a class's group is not a class of `groups`.
         """
-        table = np.zeros(256, np.uint8)
+        table = np.zeros(MOST_CODE + 1, groups.dtype)
         for c in self.classes:
             code = groups.code_of(c.group)
             if code == UNMAPPED:
@@ -145,9 +226,43 @@ class Legend(BaseModel):
             table[c.code] = code
         return table
 
+    @classmethod
+    def of_names(cls, names: Sequence[str], title: str) -> Legend:
+        """A legend of class names alone, coded from 1, with colours spread over the hues.
+
+        Names that `same_name` holds for one are one class, called as the first of them.
+
+        Raises:
+            LabelsError: there are more than a legend can hold, or one cannot name a class.
+        """
+        spellings: dict[str, str] = {}
+        for name in names:
+            spellings.setdefault(same_name(name), " ".join(name.split()))
+        if len(spellings) > MOST_CLASSES:
+            raise LabelsError(f"{title} has {len(spellings)} different labels; a legend holds {MOST_CLASSES} at most.")
+        classes = [
+            {"code": position + 1, "name": name, "color": _spread_color(position)}
+            for position, name in enumerate(spellings.values())
+        ]
+        called = "".join(char for char in title if char.isprintable())[:80] or "classes"
+        try:
+            return cls.model_validate({"name": called, "classes": classes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise LabelsError(
+                f"A label of {title} cannot name a class: {first['msg']} ({first['input']!r:.100})."
+            ) from error
+
     def palette(self) -> dict[int, tuple[int, int, int, int]]:
         """RGBA of every code, with 0 (no data) transparent, as rasterio's `write_colormap` takes it."""
         return {UNMAPPED: (0, 0, 0, 0)} | {c.code: (*c.rgb, 255) for c in self.classes}
+
+
+def _spread_color(position: int) -> str:
+    """A colour unlike those of the positions before, by the golden angle on the circle of hues."""
+    lightness = (0.35, 0.55, 0.72)[position % 3]
+    red, green, blue = colorsys.hls_to_rgb(position * 0.61803 % 1, lightness, 0.65)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
 
 
 def configs_folder() -> Path:

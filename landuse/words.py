@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
@@ -31,3 +33,22 @@ def year_in(name: str) -> int | None:
     """
     years = _YEAR.findall(name)
     return int(years[-1]) if years else None
+
+
+def told_apart(paths: Sequence[Path]) -> list[str]:
+    """A name for each file or folder: its own without the suffix, and where two are alike, that of a folder above it too.
+
+    Example:
+        >>> told_apart([Path("2014/land.tif"), Path("2020/land.tif")]), told_apart([Path("a/2014.tif"), Path("b/2020.tif")])
+        (['2014/land', '2020/land'], ['2014', '2020'])
+    """
+    whole = [path.absolute() for path in paths]
+    names = [path.name if path.is_dir() else path.stem for path in whole]
+    for level in range(min((len(path.parents) for path in whole), default=0)):
+        if len(set(names)) == len(names):
+            return names
+        above = [path.parents[level].name for path in whole]
+        longer = [f"{parent}/{path.stem}" if parent else path.stem for parent, path in zip(above, whole, strict=True)]
+        if len(set(longer)) > len(set(names)):
+            names = longer
+    return names

@@ -93,7 +93,8 @@ CLASS = "{code: 1, name: A, color: '#000000'}"
         (f"name: x\nname: y\nclasses: [{CLASS}]", "'name' stands twice; keep one of them .line 2."),
         ("name: x\nclasses: []", "classes"),
         (f"name: x\nclasses: [{CLASS}, {CLASS}]", "stands twice"),
-        ("name: x\nclasses: [{code: 0, name: A, color: '#000000'}]", "code"),
+        ("name: x\nclasses: [{code: -1, name: A, color: '#000000'}]", "code"),
+        ("name: x\nclasses: [{code: 65536, name: A, color: '#000000'}]", "code"),
         ("name: x\nclasses: [{code: 1, name: A, color: red}]", "color"),
         ('name: x\nclasses: [{code: 1, name: "A\\nB", color: "#000000"}]', "cannot be printed"),
         ('name: x\nclasses: [{code: 1, name: "A\\u202eB", color: "#000000"}]', "cannot be printed"),
@@ -137,3 +138,74 @@ def test_a_map_of_a_legend_is_read_by_its_own_codes():
     own = load_legend("nlcd6").as_mapped()
     assert own.classify_codes(np.array([0, 1, 6, 21])).tolist() == [0, 1, 6, 0]
     assert own.names == load_legend("nlcd6").names
+
+
+def legend(*classes, name="x"):
+    return Legend.model_validate({"name": name, "classes": [{"color": "#000000", **c} for c in classes]})
+
+
+def test_dynamic_world_gives_its_water_a_code_and_keeps_the_others():
+    found = load_legend("dynamicworld")
+    assert found.classify_codes(np.arange(-1, 10)).tolist() == [0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 0]
+    assert found.name_of(9) == "Water"
+
+
+@pytest.mark.parametrize(
+    ("classes", "codes", "sources"),
+    [
+        ([{"code": 0, "name": "Water"}, {"code": 6, "name": "Built"}], [0, 6], (99, 6)),
+        (
+            [{"code": 0, "name": "Water", "sources": [11]}, {"code": 99, "name": "Built", "sources": [21]}],
+            [11, 21],
+            (98, 99),
+        ),
+    ],
+)
+def test_a_class_with_the_code_0_gets_a_spare_one(classes, codes, sources):
+    found = legend(*classes)
+    assert found.codes == sources
+    assert found.classify_codes(np.array(codes)).tolist() == list(sources)
+    assert Legend.model_validate(found.model_dump(mode="json")) == found
+
+
+def test_codes_above_255_take_16_bits_and_no_others_do():
+    wide = legend({"code": 111, "name": "A"}, {"code": 523, "name": "B"})
+    assert wide.dtype == np.uint16
+    assert wide.classify_codes(np.array([111, 523, 524, 70_000])).tolist() == [111, 523, 0, 0]
+    assert wide.positions(np.array([523, 111, 0], np.uint16)).tolist() == [1, 0, -1]
+    assert load_legend("nlcd16").classify_codes(np.array([11])).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "label", ["Forêt claire", "Fore\u0302t claire", " forêt\u00a0 CLAIRE ", "FORÊT CLAIRE", "\ufeffForêt claire"[1:]]
+)
+def test_spaces_case_and_unicode_form_do_not_part_names(label):
+    assert legend({"code": 4, "name": "Forêt claire"}).code_of(label) == 4
+
+
+def test_a_name_as_it_stands_comes_before_one_that_is_alike():
+    found = legend({"code": 1, "name": "water"}, {"code": 2, "name": "Water"})
+    assert (found.code_of("water"), found.code_of("Water"), found.code_of("WATER")) == (1, 2, 1)
+
+
+def test_other_classes_forget_what_was_looked_up_in_the_first():
+    one = legend({"code": 1, "name": "A"})
+    assert one.name_of(1) == "A"
+    other = one.with_classes(legend({"code": 2, "name": "B"}).classes)
+    assert other.name_of(2) == "B"
+    assert other.code_of("A") == 0
+
+
+def test_names_alone_make_a_legend_and_alike_ones_a_class():
+    found = Legend.of_names(["forest", "Forest ", "water"], "survey")
+    assert found.names == ("forest", "water")
+    assert found.codes == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "class_name"), [("corine5", 523, "Water bodies"), ("worldcover", 80, "Permanent water bodies")]
+)
+def test_european_and_global_products_ship(name, code, class_name):
+    found = load_legend(name)
+    assert found.name_of(int(found.classify_codes(np.array([code]))[0])) == class_name
+    assert found.regroup(load_legend("groups3"))[list(found.codes)].all()

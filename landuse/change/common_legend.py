@@ -8,12 +8,12 @@ import numpy as np
 
 from landuse.change.maps import ClassMap
 from landuse.errors import ConfigError
-from landuse.legend import UNMAPPED, LandClass, Legend
+from landuse.legend import MOST_CLASSES, MOST_CODE, UNMAPPED, LandClass, Legend
 
 
 def in_legend(land: ClassMap, legend: Legend) -> ClassMap:
     """The map with its classes recoded, by name, to those of `legend`, which holds every class that occurs in it."""
-    table = np.zeros(256, np.uint8)
+    table = np.zeros(MOST_CODE + 1, legend.dtype)
     for c in land.legend.classes:
         table[c.code] = legend.codes[legend.names.index(c.name)] if c.name in legend.names else UNMAPPED
     bands = None
@@ -30,6 +30,9 @@ def in_legend(land: ClassMap, legend: Legend) -> ClassMap:
 def common_legend(before: ClassMap, after: ClassMap) -> Legend:
     """One legend for both maps, by class name; codes are those of the earlier map wherever they are free.
 
+    Where a code is above 255 the classes are numbered from 1 instead, with their own code as source: pairs of classes are
+    counted in a table of 256 x 256.
+
     Raises:
         ConfigError: a class that occurs in one map is none of the other's, so that comparing them would flag all its cells.
     """
@@ -45,12 +48,14 @@ def common_legend(before: ClassMap, after: ClassMap) -> Legend:
     for c in after.legend.classes:
         if c.name not in before.legend.names:
             classes.append(c.model_copy(update={"code": _free_code(classes, c.code)}))
-    return before.legend.model_copy(update={"classes": tuple(classes)})
+    if max(c.code for c in classes) > MOST_CLASSES:
+        classes = [c.model_copy(update={"code": n, "sources": (c.code,)}) for n, c in enumerate(classes, 1)]
+    return before.legend.with_classes(classes)
 
 
 def _free_code(classes: list[LandClass], wanted: int) -> int:
     taken = {c.code for c in classes}
-    for code in (wanted, *range(1, 256)):
-        if code not in taken:
+    for code in (wanted, *range(1, MOST_CLASSES + 1)):
+        if code not in taken and len(taken) < MOST_CLASSES:
             return int(code)
     raise ConfigError("The two maps have more than 255 classes together; compare them with --regroup.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,18 +18,20 @@ from landuse.errors import (
     ConfigError,
     DamagedSourceError,
     LanduseError,
+    LeftOutWarning,
     NotARasterError,
     SourceNotFoundError,
     UsageError,
 )
 from landuse.grid import ChipGrid
-from landuse.legend import UNMAPPED, LandClass, Legend, load_legend
-from landuse.outputs.class_raster import ClassRaster, read_class_raster
+from landuse.legend import UNMAPPED, CodeArray, LandClass, Legend, load_legend
+from landuse.outputs.class_raster import ClassRaster, code_counts, read_class_raster
 from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.record import THRESHOLDS, read_record
 
 CODES_FILE, PROBABILITIES_FILE = "landuse.tif", "probabilities.tif"
 SPARE_COLOR = "#999999"
+LISTED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class ClassMap:
     Attributes:
         name: what people call it: the name of its folder or file.
         files: the files it was read from.
-        codes: uint8 (H, W) class codes; 0 = no data.
+        codes: (H, W) class codes; 0 = no data.
         transform: north-up transform, pixel to CRS.
         crs: CRS of the map.
         legend: names of the codes.
@@ -49,7 +52,7 @@ class ClassMap:
 
     name: str
     files: tuple[Path, ...]
-    codes: npt.NDArray[np.uint8]
+    codes: CodeArray
     transform: Affine
     crs: CRS
     legend: Legend
@@ -60,8 +63,8 @@ class ClassMap:
     @property
     def occurring(self) -> tuple[str, ...]:
         """Names of the classes that occur, in legend order."""
-        counts = np.bincount(self.codes.ravel(), minlength=256)
-        return tuple(c.name for c in self.legend.classes if counts[c.code])
+        counts = code_counts(self.codes)
+        return tuple(c.name for c in self.legend.classes if c.code in counts)
 
     @property
     def numbered(self) -> bool:
@@ -93,10 +96,10 @@ def read_class_map(path: Path, legend: str | None = None) -> ClassMap:
         raster.codes,
         raster.transform,
         raster.crs,
-        raster.legend or _numbered(path, raster.codes),
+        raster.legend or _numbered(path, raster),
         made,
     )
-    return plain if legend is None else _renamed(plain, load_legend(legend))
+    return _zero_told(plain, raster) if legend is None else _renamed(plain, raster, load_legend(legend))
 
 
 def regrouped(land: ClassMap, groups: Legend) -> ClassMap:
@@ -180,28 +183,56 @@ def grid_of(values: Mapping[str, object] | None, raster: ClassRaster) -> ChipGri
     return grid if fits and grid.crs.equals(raster.crs, ignore_axis_order=True) else None
 
 
-def _numbered(path: Path, codes: npt.NDArray[np.uint8]) -> Legend:
+def _numbered(path: Path, raster: ClassRaster) -> Legend:
     """A legend for codes without names."""
-    found = [int(code) for code in np.flatnonzero(np.bincount(codes.ravel(), minlength=256)) if code != UNMAPPED]
-    if not found:
-        raise NotARasterError(f"{path} holds no class at all: every pixel is 0 or no data.")
+    if not raster.counts:
+        raise NotARasterError(f"{path} holds no class at all: every pixel is no data.")
+    own = {code: 0 if code == raster.zero else code for code in raster.counts}
     return Legend(
-        name="from-file", classes=tuple(LandClass(code=c, name=f"Class {c}", color=SPARE_COLOR) for c in found)
+        name="from-file",
+        classes=tuple(
+            LandClass(code=c, name=f"Class {own[c]}", color=SPARE_COLOR) for c in sorted(own, key=own.__getitem__)
+        ),
     )
 
 
-def _renamed(land: ClassMap, legend: Legend) -> ClassMap:
-    """The map in the classes of a legend: its own codes where they all are the legend's, else by the legend's crosswalk."""
-    found = {int(code) for code in np.flatnonzero(np.bincount(land.codes.ravel(), minlength=256))} - {UNMAPPED}
-    if found <= set(legend.codes):
-        return replace(land, legend=legend, open=False)
-    known = {s for c in legend.classes for s in c.sources}
-    if not found & known:
-        odd = min(found - set(legend.codes))
-        raise ConfigError(
-            f"{land.name} holds the code {odd}, which legend {legend.name} does not have; give another --legend."
+def _zero_told(land: ClassMap, raster: ClassRaster) -> ClassMap:
+    """The map; a `LeftOutWarning` says where 0 is taken as a class that has no name."""
+    if raster.zero is not None and land.legend.name_of(raster.zero) == "Class 0":
+        warnings.warn(
+            f"{land.files[0]} does not say what 0 is, so it counts as a class ({raster.counts[raster.zero]:,} cells); if it "
+            "is no data, say so in the file with gdal_edit -a_nodata 0.",
+            LeftOutWarning,
+            stacklevel=2,
         )
-    return replace(land, codes=legend.classify_codes(land.codes), legend=legend, open=False)
+    return land
+
+
+def _renamed(land: ClassMap, raster: ClassRaster, legend: Legend) -> ClassMap:
+    """The map in the classes of a legend: its own codes where they all are the legend's, else by the legend's crosswalk.
+
+    A `LeftOutWarning` counts what the legend does not know.
+    """
+    own = {0 if code == raster.zero else code for code in raster.counts}
+    crossed = {s for c in legend.classes for s in c.sources}
+    plain = own - {0} <= set(legend.codes) and 0 not in crossed & own
+    known = set(legend.codes) if plain else crossed
+    if own and not own & known:
+        raise ConfigError(
+            f"{land.name} holds the code {min(own - known)}, which legend {legend.name} does not have; give another --legend."
+        )
+    table = (legend.as_mapped() if plain else legend).crosswalk()
+    if raster.zero is not None:
+        table[raster.zero] = table[0]
+    odd = {0 if c == raster.zero else c: n for c, n in raster.counts.items() if table[c] == UNMAPPED}
+    if odd:
+        listed = ", ".join(f"{code} ({count:,} cells)" for code, count in list(odd.items())[:LISTED])
+        warnings.warn(
+            f"Codes of {land.files[0]} that are no class of the legend {legend.name} are left out: {listed}.",
+            LeftOutWarning,
+            stacklevel=2,
+        )
+    return replace(land, codes=table[land.codes], legend=legend, open=False)
 
 
 def safe_name(text: str) -> str:

@@ -16,7 +16,7 @@ from landuse.errors import UsageError
 from landuse.grid import BLOCK, Block, CellRange, ChipGrid, IntArray, chip_ids
 
 if TYPE_CHECKING:
-    from landuse.legend import Legend
+    from landuse.legend import CodeArray, Legend
     from landuse.mosaic import Survey
 
 Mask = npt.NDArray[np.bool_]
@@ -61,7 +61,7 @@ class ChipSet:
         valid: share of the chip's ground with imagery; float32, shape (n,), 0 to 1.
         sources: which of the survey's sources each chip shares ground with.
         legend: classes of `labels` and columns of `shares`; None where chips carry no labels.
-        labels: class code of each chip; uint8, shape (n,), 0 = none.
+        labels: class code of each chip; uint8 or uint16, shape (n,), 0 = none.
         purity: share of the chip's ground under its label (under the largest class where it has none); float32, shape (n,).
         shares: share of the chip's ground under each class, in legend order; float32, shape (n, classes). Ground
             without a class is left out, so that a row sums to 1 at most.
@@ -78,7 +78,7 @@ class ChipSet:
     valid: Float32
     sources: SourceLists
     legend: Legend | None = None
-    labels: npt.NDArray[np.uint8] | None = None
+    labels: CodeArray | None = None
     purity: Float32 | None = None
     shares: Float32 | None = None
 

@@ -17,7 +17,7 @@ from landuse.chips.source_lists import SourceLists
 from landuse.chips.table_file import TableFile, chip_file, damage_named, damaged, one_line, open_file
 from landuse.errors import ChipTableError
 from landuse.grid import IntArray
-from landuse.legend import Legend
+from landuse.legend import CodeArray, Legend
 
 FARTHEST = 2**40
 """Rows and columns beyond this cannot lie on Earth, whatever the chip size; arithmetic on them would overflow."""
@@ -107,13 +107,13 @@ def _coded(path: Path, column: str, values: pa.Array, codes: dict[str, int]) -> 
 
 def _labels(
     table: TableFile,
-) -> tuple[npt.NDArray[np.uint8] | None, npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
+) -> tuple[CodeArray | None, npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
     """Labels, purity and shares in the file's order; None where the table has none."""
     if table.legend is None or "label" not in table.file.schema_arrow.names:
         return None, None, None
     legend, codes = table.legend, {c.name: c.code for c in table.legend.classes}
     found = [_coded(table.path, "label", chunk, codes) for chunk in table.chunks("label")]
-    labels = np.concatenate([*found, np.empty(0)]).clip(0).astype(np.uint8)
+    labels = np.concatenate([*found, np.empty(0)]).clip(0).astype(legend.dtype)
     if any(chunk.null_count for chunk in table.chunks("purity")):
         return labels, None, None
     purity = _between_0_and_1(table.path, "purity", table.numbers("purity", "float32"))

@@ -171,9 +171,7 @@ def _label_columns(chips: ChipSet) -> list[pa.Array]:
     """label, purity, shares; purity and shares are null where the chips carry labels alone."""
     if chips.legend is None or chips.labels is None:
         return []
-    position = np.full(256, -1)
-    position[list(chips.legend.codes)] = np.arange(len(chips.legend))
-    labels = named_array(chips.legend.names, position[chips.labels])
+    labels = named_array(chips.legend.names, chips.legend.positions(chips.labels))
     purity = pa.nulls(len(chips), pa.float32()) if chips.purity is None else arrow_array(chips.purity)
     return [labels, purity, _shares_map(chips.shares, chips.legend.names, len(chips))]
 

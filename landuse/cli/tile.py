@@ -24,9 +24,9 @@ FIELDS = {"chip_size": "chip_m", "chip_pixels": "chip_px"}
 @shared.lattice
 @shared.area
 @shared.imagery
-@click.option("--labels", type=click.Path(path_type=Path), help="Label raster, or label polygons.")
+@click.option("--labels", type=click.Path(path_type=Path), help="Label raster, or label polygons: FILE or FILE:LAYER.")
 @click.option(
-    "--legend", default="nlcd6", show_default=True, metavar="NAME_OR_FILE", help="Legend the labels are read with."
+    "--legend", metavar="NAME_OR_FILE", help="Legend the labels are read with.  [default: the one that fits them]"
 )
 @click.option(
     "--label-rule",

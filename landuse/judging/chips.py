@@ -15,7 +15,7 @@ from landuse.errors import ConfigError, NoOverlapError, UsageError
 from landuse.evaluation.predictions import Mask, Names, predictions_of
 from landuse.judging.case import Case
 from landuse.judging.labels import read_labels
-from landuse.legend import Legend
+from landuse.legend import MOST_CODE, CodeArray, Legend
 from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings, score_chips
@@ -120,11 +120,11 @@ def score_case(bundle: Bundle, work: LabelledChips, settings: ScoreSettings) -> 
     )
 
 
-def positions(labels: npt.NDArray[np.uint8], legend: Legend, known: Legend) -> npt.NDArray[np.int64]:
+def positions(labels: CodeArray, legend: Legend, known: Legend) -> npt.NDArray[np.int64]:
     """Positions (n,) of label codes in the model's legend, by class name. Raises `ConfigError` for a class it lacks."""
-    table = np.full(256, -1, np.int64)
+    table = np.full(MOST_CODE + 1, -1, np.int64)
     for c in legend.classes:
-        table[c.code] = known.names.index(c.name) if c.name in known.names else -1
+        table[c.code] = known.positions(np.array(known.code_of(c.name), known.dtype))
     strange = np.unique(labels[table[labels] < 0]).tolist()
     if strange:
         raise ConfigError(

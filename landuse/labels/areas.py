@@ -1,9 +1,14 @@
-"""Exact areas of classes under polygons on a raster, for many polygons at once."""
+"""Exact areas of classes under polygons on a raster, for many polygons at once.
+
+The library for it, exactextract, gives the same areas (tests/labels/test_areas.py) but takes a Python object a polygon and
+another a result: 20,000 chips on six classes took it 11.3 s in its faster strategy, and this 0.6 s.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def class_areas(codes: npt.NDArray[np.uint8], rings: Floats, classes: Sequence[int]) -> Floats:
+def class_areas(codes: npt.NDArray[np.integer[Any]], rings: Floats, classes: Sequence[int]) -> Floats:
     """Area of each class under each polygon, in pixels, signed by the polygon's direction.
 
     Green's theorem turns the area of class k under a polygon into a path integral of F_k dy along its ring, where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +14,10 @@ from pyproj import CRS
 
 from landuse.errors import LabelsError, NotAVectorError
 from landuse.grid import BLOCK, Bounds
-from landuse.labels.source import Floats, Look
-from landuse.legend import UNMAPPED, Legend
+from landuse.labels.source import LISTED, Floats, Look, legend_of_values
+from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.vector_file import carried, read_vector
+from landuse.words import counted
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,12 +30,23 @@ SLIVER = 1e-9
 
 @dataclass(frozen=True)
 class PolygonLabels:
-    """Polygons in the lattice CRS with a class code each (0 = unmapped). Where they overlap, the first in the file counts."""
+    """Polygons in the lattice CRS. Where they overlap, the first in the file counts.
+
+    Attributes:
+        polygons: shapely polygons, shape (n,).
+        codes: class code of each, shape (n,); 0 = unmapped.
+        legend: the classes.
+        tree: an index of the polygons.
+        values: what stands in the file for each, shape (n,), as text.
+        strange: see `LabelSource`.
+    """
 
     polygons: Objects
-    codes: npt.NDArray[np.uint8]
+    codes: CodeArray
     legend: Legend
     tree: STRtree
+    values: Objects
+    strange: str = ""
 
     def span(self, ring: Floats) -> int:
         """See `LabelSource`."""
@@ -51,12 +64,14 @@ class PolygonLabels:
         )  # quick on prepared polygons, intersections are not
         pieces[cut] = shapely.intersection(pieces[cut], self.polygons[polygon[cut]])
         areas = _first_come(chip, pieces, shapely.area(pieces), shapely.area(chips))
+        part = areas / shapely.area(chips)[chip]
         shares = np.zeros((len(chips), len(self.legend)))
-        for k, code in enumerate(self.legend.codes):
-            of_class = self.codes[polygon] == code
-            shares[:, k] = np.bincount(chip[of_class], areas[of_class], minlength=len(chips))
-        shares /= shapely.area(chips)[:, np.newaxis]
-        return Look(shares.clip(0.0, 1.0), self._at(points), bool((areas > 0).any()))
+        known = self.codes[polygon] != UNMAPPED
+        np.add.at(shares, (chip[known], self.legend.positions(self.codes[polygon[known]])), part[known])
+        left_out: dict[str, float] = {}
+        for value, share in zip(self.values[polygon[~known]].tolist(), part[~known].tolist(), strict=True):
+            left_out[value] = left_out.get(value, 0.0) + share
+        return Look(shares.clip(0.0, 1.0), self._at(points), bool((areas > 0).any()), left_out)
 
     def _hits(self, geometries: Objects, predicate: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Pairs of positions (geometry, polygon) that meet, in the order of the geometries, then of the file."""
@@ -64,11 +79,11 @@ class PolygonLabels:
         order = np.lexsort((polygon, geometry))
         return geometry[order], polygon[order]
 
-    def _at(self, points: Floats) -> npt.NDArray[np.uint8]:
+    def _at(self, points: Floats) -> CodeArray:
         """Class codes at points of shape (chips, points, 2); 0 outside of all polygons."""
         import shapely
 
-        found = np.full(points.shape[:2], UNMAPPED, np.uint8).ravel()
+        found = np.full(points.shape[:2], UNMAPPED, self.legend.dtype).ravel()
         point, polygon = self._hits(shapely.points(points.reshape(-1, 2)), "intersects")
         # Written from the last to the first, so that the first polygon of the file stays.
         found[point[::-1]] = self.codes[polygon[::-1]]
@@ -94,38 +109,59 @@ def _first_come(chip: npt.NDArray[np.int64], pieces: Objects, areas: Floats, chi
     return areas
 
 
-def read_polygon_labels(path: Path | str, field: str, legend: Legend, crs: CRS, near: Bounds) -> PolygonLabels:
+def read_polygon_labels(
+    address: Path | str, field: str, legend: Legend | None, crs: CRS, near: Bounds
+) -> PolygonLabels:
     """Read label polygons for chips of a lattice in `crs`.
 
     Args:
-        path: a vector file.
+        address: a vector file, or ``FILE:LAYER``; see `read_vector`.
         field: the attribute with the class: a class name (or one of its other labels), or a source code of the crosswalk.
-        legend: the classes.
+        legend: the classes; None takes the shipped legend that knows all values, else makes one of them.
         crs: the lattice CRS.
         near: ground of the chips in `crs`; polygons far from it are left out.
 
     Raises:
         LabelsError: no such attribute, or not one of its values is a class.
-        NotAVectorError, SourceNotFoundError, MissingCRSError: the file cannot serve.
+        NotAVectorError, SourceNotFoundError, MissingCRSError, UsageError: the file cannot serve.
     """
     import shapely
 
-    frame = read_vector(path)
+    frame = read_vector(address, field)
     if field not in frame.columns or field == frame.geometry.name:
         known = ", ".join(str(c) for c in frame.columns if c != frame.geometry.name)
-        raise LabelsError(f"{path} has no attribute {field!r}; give one of these with --label-field: {known}.")
+        raise LabelsError(f"{address} has no attribute {field!r}; give one of these with --label-field: {known}.")
     polygons, feature = _polygons(np.asarray(frame.geometry.array, dtype=object))
     if not len(polygons):
-        raise NotAVectorError(f"{path} holds no polygons, and labels come from polygons.")
-    codes = _codes(frame, field, legend)
+        raise NotAVectorError(f"{address} holds no polygons, and labels come from polygons.")
+    values = _texts(frame, field)
+    counts = Counter(value for value in values.tolist() if value)
+    legend = legend or legend_of_values(counts, str(address))
+    code_of = {value: legend.code_of_value(value) for value in counts} | {"": UNMAPPED}
+    codes = np.array([code_of[value] for value in values.tolist()], legend.dtype)
     if not codes.any():
-        values = ", ".join(str(v) for v in frame[field].unique()[:5])
+        some = ", ".join(list(counts)[:5]) or "no value"
         raise LabelsError(
-            f"Not one value of {field!r} in {path} is a class of legend {legend.name}; it holds {values}."
+            f"Not one value of {field!r} in {address} is a class of legend {legend.name}; it holds {some}."
         )
     polygons, part = _polygons(carried(polygons, CRS.from_user_input(frame.crs), crs, near))
     shapely.prepare(polygons)
-    return PolygonLabels(polygons, codes[feature[part]], legend, shapely.STRtree(polygons))
+    of = feature[part]
+    strange = _strange(str(address), legend, Counter(values[codes == UNMAPPED].tolist()))
+    return PolygonLabels(polygons, codes[of], legend, shapely.STRtree(polygons), values[of], strange)
+
+
+def _strange(where: str, legend: Legend, counts: Counter[str]) -> str:
+    """What of the features names no class, with counts; empty where all do."""
+    if not counts:
+        return ""
+    features = counted(counts.total(), "feature")
+    verb = "names" if counts.total() == 1 else "name"
+    listed = ", ".join(
+        f"{value!r} ({n:,})" if value else f"no value ({n:,})" for value, n in counts.most_common(LISTED)
+    )
+    more = f" and {len(counts) - LISTED:,} others" if len(counts) > LISTED else ""
+    return f"{features} of {where} {verb} no class of the legend {legend.name}: {listed}{more}."
 
 
 def _polygons(shapes: Objects) -> tuple[Objects, npt.NDArray[np.int64]]:
@@ -139,21 +175,13 @@ def _polygons(shapes: Objects) -> tuple[Objects, npt.NDArray[np.int64]]:
     return parts[polygons], first[second][polygons]
 
 
-def _codes(frame: gpd.GeoDataFrame, field: str, legend: Legend) -> npt.NDArray[np.uint8]:
-    """Class code of each feature; 0 where its attribute names no class."""
-    codes = {value: _code(value, legend) for value in frame[field].dropna().unique()}
-    return np.array([codes.get(value, UNMAPPED) for value in frame[field]], np.uint8)
+def _texts(frame: gpd.GeoDataFrame, field: str) -> Objects:
+    """The attribute of each feature as text, whole numbers without a fraction; empty where it has none."""
+    known = frame[field].notna().tolist()
+    texts = [_text(value) if there else "" for value, there in zip(frame[field].tolist(), known, strict=True)]
+    return np.array(texts, dtype=object)
 
 
-def _code(value: Any, legend: Legend) -> int:  # noqa: ANN401
-    """Class code of one attribute value: a class name or label, else a source code, also where it is written as text."""
-    named = legend.code_of(str(value))
-    if named != UNMAPPED:
-        return named
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return UNMAPPED
-    if not number.is_integer() or not 0 <= number < 65536:
-        return UNMAPPED
-    return int(legend.classify_codes(np.array([int(number)]))[0])
+def _text(value: Any) -> str:  # noqa: ANN401
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value).strip()

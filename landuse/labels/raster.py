@@ -5,39 +5,69 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
+from pydantic import ValidationError
 from pyproj import CRS, Transformer
 
-from landuse.errors import DamagedSourceError, LabelsError, MissingCRSError, SourceNotFoundError
-from landuse.grid import BLOCK
+from landuse.errors import DamagedSourceError, LabelsError, LanduseError, MissingCRSError, SourceNotFoundError
+from landuse.grid import BLOCK, Bounds
 from landuse.labels.areas import class_areas, ring_areas
-from landuse.labels.source import Floats, Look
-from landuse.legend import UNMAPPED, Legend
+from landuse.labels.source import LISTED, Floats, Look, legend_of_codes
+from landuse.legend import LEGEND_TAG, MOST_CODE, UNMAPPED, Legend
+from landuse.vector_file import layer_fields, vector_layers
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 MOST_PIXELS = 2**22
 """Pixels of a label raster held at once."""
+MOST_STRANGE = 20
+"""Codes without a class that are told of one by one, the most frequent of a window."""
 ROUNDING = 1e-9
 """Shares below this come from rounding: they are less than a thousandth of a square metre of a hectare."""
+SAMPLE_SIDE = 1024
+"""Side in pixels of what is read of a raster to see which codes it holds."""
 WINDOW_SIDE = 1024
 """Side in pixels of the window that is read in one go where chips are smaller than that."""
 
 
+class Window(NamedTuple):
+    """A rectangle of pixels, in rasterio's order."""
+
+    col: int
+    row: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True)
 class RasterLabels:
-    """An opened label raster. `to_pixels` carries lattice coordinates to its pixels (column, row), as fractions."""
+    """An opened label raster.
+
+    Attributes:
+        dataset: the raster.
+        legend: the classes, with the crosswalk from its codes.
+        transformer: from the lattice CRS to the raster's; None where they are one.
+        to_pixel: from the raster's CRS to (column, row), as fractions.
+        strange: see `LabelSource`; a raster's strange codes are only known where it is looked at.
+    """
 
     dataset: DatasetReader
     legend: Legend
     transformer: Transformer | None
     to_pixel: Affine
+    strange: str = ""
+
+    @cached_property
+    def _class_of(self) -> npt.NDArray[np.int64]:
+        """Position in the legend of every code of the raster, shape (65536,); -1 where it has none."""
+        return self.legend.positions(self.legend.crosswalk())
 
     def span(self, ring: Floats) -> int:
         """See `LabelSource`: so many cells that the window is of a good size to read, at least a block."""
@@ -48,17 +78,37 @@ class RasterLabels:
     def look(self, rings: Floats, points: Floats) -> Look:
         """See `LabelSource`. Raises `DamagedSourceError` where pixels cannot be read."""
         rings, points = self._pixels(rings), self._pixels(points)
-        areas = np.zeros((len(rings), len(self.legend)))
-        found = np.zeros(points.shape[:2], np.uint8)
+        shares = np.zeros((len(rings), len(self.legend)))
+        places = np.full(points.shape[:2], -1)
+        left_out: dict[str, float] = {}
         whole = np.isfinite(rings).all(axis=(1, 2))
+        sizes = ring_areas(rings[whole])
         met = False
-        for row, col, codes in self._strips(rings[whole]):
+        for row, col, values, known in self._strips(rings[whole]):
             met, corner = True, np.array([col, row])
-            areas[whole] += class_areas(codes, rings[whole] - corner, self.legend.codes)
-            _pick(codes, points - corner, found)
-        sizes = ring_areas(np.where(np.isfinite(rings), rings, 0.0))
-        shares = np.divide(areas, sizes[:, np.newaxis], out=np.zeros_like(areas), where=sizes[:, np.newaxis] != 0)
-        return Look(np.where(shares < ROUNDING, 0.0, shares.clip(None, 1.0)), found, met)
+            classes, strange = self._classes(values, known)
+            numbers = range(len(self.legend) + len(strange))
+            areas = class_areas(classes, rings[whole] - corner, numbers)
+            part = np.divide(areas, sizes[:, None], out=np.zeros_like(areas), where=sizes[:, None] != 0)
+            shares[whole] += part[:, : len(self.legend)]
+            for code, share in zip(strange, part[:, len(self.legend) :].sum(axis=0).tolist(), strict=True):
+                left_out[str(code)] = left_out.get(str(code), 0.0) + share
+            _pick(np.where(classes < len(self.legend), classes, -1), points - corner, places)
+        codes = np.where(places < 0, UNMAPPED, self.legend.as_codes(places)).astype(self.legend.dtype)
+        return Look(np.where(shares < ROUNDING, 0.0, shares.clip(None, 1.0)), codes, met, left_out)
+
+    def _classes(
+        self, values: npt.NDArray[np.integer[Any]], known: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.int16], list[int]]:
+        """Pixels as positions in the legend, then in a list of the strange codes, -1 where nothing is known; and that list."""
+        inside = known & (values >= 0) & (values <= MOST_CODE)
+        classes = np.where(inside, self._class_of[np.where(inside, values, 0)], -1).astype(np.int16)
+        odd = known & (classes < 0)
+        codes, counts = np.unique(values[odd], return_counts=True)
+        strange = np.sort(codes[np.argsort(-counts)[:MOST_STRANGE]])
+        for number, code in enumerate(strange.tolist(), len(self.legend)):
+            classes[odd & (values == code)] = number
+        return classes, [int(code) for code in strange]
 
     def _pixels(self, points: Floats) -> Floats:
         """Points of the lattice CRS, shape (..., 2), as fractional column and row; NaN where the CRSs do not meet."""
@@ -69,8 +119,8 @@ class RasterLabels:
         t = self.to_pixel
         return np.stack([t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f], axis=-1)
 
-    def _strips(self, rings: Floats) -> Iterator[tuple[int, int, npt.NDArray[np.uint8]]]:
-        """Strips of the raster under the rings: first row, first column, class codes."""
+    def _strips(self, rings: Floats) -> Iterator[tuple[int, int, npt.NDArray[Any], npt.NDArray[np.bool_]]]:
+        """Strips of the raster under the rings: first row, first column, codes, and where they are not no data."""
         if not len(rings):
             return
         low = np.floor(rings.min(axis=(0, 1))).clip(0)
@@ -80,40 +130,46 @@ class RasterLabels:
             return
         step = max(1, MOST_PIXELS // (col1 - col0))
         for row in range(row0, row1, step):
-            yield row, col0, self._read(row, min(row + step, row1), col0, col1)
-
-    def _read(self, row0: int, row1: int, col0: int, col1: int) -> npt.NDArray[np.uint8]:
-        """Class codes of a window; nodata and masked pixels are unmapped."""
-        from rasterio.errors import RasterioIOError
-        from rasterio.windows import Window
-
-        window = Window(col0, row0, col1 - col0, row1 - row0)
-        try:
-            values = self.dataset.read(1, window=window, masked=True)
-        except RasterioIOError as error:
-            raise DamagedSourceError(
-                f"{self.dataset.name} is damaged: rows {row0} to {row1} cannot be read; fetch the label raster again."
-            ) from error
-        codes = self.legend.classify_codes(np.ma.getdata(values))
-        codes[np.ma.getmaskarray(values)] = UNMAPPED
-        return codes
+            values = _read(self.dataset, Window(col0, row, col1 - col0, min(step, row1 - row)))
+            yield row, col0, np.ma.getdata(values), ~np.ma.getmaskarray(values)
 
 
-def _pick(codes: npt.NDArray[np.uint8], points: Floats, found: npt.NDArray[np.uint8]) -> None:
-    """Put the codes at points (pixel fractions; the index is the floor) into `found`, where they lie on the raster."""
-    height, width = codes.shape
+def _read(dataset: DatasetReader, window: Window, **options: Any) -> np.ma.MaskedArray[Any, Any]:  # noqa: ANN401
+    """Codes of a window, nodata and masked pixels masked. Raises `DamagedSourceError`."""
+    from rasterio.errors import RasterioIOError
+    from rasterio.windows import Window as RasterioWindow
+
+    try:
+        return np.ma.asarray(dataset.read(1, window=RasterioWindow(*window), masked=True, **options))
+    except RasterioIOError as error:
+        rows = f"rows {window.row} to {window.row + window.height}"
+        raise DamagedSourceError(
+            f"{dataset.name} is damaged: {rows} cannot be read; fetch the label raster again."
+        ) from error
+
+
+def _pick(classes: npt.NDArray[np.int16], points: Floats, found: npt.NDArray[np.int64]) -> None:
+    """Put the classes at points (pixel fractions; the index is the floor) into `found`, where they lie on the raster."""
+    height, width = classes.shape
     x, y = points[..., 0], points[..., 1]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    found[inside] = codes[np.floor(y[inside]).astype(np.int64), np.floor(x[inside]).astype(np.int64)]
+    found[inside] = classes[np.floor(y[inside]).astype(np.int64), np.floor(x[inside]).astype(np.int64)]
 
 
 @contextmanager
-def open_raster_labels(path: Path | str, legend: Legend, crs: CRS) -> Iterator[RasterLabels]:
+def open_raster_labels(path: Path, legend: Legend | None, crs: CRS, near: Bounds) -> Iterator[RasterLabels]:
     """Open a label raster for chips of a lattice in `crs`.
+
+    Args:
+        path: the raster.
+        legend: the classes; None takes those that the raster carries, else the shipped legend that fits its codes.
+        crs: the lattice CRS.
+        near: ground of the chips in `crs`.
 
     Raises:
         SourceNotFoundError: there is no such file.
-        LabelsError: it is not a raster, has several bands, or holds values that are no whole numbers.
+        LabelsError: it is not a raster, has several bands, holds values that are no whole numbers, or codes that no shipped
+            legend explains where none is given.
         MissingCRSError: it does not say where on Earth it lies.
     """
     with _opened(path) as dataset:
@@ -121,10 +177,36 @@ def open_raster_labels(path: Path | str, legend: Legend, crs: CRS) -> Iterator[R
         own = CRS.from_user_input(dataset.crs.to_wkt())
         same = own.equals(crs, ignore_axis_order=True)
         transformer = None if same else Transformer.from_crs(crs, own, always_xy=True)
-        yield RasterLabels(dataset, legend, transformer, ~dataset.transform)
+        known = legend or _own_legend(dataset) or legend_of_codes(_counts(dataset, near, transformer), dataset.name)
+        yield RasterLabels(dataset, known, transformer, ~dataset.transform)
 
 
-def _opened(path: Path | str) -> DatasetReader:
+def _own_legend(dataset: DatasetReader) -> Legend | None:
+    """The legend that a map of ours carries, for its own codes."""
+    try:
+        text = dataset.tags().get(LEGEND_TAG)
+        return Legend.model_validate_json(text).as_mapped() if text else None
+    except ValidationError:
+        return None
+
+
+def _counts(dataset: DatasetReader, near: Bounds, transformer: Transformer | None) -> dict[int, int]:
+    """Pixels of each code around some ground, of at most a million evenly spread ones; empty where they do not meet."""
+    west, south, east, north = near if transformer is None else transformer.transform_bounds(*near)
+    if not np.isfinite([west, south, east, north]).all():
+        return {}
+    corners = np.array([~dataset.transform @ (x, y) for x in (west, east) for y in (south, north)])
+    size = np.array([dataset.width, dataset.height])
+    (col0, row0), (col1, row1) = np.floor(corners.min(0).clip(0)), np.ceil(np.minimum(corners.max(0), size))
+    if col0 >= col1 or row0 >= row1:
+        return {}
+    window = Window(int(col0), int(row0), int(col1 - col0), int(row1 - row0))
+    shape = min(window.height, SAMPLE_SIDE), min(window.width, SAMPLE_SIDE)
+    codes, counts = np.unique(_read(dataset, window, out_shape=shape).compressed(), return_counts=True)
+    return dict(zip(codes.tolist(), counts.tolist(), strict=True))
+
+
+def _opened(path: Path) -> DatasetReader:
     """The dataset at a path. Raises `SourceNotFoundError` or `LabelsError`."""
     from rasterio.errors import RasterioIOError
 
@@ -135,9 +217,17 @@ def _opened(path: Path | str) -> DatasetReader:
     try:
         return open_raster(str(path))
     except RasterioIOError as error:
-        raise LabelsError(
-            f"{path} is not a raster; if it holds polygons, name their class with --label-field."
-        ) from error
+        raise LabelsError(_no_raster(path)) from error
+
+
+def _no_raster(path: Path) -> str:
+    """What to do with a file that is no raster: of vector data, which attributes it has."""
+    try:
+        fields = [name for layer in vector_layers(path) for name in layer_fields(layer)]
+    except LanduseError:
+        fields = []
+    known = f" (it has {', '.join(dict.fromkeys(fields[:LISTED]))})" if fields else ""
+    return f"{path} is not a raster; if it holds polygons, name the attribute with their class by --label-field{known}."
 
 
 def _check(dataset: Any) -> None:  # noqa: ANN401

@@ -1,14 +1,25 @@
-"""What a rule needs to know about a place, whether labels come from a raster or from polygons."""
+"""What a rule needs to know about a place, from a raster or from polygons, and the legend that fits what they hold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from landuse.errors import LabelsError
+from landuse.legend import UNMAPPED, CodeArray, Legend, load_legend, shipped_legends
+
 Floats = npt.NDArray[np.float64]
+BY_CODES = ("nlcd8", "worldcover", "corine5")
+"""Legends that codes of a raster are recognised by, where none is given. All of them know water."""
+BY_NAMES = ("nlcd8", "worldcover", "landuse7")
+"""Legends that names of polygons are recognised by. Any other names become a legend of their own."""
+FILLING = (0, 127, 255)
+"""Codes that stand for no data where a file forgets to say so; they do not speak against a legend."""
+LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -17,17 +28,29 @@ class Look:
 
     Attributes:
         shares: share of each chip under each class of the legend, shape (chips, classes).
-        points: class codes at the points asked for, uint8, shape (chips, points); 0 = unmapped.
+        points: class codes at the points asked for, shape (chips, points); 0 = unmapped.
         met: whether any of the chips shares ground with the label data at all.
+        left_out: chips' worth of ground under each code or name that is no class of the legend, summed over the chips.
     """
 
     shares: Floats
-    points: npt.NDArray[np.uint8]
+    points: CodeArray
     met: bool
+    left_out: Mapping[str, float] = field(default_factory=dict)
 
 
 class LabelSource(Protocol):
     """A raster or a layer of polygons that knows classes."""
+
+    @property
+    def legend(self) -> Legend:
+        """The classes."""
+        ...
+
+    @property
+    def strange(self) -> str:
+        """What of the source itself names no class of the legend, as a sentence; empty where nothing is."""
+        ...
 
     def span(self, ring: Floats) -> int:
         """How many cells a side of a square should have that is looked at in one go; `ring` is a typical chip's."""
@@ -36,3 +59,43 @@ class LabelSource(Protocol):
     def look(self, rings: Floats, points: Floats) -> Look:
         """Look at chips: their corners (chips, corners, 2) and points in them (chips, points, 2) in the lattice CRS."""
         ...
+
+
+def legend_of_codes(counts: Mapping[int, int], where: str) -> Legend:
+    """The shipped legend that explains most of some codes.
+
+    Args:
+        counts: pixels of each code.
+        where: the file, for the sentence.
+
+    Raises:
+        LabelsError: none explains half of them.
+    """
+    told = {code: count for code, count in counts.items() if code not in FILLING}
+    explained = {
+        name: sum(n for code, n in told.items() if load_legend(name).classify_codes(np.array([code]))[0] != UNMAPPED)
+        for name in BY_CODES
+    }
+    best = max(BY_CODES, key=lambda name: explained[name])
+    if 2 * explained[best] >= sum(told.values()) and (told or not counts):
+        return load_legend(best)
+    codes = ", ".join(map(str, sorted(counts)[:LISTED]))
+    raise LabelsError(
+        f"{where} holds the codes {codes} where the chips lie, which could be anybody's; say what they mean with --legend: "
+        f"a YAML file, or one of {', '.join(shipped_legends())}."
+    )
+
+
+def legend_of_values(counts: Mapping[str, int], where: str) -> Legend:
+    """The first shipped legend that knows all names (or codes) of polygons, else one that is made of them.
+
+    Raises:
+        LabelsError: they are numbers that no legend knows, or no names of classes.
+    """
+    numbers = {int(text): n for text, n in counts.items() if text.isascii() and text.isdigit()}
+    if numbers and len(numbers) == len(counts):
+        return legend_of_codes(numbers, where)
+    for name in BY_NAMES:
+        if all(load_legend(name).code_of_value(text) != UNMAPPED for text in counts):
+            return load_legend(name)
+    return Legend.of_names(sorted(counts), where)

@@ -16,7 +16,7 @@ from landuse.chips import ChipSet
 from landuse.engine.runner import Runner
 from landuse.errors import BandsError, EngineError
 from landuse.grid import Cell, ChipGrid, IntArray
-from landuse.legend import UNMAPPED, Legend
+from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.mosaic import MosaicReader, Pixels, Survey
 
 ImageFormat = Literal["png", "tif"]
@@ -33,7 +33,7 @@ class ChipImages:
 
     rows: IntArray
     cols: IntArray
-    labels: npt.NDArray[np.uint8]
+    labels: CodeArray
 
 
 @dataclass(frozen=True)

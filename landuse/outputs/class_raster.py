@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,14 +22,43 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
 from landuse.errors import BandsError, DamagedSourceError, MissingCRSError, NotARasterError, UsageError
-from landuse.legend import UNMAPPED, LandClass, Legend
-from landuse.outputs.cog import LEGEND_TAG, RASTER_ERRORS
+from landuse.legend import (
+    LEGEND_TAG,
+    MOST_CLASSES,
+    MOST_CODE,
+    UNMAPPED,
+    CodeArray,
+    LandClass,
+    Legend,
+    same_name,
+    spare_code,
+)
+from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.sidecar import plain_text
 
 DRIVERS = ("GTiff", "HFA")
 MAX_CELLS = 2_000_000_000
 STRIP_CELLS = 2**24
 NAME_LENGTH = 80
+ZERO = 65535
+"""Marks, while a file is read, what is a class of the code 0; no code of a file is as large."""
+NOTHING = frozenset(
+    {
+        "",
+        "no data",
+        "nodata",
+        "no-data",
+        "none",
+        "null",
+        "unclassified",
+        "unmapped",
+        "unknown",
+        "background",
+        "fill",
+        "0",
+    }
+)
+"""Names of the code 0 that say that it is no class."""
 # Okabe and Ito's colours, for codes that come without one.
 SPARE_COLORS = ("#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
 
@@ -38,23 +68,32 @@ class ClassRaster:
     """A class map in memory.
 
     Attributes:
-        codes: class codes, uint8 (H, W); 0 = no data.
+        codes: class codes, uint8 or where that is too small uint16 (H, W); 0 = no data.
         transform: north-up transform, pixel to CRS.
         crs: CRS of the map.
         legend: names and colours; None where the file says nothing of its codes.
+        zero: the code here of what is a class with the code 0 in the file; None where 0 is no data or does not occur.
     """
 
-    codes: npt.NDArray[np.uint8]
+    codes: CodeArray
     transform: Affine
     crs: CRS
     legend: Legend | None
+    zero: int | None = None
+
+    @cached_property
+    def counts(self) -> dict[int, int]:
+        """Pixels of each code that occurs but 0, in the order of the codes."""
+        return code_counts(self.codes)
 
 
 def read_class_raster(path: str | Path) -> ClassRaster:
-    """Read a single-band raster of class codes 1 to 255, whatever integer (or whole-number float) type holds them.
+    """Read a single-band raster of class codes 0 to 65535, whatever integer (or whole-number float) type holds them.
 
-    Pixels that the file declares as no data become 0. The legend is the one that landuse wrote; otherwise it is made of the
-    file's category names and palette; a code that occurs without a name is called ``Class <code>``.
+    Pixels that the file declares as no data become 0. So do those of the code 0 where the file's names or its palette say
+    that it is nothing; elsewhere 0 is a class like any other (Dynamic World's water), and gets a spare code here. The legend
+    is the one that landuse wrote; otherwise it is made of the file's category names and palette; a code that occurs without
+    a name is called ``Class <code>``.
 
     Raises:
         NotARasterError: the file is no GeoTIFF (or ERDAS Imagine file).
@@ -66,8 +105,28 @@ def read_class_raster(path: str | Path) -> ClassRaster:
     dataset = _open(path)
     with dataset:
         _check(path, dataset)
-        codes = _read_codes(path, dataset)
-        return ClassRaster(codes, dataset.transform, _crs(path, dataset), _legend(dataset, codes))
+        names, palette = _category_names(dataset), _palette(dataset)
+        codes, zero = _spared(_read_codes(path, dataset, zero_counts=_zero_counts(dataset, names, palette)))
+        if zero is not None:
+            names[zero] = names.get(UNMAPPED) or "Class 0"
+            palette |= {zero: palette[UNMAPPED]} if UNMAPPED in palette else {}
+        names.pop(UNMAPPED, None)
+        found = ClassRaster(codes, dataset.transform, _crs(path, dataset), None, zero)
+        if len(found.counts) > MOST_CLASSES:
+            raise UsageError(
+                f"{path} holds {len(found.counts):,} different values, and a class map has {MOST_CLASSES} classes at most; "
+                "this may be imagery, or numbers of parcels."
+            )
+        return replace(found, legend=_legend(dataset, list(found.counts), names, palette))
+
+
+def code_counts(codes: CodeArray) -> dict[int, int]:
+    """Pixels of each code of an image (H, W) that occurs but 0, in the order of the codes; counted strip by strip."""
+    lines = max(1, STRIP_CELLS // max(1, codes.shape[1]))
+    total = np.zeros(MOST_CODE + 1, np.int64)
+    for top in range(0, len(codes), lines):
+        total += np.bincount(codes[top : top + lines].ravel(), minlength=len(total))
+    return {int(code): int(total[code]) for code in np.flatnonzero(total) if code != UNMAPPED}
 
 
 def _open(path: str | Path) -> Any:  # noqa: ANN401
@@ -110,9 +169,29 @@ def _crs(path: str | Path, dataset: Any) -> CRS:  # noqa: ANN401
         ) from error
 
 
-def _read_codes(path: str | Path, dataset: Any) -> npt.NDArray[np.uint8]:  # noqa: ANN401
-    """All pixels as uint8, strip by strip, so that a wide type never stands in memory whole."""
-    codes = np.zeros((dataset.height, dataset.width), np.uint8)
+def _zero_counts(dataset: Any, names: Mapping[int, str], palette: Mapping[int, tuple[int, ...]]) -> bool:  # noqa: ANN401
+    """Whether 0 is a class: nothing in the file's names, palette or legend says that it is none."""
+    unnamed = bool(names) and same_name(names.get(UNMAPPED, "")) in NOTHING
+    colour = palette.get(UNMAPPED, (255, 255, 255, 255))
+    clear = colour[3] == 0 or not any(colour[:3])  # a GeoTIFF keeps no alpha: entries that nobody set are black there
+    return not (unnamed or clear or dataset.tags().get(LEGEND_TAG))
+
+
+def _spared(codes: CodeArray) -> tuple[CodeArray, int | None]:
+    """Codes with a spare one for what is marked as a class of the code 0, in the smallest dtype; and that code."""
+    largest = int(codes.max(initial=0))
+    if largest < ZERO:
+        return codes, None
+    taken = code_counts(codes).keys() - {ZERO}
+    spare = spare_code(taken)
+    codes[codes == ZERO] = spare
+    small = max(spare, *taken, 0) <= np.iinfo(np.uint8).max
+    return (codes.astype(np.uint8) if small else codes), spare
+
+
+def _read_codes(path: str | Path, dataset: Any, *, zero_counts: bool) -> CodeArray:  # noqa: ANN401
+    """All pixels, strip by strip, so that a wide type never stands in memory whole; `ZERO` for 0 where it counts."""
+    codes: CodeArray = np.zeros((dataset.height, dataset.width), np.uint8)
     lines = max(1, STRIP_CELLS // dataset.width)
     for top in range(0, dataset.height, lines):
         window = Window(0, top, dataset.width, min(lines, dataset.height - top))
@@ -120,30 +199,40 @@ def _read_codes(path: str | Path, dataset: Any) -> npt.NDArray[np.uint8]:  # noq
             values, mask = dataset.read(1, window=window), dataset.read_masks(1, window=window)
         except RASTER_ERRORS as error:
             raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
-        codes[top : top + lines] = _as_codes(path, np.where(mask > 0, values, 0))
+        known = (mask > 0) & ~np.isnan(values)
+        strip = _as_codes(path, np.where(known, values, 0))
+        if zero_counts:
+            strip[known & (strip == UNMAPPED)] = ZERO
+        if strip.max(initial=0) > np.iinfo(codes.dtype).max:
+            codes = codes.astype(np.uint16)
+        codes[top : top + lines] = strip
     return codes
 
 
-def _as_codes(path: str | Path, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Values that are whole numbers from 0 to 255, as uint8. NaN is no data."""
-    if np.issubdtype(values.dtype, np.floating):
-        values = np.where(np.isnan(values), 0, values)
-    wrong = (values < 0) | (values > 255) | (values != np.floor(values))
+def _as_codes(path: str | Path, values: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """Values that are whole numbers from 0 to 65534, as uint16."""
+    wrong = (values < 0) | (values >= ZERO) | (values != np.floor(values))
     if wrong.any():
-        raise UsageError(f"{path} holds the value {values[wrong][0]:g}; class codes are whole numbers from 1 to 255.")
-    return values.astype(np.uint8)
+        raise UsageError(
+            f"{path} holds the value {values[wrong][0]:g}, which is no class code: they are whole numbers from 0 to "
+            f"{ZERO - 1}. Where it stands for no data, say so in the file with gdal_edit -a_nodata {values[wrong][0]:g}."
+        )
+    return values.astype(np.uint16)
 
 
-def _legend(dataset: Any, codes: npt.NDArray[np.uint8]) -> Legend | None:  # noqa: ANN401
+def _legend(
+    dataset: Any,  # noqa: ANN401
+    occurring: Sequence[int],
+    names: Mapping[int, str],
+    palette: Mapping[int, tuple[int, int, int, int]],
+) -> Legend | None:
     """The legend that the file carries, or one made of its category names and palette."""
-    occurring = np.flatnonzero(np.bincount(codes.ravel(), minlength=256)).tolist()
     own = _own_legend(dataset.tags().get(LEGEND_TAG))
-    if own is not None and set(occurring) <= {UNMAPPED, *own.codes}:
+    if own is not None and set(occurring) <= set(own.codes):
         return own
-    names, palette = _category_names(dataset), _palette(dataset)
     if not names and not palette:
         return None
-    chosen = sorted({*names, *occurring} - {UNMAPPED})
+    chosen = sorted({*names, *occurring} if len({*names, *occurring}) <= MOST_CLASSES else occurring)
     return _made_legend(chosen, names, palette) if chosen else None
 
 
@@ -175,7 +264,7 @@ def _category_names(dataset: Any) -> dict[int, str]:  # noqa: ANN401
     if categories is None:
         return {}
     texts = (_one_line(plain_text(category.text or "")) for category in categories)
-    return {code: text for code, text in enumerate(texts) if text and UNMAPPED < code <= 255}
+    return {code: text for code, text in enumerate(texts) if text and code < ZERO}
 
 
 def _one_line(name: str) -> str:

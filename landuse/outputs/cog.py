@@ -25,11 +25,10 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
 from landuse.errors import LanduseError, UsageError
-from landuse.legend import UNMAPPED, Legend
+from landuse.legend import LEGEND_TAG, UNMAPPED, CodeArray, Legend
 from landuse.mosaic.gdal import block_cache
 from landuse.outputs.sidecar import plain_text, write_category_names
 
-LEGEND_TAG = "LANDUSE_LEGEND"
 NAMES_TAG = "CLASS_NAMES"
 RASTER_ERRORS = (rasterio.errors.RasterioError, CPLE_BaseError)
 """What rasterio raises: its own errors, and from copying those of GDAL as they are."""
@@ -76,7 +75,7 @@ class BlockWriter:
 
 @contextmanager
 def class_cog(path: Path, crs: CRS, transform: Affine, shape: tuple[int, int], legend: Legend) -> Iterator[BlockWriter]:
-    """Yield a writer of class codes (uint8, 0 = no data); at the end `path` is a COG with palette and class names.
+    """Yield a writer of class codes (in the legend's dtype, 0 = no data); at the end `path` is a COG with palette and names.
 
     Args:
         path: the ``.tif`` to appear; ``path.aux.xml`` appears beside it.
@@ -90,7 +89,7 @@ def class_cog(path: Path, crs: CRS, transform: Affine, shape: tuple[int, int], l
     """
     names = {code: plain_text(name) for code, name in zip(legend.codes, legend.names, strict=True)}
     tags = {NAMES_TAG: json.dumps(names), LEGEND_TAG: legend.model_dump_json()}
-    profile = _profile(crs, transform, shape, "uint8", 1)
+    profile = _profile(crs, transform, shape, legend.dtype.name, 1)
     with _scratch(path, profile, resampling="MODE") as dataset:
         dataset.write_colormap(1, legend.palette())
         dataset.set_band_description(1, "land use")
@@ -116,7 +115,7 @@ def bands_cog(
         yield BlockWriter(dataset, shape)
 
 
-def write_class_cog(path: Path, codes: npt.NDArray[np.uint8], transform: Affine, crs: CRS, legend: Legend) -> None:
+def write_class_cog(path: Path, codes: CodeArray, transform: Affine, crs: CRS, legend: Legend) -> None:
     """Write class codes of shape (H, W) that fit in memory; see `class_cog`."""
     with class_cog(path, crs, transform, (codes.shape[0], codes.shape[1]), legend) as writer:
         writer.write(codes, 0, 0)

@@ -14,7 +14,7 @@ from landuse.chips import ChipSet, read_chips, read_columns
 from landuse.chips.arrow import numbers_of
 from landuse.errors import ConfigError
 from landuse.grid import CellRange
-from landuse.legend import Legend
+from landuse.legend import CodeArray, Legend
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 
 Float32 = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ class LandUseMap:
         legend: the model's classes.
         probabilities: float32 (n, classes), calibrated; NaN where a chip was quarantined.
         known: bool (n,), which chips have an answer.
-        codes: uint8 (n,), the most probable class; 0 where quarantined.
+        codes: (n,), the most probable class; 0 where quarantined.
         confidence: float32 (n,), its probability; NaN where quarantined.
         extent: the smallest range of cells that holds every chip.
         thresholds: float32 (classes,), from which a model of several labels gives each class; None of a map of one class a
@@ -67,8 +67,8 @@ class LandUseMap:
         return self._labels.codes > 0
 
     @property
-    def codes(self) -> npt.NDArray[np.uint8]:
-        """Class code of every chip, uint8 (n,)."""
+    def codes(self) -> CodeArray:
+        """Class code of every chip, (n,)."""
         return self._labels.codes
 
     @property
@@ -92,18 +92,18 @@ class LandUseMap:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """The most probable class of chips: `codes` uint8 (n,), 0 where it is not known; `confidence` float32 (n,) or NaN."""
+    """The most probable class of chips: `codes` (n,), 0 where it is not known; `confidence` float32 (n,) or NaN."""
 
-    codes: npt.NDArray[np.uint8]
+    codes: CodeArray
     confidence: Float32
 
     @classmethod
     def of(cls, probabilities: Float32, legend: Legend) -> Labels:
         """The labels of probabilities (n, classes), NaN where a chip has none."""
         known, filled = np.isfinite(probabilities[:, 0]), np.nan_to_num(probabilities, nan=-1)
-        best = np.asarray(legend.codes, np.uint8)[filled.argmax(axis=1)]
+        best = legend.as_codes(filled.argmax(axis=1))
         confidence = np.where(known, filled.max(axis=1), np.nan).astype(np.float32)
-        return cls(np.where(known, best, 0).astype(np.uint8), confidence)
+        return cls(np.where(known, best, 0).astype(legend.dtype), confidence)
 
 
 def thresholds_of(record: RunRecord, legend: Legend) -> Float32 | None:

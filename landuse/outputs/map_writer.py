@@ -138,7 +138,7 @@ def layers_of(probabilities: Float32, frame: MapFrame) -> tuple[dict[str, pa.Arr
         return class_columns(labels, probabilities, frame.legend), [labels]
     given = np.asarray(probabilities >= frame.thresholds)  # NaN is not
     layers = [
-        Labels(np.where(given[:, k], code, 0).astype(np.uint8), probabilities[:, k])
+        Labels(np.where(given[:, k], code, 0).astype(frame.legend.dtype), probabilities[:, k])
         for k, code in enumerate(frame.legend.codes)
     ]
     return several_columns(given, probabilities, frame.legend), layers
@@ -146,9 +146,8 @@ def layers_of(probabilities: Float32, frame: MapFrame) -> tuple[dict[str, pa.Arr
 
 def class_columns(labels: Labels, probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
     """What classify adds to the chip table: class name (null where quarantined), confidence, a probability a class."""
-    position = np.full(256, -1)
-    position[list(legend.codes)] = np.arange(len(legend))
-    columns = {"class": named_array(legend.names, position[labels.codes]), "confidence": arrow_array(labels.confidence)}
+    names = named_array(legend.names, legend.positions(labels.codes))
+    columns = {"class": names, "confidence": arrow_array(labels.confidence)}
     return columns | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}
 
 

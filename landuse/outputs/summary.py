@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.legend import Legend
+from landuse.legend import MOST_CODE, CodeArray, Legend
 from landuse.outputs.spreadsheet import plain_text, safe_cell
 
 HEADER = ("class", "chips", "area_ha", "share")
@@ -30,13 +30,13 @@ class Totals:
     """Chips and hectares of each class code, counted as a map comes by."""
 
     def __init__(self) -> None:
-        self._chips = np.zeros(256, np.int64)
-        self._areas = np.zeros(256)
+        self._chips = np.zeros(MOST_CODE + 1, np.int64)
+        self._areas = np.zeros(MOST_CODE + 1)
 
-    def add(self, codes: npt.NDArray[np.uint8], areas_ha: npt.NDArray[np.float64]) -> None:
+    def add(self, codes: CodeArray, areas_ha: npt.NDArray[np.float64]) -> None:
         """Count cells: their class codes (n,), 0 = no data, and their areas in hectares (n,)."""
-        self._chips += np.bincount(codes, minlength=256)
-        self._areas += np.bincount(codes, weights=areas_ha, minlength=256)
+        self._chips += np.bincount(codes, minlength=MOST_CODE + 1)
+        self._areas += np.bincount(codes, weights=areas_ha, minlength=MOST_CODE + 1)
 
     def lines(self, legend: Legend, mapped_ha: float | None = None) -> tuple[ClassArea, ...]:
         """One line for each class of the legend, in its order, those that do not occur included.
@@ -53,7 +53,7 @@ class Totals:
         return float(self._areas[code]) / mapped if mapped else 0.0
 
 
-def summarise(codes: npt.NDArray[np.uint8], areas_ha: npt.NDArray[np.float64], legend: Legend) -> tuple[ClassArea, ...]:
+def summarise(codes: CodeArray, areas_ha: npt.NDArray[np.float64], legend: Legend) -> tuple[ClassArea, ...]:
     """One line for each class of the legend, in its order, those that do not occur included.
 
     Args:

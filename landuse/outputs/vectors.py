@@ -19,7 +19,7 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.errors import UsageError
-from landuse.legend import Legend
+from landuse.legend import CodeArray, Legend
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.placing import WGS84, in_degrees, placed, spacing_of
 from landuse.outputs.polygons import Geometries, Regions, Sweep
@@ -47,7 +47,7 @@ class MapLines:
     """
 
     first: int
-    codes: npt.NDArray[np.uint8]
+    codes: CodeArray
     areas_ha: npt.NDArray[np.float64]
     confidence: Float32 | None = None
 
@@ -121,7 +121,7 @@ class Dissolver:
         sums = dict(zip(WEIGHTS, regions.sums.T, strict=True))
         columns: dict[str, Any] = {
             "class": [self._legend.name_of(code) for code in regions.values.tolist()],
-            "code": regions.values,
+            "code": regions.values.astype(self._legend.dtype),
             "area_ha": sums["area_ha"],
             "cells": sums["cells"].astype(np.int64),
         }
@@ -143,7 +143,7 @@ def _weights(lines: MapLines) -> npt.NDArray[np.float64]:
 
 
 def dissolve(
-    codes: npt.NDArray[np.uint8],
+    codes: CodeArray,
     transform: Affine,
     crs: CRS,
     legend: Legend,

@@ -13,7 +13,6 @@ from landuse.models.bundle import Bundle
 from landuse.models.heads import Head
 from landuse.models.heads_spark import forest_of, logistic_of
 from landuse.spark_ml.inference import find_model
-from landuse.training.image_samples import legend_of_names
 
 Classifier = LogisticRegressionModel | RandomForestClassificationModel
 
@@ -45,7 +44,7 @@ def bundle_of(model: Classifier, features: str, labels: Sequence[str] | Legend, 
     """
     _, base = find_model(features)
     head = head_of(model)
-    legend = labels if isinstance(labels, Legend) else legend_of_names(labels, name)
+    legend = labels if isinstance(labels, Legend) else Legend.of_names(labels, name)
     if head.class_count != len(legend) or head.feature_count != base.head.feature_count:
         raise UsageError(
             f"The classifier has {head.class_count} classes of {head.feature_count} features, but there are {len(legend)} "

@@ -25,7 +25,7 @@ from landuse.legend import load_legend
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
-from landuse.words import year_in
+from landuse.words import told_apart, year_in
 
 CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
@@ -110,7 +110,11 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     started = time.perf_counter()
     if any(is_several(Path(path)) for path in maps):
         return _diff_several([Path(path) for path in maps], out, options)
-    lands = [_prepared(read_class_map(Path(path), options.legend), options) for path in maps]
+    names = told_apart([Path(path) for path in maps])
+    lands = [
+        replace(_prepared(read_class_map(Path(path), options.legend), options), name=name)
+        for path, name in zip(maps, names, strict=True)
+    ]
     rule = ChangeRule(options.min_probability, options.min_site)
     with staged_folder(out, fresh=options.fresh) as staging:
         if len(lands) > 2:
@@ -125,7 +129,7 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
 
 def _warn_of_order(maps: Sequence[Path]) -> None:
     """Warn where a map is given before one of an earlier year; only names tell the year, so it is no error."""
-    years = [year_in(path.resolve().name) for path in maps]
+    years = [year_in(name) for name in told_apart([path.resolve() for path in maps])]
     for first, second in pairwise(year for year in years if year is not None):
         if first > second:
             warnings.warn(
@@ -159,7 +163,8 @@ def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> Diff
             comparison = compare(before[name], after[name], rule)
             summary = write_comparison(folder, comparison, options, time.perf_counter())
             found[name] = summary | {"folder": folder.name, "area_by_change": gains_and_losses(comparison)}
-        summary = {"before": maps[0].resolve().name, "after": maps[1].resolve().name, "classes": found}
+        names = told_apart([path.resolve() for path in maps])
+        summary = {"before": names[0], "after": names[1], "classes": found}
         write_json(staging / SUMMARY, summary)
         write_record(staging, _record_several(maps, options, summary, time.perf_counter() - started))
     return DiffResult(out, summary, {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,12 +18,13 @@ from landuse.crs import lattice_crs, parse_crs
 from landuse.engine.runner import INLINE, open_runner
 from landuse.errors import LabelsError, NoOverlapError, UsageError
 from landuse.grid import CHIP_M, CHIP_PX, Bounds, ChipGrid
-from landuse.labels import LabelRequest, Rule, label_chips
-from landuse.legend import load_legend
+from landuse.labels import LabelRequest, label_cells
+from landuse.legend import MOST_CODE, load_legend
 from landuse.mosaic import Survey, open_survey
 from landuse.outputs.chip_images import ImageFormat, export_chips
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+from landuse.vector_file import file_and_layer
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -43,8 +44,8 @@ class TileOptions:
         bands: source band numbers.
         stretch: values that become 0 and 255.
         min_valid: least share of a chip with imagery. A chip without any is never kept.
-        labels: a raster of class codes, or polygons; None for chips without labels.
-        legend: name or file of the legend of the labels.
+        labels: a raster of class codes, or polygons, perhaps with a layer (``land.gpkg:parcels``); None for no labels.
+        legend: name or file of the legend of the labels; None takes the one that fits what the labels hold.
         label_rule: nine-point, majority or centre.
         label_field: attribute of the label polygons that holds the class.
         export: also write chip images in this format.
@@ -61,8 +62,8 @@ class TileOptions:
     stretch: tuple[float, float] | None = None
     min_valid: float = 0.5
     labels: Path | None = None
-    legend: str = "nlcd6"
-    label_rule: Rule = "majority"
+    legend: str | None = None
+    label_rule: str = "majority"
     label_field: str | None = None
     export: ImageFormat | None = None
     master: str = INLINE
@@ -91,10 +92,12 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
     started = time.perf_counter()
     chips = survey_chips(sources, options)
     found = time.perf_counter()
+    left_out: Mapping[str, float] = {}
     if options.labels is not None:
-        legend = load_legend(options.legend)
+        legend = None if options.legend is None else load_legend(options.legend)
         request = LabelRequest(options.labels, legend, options.label_rule, options.label_field)
-        chips = label_chips(chips, request)
+        labels = label_cells(chips.grid, chips.rows, chips.cols, request)
+        chips, left_out = labels.on(chips), labels.left_out
         _check_labelled(chips, options)
     labelled = time.perf_counter()
     with staged_folder(out, fresh=options.fresh) as staging:
@@ -107,7 +110,7 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
             "label_s": round(labelled - found, 3),
             "write_s": round(time.perf_counter() - labelled, 3),
         }
-        write_record(staging, _record(chips, options, timings))
+        write_record(staging, _record(chips, options, timings, left_out))
     return chips
 
 
@@ -182,12 +185,14 @@ def class_counts(chips: ChipSet) -> dict[str, int]:
     """Chips of each class by name, in legend order, and those without a label as ``unlabelled``; empty without labels."""
     if chips.labels is None or chips.legend is None:
         return {}
-    counts = np.bincount(chips.labels, minlength=256)
+    counts = np.bincount(chips.labels, minlength=MOST_CODE + 1)
     found = {c.name: int(counts[c.code]) for c in chips.legend.classes}
     return found | {"unlabelled": int(counts[0])}
 
 
-def _record(chips: ChipSet, options: TileOptions, timings: dict[str, float]) -> RunRecord:
+def _record(
+    chips: ChipSet, options: TileOptions, timings: dict[str, float], left_out: Mapping[str, float]
+) -> RunRecord:
     """What `run.json` says of a chip table."""
     classes = class_counts(chips)
     counts: dict[str, int | float] = {"chips": len(chips), "sources": len(chips.survey.sources)}
@@ -201,12 +206,13 @@ def _record(chips: ChipSet, options: TileOptions, timings: dict[str, float]) -> 
         legend=chips.legend.model_dump(mode="json") if chips.legend else None,
         counts=counts,
         timings=timings,
+        details={"share_without_class": dict(left_out)} if left_out else {},
     )
 
 
 def _inputs(survey: Survey, options: TileOptions) -> tuple[FileIdentity, ...]:
     """Identity of every file that went in; several are digested at once, as digests leave the interpreter free."""
     paths = [path for source in survey.sources for path in source.paths]
-    paths += [str(path) for path in (options.labels, options.aoi) if path is not None]
+    paths += [str(file_and_layer(path)[0]) for path in (options.labels, options.aoi) if path is not None]
     with ThreadPoolExecutor(IDENTIFY_THREADS) as threads:
         return tuple(threads.map(identify, dict.fromkeys(paths)))

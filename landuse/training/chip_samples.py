@@ -14,13 +14,14 @@ from landuse.chips import ChipSet, read_chips, read_columns
 from landuse.engine.progress import Progress
 from landuse.errors import ConfigError, GridMismatchError, LanduseError, NoOverlapError, UsageError
 from landuse.grid import Cell, IntArray
+from landuse.legend import Legend
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
 from landuse.scoring import ScoreSettings, gaps, score_chips
 from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache
 from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
-from landuse.training.image_samples import class_code, legend_of_names
+from landuse.training.image_samples import class_code
 from landuse.training.images import open_cache
 from landuse.training.pictures import ChipPictures
 from landuse.training.places import Places
@@ -87,7 +88,7 @@ def _targets(chips: ChipSet, soft: bool) -> Floats:
     """One 1 for the label of each chip; or its area shares, scaled so that they sum to 1."""
     if chips.legend is None or chips.labels is None:
         raise UsageError(UNLABELLED)
-    hard: Floats = np.equal(chips.labels[:, None], np.array(chips.legend.codes, np.uint8)).astype(np.float32)
+    hard: Floats = np.equal(chips.labels[:, None], np.array(chips.legend.codes, chips.legend.dtype)).astype(np.float32)
     if not soft or chips.shares is None:
         return hard
     total = chips.shares.sum(axis=1, keepdims=True)
@@ -123,7 +124,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
     """
     every, found = find_chips(table, root)
     names = sorted({name for labels in table.labels for name in labels})
-    legend = settings.legend or every.legend or legend_of_names(names, table.path.stem)
+    legend = settings.legend or every.legend or Legend.of_names(names, table.path.stem)
     targets, ignored = targets_of(table.labels, {name: class_code(legend, name) for name in names}, legend)
     known = targets.any(axis=1) | np.array([table.multi and not labels for labels in table.labels], bool)
     lines = np.flatnonzero((found >= 0) & known)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from landuse.errors import NoOverlapError, UsageError
+from landuse.legend import Legend
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
-from landuse.training.image_samples import class_code, legend_of_names
+from landuse.training.image_samples import class_code
 from landuse.training.listing import several
 from landuse.training.split import Layout, given_sides
 
@@ -68,7 +69,7 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
     names = sorted({name for labels_of in chosen for name in labels_of})
     if not names:
         raise NoOverlapError("Not one row of the data frame has an image that can be read and a label.")
-    legend = settings.legend or legend_of_names(names, "classes")
+    legend = settings.legend or Legend.of_names(names, "classes")
     targets, ignored = targets_of(chosen, {name: class_code(legend, name) for name in names}, legend)
     samples = Samples(
         features=np.array(table["features"].take(whole).to_pylist(), np.float32),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from landuse.errors import NoOverlapError
 from landuse.grid import IntArray
-from landuse.legend import Legend
+from landuse.legend import CodeArray, Legend
 from landuse.scoring import ScoreSettings
 from landuse.training.pictures import Pictures, joined_pictures
 from landuse.training.places import Mask, Places
@@ -60,9 +60,9 @@ class Samples:
         return np.asarray(self.targets.argmax(axis=1), np.int64)
 
     @property
-    def labels(self) -> npt.NDArray[np.uint8]:
-        """Code of each sample's (largest) class, uint8 (n,)."""
-        return np.asarray(self.legend.codes, np.uint8)[self.positions]
+    def labels(self) -> CodeArray:
+        """Code of each sample's (largest) class, (n,) in the legend's dtype."""
+        return self.legend.as_codes(self.positions)
 
     @property
     def members(self) -> Mask:

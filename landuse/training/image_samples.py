@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from pydantic import ValidationError
 
-from landuse.errors import LabelsError, NoOverlapError
-from landuse.legend import Legend
+from landuse.errors import NoOverlapError
+from landuse.legend import Legend, same_name
 from landuse.outputs.chip_images import folder_names
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.images import file_features
@@ -26,7 +23,7 @@ def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
     names = sorted({name for labels in images.labels for name in labels})
     if not names:
         raise NoOverlapError(f"Not one image of {images.title} has a label, so there is nothing to learn from.")
-    legend = settings.legend or legend_of_names(names, images.title)
+    legend = settings.legend or Legend.of_names(names, images.title)
     codes = {name: class_code(legend, name) for name in names}
     targets, ignored = targets_of(images.labels, codes, legend)
     known = targets.any(axis=1) | np.array([images.multi and not labels for labels in images.labels], bool)
@@ -60,34 +57,5 @@ def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
 
 def class_code(legend: Legend, name: str) -> int:
     """Code of a label: by a class's name, or by the name that `tile --export` makes safe for a path; 0 for none."""
-    safe = {folder.casefold(): code for code, folder in folder_names(legend).items()}
-    return legend.code_of(name) or safe.get(name.casefold(), 0)
-
-
-def legend_of_names(names: Sequence[str], title: str) -> Legend:
-    """A legend of class names alone, coded from 1, with colours spread over the hues.
-
-    Raises `NoOverlapError` where there are more than a legend can hold, `LabelsError` where one cannot name a class.
-    """
-    import colorsys
-
-    if len(names) > 255:
-        raise NoOverlapError(f"{title} has {len(names)} different labels; a legend holds 255 classes at most.")
-    classes = []
-    for position, name in enumerate(names):
-        lightness = (0.35, 0.55, 0.72)[position % 3]
-        red, green, blue = colorsys.hls_to_rgb(position * 0.61803 % 1, lightness, 0.65)
-        color = f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
-        classes.append({"code": position + 1, "name": name, "color": color})
-    try:
-        return Legend.model_validate({"name": _legend_name(title), "classes": classes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise LabelsError(
-            f"A label of {title} cannot name a class: {first['msg']} ({first['input']!r:.100})."
-        ) from error
-
-
-def _legend_name(title: str) -> str:
-    """What a legend may be called after the data it was made from."""
-    return "".join(char for char in title if char.isprintable())[:80] or "classes"
+    safe = {same_name(folder): code for code, folder in folder_names(legend).items()}
+    return legend.code_of(name) or safe.get(same_name(name), 0)

@@ -31,7 +31,7 @@ def classified(folder, probabilities, *, legend="nlcd6", missing=None, row=CORNE
     return folder
 
 
-def foreign(path, codes, *, names=None, epsg=26914, pixel=30.0, x=600_000.0, y=4_500_000.0, dtype="uint8"):
+def foreign(path, codes, *, names=None, epsg=26914, pixel=30.0, x=600_000.0, y=4_500_000.0, dtype="uint8", nodata=0):
     """A class GeoTIFF as another program writes it, with category names where given."""
     profile = {
         "driver": "GTiff",
@@ -41,7 +41,7 @@ def foreign(path, codes, *, names=None, epsg=26914, pixel=30.0, x=600_000.0, y=4
         "dtype": dtype,
         "crs": f"EPSG:{epsg}",
         "transform": rasterio.Affine(pixel, 0, x, 0, -pixel, y),
-        "nodata": 0,
+        "nodata": nodata,
     }
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(codes.astype(dtype), 1)

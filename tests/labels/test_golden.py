@@ -10,7 +10,7 @@ from pyproj import CRS
 from landuse.grid import Bounds, ChipGrid
 from landuse.labels import LabelRequest, label_cells
 from landuse.labels.raster import open_raster_labels
-from landuse.labels.rules import rule_points
+from landuse.labels.rules import RULES, rule_points
 from landuse.legend import load_legend
 
 NLCD = Path(__file__).parents[2] / "../shared/data/nlcd/connecticut_30m.tif"
@@ -53,8 +53,8 @@ def test_g7_nine_point_rule():
         "Shrub": 7,
         "none": 22_684 + 3_381,
     }
-    points = rule_points("nine-point", grid, rows, cols)
-    with open_raster_labels(NLCD, LEGEND, grid.crs) as source:
+    points = rule_points(RULES["nine-point"], grid, rows, cols)
+    with open_raster_labels(NLCD, LEGEND, grid.crs, bounds) as source:
         rings = np.array([[(bounds.west, bounds.south), (bounds.east, bounds.south), (bounds.east, bounds.north)]])
         at_points = source.look(rings, points.reshape(1, -1, 2)).points.reshape(-1, 9)
     assert (at_points == 0).any(axis=1).sum() == 3_381

@@ -7,11 +7,18 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.errors import LabelsError, MissingCRSError, NoOverlapError, NotAVectorError, SourceNotFoundError
+from landuse.errors import (
+    LabelsError,
+    MissingCRSError,
+    NoOverlapError,
+    NotAVectorError,
+    SourceNotFoundError,
+    UnlabelledWarning,
+)
 from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.labels import LabelRequest, label_cells
 from landuse.labels.polygons import read_polygon_labels
-from landuse.legend import load_legend
+from landuse.legend import Legend, load_legend
 from tests.made import UTM
 
 NLCD6 = load_legend("nlcd6")
@@ -63,7 +70,8 @@ def test_shares_of_overlapping_polygons_never_exceed_the_chip(boxes):
 
     boxes = [(min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1, k) for a, b, c, d, k in boxes]
     shapes = np.array([shapely.box(*box[:4]) for box in boxes], dtype=object)
-    labels = PolygonLabels(shapes, np.array([box[4] for box in boxes], np.uint8), NLCD6, shapely.STRtree(shapes))
+    codes, values = np.array([box[4] for box in boxes], np.uint8), np.array(["x"] * len(boxes), dtype=object)
+    labels = PolygonLabels(shapes, codes, NLCD6, shapely.STRtree(shapes), values)
     ring = np.array([[(0.0, 0.0), (100.0, 0.0), (100.0, 100.0), (0.0, 100.0)]])
     shares = labels.look(ring, np.empty((1, 0, 2))).shares[0]
     expected, covered = np.zeros(6), shapely.Polygon()
@@ -180,3 +188,37 @@ def test_files_that_are_no_layers(tmp_path, layer):
     path = layer([("Forest", shapely.box(0, 0, 9, 9))], "nocrs.shp", crs=None)
     with pytest.raises(MissingCRSError, match=r"nocrs\.shp"):
         read_polygon_labels(path, "use", NLCD6, UTM, NEAR)
+
+
+def test_names_that_differ_by_spaces_case_or_unicode_form_are_the_class(layer):
+    legend = Legend.of_names(["Forêt", "Eau"], "t")
+    boxes = [shapely.box(100 * i, 0, 100 * i + 100, 100) for i in range(4)]
+    path = layer(list(zip(["Eau", "EAU ", "Fore\u0302t", "Forêt\u00a0"], boxes, strict=True)))
+    cells = np.zeros(4, int), np.arange(4)
+    found = label_cells(GRID, *cells, LabelRequest(path, legend, "majority", "use"))
+    assert found.codes.tolist() == [2, 2, 1, 1]
+
+
+def test_what_names_no_class_is_told_with_its_counts(layer):
+    boxes = [shapely.box(100 * i, 0, 100 * i + 100, 100) for i in range(5)]
+    path = layer(list(zip(["Forest", "Lake", "Lake", None, "Shrub"], boxes, strict=True)))
+    with pytest.warns(
+        UnlabelledWarning, match=r"3 features of .* name no class of the legend nlcd6: 'Lake' \(2\), no value"
+    ):
+        found = label(path, cells=(np.zeros(5, int), np.arange(5)))
+    assert found.codes.tolist() == [3, 0, 0, 0, 4]
+    assert found.left_out == pytest.approx({"Lake": 0.4, "": 0.2})
+
+
+def fitting(path):
+    return label_cells(GRID, *CHIP, LabelRequest(path, None, "majority", "use")).legend
+
+
+def test_without_a_legend_the_names_decide(layer):
+    here = shapely.box(0, 0, 100, 100)
+    assert fitting(layer([("Forest", here), ("water", here)], "a.gpkg")).name == "nlcd8"
+    assert fitting(layer([(11, here), (82, here)], "b.gpkg")).name == "nlcd8"
+    own = fitting(layer([("Kelp", here), ("Forest", here), ("kelp ", here)], "c.gpkg"))
+    assert own.names == ("Forest", "Kelp")
+    with pytest.raises(LabelsError, match="7001, 7002"):
+        fitting(layer([(7001, here), (7002, here)], "d.gpkg"))

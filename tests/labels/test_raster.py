@@ -1,13 +1,22 @@
 import math
 from fractions import Fraction
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from affine import Affine
 from pyproj import CRS, Transformer
 
-from landuse.errors import DamagedSourceError, LabelsError, MissingCRSError, NoOverlapError, SourceNotFoundError
+from landuse.errors import (
+    DamagedSourceError,
+    LabelsError,
+    MissingCRSError,
+    NoOverlapError,
+    SourceNotFoundError,
+    UnlabelledWarning,
+)
 from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.labels import RULES, LabelRequest, label_cells
 from landuse.legend import Legend, load_legend
@@ -195,3 +204,69 @@ def test_a_truncated_raster_is_named(tmp_path):
     file.write_bytes(file.read_bytes()[:60_000])
     with pytest.raises(DamagedSourceError, match=r"x\.tif"):
         label_cells(ChipGrid(UTM), *CellRange(0, 17, 0, 17).arrays(), LabelRequest(file, NLCD6))
+
+
+def label_one(file, legend=None, rule="majority"):
+    return label_cells(ChipGrid(UTM, 100), np.array([0]), np.array([0]), LabelRequest(file, legend, rule))
+
+
+def test_the_code_0_is_a_class_where_the_legend_names_it_and_nothing_declares_it_no_data(tmp_path):
+    codes = np.zeros((10, 10), np.uint8)
+    codes[:4] = 6
+    world = load_legend("dynamicworld")
+    for rule in RULES:
+        found = label_one(raster(tmp_path / "x.tif", codes, HERE), world, rule)
+        assert found.codes.tolist() == [0 if rule == "nine-point" else 9]
+    assert found.shares[0, [0, 6]].tolist() == pytest.approx([0.6, 0.4])
+    declared = label_one(raster(tmp_path / "y.tif", codes, HERE, nodata=0), world)
+    assert declared.shares[0].sum() == pytest.approx(0.4)
+
+
+def test_codes_above_255_reach_classes_above_255(tmp_path):
+    codes = np.full((10, 10), 311, np.int16)
+    codes[:4] = 523
+    legend = Legend.model_validate(
+        {"name": "clc", "classes": [{"code": c, "name": f"C{c}", "color": "#000000"} for c in (311, 523)]}
+    )
+    found = label_one(raster(tmp_path / "x.tif", codes, HERE, nodata=-32768), legend)
+    assert found.codes.dtype == np.uint16
+    assert found.codes.tolist() == [311]
+    assert found.shares[0].tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_what_has_no_class_is_told_by_code_and_exact_share(tmp_path):
+    codes = np.full((10, 10), 41, np.uint8)
+    codes[:3], codes[3, :5], codes[9] = 11, 12, 255
+    with pytest.warns(
+        UnlabelledWarning, match=r"35\.00% .* legend nlcd6, and has no label: 11 \(30\.00%\), 12 \(5\.00%\)"
+    ):
+        found = label_one(raster(tmp_path / "x.tif", codes, HERE, nodata=255), NLCD6)
+    assert found.left_out == pytest.approx({"11": 0.3, "12": 0.05})
+
+
+@pytest.mark.parametrize(
+    ("codes", "legend"), [((11, 41, 127), "nlcd8"), ((10, 40, 80), "worldcover"), ((112, 311, 523), "corine5")]
+)
+def test_without_a_legend_the_codes_decide_and_water_stays(tmp_path, codes, legend):
+    data = np.repeat(np.array(codes, np.int16), 4)[:10][None] * np.ones((10, 1), np.int16)
+    found = label_one(raster(tmp_path / "x.tif", data, HERE))
+    assert found.legend.name == legend
+    assert any("ater" in name for name in found.legend.names)
+
+
+def test_without_a_legend_a_map_of_ours_brings_its_own_and_anybody_s_codes_are_asked_about(tmp_path):
+    file = raster(tmp_path / "x.tif", np.full((10, 10), 2, np.uint8), HERE)
+    with pytest.raises(LabelsError, match=r"x\.tif holds the codes 2 .*--legend"):
+        label_one(file)
+    with rasterio.open(file, "r+") as dataset:
+        dataset.update_tags(LANDUSE_LEGEND=load_legend("landuse7").model_dump_json())
+    found = label_one(file)
+    assert (found.legend.name, found.codes.tolist()) == ("landuse7", [2])
+
+
+def test_polygons_given_as_a_raster_are_told_how(tmp_path):
+    gpd.GeoDataFrame({"use": ["Forest"], "id": [1]}, geometry=[shapely.box(0, 0, 9, 9)], crs=UTM).to_file(
+        tmp_path / "x.shp"
+    )
+    with pytest.raises(LabelsError, match=r"--label-field \(it has use, id\)"):
+        label_one(tmp_path / "x.shp")

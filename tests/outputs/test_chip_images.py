@@ -55,8 +55,8 @@ def test_images_with_labels_go_to_a_folder_a_class(source, labels, tmp_path):
         "Developed/r44999c6001.png",
         "Forest/r44998c6000.png",
         "Forest/r44999c6000.png",
-        "chips/r44998c6002.png",
-        "chips/r44999c6002.png",
+        "Water/r44998c6002.png",
+        "Water/r44999c6002.png",
     ]
 
 

@@ -4,6 +4,7 @@ import rasterio
 from affine import Affine
 
 from landuse.errors import BandsError, DamagedSourceError, MissingCRSError, NotARasterError, UsageError
+from landuse.legend import load_legend
 from landuse.outputs.class_raster import read_class_raster
 
 TRANSFORM = Affine(30.0, 0, 600000, 0, -30.0, 4500000)
@@ -72,7 +73,8 @@ def test_a_sidecar_full_of_entities_does_no_harm(tmp_path):
         ({"crs": None}, MissingCRSError, "where on Earth"),
         ({"transform": TRANSFORM @ Affine.rotation(10)}, UsageError, "gdalwarp"),
         ({"transform": Affine(30, 0, 0, 0, 30, 0)}, UsageError, "gdalwarp"),
-        ({"values": np.full((4, 4), 300, np.int16)}, UsageError, "the value 300"),
+        ({"values": np.arange(400, dtype=np.int16).reshape(20, 20)}, UsageError, "400 different values"),
+        ({"values": np.full((4, 4), 70_000, np.int32)}, UsageError, "the value 70000"),
         ({"values": np.full((4, 4), -3, np.int16)}, UsageError, "the value -3"),
         ({"values": np.full((4, 4), 0.5, np.float32)}, UsageError, "the value 0.5"),
     ],
@@ -108,3 +110,52 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_memory_is_taken(tmp_pat
         pass
     with pytest.raises(UsageError, match="400,000 x 400,000"):
         read_class_raster(path)
+
+
+def test_codes_above_255_take_16_bits(tmp_path):
+    read = read_class_raster(write(tmp_path / "a.tif", np.array([[112, 523], [311, -9999]], np.int16), nodata=-9999))
+    assert read.codes.dtype == np.uint16
+    assert read.codes.tolist() == [[112, 523], [311, 0]]
+    assert read.counts == {112: 1, 311: 1, 523: 1}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+def test_0_is_a_class_where_nothing_says_that_it_is_none(tmp_path, dtype):
+    values = np.array([[0, 5], [0, 6]], dtype)
+    read = read_class_raster(write(tmp_path / "a.tif", values))
+    assert (read.zero, read.codes.dtype, read.codes.tolist()) == (99, np.uint8, [[99, 5], [99, 6]])
+    other = read_class_raster(write(tmp_path / "b.tif", values, nodata=6))  # says what is no data, and it is not 0
+    assert other.codes.tolist() == [[99, 5], [99, 0]]
+    none = read_class_raster(write(tmp_path / "c.tif", values, nodata=0))
+    assert (none.zero, none.codes.tolist()) == (None, [[0, 5], [0, 6]])
+
+
+def named(path, names):
+    listed = "".join(f"<Category>{name}</Category>" for name in names)
+    sidecar = (
+        f"<PAMDataset><PAMRasterBand band='1'><CategoryNames>{listed}</CategoryNames></PAMRasterBand></PAMDataset>"
+    )
+    path.with_name(f"{path.name}.aux.xml").write_text(sidecar)
+
+
+def test_the_name_and_the_palette_of_0_say_what_it_is(tmp_path):
+    path = write(tmp_path / "a.tif", np.array([[0, 1, 99]], np.uint8))
+    named(path, ["Water", "Trees"])
+    read = read_class_raster(path)
+    assert read.codes.tolist() == [[98, 1, 99]]
+    assert {c.code: c.name for c in read.legend.classes} == {98: "Water", 1: "Trees", 99: "Class 99"}
+    for name in ("", "Unclassified", "No Data", "background"):
+        named(path, [name, "Trees"])
+        assert read_class_raster(path).codes.tolist() == [[0, 1, 99]], name
+    clear = write(tmp_path / "b.tif", np.array([[0, 1]], np.uint8), colormap={0: (0, 0, 0, 0), 1: (9, 9, 9, 255)})
+    assert read_class_raster(clear).codes.tolist() == [[0, 1]]
+    blue = write(tmp_path / "c.tif", np.array([[0, 1]], np.uint8), colormap={0: (0, 0, 255, 255), 1: (9, 9, 9, 255)})
+    assert read_class_raster(blue).legend.by_code[99].color == "#0000FF"
+
+
+def test_a_map_of_ours_keeps_0_as_no_data_even_where_a_program_has_dropped_the_declaration(tmp_path):
+    legend = load_legend("nlcd6").model_dump_json()
+    path = write(tmp_path / "a.tif", np.array([[0, 1]], np.uint8))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(LANDUSE_LEGEND=legend)
+    assert read_class_raster(path).codes.tolist() == [[0, 1]]

@@ -13,6 +13,7 @@ from landuse.errors import (
     ConfigError,
     DamagedSourceError,
     GridMismatchError,
+    LeftOutWarning,
     MissingCRSError,
     NoOverlapError,
     NotARasterError,
@@ -446,3 +447,61 @@ def test_an_earlier_result_is_replaced_only_when_asked(tmp_path, year):
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(OutputExistsError):
         diff(year, tmp_path / "mine", DiffOptions(fresh=True))
+
+
+def test_a_class_0_that_nothing_declares_no_data_is_compared(tmp_path):
+    """Dynamic World: water is 0. A hundred cells of water become built land, a hundred of trees become water."""
+    before = np.full((20, 20), 5)
+    before[:10] = 0
+    after = before.copy()
+    after[:5], after[15:] = 6, 0
+    maps = [tmp_path / "dw_2016.tif", tmp_path / "dw_2023.tif"]
+    for path, codes in zip(maps, (before, after), strict=True):
+        foreign(path, codes, nodata=None)
+    with pytest.warns(LeftOutWarning, match=r"does not say what 0 is, so it counts as a class \(200 cells\)"):
+        plain = diff(maps, tmp_path / "plain")
+    assert plain.confirmed == 200
+    assert {
+        (x["from"], x["to"]): int(x["confirmed_cells"]) for x in lines_of(plain.out) if int(x["confirmed_cells"])
+    } == {
+        ("Class 0", "Class 6"): 100,
+        ("Class 5", "Class 0"): 100,
+    }
+    named = diff(maps, tmp_path / "named", DiffOptions(legend="dynamicworld"))
+    assert marginals(named.out)[0] == {"Water": 200, "Shrub and scrub": 200}
+    assert named.confirmed == 200
+
+
+def test_codes_of_a_legend_above_255_are_compared_and_the_rest_is_counted(tmp_path):
+    before = np.full((20, 20), 311)
+    before[:10] = 112
+    before[19, :3] = 999
+    after = before.copy()
+    after[:5] = 211
+    maps = [foreign(tmp_path / f"{y}.tif", c, dtype="int16", nodata=-9999) for y, c in (("a", before), ("b", after))]
+    with pytest.warns(LeftOutWarning, match=r"left out: 999 \(3 cells\)"):
+        found = diff(maps, tmp_path / "crosswalk", DiffOptions(legend="corine5"))
+    assert found.confirmed == 100
+    assert found.summary["cells"]["compared"] == 397
+    own = diff(maps, tmp_path / "own")
+    assert own.confirmed == 100
+    with rasterio.open(own.out / "change.tif") as dataset:
+        image = dataset.read(1)
+    assert own.summary["codes"] == {"Class 112": 1, "Class 311": 2, "Class 999": 3, "Class 211": 4}
+    assert np.unique(image).tolist() == [0, 104]
+    sources = {c["name"]: c["sources"] for c in read_record(own.out).legend["classes"]}
+    assert sources["Class 112"] == [112]
+
+
+def test_maps_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    codes = np.ones((4, 4), int)
+    for year in ("2014", "2020", "2023"):
+        (tmp_path / year / "run").mkdir(parents=True)
+        foreign(tmp_path / year / "run" / "landcover.tif", codes)
+        codes = codes + np.eye(4, dtype=int)
+    found = diff([tmp_path / y / "run" / "landcover.tif" for y in ("2014", "2020", "2023")], tmp_path / "out")
+    assert (found.summary["before"], found.summary["after"]) == ("2014/landcover", "2023/landcover")
+    assert sorted(p.name for p in found.out.iterdir() if p.is_dir()) == [
+        "1_2014-landcover_2020-landcover",
+        "2_2020-landcover_2023-landcover",
+    ]

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from landuse.errors import ChipTableError, ConfigError, LabelsError, NoOverlapError, SourceNotFoundError, UsageError
-from landuse.legend import load_legend
+from landuse.legend import Legend, load_legend
 from landuse.scoring import ScoreSettings
 from landuse.stages.tile import TileOptions, tile
 from landuse.training import images as embedding
-from landuse.training.image_samples import legend_of_names
 from landuse.training.samples import SampleSettings, read_samples
 from tests.patchwork import COLOURS, OPTIONS, patchwork
 
@@ -191,13 +190,13 @@ def test_only_new_images_are_computed(pictures, settings, tmp_path, monkeypatch)
     assert found.digest == plain.digest
 
 
-@pytest.mark.parametrize("label", ["x" * 81, "for\nest", "\u202etserof"])
+@pytest.mark.parametrize("label", ["x" * 81, "for\x07est", "\u202etserof"])
 def test_a_label_that_cannot_name_a_class_is_one_sentence(label):
     with pytest.raises(LabelsError, match="A label of survey cannot name a class") as caught:
-        legend_of_names(["forest", label], "survey")
+        Legend.of_names(["forest", label], "survey")
     assert "\n" not in str(caught.value)
 
 
 def test_a_legend_takes_what_is_legible_of_the_name_of_its_data():
-    assert legend_of_names(["forest"], "a\nb" + "c" * 100).name == "ab" + "c" * 78
-    assert legend_of_names(["forest"], "").name == "classes"
+    assert Legend.of_names(["forest"], "a\nb" + "c" * 100).name == "ab" + "c" * 78
+    assert Legend.of_names(["forest"], "").name == "classes"

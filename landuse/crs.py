@@ -11,6 +11,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from landuse.errors import CRSReplacedWarning, UsageError
 from landuse.grid import Bounds
+from landuse.own_data import foreign_data
 
 MAX_STRETCH = 0.025
 """Largest departure of a CRS metre from a ground metre at the survey's centre. Albers for the United States reaches 0.015."""
@@ -21,7 +22,7 @@ def parse_crs(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
-        raise UsageError(f"{text!r} names no known CRS; give one such as EPSG:26919.") from error
+        raise UsageError(f"{text!r} names no known CRS; give one such as EPSG:26919.{foreign_data()}") from error
 
 
 def utm_crs(lon: float, lat: float) -> CRS:
@@ -42,13 +43,11 @@ def lattice_crs(source: CRS, bounds: Bounds) -> CRS:
     """
     x, y = (bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2
     try:
-        lon, lat = Transformer.from_crs(source, source.geodetic_crs or 4326, always_xy=True).transform(
-            x, y, errcheck=True
-        )
+        lon, lat = Transformer.from_crs(source, 4326, always_xy=True).transform(x, y, errcheck=True)
     except ProjError as error:
         raise UsageError(f"The survey's centre ({x:g}, {y:g}) lies outside {source.name}; check its CRS.") from error
     if source.is_geographic:
-        return utm_crs(x, y)
+        return utm_crs(lon, lat)
     stretch = ground_stretch(source, x, y)
     if stretch <= MAX_STRETCH:
         return source

@@ -283,9 +283,8 @@ class ChipGrid:
 
     def as_dict(self) -> dict[str, str | float | int]:
         """What `run.json` keeps; `from_dict` reads it."""
-        authority = self.crs.to_authority()
         return {
-            "crs": ":".join(authority) if authority else self.crs.to_wkt(),
+            "crs": crs_text(self.crs),
             "chip_m": self.chip_m,
             "chip_px": self.chip_px,
         }
@@ -294,6 +293,17 @@ class ChipGrid:
     def from_dict(cls, values: dict[str, Any]) -> ChipGrid:
         """The grid that `as_dict` described."""
         return cls(CRS.from_user_input(values["crs"]), float(values["chip_m"]), int(values["chip_px"]))
+
+
+def crs_text(crs: CRS) -> str:
+    """A CRS as text that gives the very same one back: ``EPSG:26919`` where an authority's CRS equals it, else WKT 2.
+
+    The nearest code that pyproj finds is not enough: a UTM zone on GRS 80 without a datum is not Greenland's.
+    """
+    authority = crs.to_authority()
+    if authority is not None and CRS.from_authority(*authority).equals(crs):
+        return ":".join(authority)
+    return crs.to_wkt()
 
 
 def chip_ids(rows: IntArray, cols: IntArray) -> npt.NDArray[np.object_]:

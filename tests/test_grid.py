@@ -1,10 +1,11 @@
 """The lattice: ids, bounds, transforms and blocks agree with each other in every CRS."""
 
+import json
 import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
@@ -165,3 +166,42 @@ def test_a_point_touches_the_cell_it_lies_in(x, y):
     assert touched.shape == (1, 1)
     assert abs(touched.col0 - x / grid.side + 0.5) <= 0.5 + 2e-6
     assert abs(touched.row0 - y / grid.side + 0.5) <= 0.5 + 2e-6
+
+
+WITHOUT_AUTHORITY = {
+    "utm without a datum": "+proj=utm +zone=19 +ellps=GRS80",
+    "the same of the south": "+proj=utm +zone=19 +south +ellps=GRS80",
+    "like Lambert 93, without its datum": "+proj=lcc +lat_1=49 +lat_2=44 +lat_0=46.5 +lon_0=3 +x_0=7e5 +y_0=6.6e6 +ellps=GRS80",
+    "like ETRS89-LAEA": "+proj=laea +lat_0=52 +lon_0=10 +x_0=4321000 +y_0=3210000 +ellps=GRS80",
+    "oblique": "+proj=omerc +lat_0=4 +lonc=102.25 +alpha=323.0257 +k=0.99984 +x_0=804671 +gamma=323.13 +ellps=GRS80",
+    "feet": "+proj=tmerc +lat_0=40 +lon_0=-75.5 +k=0.9999 +x_0=600000 +ellps=GRS80 +units=us-ft",
+    "bound": "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96 +ellps=GRS80 +towgs84=1,2,3",
+}
+
+
+@pytest.mark.parametrize("text", WITHOUT_AUTHORITY.values(), ids=WITHOUT_AUTHORITY)
+def test_a_crs_without_an_authority_keeps_its_place(text):
+    grid = ChipGrid(CRS.from_user_input(text))
+    again = ChipGrid.from_dict(json.loads(json.dumps(grid.as_dict())))
+    assert again.same_lattice(grid)
+
+
+@pytest.mark.parametrize("code", ["EPSG:26919", "EPSG:5070", "EPSG:2263", "EPSG:32760", "ESRI:102003", "EPSG:3857"])
+def test_a_crs_of_an_authority_is_written_by_its_code(code):
+    assert ChipGrid(CRS.from_user_input(code)).as_dict()["crs"] == code
+
+
+@settings(deadline=None, max_examples=10)  # the database of CRSs is searched for each
+@given(
+    st.sampled_from(["tmerc", "laea", "lcc +lat_1=30 +lat_2=50", "aea +lat_1=30 +lat_2=50", "stere", "merc"]),
+    st.sampled_from(
+        ["+ellps=GRS80", "+datum=WGS84", "+ellps=bessel +towgs84=598,73,418,0.2,0,-2.5,6.7", "+datum=NAD27"]
+    ),
+    st.integers(-179, 179),
+    st.integers(-60, 60),
+    st.sampled_from(["", "+units=us-ft", "+x_0=500000 +y_0=10000000"]),
+)
+def test_any_crs_comes_back_the_same(projection, datum, lon, lat, more):
+    latitude = "" if projection == "merc" else f"+lat_0={lat}"
+    grid = ChipGrid(CRS.from_user_input(f"+proj={projection} +lon_0={lon} {latitude} {datum} {more}"))
+    assert ChipGrid.from_dict(json.loads(json.dumps(grid.as_dict()))).same_lattice(grid)

@@ -15,6 +15,7 @@ from landuse import __version__
 from landuse.cli.config import with_config
 from landuse.engine.progress import progress_on
 from landuse.errors import LanduseError, LanduseWarning
+from landuse.own_data import keep_to_own_data
 
 COMMANDS = {
     "tile": "Chips of a survey, with labels if there are any.",
@@ -61,6 +62,7 @@ def landuse(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and leave with its status: 0 done, 1 failed, 2 wrong usage, 3 done with quarantined chips."""
+    keep_to_own_data()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if not debug:

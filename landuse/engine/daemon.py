@@ -12,12 +12,15 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+from landuse.own_data import keep_to_own_data
+
 # No module that starts threads (numpy and pyarrow do): a fork would not carry them over.
 PRELOADED = ("pyspark.worker", "landuse.engine.spark_runner")
 
 
 def main() -> None:
     """Serve workers until Spark closes this process's stdin."""
+    keep_to_own_data()
     preload()
     daemon = import_module("pyspark.daemon")
     vars(daemon)["traceback"] = SimpleNamespace(print_exc=print_unless_gone, format_exc=traceback.format_exc)

@@ -103,6 +103,14 @@ def distance(pixels: Samples, reference: Palette) -> float:
     return float(np.abs(_quantiles(np.asarray(pixels, np.float64)) - np.array(reference.quantiles)).mean())
 
 
+def relative_range(pixels: Samples, reference: Palette) -> float:
+    """The range of colours from tail to tail as a share of the reference's, mean over bands."""
+    given, wanted = (
+        np.asarray(q)[:, [0, -1]] for q in (_quantiles(np.asarray(pixels, np.float64)), reference.quantiles)
+    )
+    return float((np.diff(given, axis=1) / np.maximum(np.diff(wanted, axis=1), 1)).mean())
+
+
 def apply_curves(image: Image, curves: Curves, out: Image | None = None) -> Image:
     """An image (..., B) with each band through its curve, written to `out`, which may be the image itself."""
     target = np.empty_like(image) if out is None else out

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import BandsError, DamagedSourceError
-from landuse.mosaic.colour import Palette, apply_curves, curves_to, distance, without_clouds
+from landuse.mosaic.colour import Palette, apply_curves, curves_to, distance, relative_range, without_clouds
 from landuse.mosaic.files import OpenFiles, Window, read_raw
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.source import Source
@@ -51,12 +51,14 @@ class Matched:
         recolouring: the curves; None where nothing could be matched.
         before: mean distance of the survey's quantiles from the reference's, grey levels.
         after: the same once each flight went through its curve.
+        range: range of the survey's colours as a share of the reference's.
         dates: of the flights, in order.
     """
 
     recolouring: Recolouring | None
     before: float
     after: float
+    range: float
     dates: tuple[str, ...]
 
 
@@ -96,7 +98,7 @@ def match(survey: Survey, reference: Palette) -> Matched:
     everything = thinned([flight.pixels for flight in flights])
     whole = curves_to(everything, reference)
     if whole is None:
-        return Matched(None, 0.0, 0.0, ())
+        return Matched(None, 0.0, 0.0, 0.0, ())
     found = [curves_to(flight.pixels, reference) for flight in flights]
     curves = [whole if own is None else own for own in found]
     turned = [apply_curves(flight.pixels, own) for flight, own in zip(flights, curves, strict=True)]
@@ -105,7 +107,8 @@ def match(survey: Survey, reference: Palette) -> Matched:
         flight_of[list(flight.sources)] = number
     recolouring = Recolouring(tuple(own.tobytes() for own in curves), tuple(flight_of.tolist()))
     dates = tuple(flight.date for flight in flights)
-    return Matched(recolouring, distance(everything, reference), distance(thinned(turned), reference), dates)
+    apart = distance(everything, reference), distance(thinned(turned), reference)
+    return Matched(recolouring, *apart, relative_range(everything, reference), dates)
 
 
 def thinned(samples: Sequence[Pixels]) -> Pixels:

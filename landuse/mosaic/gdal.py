@@ -18,6 +18,7 @@ OPTIONS = {
     "GDAL_NUM_THREADS": "1",  # a worker is one of many
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # no listing of thousands of neighbours; sidecars are still looked for by name
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",  # a JPEG that ends too early is an error, not a grey picture
+    "GTIFF_POINT_GEO_IGNORE": "NO",  # set in a user's shell, it would move the rasters of pixel centres by half a pixel
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_HTTP_TIMEOUT": "60",
     "GDAL_HTTP_MAX_RETRY": "3",

@@ -15,8 +15,10 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
 from landuse.errors import DamagedSourceError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError
+from landuse.mosaic.antimeridian import unwrapped
 from landuse.mosaic.raster_file import open_raster
 from landuse.mosaic.source import BandAddress, Source
+from landuse.own_data import foreign_data
 
 DTYPES = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
 
@@ -78,11 +80,12 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
     _check_size(path, dataset)
     alpha = next((i for i, kind in enumerate(dataset.colorinterp, 1) if kind == ColorInterp.alpha), None)
     flags = dataset.mask_flag_enums[0]
+    wkt, transform = unwrapped(_place(path, dataset), dataset.transform, dataset.shape)
     source = Source(
         name=PurePosixPath(path).name,
         bands=tuple(BandAddress(path, number) for number in dataset.indexes),
-        wkt=_place(path, dataset),
-        geotransform=tuple(dataset.transform)[:6],
+        wkt=wkt,
+        geotransform=tuple(transform)[:6],
         width=dataset.width,
         height=dataset.height,
         dtype=dtype,
@@ -142,11 +145,11 @@ def _horizontal(path: str, wkt: str) -> str:
         horizontal, on_earth, name = _sub_crs(wkt)
     except CRSError as error:
         raise MissingCRSError(
-            f"{path} has a CRS that cannot be understood; declare it: gdal_edit.py -a_srs EPSG:n."
+            f"{path} has a CRS that cannot be understood; declare it: gdal_edit.py -a_srs EPSG:n.{foreign_data()}"
         ) from error
     if not on_earth:
         raise MissingCRSError(
-            f"{path} lies in {name}, which is no place on Earth; declare its CRS: gdal_edit.py -a_srs."
+            f"{path} lies in {name}, which is no place on Earth; declare its CRS: gdal_edit.py -a_srs.{foreign_data()}"
         )
     return horizontal
 

@@ -117,7 +117,7 @@ class Layer:
         frame = Frame(self.source.wkt, place.transform)
         shape = square.height, square.width
         extent = source_extent(frame, target, shape)
-        outer = None if extent is None else _outer(extent, 3 + math.ceil(place.scale))
+        outer = None if extent is None else _outer(extent, 3 + math.ceil(place.scale), place)
         window = None if outer is None else _clipped(outer, place)
         if outer is None or window is None:
             return None
@@ -134,10 +134,15 @@ def _weight(valid: Mask | None) -> Image | None:
     return None if valid is None else valid * np.uint8(FULL)
 
 
-def _outer(extent: tuple[float, float, float, float], pad: int) -> Window:
-    """Window around an extent in source pixels, padded; it may reach beyond the raster."""
-    col, row = math.floor(extent[0]) - pad, math.floor(extent[1]) - pad
-    return Window(col, row, math.ceil(extent[2]) + pad - col, math.ceil(extent[3]) + pad - row)
+def _outer(extent: tuple[float, float, float, float], pad: int, place: Placement) -> Window | None:
+    """Window around an extent in source pixels, padded; it reaches beyond the raster by no more than the padding.
+
+    None where it lies beyond the raster altogether.
+    """
+    col, row = max(-pad, math.floor(extent[0]) - pad), max(-pad, math.floor(extent[1]) - pad)
+    col1 = min(place.width + pad, math.ceil(extent[2]) + pad)
+    row1 = min(place.height + pad, math.ceil(extent[3]) + pad)
+    return Window(col, row, col1 - col, row1 - row) if col < col1 and row < row1 else None
 
 
 def _clipped(outer: Window, place: Placement) -> Window | None:

@@ -34,6 +34,10 @@ class Recolouring:
         """The curves uint8 (B, 256) of a source."""
         return np.frombuffer(self.curves[self.flights[source]], np.uint8).reshape(-1, LEVELS)
 
+    def part(self, sources: Sequence[int]) -> Recolouring:
+        """That of some sources alone, by their positions."""
+        return Recolouring(self.curves, tuple(self.flights[source] for source in sources))
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -72,7 +76,8 @@ class Survey:
 
     def part(self, numbers: Sequence[int]) -> Survey:
         """The survey of some sources alone, by their positions; pixels of theirs come out as they do from the whole."""
-        chosen = replace(self, sources=tuple(self.sources[number] for number in numbers))
+        recolouring = None if self.recolouring is None else self.recolouring.part(numbers)
+        chosen = replace(self, sources=tuple(self.sources[number] for number in numbers), recolouring=recolouring)
         return replace(chosen, stretch=None) if self._has_deep and not chosen._has_deep else chosen
 
     def footprints(self, crs: CRS) -> list[shapely.Polygon]:

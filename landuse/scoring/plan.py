@@ -17,6 +17,7 @@ from landuse.errors import BandsError
 from landuse.grid import BLOCK, Block, IntArray
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import Kind, Precision
+from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring import gaps
 from landuse.scoring.block import BlockWork
@@ -40,6 +41,7 @@ class ScoreSettings:
         task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
         parts: address of the results of blocks where it is not the caller's own folder.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
+        recolouring: how the colours of the survey are changed as it is read; None leaves them.
     """
 
     model: Path
@@ -51,6 +53,7 @@ class ScoreSettings:
     task_timeout_s: int = 0
     parts: str | None = None
     split: int = 1
+    recolouring: Recolouring | None = None
 
     @property
     def span(self) -> int:
@@ -127,8 +130,8 @@ def plan(
     }
     survey = chips.survey
     digests = [
-        ([(inputs[b.path].digest, b.band) for b in source.bands], survey.stretch_of(source))
-        for source in survey.sources
+        ([(inputs[b.path].digest, b.band) for b in source.bands], survey.stretch_of(source), _colours(settings, index))
+        for index, source in enumerate(survey.sources)
     ]
     reach = Reach.of(chips.survey, chips.grid, bundle, settings.split) if settings.split > 1 else None
     for strip in chips.strips(settings.span):
@@ -142,6 +145,11 @@ def plan(
                 numbers, own["ground"] = reach.sources(ground), astuple(ground)
             own["sources"] = [digests[i] for i in numbers]
             yield BlockTask.of(block, part_key(**common, **own), rows, cols)
+
+
+def _colours(settings: ScoreSettings, source: int) -> str:
+    """The curves of a source as text; empty where its colours stay."""
+    return "" if settings.recolouring is None else settings.recolouring.of(source).tobytes().hex()
 
 
 def blocks_of_strip(strip: ChipSet, span: int) -> Iterator[tuple[Block, IntArray]]:

@@ -128,7 +128,7 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
     """What is the same for every block of a run."""
     bundle: Bundle = read_cached(settings.model)
     return ScoreJob(
-        survey=chips.survey,
+        survey=replace(chips.survey, recolouring=settings.recolouring),
         grid=replace(chips.grid, chip_px=bundle.chip_px // settings.split),
         model=runner.share(settings.model),
         runtime=settings.runtime,

@@ -90,3 +90,12 @@ def test_a_survey_without_imagery_has_no_palette(tmp_path):
     assert palette_of(empty) is None
     full = open_survey([Raster(scene()).write(tmp_path / "b.tif")])
     assert match(empty, palette_of(full)).recolouring is None
+
+
+def test_a_part_of_a_survey_keeps_the_curves_of_its_sources(tmp_path):
+    for number in range(3):
+        Raster(scene(), at(64 * number, 0)).write(tmp_path / f"{number}.tif")
+    curves = tuple(bytes([10 * number] * 768) for number in range(3))
+    survey = replace(open_survey([tmp_path]), recolouring=Recolouring(curves, (0, 1, 2)))
+    part = survey.part([2, 0])
+    assert [int(part.curves_of(index)[0, 0]) for index in range(2)] == [20, 0]

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -270,3 +271,21 @@ def test_command_writes_a_page_and_refuses_in_one_sentence(two_years, tmp_path, 
     shutil.rmtree(two_years[1])
     assert run(["map", str(two_years[1]), "--out", str(out)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_ground_on_both_sides_of_180_degrees_lies_side_by_side():
+    from landuse.outputs.page.across import side_by_side
+    from landuse.outputs.page.folders import MapYear, Place, bounds_of
+    from landuse.outputs.page.imagery import Picture
+    from landuse.outputs.page.payload import PageData
+    from landuse.outputs.record import RunRecord
+
+    rings = [[[[west, 0.0], [west + 0.5, 0.0], [west, 0.5], [west, 0.0]]] for west in (179.5, -180.0)]
+    places = tuple(Place({"class": "Water"}, {}, [ring]) for ring in rings)
+    year = MapYear(Path(), "2020", RunRecord(command="classify"), {}, places, ())
+    pictures = tuple(Picture("2020", 0, [[0.0, west], [0.5, west + 0.5]], "") for west in (179.5, -180.0))
+    data = side_by_side(PageData((year,), (), pictures, ()))
+    assert bounds_of(data.years[0].places) == [[0.0, 179.5], [0.5, 180.5]]
+    assert [picture.bounds[0][1] for picture in data.pictures] == [179.5, 180.0]
+    far = PageData((MapYear(Path(), "a", RunRecord(command="classify"), {}, places[1:], ()),), (), pictures, ())
+    assert side_by_side(far) is far

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from landuse.errors import BandsError
 from landuse.grid import Block, Cell, CellRange
 from landuse.mosaic.source import BandAddress
+from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity
 from landuse.scoring import plan as planning
 from landuse.scoring.plan import DENSE_BLOCK, BlockTask, ScoreSettings, check_bands, identify_sources, plan
@@ -117,3 +118,9 @@ def test_a_file_of_several_bands_is_identified_once(tmp_path):
     found = identify_sources(replace(CHIPS, survey=replace(CHIPS.survey, sources=tuple(sources))))
     assert list(found) == [str(path)]
     assert found[str(path)].size == 6
+
+
+def test_other_colours_are_other_answers():
+    flights = (0,) * len(CHIPS.survey.sources)
+    dark, pale = (Recolouring((bytes([level] * 768),), flights) for level in (10, 200))
+    assert len({tuple(keys(recolouring=found).values()) for found in (None, dark, pale)}) == 3

@@ -24,7 +24,8 @@ from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.source import metric_scale
 from landuse.outputs.page.folders import Corners, MapYear
 
-WEB_MERCATOR = rasterio.crs.CRS.from_epsg(3857)
+MERCATOR = "+proj=merc +a=6378137 +b=6378137 +lon_0={} +units=m +no_defs"
+"""Web Mercator, about a meridian of one's own: a picture across 180 degrees is drawn about that."""
 SIDE = 1536
 """Pixels of a picture's longer side."""
 CELL = 256
@@ -125,18 +126,29 @@ def _quick(survey: Survey, grid: ChipGrid) -> bool:
 
 
 def _to_mercator(small: _Small) -> tuple[Corners, npt.NDArray[np.uint8]]:
-    """The small image warped to Web Mercator, as browsers draw it, and its corners in degrees."""
+    """The small image warped to Web Mercator, as browsers draw it, and its corners in degrees, east of 180 beyond 180."""
     crs = rasterio.crs.CRS.from_wkt(small.crs.to_wkt())
     _, height, width = small.rgba.shape
     extent = rasterio.transform.array_bounds(height, width, small.transform)
-    transform, wide, high = calculate_default_transform(crs, WEB_MERCATOR, width, height, *extent)
+    meridian = _meridian(small.crs, extent)
+    mercator = rasterio.crs.CRS.from_string(MERCATOR.format(meridian))
+    transform, wide, high = calculate_default_transform(crs, mercator, width, height, *extent)
     rgba = np.zeros((4, high, wide), np.uint8)
     here = {"src_transform": small.transform, "src_crs": crs, "src_alpha": 4}
-    there = {"dst_transform": transform, "dst_crs": WEB_MERCATOR, "dst_alpha": 4}
+    there = {"dst_transform": transform, "dst_crs": mercator, "dst_alpha": 4}
     reproject(small.rgba, rgba, resampling=Resampling.bilinear, **here, **there)
     west, south, east, north = rasterio.transform.array_bounds(high, wide, transform)
     lon, lat = Transformer.from_crs(3857, 4326, always_xy=True).transform([west, east], [south, north])
-    return [[lat[0], lon[0]], [lat[1], lon[1]]], rgba
+    return [[lat[0], lon[0] + meridian], [lat[1], lon[1] + meridian]], rgba
+
+
+def _meridian(crs: CRS, extent: tuple[float, float, float, float]) -> int:
+    """The meridian about which to draw: 180 for ground on both sides of it, else Greenwich."""
+    west, south, east, north = extent
+    lon, _ = Transformer.from_crs(crs, 4326, always_xy=True).transform(
+        [west, west, east, east], [south, north, south, north]
+    )
+    return 180 if max(lon) - min(lon) > 180 else 0
 
 
 def webp(rgba: npt.NDArray[np.uint8]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import folium
 
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
+from landuse.outputs.page.across import side_by_side
 from landuse.outputs.page.elements import OfflineFigure, OfflineMap, Panel, StartPage, named
 from landuse.outputs.page.folders import bounds_of, read_folders
 from landuse.outputs.page.imagery import pictures_of
@@ -55,6 +56,7 @@ def check_replaceable(out: Path, *, fresh: bool = False) -> None:
 
 def page(data: PageData, title: str) -> str:
     """The page as HTML text."""
+    data = side_by_side(data)
     bounds = bounds_of(place for year in data.years for place in year.places) or bounds_of(
         site for change in data.changes for site in change.sites
     )

@@ -1,0 +1,102 @@
+"""Rasters beyond 180 degrees, brought to where every point of them has one pair of coordinates.
+
+PROJ answers with longitudes from -180 to 180. A raster in degrees from 0 to 360 is therefore moved by whole turns; one that
+comes near the antimeridian, where neighbours differ by 360 degrees, is told in degrees east of it, so that nothing that reads
+it needs to know. The same holds for the sheets of Mercator's projections.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+from affine import Affine
+from pyproj import CRS, Transformer
+
+NEAR = 1.0
+"""Degrees from the antimeridian within which a raster is told from there: what is read around a raster reaches beyond it."""
+ORIGIN = "Longitude of natural origin"
+MERCATORS = frozenset({"Popular Visualisation Pseudo Mercator", "Mercator (variant A)", "Mercator (variant B)"})
+_TURN = 360.0
+
+
+def unwrapped(wkt: str, transform: Affine, shape: tuple[int, int]) -> tuple[str, Affine]:
+    """CRS (as WKT) and transform of a raster (height, width) in which it does not cross the antimeridian.
+
+    Both come back as they are where the raster keeps away from it, where it goes around the whole Earth, and for projections
+    in which the antimeridian is a line like any other (UTM, polar ones).
+    """
+    turn = _turn(wkt)
+    if not turn:
+        return wkt, transform
+    west, east = _reach(transform, shape)
+    near = turn / 2 * (1 - NEAR / 180)
+    if east - west >= 2 * near:
+        return (wkt, transform) if west < 0 else (_from_antimeridian(wkt), _moved(transform, -turn / 2))
+    turns = math.floor(((west + east) / 2 + turn / 2) / turn)
+    west, east = west - turns * turn, east - turns * turn
+    if west >= -near and east <= near:
+        return wkt, _moved(transform, -turns * turn)
+    to_there = turn / 2 if west + east < 0 else -turn / 2
+    return _from_antimeridian(wkt), _moved(transform, to_there - turns * turn)
+
+
+@lru_cache(maxsize=64)
+def _turn(wkt: str) -> float:
+    """Once around the Earth along x, in the CRS's unit; 0 where x does not begin anew at the antimeridian."""
+    crs = CRS.from_wkt(wkt)
+    if crs.is_geographic:
+        return _TURN if _from_greenwich(crs) else 0.0
+    return _sheet(crs)
+
+
+def _from_greenwich(crs: CRS) -> bool:
+    meridian = crs.prime_meridian
+    degrees = all(axis.unit_name == "degree" for axis in crs.axis_info)
+    return degrees and (meridian is None or meridian.longitude == 0)
+
+
+def _sheet(crs: CRS) -> float:
+    """Width of the world in a projection of Mercator's about Greenwich, in its unit; 0 for all others."""
+    operation = crs.coordinate_operation
+    if not crs.is_projected or operation is None or operation.method_name not in MERCATORS:
+        return 0.0
+    if any(p.name == ORIGIN and float(p.value) != 0 for p in operation.params):
+        return 0.0
+    x, _ = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform([0.0, 90.0], [0.0, 0.0])
+    return 4.0 * float(x[1] - x[0])
+
+
+def _reach(transform: Affine, shape: tuple[int, int]) -> tuple[float, float]:
+    """Westernmost and easternmost x of a raster's corners."""
+    height, width = shape
+    a, b, c = tuple(transform)[:3]
+    xs = [a * col + b * row + c for col in (0, width) for row in (0, height)]
+    return min(xs), max(xs)
+
+
+def _moved(transform: Affine, dx: float) -> Affine:
+    return transform if dx == 0 else Affine.translation(dx, 0.0) @ transform
+
+
+@lru_cache(maxsize=64)
+def _from_antimeridian(wkt: str) -> str:
+    """The same CRS with its longitudes, or its sheet, counted from 180 degrees."""
+    crs = CRS.from_wkt(wkt)
+    values: dict[str, Any] = crs.to_json_dict()
+    values.pop("id", None)
+    values["name"] = f"{crs.name} from 180 degrees"
+    if crs.is_geographic:
+        ensemble = values.pop("datum_ensemble", None)
+        if ensemble is not None:
+            name = str(ensemble["name"]).removesuffix(" ensemble")
+            values["datum"] = {"type": "GeodeticReferenceFrame", "name": name, "ellipsoid": ensemble["ellipsoid"]}
+        values["datum"]["prime_meridian"] = {"name": "Antimeridian", "longitude": 180}
+        return CRS.from_json_dict(values).to_wkt()
+    values["conversion"].pop("id", None)
+    values["conversion"]["name"] = "from 180 degrees"
+    for parameter in values["conversion"]["parameters"]:
+        if parameter["name"] == ORIGIN:
+            parameter["value"] = 180
+    return CRS.from_json_dict(values).to_wkt()

@@ -1,0 +1,32 @@
+"""The tables of PROJ and GDAL that this installation brings, kept from the variables of other installations.
+
+A shell that has sourced QGIS, GRASS or conda points PROJ_LIB at another version's proj.db, with which our PROJ knows no CRS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from importlib.util import find_spec
+from pathlib import Path
+
+FOREIGN = {"PROJ_LIB": "proj_data", "PROJ_DATA": "proj_data", "GDAL_DATA": "gdal_data", "GDAL_DRIVER_PATH": "gdal_data"}
+"""Variables, and the folder of rasterio's wheel that stands in for what they name."""
+
+
+def keep_to_own_data(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Forget the variables that lead PROJ and GDAL to another installation; before rasterio or pyproj is imported.
+
+    Nothing is forgotten where rasterio has no tables of its own (as in conda): there they are the ones to use.
+    """
+    spec = find_spec("rasterio")
+    home = Path(spec.origin).parent if spec is not None and spec.origin else None
+    for name, folder in FOREIGN.items():
+        if home is not None and (home / folder).is_dir():
+            environ.pop(name, None)
+
+
+def foreign_data(environ: MutableMapping[str, str] = os.environ) -> str:
+    """Of a message: which variables point elsewhere; empty where none does."""
+    found = [f"{name}={environ[name]}" for name in FOREIGN if environ.get(name)]
+    return f" {' and '.join(found)} may lead to another version's tables: unset them first." if found else ""

@@ -73,7 +73,7 @@ def wrapped_reader(clock: Clock) -> Iterator[None]:
 def read_stages(path: Path, model: Path) -> tuple[dict[str, float], int]:
     """Processor seconds of reading every chip of a mosaic, by stage, and how many chips those were."""
     chips = survey_chips([path], TileOptions(crs=LATTICE, min_valid=1.0))
-    job = block.ScoreJob(chips.survey, chips.grid, model, "openvino", "f32", 0, "")
+    job = block.ScoreJob(chips.grid, model, "openvino", "f32", 0, "")
     clock = Clock(defaultdict(float))
     with wrapped_reader(clock):
         run = clock.timed("copy", read_blocks)
@@ -91,7 +91,7 @@ def read_blocks(job: block.ScoreJob, chips: Any) -> int:  # noqa: ANN401
     """Read all chips block by block as a worker does; how many."""
     count = 0
     for where, rows in chips.blocks():
-        work = block.BlockWork(where, "", chips.rows[rows], chips.cols[rows])
+        work = block.BlockWork(where, "", chips.rows[rows], chips.cols[rows], chips.survey)
         count += sum(map(len, block.ChipStream(job, work)))
     return count
 

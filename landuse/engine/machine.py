@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,16 @@ def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return next(names, platform.processor() or platform.machine())
 
 
+def peak_memory() -> int:
+    """Return the highest resident memory of this process so far, in bytes; 0 where the system does not tell it (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 def free_disk(folder: Path) -> int:
     """Return the bytes free where `folder` lies. Raises `OSError` where there is no such folder."""
     return shutil.disk_usage(folder).free
@@ -97,8 +108,22 @@ def _machine_memory(meminfo: Path) -> tuple[int, int]:
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
         return (int(fields["MemTotal"].split()[0]) * 1024, int(fields["MemAvailable"].split()[0]) * 1024)
     except (OSError, KeyError, ValueError):
+        return _other_memory()
+
+
+def _other_memory() -> tuple[int, int]:
+    """Total and available bytes of a machine that is no Linux."""
+    if sys.platform != "win32":
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return pages, pages
+    import ctypes
+
+    state = (
+        ctypes.c_ulonglong * 8
+    )()  # MEMORYSTATUSEX: two 32-bit numbers (its length, the load), then seven of 64 bits
+    ctypes.memmove(state, ctypes.byref(ctypes.c_ulong(ctypes.sizeof(state))), ctypes.sizeof(ctypes.c_ulong))
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(state))
+    return state[1], state[2]
 
 
 def _first_number(*files: Path) -> int | None:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from landuse.engine.patience import Patience
 from landuse.errors import EngineError
 
 # Arrow's own allocator holds back tens of megabytes of what was freed, more the longer a run is; the system's does not.
@@ -26,6 +28,7 @@ pa.set_memory_pool(pa.system_memory_pool())
 _PREFIX, _SUFFIX, _PARTIAL = "part-", ".parquet", ".partial"
 _OBJECT_STORES = ("s3", "gcs", "abfs")  # an upload there appears whole when it ends, and cannot be renamed
 _FOOTER_READERS = 8
+_FOOTER_BYTES = 1 << 16  # a part has one row group and few columns: its footer takes some kilobytes
 _LEFT_OVER_S = 600  # a part is written in one go, within seconds
 
 
@@ -73,34 +76,36 @@ class PartStore:
         return f"{self._opened[1]}/{_PREFIX}{key}{_SUFFIX}"
 
     def exists(self, key: str) -> bool:
-        """Whether there is a whole part of `key`; a damaged one counts as absent."""
+        """Whether there is a whole part of `key`; a damaged one counts as absent. Raises `EngineError` as `read` does."""
         return self._whole(self.path(key))
 
     def write(self, key: str, table: pa.Table) -> None:
         """Write the part of `key`, which appears whole or not at all, even where this process is killed.
+
+        A remote store that does not answer is waited for.
 
         Raises:
             OSError: it cannot be written (a full disk, no permission).
         """
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
-        self._put(self.path(key), sink.getvalue())
+        data = sink.getvalue()
+        Patience.of([self.folder]).tried(lambda: self._put(self.path(key), data))
 
     def read(self, key: str) -> pa.Table:
         """Return the part of `key`.
 
         Raises:
             FileNotFoundError: there is none.
-            EngineError: it is damaged. It is removed, so that the next run makes it anew.
+            EngineError: it is damaged, and is removed, so that the next run makes it anew; or it cannot be reached for long,
+                and stays.
         """
-        system, path = self._opened[0], self.path(key)
+        path = self.path(key)
+        data = self._bytes(path)
         try:
-            with system.open_input_file(path) as file:
-                return pq.ParquetFile(file, page_checksum_verification=True).read()
-        except FileNotFoundError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            system.delete_file(path)
+            return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
+        except (pa.ArrowException, OSError) as error:  # of bytes in memory: they are wrong
+            self._opened[0].delete_file(path)
             raise EngineError(f"Result {path} was damaged and is removed; run the same command again.") from error
 
     def check_arrived(self, key: str) -> None:
@@ -121,7 +126,7 @@ class PartStore:
         """Return the keys of all whole parts. What a killed run left half written is removed."""
         system, folder = self._opened
         paths = []
-        for info in system.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
+        for info in self._patiently(lambda: system.get_file_info(fs.FileSelector(folder, allow_not_found=True))):
             name = info.base_name
             if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
                 paths.append(info.path)
@@ -134,11 +139,34 @@ class PartStore:
     def _whole(self, path: str) -> bool:
         """Whether `path` ends in a Parquet footer, which is written last."""
         try:
-            with self._opened[0].open_input_file(path) as file:
-                pq.read_metadata(file)
-        except (pa.ArrowException, OSError):
+            pq.read_metadata(pa.BufferReader(self._bytes(path, _FOOTER_BYTES)))
+        except (pa.ArrowException, OSError):  # there is none, or its bytes are wrong
             return False
         return True
+
+    def _bytes(self, path: str, last: int | None = None) -> pa.Buffer:
+        """The bytes of a file, or the last ones. Raises `FileNotFoundError`, and `EngineError` where it cannot be reached."""
+
+        def read() -> pa.Buffer:
+            """Read them once."""
+            with self._opened[0].open_input_file(path) as file:
+                if last is not None:
+                    file.seek(max(0, file.size() - last))
+                return file.read_buffer()
+
+        return self._patiently(read)
+
+    def _patiently(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What a call to the store gives, after some waiting where it does not answer."""
+        try:
+            return Patience.of([self.folder]).tried(call)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise EngineError(
+                f"The results in {self.folder} cannot be read now ({reason}); they stay: run the same command again later."
+            ) from error
 
     def _put(self, path: str, data: pa.Buffer) -> None:
         """Store bytes under `path` in one step."""
@@ -179,7 +207,7 @@ def _open(folder: str) -> tuple[Any, str]:
 
 def _settle_on_disk(system: fs.FileSystem, path: str) -> None:
     """Have the operating system write a local file or folder down, so that a rename cannot outlive its contents."""
-    if system.type_name != "local":
+    if system.type_name != "local" or os.name == "nt":  # Windows opens no folder
         return
     handle = os.open(path, os.O_RDONLY)
     try:

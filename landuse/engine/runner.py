@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from landuse.engine.machine import cores
+from landuse.engine.master import is_local
+from landuse.engine.progress import tell
 from landuse.engine.shared_file import SharedFile
-from landuse.errors import EngineError, LanduseError
+from landuse.engine.task import attempt, ignore, settle
+from landuse.errors import EngineError, MissingDependencyError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 INLINE = "inline"
-ATTEMPTS = 3
-_PAUSE_S = 0.2
 _MOST_LOCAL_TASKS = 8
-
-# What the machine does to a task (a full disk, a dropped connection, no memory) and what another try may mend.
-# Mistakes in the code (TypeError, KeyError and their like) are not among them: they end the run.
-_TROUBLE = (OSError, MemoryError, RuntimeError)
-
-
-def ignore(_: object) -> None:
-    """Do nothing with a result."""
 
 
 class Runner(Protocol):
@@ -76,56 +68,6 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[R]):
-    """A task's result."""
-
-    index: int
-    result: R
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A task raised one of our errors: a second try would raise it again."""
-
-    index: int
-    kind: type[LanduseError]
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A task failed for a reason that is not its own."""
-
-    index: int
-    cause: str
-
-
-def attempt(task: Callable[[T], R], index: int, item: T) -> Done[R] | Refused | Lost:
-    """Run one task, up to three times where the machine may be at fault. Both runners run their tasks through this."""
-    cause = ""
-    for _ in range(ATTEMPTS):
-        try:
-            return Done(index, task(item))
-        except LanduseError as error:
-            return Refused(index, type(error), str(error))
-        except _TROUBLE as error:
-            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            time.sleep(_PAUSE_S)
-    return Lost(index, cause)
-
-
-def settle(outcome: Done[R] | Refused | Lost, item: T, on_lost: Callable[[T, str], R] | None) -> R:
-    """Turn what became of an item into its result, or raise what `Runner.map` says."""
-    if isinstance(outcome, Done):
-        return outcome.result
-    if isinstance(outcome, Refused):
-        raise outcome.kind(outcome.sentence)
-    if on_lost is None:
-        raise EngineError(f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run it again.")
-    return on_lost(item, outcome.cause)
-
-
-@dataclass(frozen=True, slots=True)
 class InlineRunner:
     """Runs tasks in this process, one after another, each with all cores for its inference."""
 
@@ -158,7 +100,8 @@ def open_runner(master: str, *, threads_per_task: int | None = None, task_timeou
     """Yield a runner for `master`, and close what was opened for it.
 
     Args:
-        master: ``inline``, or any Spark master URL. A Spark session that is active already is used and stays open.
+        master: ``inline``, or any Spark master URL. A Spark session that is active already is used and stays open. Where
+            Spark cannot start on this machine (no Java, say), a local master runs inline, and a line says why.
         threads_per_task: inference threads of one task. By default all cores inline. A local master runs one task a
             core with one thread each, since separate tasks need not wait for each other while separate threads do;
             beyond eight cores it gives a task more threads, since each task's process holds a model of its own.
@@ -166,19 +109,32 @@ def open_runner(master: str, *, threads_per_task: int | None = None, task_timeou
 
     Raises:
         UsageError: no such kind of master, or a task that never fits into it.
-        MissingDependencyError: no Java 17 or newer, for Spark.
-        EngineError: Spark does not start.
+        MissingDependencyError: no Java 17 or newer, for a cluster.
+        EngineError: a cluster does not answer.
     """
-    if master == INLINE:
-        yield InlineRunner(threads_per_task or cores())
-        return
+    with ExitStack() as stack:
+        if master == INLINE:
+            yield InlineRunner(threads_per_task or cores())
+            return
+        try:
+            runner = _spark_runner(stack, master, threads_per_task, task_timeout_s)
+        except (MissingDependencyError, EngineError) as error:
+            if not is_local(master):
+                raise
+            tell(f"Running in one process, as --master inline does: {error}")
+            runner = InlineRunner(threads_per_task or cores())
+        yield runner
+
+
+def _spark_runner(stack: ExitStack, master: str, threads_per_task: int | None, task_timeout_s: int) -> Runner:
+    """A runner on Spark, which the stack closes."""
     from landuse.engine.session import spark_context
     from landuse.engine.session_settings import SessionOptions
     from landuse.engine.spark_runner import SparkRunner
 
     threads = threads_per_task or default_threads(SessionOptions(master).slots)
-    with spark_context(SessionOptions(master, cores_per_task=threads)) as context:
-        yield SparkRunner(context, task_timeout_s)
+    context = stack.enter_context(spark_context(SessionOptions(master, cores_per_task=threads)))
+    return SparkRunner(context, task_timeout_s)
 
 
 def default_threads(slots: int | None) -> int:

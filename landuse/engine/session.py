@@ -6,7 +6,6 @@ import atexit
 import logging
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landuse.engine.jvm import JavaDidNotStart, end_jvm, launch, reason_of
 from landuse.engine.master import check_reachable, is_local
+from landuse.engine.progress import busy
 from landuse.engine.session_settings import (
     SessionOptions,
     environment,
@@ -25,14 +26,12 @@ from landuse.engine.session_settings import (
     spark_conf,
     worker_variables,
 )
-from landuse.engine.shipping import package_zip
+from landuse.engine.shared_file import package_zip
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
-
-_JVM_PATIENCE_S = 5
 
 
 @contextmanager
@@ -110,29 +109,41 @@ def _scratch() -> Path:
 def _start(options: SessionOptions, scratch: Path) -> SparkContext:
     """Start the JVM unless one is left from before, and a context in it."""
     from py4j.protocol import Py4JError
-    from pyspark import SparkContext
     from pyspark.errors import PySparkException
 
     logging.getLogger().addFilter(_no_interrupt)
-    first = SparkContext._gateway is None
     interrupt = signal.getsignal(signal.SIGINT)
     try:
-        with environment(python_variables(options) | (launch_variables(options) if first else {})):
-            context = SparkContext(conf=spark_conf(options, scratch), environment=worker_variables(options))
-        if not options.local:
-            _ship_package(context)
-    except (Py4JError, PySparkException, OSError) as error:
-        reason = str(error).strip().splitlines()
+        with busy("starting Spark"):
+            return _context(options, scratch)
+    except (JavaDidNotStart, Py4JError, PySparkException, OSError) as error:
+        mend = "mend that" if options.local else "see that the master is right and reachable"
         raise EngineError(
-            f"Spark does not start on {options.master} ({reason[0] if reason else type(error).__name__}); "
-            "see that the master is right and reachable, run 'landuse doctor', or use --master inline."
+            f"Spark does not start on {options.master} ({reason_of(error)}); {mend}, or use --master inline."
         ) from error
     finally:
         # Spark's own handler outlives the context and then hides Ctrl-C behind an error; the runner cancels its jobs.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupt)
-    if first:
-        atexit.register(_end_jvm)
+
+
+def _context(options: SessionOptions, scratch: Path) -> SparkContext:
+    """A context in the JVM of this process, with our code where workers need it."""
+    from pyspark import SparkContext
+
+    first = SparkContext._gateway is None
+    conf = spark_conf(options, scratch)
+    with environment(python_variables(options) | (launch_variables(options) if first else {})):
+        gateway, errors = launch(conf) if first else (None, None)
+        try:
+            context = SparkContext(conf=conf, gateway=gateway, environment=worker_variables(options))
+        finally:
+            if first:
+                atexit.register(end_jvm)
+    if errors is not None:
+        errors.release()
+    if not options.local:
+        _ship_package(context)
     return context
 
 
@@ -150,21 +161,3 @@ def _ship_package(context: SparkContext) -> None:
     except Py4JError:
         context.stop()
         raise
-
-
-def _end_jvm() -> None:
-    """Close the JVM that this process started and wait for it, so that nothing is left when a command returns."""
-    from pyspark import SparkContext
-
-    gateway = SparkContext._gateway
-    process: subprocess.Popen[bytes] | None = getattr(gateway, "proc", None)
-    if gateway is None or process is None:
-        return
-    if active_context() is None:  # else someone still uses it; it goes when our end of its stdin does
-        gateway.shutdown()
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(_JVM_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()

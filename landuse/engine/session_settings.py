@@ -98,6 +98,7 @@ def spark_conf(options: SessionOptions, scratch: Path) -> SparkConf:
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.local.dir": str(scratch),
+            "spark.jars.ivy": str(scratch / "ivy"),  # else it lies in the home that a user without an entry has not
             "spark.python.daemon.module": "landuse.engine.daemon",
             "spark.sql.warehouse.dir": str(scratch / "warehouse"),
             "spark.sql.shuffle.partitions": str(2 * (options.slots or cores())),
@@ -122,6 +123,7 @@ def launch_variables(options: SessionOptions) -> dict[str, str]:
     variables = {"JAVA_HOME": str(java_home(find_java()))}
     if options.local:
         variables |= {"SPARK_HOME": str(Path(pyspark.__file__).parent), "SPARK_LOCAL_IP": "127.0.0.1"}
+        variables["PYSPARK_SUBMIT_ARGS"] = "pyspark-shell"  # notebook images leave another master in it
     return variables
 
 

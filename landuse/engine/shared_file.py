@@ -1,4 +1,4 @@
-"""A file of the driver's machine, for workers: by its path where they see it, by Spark's own file service on a cluster."""
+"""What workers need of the driver's machine: files, by their path or by Spark's own file service, and the package itself."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import atexit
 import hashlib
 import shutil
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import landuse
 from landuse.engine.master import is_local
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
 DIGITS = 24
+_BUILT = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same code gives the same bytes
+_DATA = (".yaml", ".json", ".properties", ".typed", ".html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,16 @@ def scratch() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="landuse-files-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def package_zip(folder: Path) -> Path:
+    """Write ``landuse.zip`` into `folder`: the modules and their small data files, no weights. Returns its path."""
+    home = Path(landuse.__file__).parent
+    path = folder / "landuse.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(home.rglob("*")):
+            if file.suffix == ".py" or file.suffix in _DATA:
+                entry = zipfile.ZipInfo(str(file.relative_to(home.parent)), _BUILT)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, file.read_bytes())
+    return path

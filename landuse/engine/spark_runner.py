@@ -10,12 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pyspark.accumulators import AccumulatorParam
 
-from landuse.engine.runner import Done, Lost, Refused, attempt, ignore, settle
 from landuse.engine.shared_file import SharedFile, share
+from landuse.engine.task import Lost, Outcome, attempt, ignore, settle
 from landuse.engine.watch import OVERDUE, Watch
 from landuse.errors import EngineError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-Outcome = Done[Any] | Refused | Lost
 
 _POLL_S = 0.05
 _PATIENCE_S = 4  # Spark kills a Python worker two seconds after its task was cancelled

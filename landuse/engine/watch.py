@@ -20,7 +20,7 @@ from py4j.protocol import Py4JError
 
 from landuse.engine.master import is_local
 from landuse.engine.progress import tell
-from landuse.engine.runner import ATTEMPTS
+from landuse.engine.task import ATTEMPTS
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:

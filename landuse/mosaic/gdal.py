@@ -22,14 +22,24 @@ OPTIONS = {
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_HTTP_TIMEOUT": "60",
     "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "1",  # then twice as long each time; GDAL's own 30 s make one lost answer cost minutes
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
+
+REMOTE = ("/vsicurl/", "/vsis3/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
 
 
 @contextmanager
 def gdal_env() -> Iterator[None]:
     """A context in which rasters are read; what was set before holds again after it."""
     with rasterio.Env(**OPTIONS, **gdal_options()), block_cache(CACHE_BYTES):
+        yield
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """A context in which GDAL forgets what it knows of a remote file once it is closed, also that it did not answer."""
+    with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=":".join(REMOTE)):
         yield
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.chips import ChipSet
+from landuse.engine.progress import Progress
 from landuse.engine.runner import Runner
 from landuse.errors import BandsError, EngineError
 from landuse.grid import Cell, ChipGrid, IntArray
@@ -29,8 +30,9 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True, eq=False)
 class ChipImages:
-    """One block's chips to write: cells and class codes (0 = none)."""
+    """One block's chips to write: the sources they are read from, their cells and class codes (0 = none)."""
 
+    survey: Survey
     rows: IntArray
     cols: IntArray
     labels: CodeArray
@@ -40,7 +42,6 @@ class ChipImages:
 class ExportTask:
     """Writes the images of one block's chips; runs in any worker that sees `folder`."""
 
-    survey: Survey
     grid: ChipGrid
     folder: Path
     image_format: ImageFormat
@@ -51,7 +52,7 @@ class ExportTask:
         places = {label: self.folder / self.names[label] for label in np.unique(work.labels).tolist()}
         for place in places.values():
             place.mkdir(parents=True, exist_ok=True)
-        with MosaicReader(self.survey, self.grid) as reader:
+        with MosaicReader(work.survey, self.grid) as reader:
             for row, col, label in zip(work.rows.tolist(), work.cols.tolist(), work.labels.tolist(), strict=True):
                 cell = Cell(row, col)
                 write_image(places[label] / f"{cell.id}.{self.image_format}", reader.read(cell), self.grid, cell)
@@ -82,12 +83,22 @@ def export_chips(chips: ChipSet, folder: Path, image_format: ImageFormat, runner
         raise BandsError(f"A PNG holds 1 or 3 bands, and the chips have {bands}; export them with --export tif.")
     names = folder_names(chips.legend) if chips.legend else {UNMAPPED: UNLABELLED}
     labels = np.zeros(len(chips), np.uint8) if chips.labels is None else chips.labels
-    task = ExportTask(chips.survey, chips.grid, folder.absolute(), image_format, names)
-    work = [ChipImages(chips.rows[part], chips.cols[part], labels[part]) for _, part in chips.blocks()]
-    written = sum(runner.map(task, work))
+    task = ExportTask(chips.grid, folder.absolute(), image_format, names)
+    work = [
+        ChipImages(sources_of(chips, part), chips.rows[part], chips.cols[part], labels[part])
+        for _, part in chips.blocks()
+    ]
+    with Progress(len(chips), "images", "writing") as progress:
+        progress.begin()
+        written = sum(runner.map(task, work, progress.advance))
     if not all((folder / names[label]).is_dir() for label in np.unique(labels).tolist()):
         raise EngineError(f"The workers do not share {folder} with this machine; export with --master inline.")
     return written
+
+
+def sources_of(chips: ChipSet, part: slice) -> Survey:
+    """The sources that some chips are read from, and no others."""
+    return chips.survey.part(np.unique(chips.sources.part(part).numbers).tolist())
 
 
 def write_image(path: Path, pixels: Pixels, grid: ChipGrid, cell: Cell) -> None:

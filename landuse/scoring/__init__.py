@@ -1,7 +1,7 @@
-"""Chips through a network: `block` is what a worker does, `run` what the driver does, `answers` what comes of it."""
+"""Chips through a network: `block` is what a worker does, `run` what the driver does, `results` what comes of it."""
 
-from landuse.scoring.answers import Run, ScoredStrip, Scores
 from landuse.scoring.plan import ScoreSettings
+from landuse.scoring.results import Run, ScoredStrip, Scores
 from landuse.scoring.run import run_chips, score_chips
 
 __all__ = ["Run", "ScoreSettings", "ScoredStrip", "Scores", "run_chips", "score_chips"]

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ import pyarrow as pa
 
 from landuse.chips.arrow import arrow_array
 from landuse.engine.parts import PartStore
+from landuse.engine.patience import Patience
 from landuse.engine.quarantine import Quarantined
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime
 from landuse.mosaic import MosaicReader, Pixels, Survey
+from landuse.mosaic.gdal import without_memory
 from landuse.scoring.gaps import fill_gaps
 
 BATCH = 16
@@ -31,7 +34,6 @@ class ScoreJob:
     """What is the same for every block of a run; it travels to the workers.
 
     Attributes:
-        survey: where the pixels are.
         grid: the lattice, with the model's own pixels a chip, or a cell.
         model: the bundle file.
         runtime: ``openvino`` or ``tensorflow``.
@@ -40,9 +42,9 @@ class ScoreJob:
         parts: folder of the results.
         features: whether parts also keep the feature vectors.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
+        extent: of a dense grid the cells that the survey reaches; None of chips.
     """
 
-    survey: Survey
     grid: ChipGrid
     model: SharedFile
     runtime: Kind
@@ -51,16 +53,25 @@ class ScoreJob:
     parts: str
     features: bool = False
     split: int = 1
+    extent: CellRange | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class BlockWork:
-    """The chips of one block, in image order, and the key under which their result is kept."""
+    """One block to be run.
+
+    Attributes:
+        block: the block.
+        key: what its result is kept under.
+        rows, cols: its chips in image order.
+        survey: the sources that they are read from, and no others: a survey has thousands.
+    """
 
     block: Block
     key: str
     rows: IntArray
     cols: IntArray
+    survey: Survey
 
 
 @dataclass(frozen=True)
@@ -82,10 +93,14 @@ class ChipStream:
     work: BlockWork
     read: list[int] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patience = patience_with(self.work.survey)
 
     def __iter__(self) -> Iterator[Chips]:
         """Batches of at most `BATCH` chips, each uint8 (n, px, px, bands)."""
-        with MosaicReader(self.job.survey, self.job.grid) as reader:
+        with MosaicReader(self.work.survey, self.job.grid) as reader:
             waiting: list[Chips] = []
             for run in runs_of(self.work.rows, self.work.cols):
                 waiting.append(self._read_run(reader, run))
@@ -108,12 +123,13 @@ class ChipStream:
         return chips
 
     def _read_each(self, reader: MosaicReader, run: slice) -> Chips:
+        """The chips of a run that can be read, each by itself; what is away is waited for."""
         px = self.job.grid.chip_px
-        good = [np.empty((0, px, px, len(self.job.survey.bands)), np.uint8)]
+        good = [np.empty((0, px, px, len(self.work.survey.bands)), np.uint8)]
         for position in range(run.start, run.stop):
             cell = Cell(int(self.work.rows[position]), int(self.work.cols[position]))
             try:
-                good.append(split_row(reader.read(cell)))
+                good.append(split_row(read_again(reader, cell, self.patience)))
             except (LanduseError, OSError) as error:
                 self.quarantined.append(Quarantined(cell.id, " ".join(str(error).split())))
             else:
@@ -140,6 +156,17 @@ def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
     PartStore(job.parts).write(key, part_table(columns, vectors))
     seconds = time.perf_counter() - started
     return BlockReport(key, len(stream.read), tuple(stream.quarantined), runtime.precision, seconds)
+
+
+def read_again(reader: MosaicReader, cell: Cell, patience: Patience) -> Pixels:
+    """A chip that could not be read before; what is away is waited for. Raises as `MosaicReader.read` does."""
+    with without_memory():
+        return patience.tried(partial(reader.read, cell))
+
+
+def patience_with(survey: Survey) -> Patience:
+    """How long to wait for sources whose pixels cannot be read."""
+    return Patience.of(path for source in survey.sources for path in source.paths)
 
 
 def part_table(columns: dict[str, npt.NDArray[Any]], vectors: dict[str, list[npt.NDArray[np.float32]]]) -> pa.Table:

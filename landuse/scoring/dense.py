@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from landuse.engine.machine import cores, memory
 from landuse.engine.parts import PartStore
+from landuse.engine.patience import Patience
 from landuse.engine.quarantine import Quarantined
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, chip_ids
@@ -21,12 +21,14 @@ from landuse.models.dense import DenseShape
 from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
 from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, part_table
-from landuse.scoring.dense_reach import survey_cells
-from landuse.scoring.dense_windows import Frame, Window, most_cells, windows_of
+from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, part_table, patience_with, read_again
+from landuse.scoring.dense_ground import Frame, Window, block_windows
+from landuse.scoring.gaps import fill_gaps
 
 LINES = 32
 """Rows of cells that are answered at once: hundreds of megabytes less in memory than all at once."""
+Colour = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -36,24 +38,31 @@ class WindowReader:
 
     Attributes:
         job: the run.
+        work: the block.
         frame: the cells whose ground the block's answers are made of.
-        neutral: colour (bands,) of ground without imagery; the network sees it as it sees the outside of an image.
         seen: bool (rows, columns) of the frame, north up: cells with imagery.
-        lost: cause for each cell of the frame that could not be read, by (row, col) of its chip.
+        lost: cause for each chip of the lattice that could not be read, by its row and column.
     """
 
     job: ScoreJob
+    work: BlockWork
     frame: Frame
-    neutral: npt.NDArray[np.uint8]
-    seen: Mask
+    seen: Mask = field(init=False)
     lost: dict[tuple[int, int], str] = field(default_factory=dict)
+    _neutral: Colour = field(init=False)
+    _patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = np.zeros(self.frame.cells.shape, bool)
+        self._neutral = neutral_colour(self.job, len(self.work.survey.bands))
+        self._patience = patience_with(self.work.survey)
 
     def images(self, windows: list[Window]) -> Iterator[npt.NDArray[np.uint8]]:
         """Each window, uint8 (H, W, bands), north up."""
-        with MosaicReader(self.job.survey, self.chip_grid) as reader:
+        with MosaicReader(self.work.survey, self.chip_grid) as reader:
             for window in windows:
                 pixels = self._read(reader, window.read)
-                seen = fill_cells(pixels, self.job.grid.chip_px, self.neutral)
+                seen = cells_with_imagery(pixels.valid, self.job.grid.chip_px)
                 self.seen[self.frame.place(window.kept)] = seen[window.place]
                 yield pixels.data
 
@@ -62,31 +71,33 @@ class WindowReader:
         """The lattice of chips, on which pixels are read, so that they are those of a run without cells."""
         return self.job.grid.with_cell(self.job.grid.chip_m * self.job.split)
 
-    def causes(self, work: BlockWork) -> list[str | None]:
-        """Why each cell of a block could not be read; None for those that could."""
+    def causes(self) -> list[str | None]:
+        """Why each cell of the block could not be read; None for those that could."""
         split = self.job.split
-        chips = zip((work.rows // split).tolist(), (work.cols // split).tolist(), strict=True)
+        chips = zip((self.work.rows // split).tolist(), (self.work.cols // split).tolist(), strict=True)
         return [self.lost.get(chip) for chip in chips]
 
     def _read(self, reader: MosaicReader, cells: CellRange) -> Pixels:
-        """The pixels of a range of cells; chip by chip where that fails, with the chips that fail left empty."""
+        """The pixels of a range of cells, its gaps filled; read chip by chip where one read of all fails."""
         split, px = self.job.split, self.job.grid.chip_px
         chips = CellRange(cells.row0 // split, -(-cells.row1 // split), cells.col0 // split, -(-cells.col1 // split))
         try:
             whole = reader.read(chips)
         except (LanduseError, OSError):
             whole = self._read_each(reader, chips)
+        fill_chips(whole, self.chip_grid.chip_px, self._neutral)
         top, left = (chips.row1 * split - cells.row1) * px, (cells.col0 - chips.col0 * split) * px
         lines, columns = slice(top, top + cells.shape[0] * px), slice(left, left + cells.shape[1] * px)
         return Pixels(np.ascontiguousarray(whole.data[lines, columns]), whole.valid[lines, columns])
 
     def _read_each(self, reader: MosaicReader, chips: CellRange) -> Pixels:
+        """The pixels of a range of chips, those that cannot be read left empty; what is away is waited for."""
         px = self.chip_grid.chip_px
         shape = chips.shape[0] * px, chips.shape[1] * px
-        whole = Pixels(np.zeros((*shape, len(self.job.survey.bands)), np.uint8), np.zeros(shape, bool))
+        whole = Pixels(np.zeros((*shape, len(self.work.survey.bands)), np.uint8), np.zeros(shape, bool))
         for index, chip in enumerate(chips):
             try:
-                found = reader.read(chip)
+                found = read_again(reader, chip, self._patience)
             except (LanduseError, OSError) as error:
                 self.lost[chip.row, chip.col] = " ".join(str(error).split())
                 continue
@@ -96,93 +107,94 @@ class WindowReader:
         return whole
 
 
+@dataclass(frozen=True)
+class DenseNetwork:
+    """A network that answers on windows, and how its feature map lies on cells."""
+
+    network: OpenVinoDense
+    shape: DenseShape
+
+    def feature_map(self, reader: WindowReader) -> Map:
+        """The map (D, h, w) of a frame, put together of those of its windows; 0 where no window was needed."""
+        frame, step = reader.frame, self.shape.step
+        whole = np.zeros((self.shape.channels, *(step * cells for cells in frame.cells.shape)), np.float32)
+        windows = block_windows(frame, self.shape, reader.job.threads)
+        for window, found in zip(windows, self.network.maps(reader.images(windows)), strict=True):
+            lines, columns = (slice(s.start * step, s.stop * step) for s in window.place)
+            part = found[:, lines, columns]  # at the survey's edge a network may lack the last position
+            top, left = (s.start * step for s in frame.place(window.kept))
+            whole[:, top : top + part.shape[1], left : left + part.shape[2]] = part
+        return whole
+
+    def vectors(self, found: Map, seen: Mask, answered: Mask, *, features: bool) -> dict[str, list[Floats]]:
+        """What the network says of cells, in image order, some lines at a time: features of all cells at once are large.
+
+        Args:
+            found: map (D, h, w) of a frame.
+            seen: bool (rows, columns) of the frame, its cells with imagery.
+            answered: bool (rows, columns) of the wanted range, north up: the cells to answer.
+            features: whether features are kept beside the probabilities.
+
+        Returns:
+            Vectors as batches, as `part_table` takes them.
+        """
+        step = self.shape.step
+        counts = seen.repeat(step, 0).repeat(step, 1)
+        vectors: dict[str, list[Floats]] = {name: [] for name in ("probabilities", "features")[: 1 + features]}
+        for first in range(0, len(answered), LINES):
+            chosen = answered[first : first + LINES]
+            lines = slice(first * step, (first + len(chosen) - 1) * step + self.shape.side)
+            answer = self.network.cells(np.ascontiguousarray(found[:, lines]), counts[lines])
+            for name, batches in vectors.items():
+                batches.append(getattr(answer, name)[chosen.ravel()])
+        return vectors
+
+
 def score_dense(job: ScoreJob, work: BlockWork) -> BlockReport:
     """Read a block's ground, classify its cells and write its part, as `score_block` does for chips."""
     started = time.perf_counter()
-    network, shape = open_dense(job.model.locate(), job.grid.chip_px, job.precision, job.threads)
-    frame = Frame.around(work.rows, work.cols, shape.halo, survey_cells(job.survey, job.grid))
-    reader = WindowReader(job, frame, neutral_colour(job), np.zeros(frame.cells.shape, bool))
-    found = feature_map(network, shape, reader)
-    causes = reader.causes(work)
+    dense = DenseNetwork(*open_dense(job.model.locate(), job.grid.chip_px, job.precision, job.threads))
+    wanted = CellRange.around(work.rows, work.cols)
+    reader = WindowReader(job, work, Frame.around(work.rows, work.cols, dense.shape.halo, job.extent or wanted))
+    found = dense.feature_map(reader)
+    causes = reader.causes()
     good = np.array([cause is None for cause in causes], bool)
     rows, cols = work.rows[good], work.cols[good]
-    answered = np.zeros(frame.wanted.shape, bool)
-    answered[frame.wanted.image_index(rows, cols)] = True
-    vectors = answers_of(job, (network, shape), (found, reader.seen), answered)
+    answered = np.zeros(wanted.shape, bool)
+    answered[wanted.image_index(rows, cols)] = True
+    vectors = dense.vectors(found, reader.seen, answered, features=job.features)
     key = f"{work.key}.retry" if reader.lost else work.key
     PartStore(job.parts).write(key, part_table({"row": rows, "col": cols}, vectors))
     ids = chip_ids(work.rows, work.cols)
     quarantined = tuple(Quarantined(str(i), cause) for i, cause in zip(ids, causes, strict=True) if cause is not None)
-    return BlockReport(key, len(rows), quarantined, network.precision, time.perf_counter() - started)
+    return BlockReport(key, len(rows), quarantined, dense.network.precision, time.perf_counter() - started)
 
 
-def feature_map(network: OpenVinoDense, shape: DenseShape, reader: WindowReader) -> Map:
-    """The map (D, h, w) of a frame, put together of those of its windows; 0 where no window was needed."""
-    frame, step = reader.frame, shape.step
-    whole = np.zeros((shape.channels, *(step * cells for cells in frame.cells.shape)), np.float32)
-    windows = windows_of(frame, shape.context, most_cells(shape.cell_bytes, worker_memory(reader.job.threads)))
-    for window, found in zip(windows, network.maps(reader.images(windows)), strict=True):
-        lines, columns = (slice(s.start * step, s.stop * step) for s in window.place)
-        part = found[:, lines, columns]  # at the survey's edge a network may lack the last position
-        top, left = (s.start * step for s in frame.place(window.kept))
-        whole[:, top : top + part.shape[1], left : left + part.shape[2]] = part
-    return whole
+def cells_with_imagery(valid: Mask, px: int) -> Mask:
+    """Cells of `px` pixels a side of which some pixel is imagery; bool (rows, columns)."""
+    rows, cols = (side // px for side in valid.shape)
+    return np.asarray(valid.reshape(rows, px, cols, px).any(axis=(1, 3)))
 
 
-def answers_of(
-    job: ScoreJob, model: tuple[OpenVinoDense, DenseShape], ground: tuple[Map, Mask], answered: Mask
-) -> dict[str, list[npt.NDArray[np.float32]]]:
-    """What the network says of cells, in image order, some lines at a time: features of all cells at once are large.
+def fill_chips(pixels: Pixels, px: int, neutral: Colour) -> None:
+    """Mirror the imagery of each chip of the lattice into its gaps, as chips are filled; in place.
 
-    Args:
-        job: the run.
-        model: the network, and how its map lies on cells.
-        ground: map (D, h, w) of a frame, and bool (rows, columns), its cells with imagery.
-        answered: bool (rows, columns) of the wanted range, north up: the cells to answer.
-
-    Returns:
-        Vectors as batches, as `part_table` takes them.
-    """
-    (network, shape), (found, seen) = model, ground
-    counts = seen.repeat(shape.step, 0).repeat(shape.step, 1)
-    names = ["probabilities", "features"] if job.features else ["probabilities"]
-    vectors: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
-    for first in range(0, len(answered), LINES):
-        chosen = answered[first : first + LINES]
-        lines = slice(first * shape.step, (first + len(chosen) - 1) * shape.step + shape.side)
-        answer = network.cells(np.ascontiguousarray(found[:, lines]), counts[lines])
-        vectors["probabilities"].append(answer.probabilities[chosen.ravel()])
-        if job.features:
-            vectors["features"].append(answer.features[chosen.ravel()])
-    return vectors
-
-
-def worker_memory(threads: int) -> int:
-    """Bytes of memory of a worker that computes with so many threads, beside as many others as the machine has cores for."""
-    return memory().total // max(1, cores() // threads if threads else 1)
-
-
-def fill_cells(pixels: Pixels, px: int, neutral: npt.NDArray[np.uint8]) -> Mask:
-    """Give pixels without imagery the mean colour of their cell, or the neutral one where the cell has none, in place.
-
-    What a pixel becomes depends on its cell alone, and so on no window.
-
-    Returns:
-        Cells with imagery; bool (rows, columns).
+    Chips without any imagery get the neutral colour. What a pixel becomes depends on its chip alone, and so on no window.
     """
     rows, cols = (side // px for side in pixels.valid.shape)
     valid = pixels.valid.reshape(rows, px, cols, px)
     count = valid.sum(axis=(1, 3))
     data = pixels.data.reshape(rows, px, cols, px, -1)
     for row, col in zip(*np.nonzero(count < px * px), strict=True):
-        cell, mask = data[row, :, col], valid[row, :, col]
-        cell[~mask] = cell[mask].mean(axis=0).round().astype(np.uint8) if count[row, col] else neutral
-    return np.asarray(count > 0)
+        if count[row, col]:
+            fill_gaps(data[row, :, col], valid[row, :, col])
+        else:
+            data[row, :, col] = neutral
 
 
-def neutral_colour(job: ScoreJob) -> npt.NDArray[np.uint8]:
+def neutral_colour(job: ScoreJob, bands: int) -> Colour:
     """The colour (bands,) that preprocessing turns into about 0, which is what networks see outside of an image."""
-    preprocess, bands = read_cached(job.model.locate()).preprocess, len(job.survey.bands)
+    preprocess = read_cached(job.model.locate()).preprocess
     factor, offset = preprocess.affine()
     colour = np.broadcast_to(-offset / factor, (bands,))
     return np.clip(np.rint(colour[::-1] if preprocess.order == "bgr" else colour), 0, 255).astype(np.uint8)

@@ -20,10 +20,10 @@ from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
+from landuse.models.backbone_key import backbone_key
 from landuse.models.bundle import Bundle
 from landuse.outputs.record import read_record
-from landuse.scoring.answers import Float32, Run, ScoredStrip
-from landuse.training.cache import backbone_key
+from landuse.scoring.results import Float32, Run, ScoredStrip
 
 FEATURES_FILE = "features.parquet"
 QUARANTINE_FILE = "quarantine.csv"

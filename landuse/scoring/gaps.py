@@ -8,7 +8,7 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
-RULE = "mirrored"
+RULE = "mirrored in each chip"
 """Part of the keys of answers and features that are kept: those by another rule are not used again."""
 PASSES = 4
 """Each pass reaches as far into a gap as the imagery before it is deep."""

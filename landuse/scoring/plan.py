@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from landuse.errors import BandsError
 from landuse.grid import BLOCK, Block, IntArray
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import Kind, Precision
+from landuse.mosaic import Survey
 from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring import gaps
 from landuse.scoring.block import BlockWork
-from landuse.scoring.dense_reach import Reach
+from landuse.scoring.dense_ground import Reach
 
 DENSE_BLOCK = 2 * BLOCK
 """Chips along the side of a dense block."""
@@ -63,24 +64,26 @@ class ScoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class BlockTask:
-    """A block to be run, in some hundred bytes: a survey of a state has tens of thousands.
+    """A block to be run, as it travels to a worker.
 
     Attributes:
         block: the block.
-        key: what its answer is kept under.
+        key: what its result is kept under.
         mask: a bit for each cell of the block in image order: whether it is a chip.
+        survey: the sources that its chips are read from, and no others.
     """
 
     block: Block
     key: str
     mask: bytes
+    survey: Survey
 
     @classmethod
-    def of(cls, block: Block, key: str, rows: IntArray, cols: IntArray) -> BlockTask:
-        """The task of the given cells of a block."""
+    def of(cls, block: Block, key: str, cells: tuple[IntArray, IntArray], survey: Survey) -> BlockTask:
+        """The task of some cells of a block, by their rows and columns."""
         inside = np.zeros((block.span, block.span), bool)
-        inside[block.cells.image_index(rows, cols)] = True
-        return cls(block, key, np.packbits(inside).tobytes())
+        inside[block.cells.image_index(*cells)] = True
+        return cls(block, key, np.packbits(inside).tobytes(), survey)
 
     @property
     def chips(self) -> int:
@@ -92,7 +95,7 @@ class BlockTask:
         """The same with its cells, in image order."""
         rows, cols = self.block.cells.arrays()
         inside = np.unpackbits(np.frombuffer(self.mask, np.uint8), count=len(rows)).astype(bool)
-        return BlockWork(self.block, self.key, rows[inside], cols[inside])
+        return BlockWork(self.block, self.key, rows[inside], cols[inside], self.survey)
 
 
 def check_bands(chips: Chips, bundle: Bundle) -> None:
@@ -116,23 +119,9 @@ def plan(
     chips: Chips, bundle: Bundle, settings: ScoreSettings, inputs: Mapping[str, FileIdentity]
 ) -> Iterator[BlockTask]:
     """The task of each block, strip by strip. Its key holds all that shapes its answer, so a part of that key can be reused."""
-    common: dict[str, Any] = {
-        "version": __version__,
-        "model": bundle.digest,
-        "runtime": settings.runtime,
-        "precision": settings.precision,
-        "features": settings.features,
-        "grid": chips.grid.as_dict() | {"chip_px": bundle.chip_px},
-        "bands": list(chips.survey.bands),
-        "stretch": chips.survey.stretch,
-        "split": settings.split,
-        "gaps": gaps.RULE,
-    }
-    survey = chips.survey
-    digests = [
-        ([(inputs[b.path].digest, b.band) for b in source.bands], survey.stretch_of(source), _colours(settings, index))
-        for index, source in enumerate(survey.sources)
-    ]
+    survey = replace(chips.survey, recolouring=settings.recolouring)
+    common = common_fields(chips, bundle, settings)
+    digests = source_digests(survey, inputs)
     reach = Reach.of(chips.survey, chips.grid, bundle, settings.split) if settings.split > 1 else None
     for strip in chips.strips(settings.span):
         for block, places in blocks_of_strip(strip, settings.span):
@@ -144,12 +133,36 @@ def plan(
                 ground = reach.ground(rows, cols)
                 numbers, own["ground"] = reach.sources(ground), astuple(ground)
             own["sources"] = [digests[i] for i in numbers]
-            yield BlockTask.of(block, part_key(**common, **own), rows, cols)
+            yield BlockTask.of(block, part_key(**common, **own), (rows, cols), survey.part(numbers.tolist()))
 
 
-def _colours(settings: ScoreSettings, source: int) -> str:
-    """The curves of a source as text; empty where its colours stay."""
-    return "" if settings.recolouring is None else settings.recolouring.of(source).tobytes().hex()
+def common_fields(chips: Chips, bundle: Bundle, settings: ScoreSettings) -> dict[str, Any]:
+    """What shapes the answers of every block alike."""
+    return {
+        "version": __version__,
+        "model": bundle.digest,
+        "runtime": settings.runtime,
+        "precision": settings.precision,
+        "features": settings.features,
+        "grid": chips.grid.as_dict() | {"chip_px": bundle.chip_px},
+        "bands": list(chips.survey.bands),
+        "stretch": chips.survey.stretch,
+        "split": settings.split,
+        "gaps": gaps.RULE,
+    }
+
+
+def source_digests(survey: Survey, inputs: Mapping[str, FileIdentity]) -> list[tuple[Any, ...]]:
+    """Of each source the content of its bands, how they are stretched, and how their colours are changed."""
+    curves = [survey.curves_of(index) for index in range(len(survey.sources))]
+    return [
+        (
+            [(inputs[band.path].digest, band.band) for band in source.bands],
+            survey.stretch_of(source),
+            "" if found is None else found.tobytes().hex(),
+        )
+        for source, found in zip(survey.sources, curves, strict=True)
+    ]
 
 
 def blocks_of_strip(strip: ChipSet, span: int) -> Iterator[tuple[Block, IntArray]]:

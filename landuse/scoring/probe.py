@@ -1,9 +1,7 @@
-"""Two blocks run for real and thrown away: how long a chip takes, and how much memory and room."""
+"""Some chips run for real and thrown away: how many go through the network in a second, and what memory that takes."""
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -11,19 +9,28 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from landuse.chips import Chips
-from landuse.engine.runner import open_runner
-from landuse.grid import BLOCK
+from landuse.engine.machine import cores, peak_memory
+from landuse.engine.master import is_local, slots_of
+from landuse.engine.runner import INLINE, InlineRunner, default_threads, open_runner
+from landuse.models.dense import dense_shape
+from landuse.models.runtime import read_cached
 from landuse.scoring.block import ScoreJob
+from landuse.scoring.dense_ground import Frame, block_windows
 from landuse.scoring.plan import BlockTask, ScoreSettings
 from landuse.scoring.run import job_of, score_task
 
-DENSE_SHARE = 47
-"""Per cent of a dense block's side that is probed."""
-MOST_AT_ONCE = 2
-"""Workers that probe at the same time where the master has several, so that they disturb each other as they will."""
+SHARE = 32
+"""One chip in so many is probed, within the bounds below: a forecast is to take a small part of the run's time."""
+LEAST, MOST = 16, 256
+WARM = 8
+"""Chips run before, so that the network is compiled and its memory is there."""
+DENSE_SIDE = 3
+"""Chips along the side of the ground that is probed of a dense block."""
+WAKE_S = 6.5
+"""Seconds until a local Spark has a worker that is ready: JVM, context, Python (`python -m benchmarks --only fixed`)."""
+WORKERS = 0.9
+"""Pace of separate worker processes against one process on as many cores (`python -m benchmarks --only workers`)."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,11 @@ class Probe:
     """What one worker measured.
 
     Attributes:
-        chips: chips of the second block.
-        start_s: seconds before the first chip: loading the model, compiling it, the first look at the sources.
-        seconds: seconds of the second block.
-        memory: highest resident memory of the worker's process, in bytes.
-        part_bytes: bytes of the second block's part.
+        chips: chips that were timed.
+        start_s: seconds before the first chip: reading the model, compiling it, the first look at the sources.
+        seconds: seconds of the chips.
+        memory: highest resident memory of the worker's process, in bytes; 0 where the system does not tell.
+        part_bytes: bytes of their part.
         precision: arithmetic that the worker chose.
     """
 
@@ -49,17 +56,19 @@ class Probe:
 
 @dataclass(frozen=True)
 class Rates:
-    """What the probes say of a run.
+    """What a probe says of a run.
 
     Attributes:
+        chips: chips that were timed.
         seconds_per_chip: of one task.
         start_s: seconds before a worker's first chip.
         at_once: tasks that run at the same time.
-        memory: highest resident memory of a worker's process, in bytes.
-        part_bytes_per_chip: room that answers take until the map is written.
+        memory: highest resident memory of a worker's process, in bytes; 0 where the system does not tell.
+        part_bytes_per_chip: room that results take until the map is written.
         precision: arithmetic of the network.
     """
 
+    chips: int
     seconds_per_chip: float
     start_s: float
     at_once: int
@@ -77,69 +86,95 @@ class Rates:
 
 
 def measure_rates(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTask]) -> Rates:
-    """Run two of some blocks (at least one) where the settings say, keeping nothing.
+    """Run a few chips of some blocks (at least one), keeping nothing.
 
-    Every worker that probes runs both, so that the second shows the pace of a worker that is warm.
+    Where the run is to take place on this machine they run in this process, on as many cores: Spark takes longer to wake than
+    they take. On a cluster a worker of its runs them.
     """
-    pair = typical(tasks)
+    if settings.master == INLINE or is_local(settings.master):
+        return _rates_here(chips, settings, tasks)
+    begun = time.perf_counter()
     with open_runner(settings.master, task_timeout_s=settings.task_timeout_s) as runner:
-        at_once = runner.parallelism
+        woken = time.perf_counter() - begun
         job = job_of(chips, settings, runner, "")
-        orders = [pair, pair[::-1]][: min(at_once, MOST_AT_ONCE)]
-        probes = runner.map(partial(probe_blocks, job), orders)
+        probe = runner.map(partial(probe_block, job), [orders_of(tasks, settings)])[0]
+        return _rates(probe, job, typical(tasks), woken, runner.parallelism)
+
+
+def _rates_here(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTask]) -> Rates:
+    """The rates of a run on this machine, from a probe that keeps as many cores busy in one process."""
+    slots = slots_of(settings.master) if settings.master != INLINE else None
+    threads = default_threads(slots) if slots else cores()
+    at_once = (slots or threads) // threads
+    job = job_of(chips, settings, InlineRunner(min(cores(), threads * at_once)), "")
+    rates = _rates(probe_block(job, orders_of(tasks, settings)), job, typical(tasks), WAKE_S if slots else 0.0, at_once)
+    slower = at_once / WORKERS if slots else 1.0
+    return replace(rates, seconds_per_chip=rates.seconds_per_chip * slower)
+
+
+def _rates(probe: Probe, job: ScoreJob, task: BlockTask, wake_s: float, at_once: int) -> Rates:
+    """The rates of tasks as large as `task`, which a probe of a part of it stands for."""
+    part = cost_of(job, reduced(task, probe.chips, job.split)) / probe.chips
     return Rates(
-        seconds_per_chip=sum(p.seconds for p in probes) / max(1, sum(p.chips for p in probes)),
-        start_s=max(p.start_s for p in probes),
+        chips=probe.chips,
+        seconds_per_chip=probe.seconds / probe.chips * cost_of(job, task) / task.chips / part,
+        start_s=wake_s + probe.start_s,
         at_once=at_once,
-        memory=max(p.memory for p in probes),
-        part_bytes_per_chip=sum(p.part_bytes for p in probes) / max(1, sum(p.chips for p in probes)),
-        precision=", ".join(sorted({p.precision for p in probes})),
+        memory=probe.memory,
+        part_bytes_per_chip=probe.part_bytes / probe.chips,
+        precision=probe.precision,
     )
 
 
-def typical(tasks: Sequence[BlockTask]) -> tuple[BlockTask, BlockTask]:
-    """Two of the fullest blocks, a third of the way from either end; the same one twice where there is one alone."""
+def cost_of(job: ScoreJob, task: BlockTask) -> float:
+    """Ground that goes through the network for a task: its chips, or the cells of all windows of a dense block."""
+    if job.split == 1 or job.extent is None:
+        return task.chips
+    bundle = read_cached(job.model.locate())
+    shape = dense_shape(bundle.network, bundle.chip_px, job.grid.chip_px, bundle.name)
+    work = task.work
+    frame = Frame.around(work.rows, work.cols, shape.halo, job.extent)
+    return sum(window.read.size for window in block_windows(frame, shape, job.threads))
+
+
+def orders_of(tasks: Sequence[BlockTask], settings: ScoreSettings) -> tuple[BlockTask, BlockTask]:
+    """What a worker probes: a few chips that warm it, then those that are timed, of one block."""
+    task = typical(tasks)
+    chips = min(MOST, max(LEAST, sum(t.chips for t in tasks) // SHARE))
+    if settings.split > 1:
+        chips = (DENSE_SIDE * settings.split) ** 2
+        return reduced(task, chips, settings.split), reduced(task, chips, settings.split)
+    return reduced(task, WARM, 1), reduced(task, chips, 1)
+
+
+def typical(tasks: Sequence[BlockTask]) -> BlockTask:
+    """One of the fullest blocks, in the middle of them."""
     most = max(task.chips for task in tasks)
     full = [task for task in tasks if task.chips == most]
-    third = len(full) // 3
-    return reduced(full[third]), reduced(full[len(full) - 1 - third])
+    return full[len(full) // 2]
 
 
-def reduced(task: BlockTask) -> BlockTask:
-    """The fullest quarter of a dense block, which says as much in less time; other blocks stay as they are.
-
-    It is a little less than a quarter, so that with the ground around it it is one window as large as those of the block.
-    """
-    side = task.block.span * DENSE_SHARE // 100
-    if task.block.span <= BLOCK:
-        return task
-    work, corner = task.work, task.block.cells
-    down, right = work.rows - corner.row0, work.cols - corner.col0
-    quarters = [
-        (down >= row) & (down < row + side) & (right >= col) & (right < col + side)
-        for row in (0, task.block.span - side)
-        for col in (0, task.block.span - side)
-    ]
-    best = max(quarters, key=np.count_nonzero)
-    return BlockTask.of(task.block, task.key, work.rows[best], work.cols[best])
+def reduced(task: BlockTask, chips: int, split: int) -> BlockTask:
+    """The first chips of a block, in image order; of a dense block those cells of its north-west that make a square."""
+    work = task.work
+    if split == 1:
+        return BlockTask.of(task.block, task.key, (work.rows[:chips], work.cols[:chips]), task.survey)
+    side = round(chips**0.5)
+    near = (work.rows > work.rows.max() - side) & (work.cols < work.cols.min() + side)
+    chosen = near if near.any() else work.rows == work.rows.max()
+    return BlockTask.of(task.block, task.key, (work.rows[chosen], work.cols[chosen]), task.survey)
 
 
-def probe_blocks(job: ScoreJob, pair: tuple[BlockTask, BlockTask]) -> Probe:
-    """What a worker does: run both blocks into a folder that goes away, and time the second."""
+def probe_block(job: ScoreJob, orders: tuple[BlockTask, BlockTask]) -> Probe:
+    """What a worker does: run both tasks into a folder that goes away, and time the second."""
     with tempfile.TemporaryDirectory(prefix="landuse-probe-") as folder:
         here = replace(job, parts=folder)
         begun = time.perf_counter()
-        first = score_task(here, replace(pair[0], key="first"))
+        first = score_task(here, replace(orders[0], key="first"))
         warm = time.perf_counter()
-        second = score_task(here, replace(pair[1], key="second"))
+        second = score_task(here, replace(orders[1], key="second"))
         ended = time.perf_counter()
         size = sum(file.stat().st_size for file in Path(folder).glob("*second*"))
     pace = (ended - warm) / max(1, second.chips)
     start = max(0.0, warm - begun - pace * first.chips)
-    return Probe(second.chips, start, ended - warm, highest_memory(), size, second.precision)
-
-
-def highest_memory() -> int:
-    """Highest resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return Probe(max(1, second.chips), start, ended - warm, peak_memory(), size, second.precision)

@@ -1,12 +1,12 @@
 """All blocks of a chip set through a network: which are done already, where the others run, what came of them.
 
-The answers stay in parts on disk. The driver holds a key a block, and reads the answers back a row of blocks at a time.
+The results stay in parts on disk. The driver holds a key a block, and reads them back a row of blocks at a time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,9 +23,10 @@ from landuse.engine.runner import Runner, open_runner
 from landuse.grid import chip_ids
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached
-from landuse.scoring.answers import Float32, Run, Scores
 from landuse.scoring.block import BlockReport, ScoreJob, score_block
+from landuse.scoring.dense_ground import survey_cells
 from landuse.scoring.plan import BlockTask, ScoreSettings, check_bands, identify_sources, plan
+from landuse.scoring.results import Float32, Run, Scores
 
 WAVE = 4_096
 """Blocks handed to the runner at once, a million chips: what the driver and Spark remember of tasks stays bounded."""
@@ -34,9 +35,7 @@ WAVE = 4_096
 def score_chips(chips: ChipSet, settings: ScoreSettings, parts: Path, progress: Progress) -> Scores:
     """Run every chip through the model and gather what it says in memory; see `run_chips`."""
     run = run_chips(chips, settings, parts, progress)
-    pieces: dict[str, list[Float32]] = {
-        name: [np.empty((0, width) if width else 0, np.float32)] for name, width in run.widths.items()
-    }
+    pieces: dict[str, list[Float32]] = {name: [np.empty((0, width), np.float32)] for name, width in run.widths.items()}
     for strip in run.strips():
         for name, values in strip.columns.items():
             pieces[name].append(values)
@@ -63,13 +62,12 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     bundle = read_cached(settings.model)
     check_bands(chips, bundle)
     inputs = identify_sources(chips)
-    store = PartStore(settings.parts or str(parts))
-    tally = Tally(QuarantinePolicy(settings.max_quarantined), len(chips))
-    run_blocks(chips, settings, plan(chips, bundle, settings, inputs), (store, tally, progress))
+    tally = Tally(PartStore(settings.parts or str(parts)), settings, len(chips), progress)
+    run_blocks(chips, plan(chips, bundle, settings, inputs), tally)
     features = {"features": bundle.head.feature_count} if settings.features else {}
     return Run(
         chips=chips,
-        store=store,
+        store=tally.store,
         keys=tuple(tally.keys),
         span=settings.span,
         widths={"probabilities": len(bundle.legend)} | features,
@@ -84,31 +82,54 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
 
 @dataclass
 class Tally:
-    """What is remembered of the blocks that are done."""
+    """What is remembered of the blocks that are done.
 
-    policy: QuarantinePolicy
+    Attributes:
+        store: their parts.
+        settings: of the run.
+        chips: number of all chips.
+        progress: told of every block.
+        keys: key of the part of each block, in order; empty where the block was lost.
+        quarantined: the chips that could not be read.
+        precisions: arithmetic of the blocks of this run.
+        computed: number of them.
+    """
+
+    store: PartStore
+    settings: ScoreSettings
     chips: int
+    progress: Progress
     keys: list[str] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     precisions: set[str] = field(default_factory=set)
     computed: int = 0
+    _arrived: bool = False
 
-    def add(self, wave: list[BlockTask], todo: list[BlockTask], reports: list[BlockReport]) -> None:
-        """Count a wave of blocks. Raises `TooManyQuarantinedError` as soon as there are too many."""
-        written = {task.key: report.key for task, report in zip(todo, reports, strict=True)}
+    def add(self, report: BlockReport) -> None:
+        """Count a block the moment it is done.
+
+        Raises:
+            EngineError: workers write to a disk of their own: the first part is not where this process looks for it.
+            TooManyQuarantinedError: more chips are lost than the run may lose, whatever becomes of the others.
+        """
+        if report.key and not self._arrived:
+            self.store.check_arrived(report.key)
+            self._arrived = True
+        self.precisions.add(report.precision)
+        self.computed += 1
+        self.progress.advance(report.chips + len(report.quarantined))
+        self.quarantined += report.quarantined
+        QuarantinePolicy(self.settings.max_quarantined).check(self.quarantined, self.chips)
+
+    def close(self, wave: Sequence[BlockTask], written: Mapping[str, str]) -> None:
+        """Remember under which keys the parts of a wave lie; those that were not written now are of an earlier run."""
         self.keys += [written.get(task.key, task.key) for task in wave]
-        self.quarantined += [chip for report in reports for chip in report.quarantined]
-        self.precisions |= {report.precision for report in reports}
-        self.computed += len(todo)
-        self.policy.check(self.quarantined, self.chips)
+        self.progress.skip(sum(task.chips for task in wave if task.key not in written))
 
 
-def run_blocks(
-    chips: Chips, settings: ScoreSettings, tasks: Iterator[BlockTask], sinks: tuple[PartStore, Tally, Progress]
-) -> None:
+def run_blocks(chips: Chips, tasks: Iterator[BlockTask], tally: Tally) -> None:
     """Run the blocks that have no part yet where the master says, and count them all."""
-    store, tally, progress = sinks
-    existing = store.existing()
+    settings, existing = tally.settings, tally.store.existing()
     with ExitStack() as stack:
         runner: Runner | None = None
         while wave := list(islice(tasks, WAVE)):
@@ -118,17 +139,16 @@ def run_blocks(
                 runner = runner or stack.enter_context(
                     open_runner(settings.master, task_timeout_s=settings.task_timeout_s)
                 )
-                job = job_of(chips, settings, runner, store.folder)
-                done = Arrivals(store, progress).add
-                reports = runner.map(partial(score_task, job), todo, done, partial(lost_block, settings))
-            tally.add(wave, todo, reports)
+                tally.progress.begin()
+                job = job_of(chips, settings, runner, tally.store.folder)
+                reports = runner.map(partial(score_task, job), todo, tally.add, partial(lost_block, settings))
+            tally.close(wave, {task.key: report.key for task, report in zip(todo, reports, strict=True)})
 
 
 def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) -> ScoreJob:
     """What is the same for every block of a run."""
     bundle: Bundle = read_cached(settings.model)
     return ScoreJob(
-        survey=replace(chips.survey, recolouring=settings.recolouring),
         grid=replace(chips.grid, chip_px=bundle.chip_px // settings.split),
         model=runner.share(settings.model),
         runtime=settings.runtime,
@@ -137,6 +157,7 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
         parts=parts,
         features=settings.features,
         split=settings.split,
+        extent=survey_cells(chips.survey, chips.grid) if settings.split > 1 else None,
     )
 
 
@@ -147,22 +168,6 @@ def score_task(job: ScoreJob, task: BlockTask) -> BlockReport:
     from landuse.scoring.dense import score_dense
 
     return score_dense(job, task.work)
-
-
-@dataclass
-class Arrivals:
-    """Counts blocks as they are done; asks of the first whether its part is where this process sees it."""
-
-    store: PartStore
-    progress: Progress
-    seen: bool = False
-
-    def add(self, report: BlockReport) -> None:
-        """Count a block. Raises `EngineError` where workers write to a disk of their own."""
-        if report.key and not self.seen:
-            self.store.check_arrived(report.key)
-            self.seen = True
-        self.progress.advance(report.chips)
 
 
 def lost_block(settings: ScoreSettings, task: BlockTask, cause: str) -> BlockReport:

@@ -1,4 +1,4 @@
-"""`classify --dry-run`: what a run would do and what it would cost, from its plan and from two blocks run for real."""
+"""`classify --dry-run`: what a run would do and what it would cost, from its plan and from some chips run for real."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from landuse.chips import Chips
 from landuse.engine.machine import free_disk
 from landuse.engine.parts import PartStore
-from landuse.engine.progress import spoken
+from landuse.engine.progress import busy, spoken
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
 from landuse.outputs.folder import check_free
@@ -31,6 +31,10 @@ POLYGON_BYTES, TABLE_BYTES = 100, 60
 """Bytes a chip of landuse.geojson and of the base columns of chips.parquet: more than was seen on real land cover."""
 FEATURE_BYTES = 2
 """Bytes of a feature that is kept."""
+WRITE_S = 7e-5
+"""Seconds a chip until it is in the files of the map (`make bench-big`, whose network answers at once)."""
+START_S = 1.0
+"""Seconds of imports and of files that do not grow with the map (`python -m benchmarks --only fixed`)."""
 RESERVE = 1.2
 """Factor on the measured memory of a worker, for blocks that are harder than those of the probe."""
 
@@ -55,7 +59,8 @@ class Forecast:
         files: files of the survey that the chips touch.
         read_bytes: bytes that would be read of them, compressed as they are.
         unknown_files: those of them whose size is not known from here; they are not in `read_bytes`.
-        rates: what two blocks showed; None where every block is done.
+        look_s: seconds of finding the chips, which the run spends likewise.
+        rates: what some chips showed; None where every block is done.
         disk_bytes: room needed while the run lasts, and what of it stays.
         free_bytes: room that there is.
         head_seconds: time of the head where features of an earlier run stand for imagery; None where they do not.
@@ -65,6 +70,7 @@ class Forecast:
     files: int
     read_bytes: int
     unknown_files: int
+    look_s: float
     rates: Rates | None
     disk_bytes: tuple[int, int]
     free_bytes: int
@@ -72,10 +78,11 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Expected time until every chip is classified."""
+        """Expected time of the command, from its start until the map is written."""
+        fixed = START_S + self.look_s + self.work.chips * WRITE_S
         if self.head_seconds is not None:
-            return self.head_seconds
-        return self.rates.seconds(self.work.todo_chips, self.work.todo_blocks) if self.rates else 0.0
+            return fixed + self.head_seconds
+        return fixed + (self.rates.seconds(self.work.todo_chips, self.work.todo_blocks) if self.rates else 0.0)
 
     def lines(self) -> list[str]:
         """The forecast in words."""
@@ -92,23 +99,32 @@ class Forecast:
             f"reused   {again}",
             f"reads    about {size(self.read_bytes)} of {counted(self.files - self.unknown_files, 'file')}{unknown}",
         ]
-        if self.head_seconds is not None:
-            found.append(f"time     about {spoken(self.seconds)} for the head; writing the map comes on top")
-        if rates is not None:
+        if rates is None:
+            found.append(f"time     about {spoken(self.seconds)} until the map is written")
+        else:
             at_once = min(rates.at_once, work.todo_blocks)
             found += [
-                f"time     about {spoken(self.seconds)}: {rates.pace(at_once):,.4g} chips/s with {at_once} at once in "
-                f"{rates.precision}, {rates.start_s:.1f} s until a worker is warm (measured on two blocks); "
-                "writing the map comes on top",
-                f"memory   {size(rates.memory)} a worker process, Python, model and pixels (measured); "
-                f"on Spark that is beside the JVM, so spark.executor.memoryOverhead wants "
-                f"{size(rates.memory * RESERVE)} for each task that an executor runs at once",
+                f"time     about {spoken(self.seconds)} until the map is written: {rates.pace(at_once):,.4g} chips/s with "
+                f"{at_once} at once in {rates.precision}, {rates.start_s:.1f} s until a worker is warm (measured on "
+                f"{rates.chips:,} chips)",
+                self._memory(rates),
             ]
         return [
             *found,
             f"disk     at most about {size(self.disk_bytes[0])} while it runs, {size(self.disk_bytes[1])} of which stay; "
             f"{size(self.free_bytes)} are free",
         ]
+
+    @staticmethod
+    def _memory(rates: Rates) -> str:
+        """The line of a worker's memory."""
+        if not rates.memory:
+            return "memory   not known on this system"
+        return (
+            f"memory   {size(rates.memory)} a worker process, Python, model and pixels (measured); "
+            f"on Spark that is beside the JVM, so spark.executor.memoryOverhead wants "
+            f"{size(rates.memory * RESERVE)} for each task that an executor runs at once"
+        )
 
 
 def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> Forecast:
@@ -117,6 +133,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     Raises:
         LanduseError: what `classify` would raise before its first block.
     """
+    started = time.perf_counter()
     check_free(out, fresh=options.fresh)
     model = find_bundle(options.model)
     bundle = read_cached(model)
@@ -130,7 +147,9 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         files = identify_sources(chips)
         done = set() if options.fresh else PartStore(settings.parts or f"{out.parent}/.{out.name}.parts").existing()
         work = survey_work(chips, settings, files, done)
-        rates = measure_rates(chips, settings, work.sample) if work.sample else None
+        look_s = time.perf_counter() - started
+        with busy("measuring the pace"):
+            rates = measure_rates(chips, settings, work.sample) if work.sample else None
         shares = touched_shares(chips)
     left = work.todo_chips / max(1, work.chips)
     touched = [path for path in shares if path in files]
@@ -139,6 +158,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         files=len(touched),
         read_bytes=round(left * sum(max(0, files[path].size) * shares[path] for path in touched)),
         unknown_files=sum(files[path].size < 0 for path in touched),
+        look_s=look_s,
         rates=rates,
         disk_bytes=disk_bytes(chips, bundle, rates, features=settings.features),
         free_bytes=free_disk(existing_folder(out)),
@@ -151,6 +171,7 @@ def forecast_head(kept: Path, bundle: Bundle, out: Path) -> Forecast:
     Raises:
         LanduseError: as `run_head`.
     """
+    begun = time.perf_counter()
     run, table = run_head(kept, bundle), kept / FEATURES_FILE
     blocks = sum(len(np.unique(strip.cols // run.span)) for strip in run.chips.strips(run.span))
     started = time.perf_counter()
@@ -161,6 +182,7 @@ def forecast_head(kept: Path, bundle: Bundle, out: Path) -> Forecast:
         files=1,
         read_bytes=table.stat().st_size,
         unknown_files=0,
+        look_s=started - begun,
         rates=None,
         disk_bytes=disk_bytes(run.chips, bundle, None),
         free_bytes=free_disk(existing_folder(out)),

@@ -22,17 +22,13 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from landuse.engine.parts import part_key
 from landuse.errors import LanduseWarning
-from landuse.models.bundle import Bundle
 from landuse.training.places import Mask
 
 ENVIRONMENT = "LANDUSE_CACHE"
 MOST_BYTES = 4 * 2**30
 SEGMENT, PARTIAL = ".safetensors", ".partial"
 LEFT_OVER_S = 3600
-VERSION = 1
-"""Changes where images are read in another way than before."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -41,23 +37,6 @@ def cache_folder() -> Path:
     """``LANDUSE_CACHE``, or ``~/.cache/landuse``; features lie in its folder ``features``."""
     given = os.environ.get(ENVIRONMENT)
     return (Path(given) if given else Path.home() / ".cache" / "landuse") / "features"
-
-
-def backbone_key(bundle: Bundle, runtime: str, precision: str) -> str:
-    """Digest of all that shapes features but the image: network, weights, preprocessing, size and arithmetic; no head."""
-    weights = hashlib.sha256()
-    for name, array in sorted(bundle.weights.items()):
-        weights.update(name.encode())
-        weights.update(np.ascontiguousarray(array, np.float32).tobytes())
-    return part_key(
-        version=VERSION,
-        network=bundle.network.model_dump(mode="json"),
-        preprocess=bundle.preprocess.model_dump(mode="json"),
-        px=bundle.chip_px,
-        weights=weights.hexdigest(),
-        runtime=runtime,
-        precision=precision,
-    )
 
 
 def content_key(text: str) -> bytes:

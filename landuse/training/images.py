@@ -15,13 +15,14 @@ from rasterio.errors import RasterioError
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
 from landuse.engine.shared_file import SharedFile
+from landuse.models.backbone_key import backbone_key
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import open_runtime, read_cached
 from landuse.mosaic.picture import Picture, batches, read_image
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
-from landuse.training.cache import FeatureCache, backbone_key, content_key
+from landuse.training.cache import FeatureCache, content_key
 
 TASK = 256
 """Images of one task."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landuse.engine import patience
 from landuse.engine.parts import PartStore, own_address, part_key
 from landuse.errors import EngineError
 
@@ -107,6 +109,62 @@ def test_a_part_damaged_inside_is_refused_and_removed(store, table):
     assert not path.exists()
 
 
+class Away:
+    """A file system that does not answer so many times, and then as the local one."""
+
+    def __init__(self, times: int) -> None:
+        self._times, self._local = times, pa.fs.LocalFileSystem()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            self._times -= 1
+            if self._times >= 0:
+                raise OSError("timeout was reached")
+            return getattr(self._local, name)(*args, **options)
+
+        return call if callable(getattr(self._local, name)) else getattr(self._local, name)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(patience.time, "sleep", slept.append)
+    return slept
+
+
+def behind(store: PartStore, system: Away) -> PartStore:
+    """The same folder by way of another file system."""
+    other = PartStore(store.folder)
+    object.__setattr__(other, "_opened", (system, store._opened[1]))
+    return other
+
+
+CALLS = [("read", ("ab",)), ("exists", ("ab",)), ("existing", ())]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLS)
+def test_a_store_that_does_not_answer_costs_no_part(store, table, waits, name, arguments):
+    """A time-out says nothing of the part: it is waited for, and then the part stays."""
+    store.write("ab", table)
+    with pytest.raises(EngineError, match=r"cannot be read now \(timeout was reached\); they stay"):
+        getattr(behind(store, Away(99)), name)(*arguments)
+    assert waits == list(patience.HERE_S)
+    assert store.read("ab").equals(table)
+
+
+@pytest.mark.parametrize(("name", "arguments"), CALLS)
+def test_a_store_that_answers_again_gives_its_parts(store, table, waits, name, arguments):
+    store.write("ab", table)
+    assert getattr(behind(store, Away(2)), name)(*arguments) == getattr(store, name)(*arguments)
+    assert len(waits) == 2
+
+
+def test_a_part_is_written_once_the_store_answers(store, table, waits):
+    behind(store, Away(1)).write("ab", table)
+    assert store.read("ab").equals(table)
+    assert len(waits) == 1
+
+
 def test_leftovers_are_ignored_and_old_ones_removed(store, table):
     store.write("ab", table)
     young, old = (Path(store.folder) / f".{name}.partial" for name in ("young", "old"))
@@ -141,6 +199,7 @@ def test_a_file_address_is_the_same_folder(store, table):
 _WRITER = """
 import sys
 import numpy as np, pyarrow as pa
+from landuse.engine import patience
 from landuse.engine.parts import PartStore, own_address
 store = PartStore(sys.argv[1])
 table = pa.table({"value": np.random.default_rng(0).random(2_000_000)})

@@ -1,9 +1,10 @@
 import io
+import time
 
 import pytest
 
 from landuse.engine import progress as module
-from landuse.engine.progress import Progress, progress_on, spoken
+from landuse.engine.progress import Progress, busy, progress_on, spoken, tell
 
 
 class Terminal(io.StringIO):
@@ -58,6 +59,52 @@ def test_a_terminal_gets_a_bar():
         progress.advance(1500)
     assert "1500/2000" in stream.getvalue()
     assert "chips" in stream.getvalue()
+
+
+def test_the_clock_starts_when_work_does(clock):
+    stream = io.StringIO()
+    with progress_on(stream), Progress(1000, "chips", "classifying") as progress:
+        clock[0] += 60  # Spark wakes
+        progress.begin()
+        clock[0] += 10
+        progress.advance(100)
+    assert stream.getvalue().splitlines() == [
+        "classifying: 100 of 1,000 chips, 10/s, 1 min 30 s left",
+        "classifying: 100 chips in 10 s",
+    ]
+
+
+def test_what_an_earlier_run_did_counts_as_done_but_not_as_fast(clock):
+    with Progress(1000, "chips") as progress:
+        progress.begin()
+        progress.skip(500)
+        clock[0] += 10
+        progress.advance(100)
+    assert progress.line(10) == "600 of 1,000 chips, 10/s, 40 s left"
+
+
+def test_what_cannot_be_counted_is_named_once_it_takes_long(monkeypatch):
+    monkeypatch.setattr(module, "BUSY_AFTER_S", 0.02)
+    stream = io.StringIO()
+    with progress_on(stream):
+        with busy("fitting the head"):
+            time.sleep(0.2)
+        with busy("doing nothing"):
+            pass
+    assert stream.getvalue().splitlines() == ["fitting the head ...", "fitting the head: 0 s"]
+
+
+def test_bars_of_one_terminal_share_it():
+    stream = Terminal()
+    with progress_on(stream), Progress(20, "chips", "classifying") as progress:
+        progress.advance(10)
+        with busy("starting Spark"):
+            tell("a line beside them")
+        progress.advance(10)
+    shown = stream.getvalue()
+    assert "classifying chips" in shown
+    assert "20/20" in shown
+    assert "a line beside them" in shown
 
 
 def test_progress_is_shown_within_the_body_only(clock):

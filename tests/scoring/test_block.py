@@ -1,13 +1,16 @@
 """One block: runs of neighbours, strips cut into chips, ground without imagery, chips that cannot be read."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from landuse.chips import image_order
+from landuse.engine import patience
 from landuse.engine.parts import PartStore
 from landuse.engine.shared_file import SharedFile
-from landuse.mosaic import Pixels
+from landuse.errors import DamagedSourceError
+from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import BATCH, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
 from landuse.stages.tile import survey_chips
 from tests.patchwork import patchwork
@@ -43,14 +46,14 @@ def test_ground_without_imagery_mirrors_its_own_chip():
 
 def job_of(tmp_path, work):
     return ScoreJob(
-        survey=work.survey, grid=work.grid, model=SharedFile(str(tmp_path / "small.landuse")),
+        grid=work.grid, model=SharedFile(str(tmp_path / "small.landuse")),
         runtime="openvino", precision="f32", threads=1, parts=str(tmp_path / "parts"), features=True,
     )  # fmt: skip
 
 
 def block_of(chips, number=0):
     block, where = chips.blocks()[number]
-    return BlockWork(block, "key", chips.rows[where], chips.cols[where])
+    return BlockWork(block, "key", chips.rows[where], chips.cols[where], chips.survey)
 
 
 def test_a_block_becomes_a_part(tmp_path):
@@ -93,3 +96,29 @@ def test_a_chip_that_cannot_be_read_is_quarantined_and_the_others_are_right(tmp_
     merged = before.merge(after, on=["row", "col"], suffixes=("", "_after"))
     assert len(merged) == len(after)
     assert np.allclose(np.stack(merged["probabilities"]), np.stack(merged["probabilities_after"]), atol=1e-6)
+
+
+class Flaky:
+    """Reads of a survey that fail so many times."""
+
+    def __init__(self, times):
+        self.times, self._real = times, MosaicReader.read
+
+    def read(self, reader, cells):
+        self.times -= 1
+        if self.times >= 0:
+            raise DamagedSourceError("part0.tif is damaged: row 3 cannot be read")
+        return self._real(reader, cells)
+
+
+@pytest.mark.parametrize(("failures", "lost"), [(1, 0), (3, 0), (4, 1)])
+def test_a_chip_is_tried_again_after_some_waiting_before_it_is_given_up(tmp_path, monkeypatch, failures, lost):
+    """The read of a row of chips, then those of its first chip."""
+    made = patchwork(tmp_path)
+    chips = survey_chips(made.survey, made.tile_options())
+    waits, flaky = [], Flaky(failures)
+    monkeypatch.setattr(patience.time, "sleep", waits.append)
+    monkeypatch.setattr(MosaicReader, "read", lambda reader, cells: flaky.read(reader, cells))
+    report = score_block(job_of(tmp_path, chips), block_of(chips))
+    assert len(report.quarantined) == lost
+    assert waits == list(patience.HERE_S[: failures - 1])

@@ -17,8 +17,7 @@ from landuse.models.openvino_runtime import OpenVinoRuntime
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
 from landuse.scoring.dense_cells import split_of
-from landuse.scoring.dense_reach import Reach
-from landuse.scoring.dense_windows import Frame, grown, most_cells, pieces, windows_of
+from landuse.scoring.dense_ground import Frame, Reach, grown, most_cells, pieces, windows_of
 from landuse.stages.classify import ClassifyOptions, classify
 from landuse.stages.diff import DiffOptions, diff
 from landuse.stages.tile import TileOptions, survey_chips
@@ -73,7 +72,7 @@ def test_answers_do_not_depend_on_the_windows(here, tmp_path, monkeypatch):
     chips = cells_of(here)
     whole = scored(here, chips, tmp_path / "a")
     monkeypatch.setattr(
-        "landuse.scoring.dense.windows_of", lambda frame, context, most: windows_of(frame, context, 300)
+        "landuse.scoring.dense.block_windows", lambda frame, shape, threads: windows_of(frame, shape.context, 300)
     )
     assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
 

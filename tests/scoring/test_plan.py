@@ -37,7 +37,7 @@ def keys(chips=CHIPS, model=MODEL, inputs=None, **settings):
 def test_a_task_holds_its_cells_in_a_bit_each(cells):
     block = Block(-1, 2)
     rows, cols = (np.array([place[i] for place in cells], np.int64) for i in (0, 1))
-    task = BlockTask.of(block, "key", rows - 16, cols + 32)
+    task = BlockTask.of(block, "key", (rows - 16, cols + 32), CHIPS.survey)
     assert task.chips == len(cells)
     assert len(task.mask) == 32
     work = task.work

@@ -7,7 +7,7 @@ import pytest
 
 from landuse.cli.main import run
 from landuse.errors import BandsError, OutputExistsError, UsageError
-from landuse.grid import BLOCK, Block
+from landuse.grid import Block
 from landuse.legend import load_legend
 from landuse.scoring import plan as planning
 from landuse.scoring import probe
@@ -15,8 +15,9 @@ from landuse.scoring import run as scoring
 from landuse.scoring.features import FEATURES_FILE
 from landuse.scoring.plan import BlockTask
 from landuse.stages.classify import ClassifyOptions, classify
-from landuse.stages.forecast import disk_bytes, forecast, size, touched_shares
+from landuse.stages.forecast import START_S, WRITE_S, disk_bytes, forecast, size, touched_shares
 from landuse.stages.tile import TileOptions, survey_chips
+from tests.made import survey
 from tests.models import small
 from tests.patchwork import OPTIONS
 from tests.scoring.dense_model import CELL, place
@@ -52,10 +53,23 @@ def test_what_was_measured_is_plausible(said):
     rates = said.rates
     assert 20e6 < rates.memory < 4e9
     assert 0 < rates.seconds_per_chip < 1
-    assert said.seconds == pytest.approx(rates.start_s + said.work.chips * rates.seconds_per_chip)
+    run = rates.start_s + said.work.chips * rates.seconds_per_chip
+    assert run < said.seconds == pytest.approx(run + START_S + said.look_s + said.work.chips * WRITE_S)
     assert replace(rates, at_once=8).seconds(100, 2) == pytest.approx(rates.start_s + 50 * rates.seconds_per_chip)
     assert rates.precision == "f32"
     assert 12 < rates.part_bytes_per_chip < 400
+
+
+def test_a_small_part_of_the_chips_is_measured(work, monkeypatch, tmp_path):
+    """Two tasks of a few chips, and never a Spark session for a run on this machine."""
+    seen, real = [], scoring.score_block
+    monkeypatch.setattr(scoring, "score_block", lambda job, block: (seen.append(len(block.rows)), real(job, block))[1])
+    monkeypatch.setattr(probe, "open_runner", lambda *_, **__: pytest.fail("Spark was started"))
+    found = forecast(work.survey, tmp_path / "map", options(work, master="local[2]"))
+    assert seen == [probe.WARM, probe.LEAST]
+    assert found.rates.chips == probe.LEAST
+    assert found.rates.at_once == 2
+    assert found.rates.start_s > probe.WAKE_S
 
 
 def test_only_what_lies_under_chips_is_read(work):
@@ -86,7 +100,8 @@ def test_blocks_of_an_earlier_run_are_counted_as_done(work, tmp_path, monkeypatc
 
 
 @pytest.mark.spark
-def test_on_spark_the_workers_are_measured(work, said, tmp_path, spark):
+def test_on_a_cluster_a_worker_is_measured(work, said, tmp_path, spark, monkeypatch):
+    monkeypatch.setattr(probe, "is_local", lambda master: False)
     found = forecast(work.survey, tmp_path / "map", options(work, master="local[2]"))
     assert found.rates.at_once == 2
     assert 20e6 < found.rates.memory < 4e9
@@ -113,15 +128,25 @@ def test_the_flag_prints_it_and_writes_nothing(work, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_fullest_blocks_are_probed():
-    tasks = []
-    for number, cells in enumerate((256, 10, 256, 256, 3)):
+def tasks_of(survey, *counts):
+    for number, cells in enumerate(counts):
         rows, cols = Block(0, number).cells.arrays()
-        tasks.append(BlockTask.of(Block(0, number), str(number), rows[:cells], cols[:cells]))
-    assert [task.key for task in probe.typical(tasks)] == ["2", "2"]
-    assert [task.key for task in probe.typical(tasks[1:2])] == ["1", "1"]
-    assert [task.chips for task in tasks] == [256, 10, 256, 256, 3]
-    assert np.array_equal(tasks[3].work.rows, Block(0, 3).cells.arrays()[0])
+        yield BlockTask.of(Block(0, number), str(number), (rows[:cells], cols[:cells]), survey)
+
+
+def test_a_full_block_is_probed():
+    tasks = list(tasks_of(survey(), 256, 10, 256, 256, 3))
+    assert probe.typical(tasks).key == "2"
+    assert probe.typical(tasks[1:2]).key == "1"
+    some = probe.reduced(tasks[2], 20, 1)
+    assert (some.chips, some.block, some.survey) == (20, tasks[2].block, tasks[2].survey)
+    assert np.array_equal(some.work.cols, tasks[2].work.cols[:20])
+
+
+@pytest.mark.parametrize(("blocks", "probed"), [(1, 16), (4, 32), (100, 256)])
+def test_more_chips_are_probed_of_a_longer_run(blocks, probed):
+    orders = probe.orders_of(list(tasks_of(survey(), *[256] * blocks)), planning.ScoreSettings("m.landuse"))
+    assert [order.chips for order in orders] == [probe.WARM, probed]
 
 
 def test_room_grows_with_the_map(work):
@@ -198,21 +223,20 @@ def test_features_that_were_kept_stand_for_imagery(work, tmp_path):
     assert 0 < said.seconds < 10
     lines = "\n".join(said.lines())
     assert "no imagery is read" in lines
-    assert "for the head" in lines
     _, record = classify([tmp_path / "kept"], tmp_path / "map", options(work))
     assert record.counts["blocks_computed"] == 0
     with pytest.raises(UsageError, match="Features are kept of chips"):
         forecast([tmp_path / "kept"], tmp_path / "cells", options(work, cell=8))
 
 
-def test_of_a_dense_block_a_quarter_is_probed():
-    span = planning.DENSE_BLOCK * 7
-    block = Block(3, -2, span)
+def test_of_a_dense_block_a_corner_is_probed():
+    block = Block(3, -2, planning.DENSE_BLOCK * 7)
     rows, cols = block.cells.arrays()
-    task = BlockTask.of(block, "whole", rows, cols)
-    assert probe.reduced(task).chips == (span * 47 // 100) ** 2
-    east = BlockTask.of(block, "east", rows[cols >= -span - 20], cols[cols >= -span - 20])
-    assert probe.reduced(east).chips == 20 * (span * 47 // 100)
-    small_block = BlockTask.of(Block(0, 0), "chips", *Block(0, 0).cells.arrays())
-    assert probe.reduced(small_block) is small_block
-    assert small_block.block.span == BLOCK
+    task = BlockTask.of(block, "whole", (rows, cols), survey())
+    side = probe.DENSE_SIDE * 7
+    corner = probe.reduced(task, side**2, 7)
+    assert corner.chips == side**2
+    assert corner.work.rows.min() == block.cells.row1 - side
+    assert corner.work.cols.max() == block.cells.col0 + side - 1
+    odd = rows + cols == block.cells.row0 + block.cells.col1 - 1  # a diagonal: nothing in the corner
+    assert probe.reduced(BlockTask.of(block, "odd", (rows[odd], cols[odd]), survey()), side**2, 7).chips > 0

@@ -9,7 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from landuse.errors import LanduseWarning
-from landuse.training.cache import FeatureCache, backbone_key, cache_folder, content_key, trim
+from landuse.models.backbone_key import backbone_key
+from landuse.training.cache import FeatureCache, cache_folder, content_key, trim
 from tests.models import small
 
 KEYS = [content_key(str(i)) for i in range(6)]

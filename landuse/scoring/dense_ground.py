@@ -1,4 +1,4 @@
-"""Where the windows of a dense block lie: the ground its answers are made of, cut into as few large windows as fit. Pure."""
+"""The ground of a dense grid: what a block is made of, the sources that lie there, and its windows. Geometry alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
-from landuse.grid import CellRange, IntArray
+from landuse.engine.machine import cores, memory
+from landuse.grid import CellRange, ChipGrid, IntArray
+from landuse.models.bundle import Bundle
+from landuse.models.dense import DenseShape, dense_shape
+from landuse.mosaic import Survey
 
 MOST_BYTES = 3_200_000_000
 """What a window may need: a dense block then is four windows of ResNet50. With more and smaller ones, context would be a
@@ -17,6 +22,52 @@ larger part of what is computed."""
 LEAST_BYTES = 300_000_000
 SHARE = 0.6
 """Of a worker's memory for a window; the rest is for weights, imagery, answers and whatever else the machine does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What lies around the cells of a dense grid.
+
+    Attributes:
+        grid: the lattice of cells.
+        split: cells along a chip; imagery is read by whole chips.
+        margin: cells around a block that its windows can show.
+        survey: the cells that the survey reaches.
+        tree: outlines of the sources in the lattice's CRS.
+    """
+
+    grid: ChipGrid
+    split: int
+    margin: int
+    survey: CellRange
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, survey: Survey, grid: ChipGrid, bundle: Bundle, split: int) -> Reach:
+        """The reach of a model's answers on the cells of a survey."""
+        shape = dense_shape(bundle.network, bundle.chip_px, bundle.chip_px / split, bundle.name)
+        tree = shapely.STRtree(survey.footprints(grid.crs))
+        return cls(grid, split, shape.halo + shape.context, survey_cells(survey, grid), tree)
+
+    def ground(self, rows: IntArray, cols: IntArray) -> CellRange:
+        """The cells that the answers of some cells are made of, or can be."""
+        wanted = CellRange.around(rows, cols)
+        return grown(wanted, self.margin).intersection(self.survey) or wanted
+
+    def sources(self, ground: CellRange) -> IntArray:
+        """Positions of the sources that are read for some ground, sorted."""
+        n, edge = self.split, self.grid.pixel
+        chips = CellRange(
+            ground.row0 // n * n, -(-ground.row1 // n) * n, ground.col0 // n * n, -(-ground.col1 // n) * n
+        )
+        box = self.grid.bounds(chips)
+        window = shapely.box(box.west - edge, box.south - edge, box.east + edge, box.north + edge)
+        return np.sort(self.tree.query(window, predicate="intersects")).astype(np.int64)
+
+
+def survey_cells(survey: Survey, grid: ChipGrid) -> CellRange:
+    """The cells that a survey reaches: a smallest range around all, the same for every block."""
+    return grid.touching(survey.bounds_in(grid.crs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +121,16 @@ class Window:
 def most_cells(cell_bytes: int, memory: int) -> int:
     """Cells of a window with its context, where each needs so much and a worker has so much memory."""
     return int(max(LEAST_BYTES, min(MOST_BYTES, SHARE * memory))) // cell_bytes
+
+
+def worker_memory(threads: int) -> int:
+    """Bytes of memory of a worker that computes with so many threads, beside as many others as the machine has cores for."""
+    return memory().total // max(1, cores() // threads if threads else 1)
+
+
+def block_windows(frame: Frame, shape: DenseShape, threads: int) -> list[Window]:
+    """The windows of a block, as large as a worker of so many threads has memory for."""
+    return windows_of(frame, shape.context, most_cells(shape.cell_bytes, worker_memory(threads)))
 
 
 def windows_of(frame: Frame, context: int, most: int) -> list[Window]:

@@ -1,4 +1,4 @@
-"""What came of a run: its parts on disk, read back a row of blocks at a time or gathered in memory."""
+"""The results of a run: its parts on disk, read back a row of blocks at a time or gathered in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ScoredStrip:
 
     Attributes:
         chips: n chips in block order.
-        columns: float32 arrays (n, k), or (n,) for single numbers; NaN where a chip was quarantined.
+        columns: float32 arrays (n, k); NaN where a chip was quarantined.
     """
 
     chips: ChipSet
@@ -36,14 +36,14 @@ class ScoredStrip:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What became of a run. Its answers lie in parts; `strips` reads them.
+    """What became of a run. Its results lie in parts; `strips` reads them.
 
     Attributes:
         chips: what was run.
         store: the parts.
         keys: key of the part of each block, in order; empty where the block was lost.
         span: cells along the side of a block.
-        widths: columns of the parts by name, with the length of their vectors; 0 for single numbers.
+        widths: columns of the parts by name, with the length of their vectors.
         quarantined: the chips that could not be read, with the cause.
         reused: blocks taken from an earlier run.
         computed: blocks of this run.
@@ -75,7 +75,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """A run with all its answers in memory, for training and judging.
+    """A run with all its results in memory, for training and judging.
 
     Attributes:
         run: what became of it.
@@ -99,15 +99,14 @@ class Scores:
 
 
 def column_of(chips: ChipSet, tables: list[pa.Table], name: str, width: int) -> Float32:
-    """A column of some parts in the order of the chips: float32 (n, width), or (n,) for width 0; NaN where there is no line."""
-    values = np.full((len(chips), width) if width else len(chips), np.nan, np.float32)
+    """A column of some parts in the order of the chips: float32 (n, width), NaN where there is no line."""
+    values = np.full((len(chips), width), np.nan, np.float32)
     numbers = cell_numbers(chips.rows, chips.cols)
     order = np.argsort(numbers)
     for table in tables:
         lines = cell_numbers(numbers_of(table["row"]), numbers_of(table["col"]))
-        found = table[name].combine_chunks()
-        flat = numbers_of(found.flatten() if width else found)
-        values[order[np.searchsorted(numbers, lines, sorter=order)]] = flat.reshape(-1, width) if width else flat
+        flat = numbers_of(table[name].combine_chunks().flatten())
+        values[order[np.searchsorted(numbers, lines, sorter=order)]] = flat.reshape(-1, width)
     return values
 
 

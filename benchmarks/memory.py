@@ -94,8 +94,7 @@ def run_child(folder: Path, master: str) -> None:
     """Classify the survey of a folder; print how long it took and the highest memory of this process."""
     import resource
 
-    from landuse.options.survey import ClassifyOptions
-    from landuse.stages.classify import classify
+    from landuse.stages.classify import ClassifyOptions, classify
 
     started = time.perf_counter()
     options = ClassifyOptions(model=str(folder / "colours.landuse"), master=master)

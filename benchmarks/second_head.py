@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.table import slope
-from landuse.options.survey import ClassifyOptions
 from landuse.outputs.record import read_record
-from landuse.stages.classify import classify
+from landuse.stages.classify import ClassifyOptions, classify
 
 TURNS = 6
 

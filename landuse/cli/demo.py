@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from landuse.cli.from_schema import Sectioned, options
-from landuse.options.results import DemoOptions
+from landuse.cli import options as shared
 
 
-@click.command(cls=Sectioned)
+@click.command()
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -18,13 +17,16 @@ from landuse.options.results import DemoOptions
     show_default=True,
     help="Folder to write.",
 )
-@options(DemoOptions)
-def demo(out: Path, options: DemoOptions) -> None:
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="Another made landscape.")
+@shared.master
+@shared.fresh
+def demo(out: Path, data: Path | None, master: str, fresh: bool) -> None:
     """The whole job on the sample data: two survey years to a map of what changed, measured against the truth."""
+    from landuse.stages.demo import DemoOptions
     from landuse.stages.demo import demo as run
     from landuse.words import counted
 
-    report = run(out, options, click.echo)
+    report = run(out, DemoOptions(master, data, fresh), click.echo)
     for year, share in report.accuracy.items():
         click.echo(f"accuracy   {share:.1%} of the chips of {year} have their true class")
     scores = report.change

@@ -1,4 +1,7 @@
-"""How much the figures would vary with another sample of the same kind: bootstrap confidence intervals."""
+"""How much the figures would vary with another sample of the same kind: bootstrap confidence intervals.
+
+`scipy.stats.bootstrap` draws row by row for one figure at a time; here whole groups are drawn, and each draw gives all figures.
+"""
 
 from __future__ import annotations
 

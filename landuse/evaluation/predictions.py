@@ -57,6 +57,16 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.truth)
 
+    def take(self, chosen: Mask) -> Predictions:
+        """The rows where a mask holds."""
+        return Predictions(
+            self.names,
+            self.truth[chosen],
+            self.prediction[chosen],
+            None if self.probabilities is None else self.probabilities[chosen],
+            None if self.groups is None else self.groups[chosen],
+        )
+
     @property
     def members(self) -> Mask:
         """Which class each row is of, bool (n, K)."""
@@ -116,6 +126,17 @@ class MultiPredictions:
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    def take(self, chosen: Mask) -> MultiPredictions:
+        """The rows where a mask holds."""
+        return MultiPredictions(
+            self.names,
+            self.truth[chosen],
+            self.prediction[chosen],
+            None if self.probabilities is None else self.probabilities[chosen],
+            self.thresholds,
+            None if self.groups is None else self.groups[chosen],
+        )
 
     @property
     def members(self) -> Mask:

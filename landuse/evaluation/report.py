@@ -11,6 +11,7 @@ from landuse.evaluation.metrics import Metrics
 from landuse.words import counted
 
 WIDEST_NAME = 28
+WIDEST_LINE = 100
 FIGURES = {
     "accuracy": "share of rows that are right",
     "kappa": "agreement beyond chance",
@@ -47,12 +48,14 @@ class ReportParts:
         groups: figures of the same rows in coarser classes.
         intervals: how sure the figures are.
         skipped: how many rows, or classes of them, were left out.
+        caution: what a reader must know before the figures, a sentence; empty where nothing is.
     """
 
     extra: dict[str, Any] | None = None
     groups: Metrics | None = None
     intervals: Bootstrap | None = None
     skipped: int = 0
+    caution: str = ""
 
 
 def report_text(found: Metrics, parts: ReportParts | None = None) -> str:
@@ -61,6 +64,7 @@ def report_text(found: Metrics, parts: ReportParts | None = None) -> str:
     multi = bool(parts.extra and parts.extra["multi_label"])
     skipped = f" ({counted(parts.skipped, 'entry', 'entries')} left out; run.json says why)" if parts.skipped else ""
     lines = [f"{counted(found.n, 'row')}{' of several labels each' if multi else ''}{skipped}", ""]
+    lines += [*textwrap.wrap(f"Caution: {parts.caution}", WIDEST_LINE), ""] if parts.caution else []
     lines += _overall(found, parts, multi)
     lines += ["", *_class_lines(found)]
     if parts.groups is not None:

@@ -2,6 +2,7 @@
 
 from landuse.judging.case import Case
 from landuse.judging.judge import judge
+from landuse.judging.seen import caution, learnt_figures
 from landuse.judging.worst import write_worst
 
-__all__ = ["Case", "judge", "write_worst"]
+__all__ = ["Case", "caution", "judge", "learnt_figures", "write_worst"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from landuse.chips import ChipSet
-from landuse.evaluation.predictions import Judged
+from landuse.evaluation.predictions import Judged, Mask
 from landuse.legend import Legend
 from landuse.outputs.record import FileIdentity
 
@@ -23,6 +25,8 @@ class Case:
         skipped: rows that could not be read, each with its cause.
         chips: those of the rows, where they are places.
         paths: the images of the rows, where they are files.
+        seen: bool (n,), rows that the model has learnt from; None where that is not known.
+        held_back: figures of the model file, of samples that were held back when it was trained.
     """
 
     rows: Judged
@@ -32,3 +36,5 @@ class Case:
     skipped: tuple[str, ...] = ()
     chips: ChipSet | None = None
     paths: tuple[Path, ...] = ()
+    seen: Mask | None = None
+    held_back: Mapping[str, Any] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.training.chip_samples import chip_groups, find_chips, strangers
+from landuse.training.learnt import Learnt, chip_marks
 from landuse.training.tables import LabelTable
 
 SPAN = 8
@@ -110,13 +111,16 @@ def score_case(bundle: Bundle, work: LabelledChips, settings: ScoreSettings) -> 
         scores = score_chips(chips, settings, Path(parts), progress)
     read = np.asarray(np.isfinite(scores.probabilities).all(axis=1), np.bool_)
     answers, limits = scores.probabilities[read], bundle.head.thresholds
+    judged, learnt = chips.subset(read), Learnt.of(bundle.training)
     return Case(
         predictions_of(bundle.legend.names, work.members[read], answers, limits, work.groups[read]),
         (*scores.inputs, identify(settings.model)),
         f"blocks of {SPAN} x {SPAN} cells" if work.column is None else f"values of {work.column}",
         bundle.legend,
         tuple(f"{q.chip_id}: {q.cause}" for q in scores.quarantined),
-        chips.subset(read),
+        judged,
+        seen=None if learnt is None else learnt.holds(chip_marks(judged)),
+        held_back=bundle.metrics,
     )
 
 

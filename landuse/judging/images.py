@@ -14,6 +14,7 @@ from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings
 from landuse.training.images import file_features
+from landuse.training.learnt import Learnt, file_marks
 from landuse.training.listing import ImageList, class_folders
 from landuse.training.tables import is_table, read_table, table_images
 from landuse.training.voc import is_voc, voc_images
@@ -51,6 +52,7 @@ def judge_images(
     if not read.any():
         raise NoOverlapError(f"Not one image of {data} can be read; the first: {found.skipped[0]}.")
     seen = kept[read]
+    paths, learnt = tuple(images.paths[i] for i in seen), Learnt.of(bundle.training)
     answers = bundle.head.apply(found.features[read])
     groups = None if images.groups is None else images.groups[seen]
     return Case(
@@ -59,7 +61,9 @@ def judge_images(
         "row" if groups is None else f"values of {group_by}",
         bundle.legend,
         (*images.skipped, *found.skipped, *labels.unknown),
-        paths=tuple(images.paths[i] for i in seen),
+        paths=paths,
+        seen=None if learnt is None else learnt.holds(file_marks(paths)),
+        held_back=bundle.metrics,
     )
 
 

@@ -172,7 +172,9 @@ def open_raster_labels(path: Path, legend: Legend | None, crs: CRS, near: Bounds
             legend explains where none is given.
         MissingCRSError: it does not say where on Earth it lies.
     """
-    with _opened(path) as dataset:
+    import rasterio
+
+    with rasterio.Env(), _opened(path) as dataset:  # without an Env GDAL writes its errors to the console itself
         _check(dataset)
         own = CRS.from_user_input(dataset.crs.to_wkt())
         same = own.equals(crs, ignore_axis_order=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from landuse.errors import NotARasterError, SourceNotFoundError
+from landuse.files import entries, is_foreign
 from landuse.mosaic.object_store import is_listing, listed
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
@@ -56,7 +57,7 @@ def expand_one(address: str) -> list[str]:
 
 def _in_folder(folder: Path) -> list[str]:
     """Rasters directly in a folder; pictures count where a sidecar places them on Earth."""
-    found = [str(path) for path in sorted(folder.iterdir()) if path.is_file() and _is_raster(path)]
+    found = [str(path) for path in entries(folder) if path.is_file() and _is_raster(path)]
     if not found:
         raise SourceNotFoundError(
             f"The folder {folder} holds no raster; for rasters in its subfolders give a glob such as '{folder}/**/*.tif'."
@@ -94,7 +95,7 @@ def _in_zip(path: Path) -> list[str]:
 
 
 def _rasters(names: Iterable[str]) -> list[str]:
-    return [name for name in names if Path(name).suffix.lower() in RASTER_SUFFIXES]
+    return [name for name in names if Path(name).suffix.lower() in RASTER_SUFFIXES and not is_foreign(name)]
 
 
 def _matches(pattern: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from landuse.evaluation.plots import plot_binary, plot_confusion, plot_curves, p
 from landuse.evaluation.predictions import Judged, Predictions
 from landuse.evaluation.report import ReportParts, report_text
 from landuse.evaluation.table import TableOptions, read_predictions
-from landuse.judging import Case, judge, write_worst
+from landuse.judging import Case, caution, judge, learnt_figures, write_worst
 from landuse.legend import Legend, load_legend
 from landuse.models.bundle import find_bundle, read_bundle
-from landuse.options.results import EvaluateOptions
+from landuse.models.runtime import Kind, Precision
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.scoring import ScoreSettings
@@ -32,6 +32,44 @@ from landuse.words import counted
 METRICS, REPORT = "metrics.json", "report.txt"
 EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"
 CURVES, CURVES_PICTURE, RELIABILITY = "curves.csv", "curves.png", "reliability.png"
+MOST_RESAMPLES = 100_000
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What a user may choose.
+
+    Attributes:
+        master: Spark master, or ``inline``; where a model is run.
+        runtime: ``openvino`` or ``tensorflow``, likewise.
+        precision: ``auto``, ``f32`` or ``bf16``, likewise.
+        max_quarantined: largest share of chips that may fail, likewise.
+        parts: address where workers leave results if they do not share this machine's disk.
+        fresh: replace an earlier result.
+        multi_label: whether a cell of a table may hold several labels; None looks whether one does.
+        thresholds: of several labels, such as ``0.4`` or ``Forest=0.3``.
+        group_by: column whose equal values belong together (a county).
+        root: folder that the paths of a table of images are relative to; None is the table's own.
+        regroup: legend of coarser classes (name or file) to give the figures in as well.
+        legend: legend of a table's classes (name or file), which says what group each belongs to.
+        bootstrap: resamples for confidence intervals; 0 for none.
+        seed: of the resamples.
+    """
+
+    master: str = "inline"
+    runtime: Kind = "openvino"
+    precision: Precision = "auto"
+    max_quarantined: float = 0.01
+    parts: str | None = None
+    fresh: bool = False
+    multi_label: bool | None = None
+    thresholds: tuple[str, ...] = ()
+    group_by: str | None = None
+    root: Path | None = None
+    regroup: str | None = None
+    legend: str | None = None
+    bootstrap: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +119,7 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
 def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
     """Write all files but `run.json`; returns the text of the report."""
     rows = case.rows
-    found, extra = rows.figures(), extra_figures(rows)
+    found, extra = rows.figures(), extra_figures(rows) | learnt_figures(case)
     _write_json(folder / METRICS, found.as_dict())
     _write_json(folder / EXTRA, extra)
     _write_matrix(folder, "confusion", rows)
@@ -95,7 +133,7 @@ def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
     if intervals is not None:
         _write_json(folder / BOOTSTRAP, intervals.as_dict())
     write_worst(folder, case)
-    text = report_text(found, ReportParts(extra, coarse, intervals, len(case.skipped)))
+    text = report_text(found, ReportParts(extra, coarse, intervals, len(case.skipped), caution(case)))
     (folder / REPORT).write_text(text, "utf8")
     return text
 
@@ -104,6 +142,8 @@ def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Refuse, before any work, what cannot be right."""
     if len(inputs) not in (1, 2):
         raise UsageError("Give a table of predictions, or a model and its labelled data.")
+    if not 0 <= options.bootstrap <= MOST_RESAMPLES:
+        raise UsageError(f"--bootstrap takes 0 to {MOST_RESAMPLES:,} resamples, not {options.bootstrap:,}.")
     if len(inputs) == 2 and (options.thresholds or options.multi_label is not None):
         raise UsageError("--threshold and --multi-label are for tables of predictions; a model has its own way.")
     if len(inputs) == 1 and options.regroup is not None and options.legend is None:
@@ -177,11 +217,11 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _record(case: Case, options: EvaluateOptions, seconds: float) -> RunRecord:
     return RunRecord(
         command="evaluate",
-        options=options.as_json(),
+        options=asdict(options) | {"root": None if options.root is None else str(options.root)},
         inputs=case.inputs,
         grid=None if case.chips is None else case.chips.grid.as_dict(),
         legend=None if case.legend is None else case.legend.model_dump(mode="json"),
         counts={"rows": len(case.rows), "skipped": len(case.skipped)},
         timings={"seconds": seconds},
-        details={"skipped": list(case.skipped[:1000])},
+        details={"skipped": list(case.skipped[:1000])} | learnt_figures(case),
     )

@@ -23,6 +23,7 @@ from landuse.training.cache import FeatureCache
 from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
 from landuse.training.image_samples import class_code
 from landuse.training.images import open_cache
+from landuse.training.learnt import chip_marks
 from landuse.training.pictures import ChipPictures
 from landuse.training.places import Places
 from landuse.training.split import Layout, Names
@@ -80,6 +81,7 @@ def _labelled(table: ChipSet, path: Path, settings: SampleSettings, progress: Pr
         digest=digest_of([digest, hashlib.sha256(targets.tobytes()).hexdigest()]),
         skipped=skipped,
         pictures=pictures_of(chips),
+        marks=chip_marks(chips),
     )
     return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
 
@@ -150,6 +152,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
         skipped=(*table.skipped, *strangers(table, found, root), *skipped),
         ignored=ignored,
         pictures=pictures_of(chips),
+        marks=chip_marks(chips),
     )
     return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
 

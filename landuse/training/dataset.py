@@ -38,6 +38,7 @@ class Samples:
         skipped: samples that could not be read, each with its cause.
         ignored: how many samples had a label that the legend lacks, by label.
         pictures: where their pixels are; None where only features are known.
+        marks: uint32 (n,), by which each is known again (`landuse.training.learnt`); None where that is not known.
     """
 
     features: Floats
@@ -50,6 +51,7 @@ class Samples:
     skipped: tuple[str, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)
     pictures: Pictures | None = None
+    marks: npt.NDArray[np.uint32] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -80,6 +82,7 @@ class Samples:
             weights=self.weights[chosen],
             layout=self.layout.take(chosen),
             pictures=None if self.pictures is None else self.pictures.take(np.arange(len(self))[chosen]),
+            marks=None if self.marks is None else self.marks[chosen],
         )
 
 
@@ -141,6 +144,7 @@ def joined(pieces: Sequence[Samples]) -> Samples:
     if not sum(map(len, pieces)):
         raise NoOverlapError("Not one chip has a label, so there is nothing to learn from.")
     targets = np.concatenate([p.targets for p in pieces])
+    marks = [p.marks for p in pieces if p.marks is not None]
     ignored: dict[str, int] = {}
     for piece in pieces:
         ignored |= {name: ignored.get(name, 0) + count for name, count in piece.ignored.items()}
@@ -154,6 +158,7 @@ def joined(pieces: Sequence[Samples]) -> Samples:
         skipped=tuple(s for p in pieces for s in p.skipped),
         ignored=ignored,
         pictures=joined_pictures([p.pictures for p in pieces]),
+        marks=np.concatenate(marks) if len(marks) == len(pieces) else None,
     )
 
 

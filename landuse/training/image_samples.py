@@ -9,6 +9,7 @@ from landuse.legend import Legend, same_name
 from landuse.outputs.chip_images import folder_names
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.images import file_features
+from landuse.training.learnt import file_marks
 from landuse.training.listing import ImageList
 from landuse.training.pictures import FilePictures
 from landuse.training.split import Layout
@@ -48,6 +49,7 @@ def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
         skipped=(*images.skipped, *found.skipped),
         ignored=ignored,
         pictures=FilePictures(tuple(images.paths[i] for i in kept)),
+        marks=file_marks([images.paths[i] for i in kept]),
     )
     read = np.asarray(np.isfinite(found.features).all(axis=1))
     if not read.any():

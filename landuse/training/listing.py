@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import SourceNotFoundError
+from landuse.files import entries
 from landuse.outputs.chip_images import UNLABELLED
 from landuse.training.places import Mask
 from landuse.training.split import Names
@@ -50,12 +51,15 @@ def several(labels: Sequence[Sequence[str]]) -> bool:
 def class_folders(folder: Path) -> ImageList:
     """Images one level down, sorted by class and name; not those of the folder in which exported chips without a label lie.
 
+    Entries that are hidden or that other programs left there are no classes and no images.
+
     Raises `SourceNotFoundError` where there are none.
     """
     found = [
         (path, group.name)
-        for group in sorted(p for p in folder.iterdir() if p.is_dir() and p.name != UNLABELLED)
-        for path in sorted(group.iterdir())
+        for group in entries(folder)
+        if group.is_dir() and group.name != UNLABELLED
+        for path in entries(group)
         if path.suffix.lower() in SUFFIXES
     ]
     if not found:

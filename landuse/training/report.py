@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from landuse.models.heads import Head
 from landuse.models.heads_file import spec_of
-from landuse.options.training import TrainOptions
 from landuse.training.dataset import Samples
 from landuse.training.fitting import Fitted
+from landuse.training.learnt import FIELD, Learnt
+from landuse.training.options import TrainOptions
 from landuse.training.split import Split
 
 LISTED = 1000
@@ -39,6 +42,8 @@ def _size(head: Head) -> dict[str, int]:
 
 def training_report(samples: Samples, parts: Split, options: TrainOptions) -> dict[str, Any]:
     """What the model file says of the data."""
+    fitted = parts.train if parts.kind == "given" else np.ones(len(samples), bool)
+    learnt = {} if samples.marks is None else {FIELD: Learnt(samples.marks[fitted]).as_dict()}
     counts = dict(zip(samples.legend.names, samples.members.sum(axis=0).tolist(), strict=True))
     return {
         "samples": len(samples),
@@ -54,4 +59,5 @@ def training_report(samples: Samples, parts: Split, options: TrainOptions) -> di
         "skipped": list(samples.skipped[:LISTED]),
         "skipped_count": len(samples.skipped),
         "ignored_labels": dict(list(samples.ignored.items())[:LISTED]),
+        **learnt,
     }

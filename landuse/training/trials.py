@@ -7,12 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from landuse.options.training import Measure
-
+Measure = Literal["accuracy", "f1", "log_loss"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 

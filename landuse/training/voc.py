@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
-from xml.parsers import expat
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from landuse.errors import LabelsError, SourceNotFoundError
+from landuse.files import entries
 from landuse.training.listing import SUFFIXES, ImageList, several
 from landuse.training.places import Mask
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 ANNOTATIONS, IMAGES = "Annotations", "JPEGImages"
 SETS, TEST, VALIDATION, LEARNING = Path("ImageSets", "Main"), "test", "val", ("train", "trainval")
 MOST_BYTES = 4_000_000
 LONGEST = 1000
-FILENAME, NAME = ("annotation", "filename"), ("annotation", "object", "name")
 
 
 @dataclass(frozen=True)
@@ -98,60 +100,36 @@ def read_annotation(path: Path) -> Annotation:
         LabelsError: it is too large, no XML, no annotation, or it declares a document type or entities, by which a small
             file can fetch others or grow without bound.
     """
+    from defusedxml import DefusedXmlException, ElementTree
+
     if path.stat().st_size > MOST_BYTES:
         raise LabelsError(f"it is too large to be an annotation ({path.stat().st_size:,} bytes)")
-    reader = _Reader()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = reader.refuse
-    parser.EntityDeclHandler = reader.refuse
-    parser.ExternalEntityRefHandler = reader.refuse
     try:
-        parser.Parse(path.read_bytes(), True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        raise error if isinstance(error, LabelsError) else LabelsError(f"it is not sound XML ({error})") from error
-    if reader.root != "annotation":
-        raise LabelsError(f"its outermost element is {reader.root[:40]!r}, not 'annotation'")
-    return Annotation(reader.filename.strip() or None, tuple(dict.fromkeys(filter(None, map(str.strip, reader.names)))))
+        root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise LabelsError("it declares a document type or entities, which annotations have no use for") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise LabelsError(f"it is not sound XML ({error})") from error
+    if root.tag != "annotation":
+        raise LabelsError(f"its outermost element is {root.tag[:40]!r}, not 'annotation'")
+    names = [
+        _text(name) for name in root.iterfind("object/name")
+    ]  # objects' own parts have names too, which do not count
+    return Annotation(_text(root.find("filename")) or None, tuple(dict.fromkeys(filter(None, names))))
 
 
-@dataclass
-class _Reader:
-    """Picks the two kinds of text out of the stream of elements; objects' own parts have names too, which do not count."""
-
-    place: list[str] = field(default_factory=list)
-    root: str = ""
-    filename: str = ""
-    names: list[str] = field(default_factory=list)
-
-    def start(self, name: str, _: dict[str, str]) -> None:
-        self.root = self.root or name
-        self.place.append(name)
-        if len(self.place) == len(NAME) and tuple(self.place) == NAME:
-            self.names.append("")
-
-    def end(self, _: str) -> None:
-        self.place.pop()
-
-    def text(self, data: str) -> None:
-        place = tuple(self.place[:4])
-        if place == FILENAME:
-            self.filename = (self.filename + data)[:LONGEST]
-        elif place == NAME:
-            self.names[-1] = (self.names[-1] + data)[:LONGEST]
-
-    def refuse(self, *_: object) -> NoReturn:
-        raise LabelsError("it declares a document type or entities, which annotations have no use for")
+def _text(element: Element | None) -> str:
+    """The text in an element, without what stands in others within it."""
+    if element is None:
+        return ""
+    return (element.text or "").strip()[:LONGEST]
 
 
 def _annotation_files(folder: Path) -> list[Path]:
     """XML files in `Annotations`, or in the folder itself; not the sidecars that GDAL leaves beside images."""
     inside = folder / ANNOTATIONS
     place = inside if inside.is_dir() else folder
-    return sorted(p for p in place.glob("*.xml") if not p.name.lower().endswith(".aux.xml"))
+    return [p for p in entries(place) if p.suffix == ".xml" and not p.name.lower().endswith(".aux.xml")]
 
 
 def _image_of(annotation: Annotation, file: Path, folder: Path) -> Path:

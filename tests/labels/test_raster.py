@@ -270,3 +270,10 @@ def test_polygons_given_as_a_raster_are_told_how(tmp_path):
     )
     with pytest.raises(LabelsError, match=r"--label-field \(it has use, id\)"):
         label_one(tmp_path / "x.shp")
+
+
+def test_gdal_writes_nothing_to_the_console_itself(tmp_path, capfd):
+    (tmp_path / "x.txt").write_text("hello")
+    with pytest.raises(LabelsError):
+        label_one(tmp_path / "x.txt")
+    assert capfd.readouterr().err == ""

@@ -10,9 +10,8 @@ from PIL import Image
 
 from landuse.errors import ChipTableError, ConfigError, LabelsError, NoOverlapError, SourceNotFoundError, UsageError
 from landuse.legend import Legend, load_legend
-from landuse.options.survey import TileOptions
 from landuse.scoring import ScoreSettings
-from landuse.stages.tile import tile
+from landuse.stages.tile import TileOptions, tile
 from landuse.training import images as embedding
 from landuse.training.samples import SampleSettings, read_samples
 from tests.patchwork import COLOURS, OPTIONS, patchwork
@@ -201,3 +200,17 @@ def test_a_label_that_cannot_name_a_class_is_one_sentence(label):
 def test_a_legend_takes_what_is_legible_of_the_name_of_its_data():
     assert Legend.of_names(["forest"], "a\nb" + "c" * 100).name == "ab" + "c" * 78
     assert Legend.of_names(["forest"], "").name == "classes"
+
+
+def test_class_folders_without_what_other_programs_leave_behind(tmp_path):
+    from landuse.training.listing import class_folders
+
+    for name in ("Water/a.png", "Water/._a.png", "Water/.ipynb_checkpoints/a.png", ".ipynb_checkpoints/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("__MACOSX/Water/a.png", "@eaDir/a.png", "Forest/b.PNG", "Forest/Thumbs.db", "Forest/desktop.ini"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = class_folders(tmp_path)
+    assert [str(p.relative_to(tmp_path)) for p in found.paths] == ["Forest/b.PNG", "Water/a.png"]
+    assert found.labels == (("Forest",), ("Water",))

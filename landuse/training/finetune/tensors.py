@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from landuse.models.quiet import quiet_console
 
-import tensorflow as tf
+with quiet_console():
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()  # looks for CUDA, and complains where there is none
 
 __all__ = ["Tensor", "tf"]
 

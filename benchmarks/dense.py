@@ -22,7 +22,8 @@ from benchmarks.networks import random_bundle
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, write_bundle
 from landuse.models.dense import dense_shape
 from landuse.models.openvino_dense import OpenVinoDense
-from landuse.stages.classify import ClassifyOptions, classify
+from landuse.options.survey import ClassifyOptions
+from landuse.stages.classify import classify
 
 TURNS = 2
 CELL = 32

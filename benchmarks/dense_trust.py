@@ -18,8 +18,9 @@ from benchmarks.table import markdown
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import load_legend
 from landuse.models.bundle import read_bundle, write_bundle
+from landuse.options.survey import ClassifyOptions
 from landuse.outputs.land_use_map import LandUseMap
-from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.classify import classify
 from landuse.stages.demo import LEGEND, MODEL, YEARS
 
 CELL, SPLIT = 32, 7

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from landuse.options.training import TrainOptions
 from landuse.stages.train import train
 from landuse.training.backbone import backbone_bundle
 from landuse.training.listing import class_folders
-from landuse.training.options import TrainOptions
 
 EPOCHS, BATCH = 10, 32
 

@@ -15,11 +15,12 @@ import numpy as np
 from landuse.chips import CHIPS_FILE, write_chips
 from landuse.labels import LabelRequest, label_chips
 from landuse.legend import load_legend
+from landuse.options.survey import TileOptions
+from landuse.options.training import TrainOptions
 from landuse.stages.demo import LEGEND, YEARS
-from landuse.stages.tile import TileOptions, survey_chips
+from landuse.stages.tile import survey_chips
 from landuse.stages.train import fit_head, samples_for
 from landuse.training.backbone import backbone_bundle
-from landuse.training.options import TrainOptions
 from landuse.training.samples import Samples
 from landuse.training.split import Layout, Split, SplitRule, split
 from tools.landscape import LandscapeSpec, make_landscape

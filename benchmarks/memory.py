@@ -94,7 +94,8 @@ def run_child(folder: Path, master: str) -> None:
     """Classify the survey of a folder; print how long it took and the highest memory of this process."""
     import resource
 
-    from landuse.stages.classify import ClassifyOptions, classify
+    from landuse.options.survey import ClassifyOptions
+    from landuse.stages.classify import classify
 
     started = time.perf_counter()
     options = ClassifyOptions(model=str(folder / "colours.landuse"), master=master)

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 from benchmarks.table import slope
+from landuse.options.survey import ClassifyOptions
 from landuse.outputs.record import read_record
-from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.classify import classify
 
 TURNS = 6
 

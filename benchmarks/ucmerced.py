@@ -12,9 +12,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from landuse.models.heads import fit_logistic
+from landuse.options.training import TrainOptions
 from landuse.stages.train import samples_for
 from landuse.training.backbone import backbone_bundle
-from landuse.training.options import TrainOptions
 from landuse.training.samples import Samples
 from landuse.training.split import SplitRule, folds, split
 

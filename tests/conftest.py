@@ -42,8 +42,8 @@ def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path"
 @pytest.fixture(scope="session")
 def learnt(work: "Patchwork", chips: "Path", tmp_path_factory: pytest.TempPathFactory) -> "Path":
     """A model file whose head has learnt the patches; its backbone's weights are random."""
+    from landuse.options.training import TrainOptions
     from landuse.stages.train import train
-    from landuse.training.options import TrainOptions
 
     out = tmp_path_factory.mktemp("model") / "learnt.landuse"
     train([chips], out, TrainOptions(backbone=str(work.model), regularisation=1.0))

@@ -8,7 +8,7 @@ import yaml
 from affine import Affine
 
 from landuse.models.bundle import write_bundle
-from landuse.stages.tile import TileOptions
+from landuse.options.survey import TileOptions
 from tests.made import raster
 from tests.models import small
 

@@ -13,7 +13,19 @@ FLOORS = {
     3: {"scoring", "training", "spark_ml", "judging"},
     2: {"engine", "models", "change", "evaluation", "outputs"},
     1: {"mosaic", "chips", "labels", "vector_file"},
-    0: {"grid", "crs", "legend", "errors", "imports", "own_data", "plain_yaml", "words", "__init__", "files"},
+    0: {
+        "grid",
+        "crs",
+        "legend",
+        "errors",
+        "imports",
+        "own_data",
+        "options",
+        "plain_yaml",
+        "words",
+        "__init__",
+        "files",
+    },
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

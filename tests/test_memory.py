@@ -12,10 +12,10 @@ from affine import Affine
 from landuse.chips import writing
 from landuse.engine.parts import PartStore
 from landuse.models.bundle import write_bundle
+from landuse.options.survey import ClassifyOptions
 from landuse.scoring import run as scoring
 from landuse.scoring.block import BlockReport, part_table
-from landuse.stages.classify import ClassifyOptions, classify
-from landuse.stages.tile import TileOptions
+from landuse.stages.classify import classify
 from tests.made import raster
 from tests.models import small
 
@@ -53,7 +53,7 @@ def peak(chips, model, folder):
     """Highest bytes that Python and NumPy held at once while so many chips were classified."""
     empty = np.zeros((3, chips // COLS, COLS), np.uint8)
     source = raster(folder / f"{chips}.tif", empty, Affine(32, 0, 480_000, 0, -32, 4_480_000), compress="deflate")
-    options = ClassifyOptions(model=str(model), tile=TileOptions(chip_m=32.0, chip_px=small.PX))
+    options = ClassifyOptions(model=str(model), chip_m=32.0, chip_px=small.PX)
     tracemalloc.start()
     try:
         _, record = classify([source], folder / f"map_{chips}", options)

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from landuse.cli import options as shared
-
-if TYPE_CHECKING:
-    from landuse.stages.classify import ClassifyOptions
+from landuse.cli.from_schema import QUARANTINED, Sectioned, options, out_folder
+from landuse.options.survey import ClassifyOptions
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("sources", nargs=-1, required=True, metavar="CHIPS_OR_SOURCE...")
-@click.option(
-    "--model", default="builtin", show_default=True, metavar="NAME_OR_FILE", help="A model file, or one that ships."
-)
-@shared.out_folder
-@click.option(
-    "--cell",
-    type=click.FloatRange(0, min_open=True),
-    default=None,
-    metavar="METRES",
-    help="Side of a cell of the map, such as 32: many cells a chip in one pass.  [default: the chip]",
-)
-@click.option(
-    "--keep-features", is_flag=True, help="Keep features.parquet: classify DIR --model OTHER then runs a head alone."
-)
-@shared.lattice
-@shared.area
-@shared.imagery
-@shared.master
-@shared.inference
-@shared.task_timeout
-@shared.parts
-@shared.fresh
+@out_folder
+@options(ClassifyOptions)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done and what it would cost.")
-def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any) -> int:  # noqa: ANN401
+def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_run: bool) -> int:
     """A land-use map of CHIPS (a folder of tile) or of one survey's rasters: files, folders, globs, VSI or s3:// addresses.
 
     Writes landuse.tif, probabilities.tif, landuse.geojson, chips.parquet, summary.csv, quarantine.csv and run.json to DIR;
@@ -51,8 +28,8 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     from landuse.words import counted
 
     if dry_run:
-        return say_forecast(sources, out, classify_options(choices))
-    _, record = run(sources, out, classify_options(choices))
+        return say_forecast(sources, out, options)
+    _, record = run(sources, out, options)
     counts = record.counts
     click.echo(
         f"{counts['classified']:,} of {counted(counts['chips'], 'chip')} classified in "
@@ -66,7 +43,7 @@ def classify(sources: tuple[str, ...], out: Path, dry_run: bool, **choices: Any)
     if counts["quarantined"]:
         lost = counted(counts["quarantined"], "chip")
         click.echo(f"{lost} could not be read; {out / 'quarantine.csv'} says which and why.", err=True)
-        return shared.QUARANTINED
+        return QUARANTINED
     return 0
 
 
@@ -77,14 +54,3 @@ def say_forecast(sources: tuple[str, ...], out: Path, options: ClassifyOptions) 
     for line in forecast(sources, out, options).lines():
         click.echo(line)
     return 0
-
-
-def classify_options(choices: dict[str, Any]) -> ClassifyOptions:
-    """The stage's options from the flags."""
-    from landuse.cli.tile import tile_options
-    from landuse.stages.classify import ClassifyOptions
-
-    inference = ("model", "master", "runtime", "precision", "max_quarantined", "task_timeout_s")
-    own = (*inference, "fresh", "parts", "cell", "keep_features")
-    picked = {name: choices.pop(name) for name in own}
-    return ClassifyOptions(tile=tile_options(choices), **picked)

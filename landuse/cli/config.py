@@ -29,19 +29,27 @@ def with_config(command: click.Command) -> click.Command:
 def _apply(context: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
-    values = read_options(path)
-    known = {p.name for p in context.command.params}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        from landuse.errors import ConfigError
+    from landuse.errors import ConfigError
 
-        options = ", ".join(sorted(str(k).replace("_", "-") for k in known - {"config"}))
-        raise ConfigError(f"{path}: {context.command.name} has no option {unknown[0]!r}; it has {options}.")
-    parameters = {str(p.name): p for p in context.command.params}
-    typed = {
-        name: _as_typed(value, parameters[name], f"{path}: {name.replace('_', '-')}") for name, value in values.items()
-    }
+    typed: dict[str, Any] = {}
+    known = {key: parameter for parameter in context.command.params for key in _keys(parameter)}
+    for key, value in read_options(path).items():
+        if key not in known:
+            options = ", ".join(
+                sorted(_keys(p)[0].replace("_", "-") for p in context.command.params if p.name != "config")
+            )
+            raise ConfigError(f"{path}: {context.command.name} has no option {key!r}; it has {options}.")
+        parameter = known[key]
+        if parameter.name in typed:
+            raise ConfigError(f"{path} gives {key.replace('_', '-')} twice, by two names; keep one of them.")
+        typed[str(parameter.name)] = _as_typed(value, parameter, f"{path}: {key.replace('_', '-')}")
     context.default_map = {**(context.default_map or {}), **typed}
+
+
+def _keys(parameter: click.Parameter) -> list[str]:
+    """What a config may call an option: its flag, and the keyword of the Python function."""
+    flags = [flag.lstrip("-").replace("-", "_") for flag in parameter.opts]
+    return list(dict.fromkeys([*flags, str(parameter.name)]))
 
 
 def _as_typed(value: Any, parameter: click.Parameter, where: str) -> Any:  # noqa: ANN401

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from landuse.cli import options as shared
+from landuse.cli.from_schema import Sectioned, options
+from landuse.options.results import DemoOptions
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -17,16 +18,13 @@ from landuse.cli import options as shared
     show_default=True,
     help="Folder to write.",
 )
-@click.option("--data", type=click.Path(path_type=Path), default=None, help="Another made landscape.")
-@shared.master
-@shared.fresh
-def demo(out: Path, data: Path | None, master: str, fresh: bool) -> None:
+@options(DemoOptions)
+def demo(out: Path, options: DemoOptions) -> None:
     """The whole job on the sample data: two survey years to a map of what changed, measured against the truth."""
-    from landuse.stages.demo import DemoOptions
     from landuse.stages.demo import demo as run
     from landuse.words import counted
 
-    report = run(out, DemoOptions(master, data, fresh), click.echo)
+    report = run(out, options, click.echo)
     for year, share in report.accuracy.items():
         click.echo(f"accuracy   {share:.1%} of the chips of {year} have their true class")
     scores = report.change

@@ -7,37 +7,25 @@ from typing import Any
 
 import click
 
-from landuse.cli import options as shared
+from landuse.cli.from_schema import Sectioned, options, out_folder
+from landuse.options.results import DiffOptions
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("maps", nargs=-1, required=True, metavar="BEFORE AFTER [LATER...]", type=click.Path(path_type=Path))
-@shared.out_folder
-@click.option(
-    "--min-probability",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Least probability of change of a confirmed cell.",
-)
-@click.option("--min-site", type=click.IntRange(1), default=1, show_default=True, help="Least cells of a change site.")
-@click.option("--legend", metavar="NAME_OR_FILE", default=None, help="Names for the codes of GeoTIFFs.")
-@click.option(
-    "--regroup", metavar="NAME_OR_FILE", default=None, help="Compare in these coarser classes, such as groups3."
-)
-@shared.fresh
-def diff(maps: tuple[Path, ...], out: Path, **choices: Any) -> int:  # noqa: ANN401
+@out_folder
+@options(DiffOptions)
+def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions) -> int:
     """What changed between maps of the same ground: folders of classify, or single-band class GeoTIFFs, oldest first.
 
     A cell counts as changed where the two maps name different classes and the probability of change, inferred from both maps'
     probabilities together, is high enough. Writes change.tif, change_probability.tif, change.geojson, transitions.csv,
     summary.json and run.json to DIR; with three or more maps, also a folder for each step.
     """
-    from landuse.stages.diff import DiffOptions
     from landuse.stages.diff import diff as run
     from landuse.words import counted
 
-    summary = run(maps, out, DiffOptions(**choices)).summary
+    summary = run(maps, out, options).summary
     if isinstance(summary["classes"], dict):
         return say_several(summary, out)
     cells, area = summary["cells"], summary["area_ha"]

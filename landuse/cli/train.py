@@ -7,33 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landuse.cli import options as shared
-from landuse.cli import train_options as given
+from landuse.cli.from_schema import Sectioned, options, out_model
+from landuse.options.training import TrainingOptions
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
-FOLDS = 5
 
-
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Model file to write (.landuse)."
-)
-@given.backbone
-@given.samples
-@given.holding_back
-@given.head
-@given.weighing
-@given.tuning
-@given.fine_tuning
-@click.option("--cache/--no-cache", default=True, show_default=True, help="Keep features, and use those kept.")
-@shared.master
-@shared.parts
-@shared.seed
-@click.option("--fresh", is_flag=True, help="Replace an existing model file.")
-def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: ANN401
+@out_model
+@options(TrainingOptions)
+def train(data: tuple[Path, ...], out: Path, options: TrainingOptions) -> None:
     """A model from DATA: folders of labelled chips (landuse tile --labels), or one folder of class folders of images or of
     annotations (VOC), or one table (CSV or Parquet) with the columns path or chip_id, label or labels, and perhaps weight and
     split.
@@ -42,31 +27,20 @@ def train(data: tuple[Path, ...], out: Path, **choices: Any) -> None:  # noqa: A
     seen, and is written with the backbone to one file. From lists of labels comes a model that gives any number of them.
     With --fine-tune layers of the backbone learn on from there.
     """  # noqa: D205
-    from landuse.errors import UsageError
-    from landuse.stages.train import train as run
-    from landuse.training.options import TrainOptions
-
-    grid = dict(choices.pop("grid"))
-    search = {name: choices.pop(name) for name in ("folds", "draws", "measure")}
-    validate, search["folds"] = search["folds"] is not None, search["folds"] or FOLDS
-    tuning = {field: choices.pop(name) for name, field in given.FINE_TUNING.items()}
-    options = TrainOptions(**choices | {"class_weights": dict(choices["class_weights"])})
-    if tuning["layers"] is not None:
-        if grid or validate:
-            raise UsageError("--fine-tune trains one setting: leave --tune and --folds out.")
+    if options.layers is not None:
         from landuse.stages.finetune import fine_tune
-        from landuse.training.finetune.options import FineTuneOptions, parse_layers
 
-        how = FineTuneOptions(**tuning | {"layers": parse_layers(tuning["layers"])})
-        bundle = fine_tune(data, out, options, how)
+        bundle = fine_tune(data, out, options, options)
         click.echo(_learnt(bundle.training["fine_tuning"], out))
-    elif grid or validate:
-        from landuse.stages.tune import TuneOptions, tune
+    elif options.grid or options.folds is not None:
+        from landuse.stages.tune import tune
 
-        found = tune(data, out, options, TuneOptions(grid, **search))
+        found = tune(data, out, options, options)
         bundle = found.bundle
-        click.echo(_trials(found.trials, search["measure"], tuned=bool(grid)))
+        click.echo(_trials(found.trials, options.measure, tuned=bool(options.grid)))
     else:
+        from landuse.stages.train import train as run
+
         bundle = run(data, out, options)
     _tell(bundle, out)
 

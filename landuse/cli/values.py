@@ -7,28 +7,34 @@ from typing import Any
 import click
 
 
-class BandList(click.ParamType[tuple[int, ...]]):
-    """Band numbers such as ``1,2,3``; the first band is 1."""
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1 with commas between them, such as ``1,2,3``."""
 
-    name = "R,G,B"
+    name = "N,..."
+
+    def __init__(self, example: str) -> None:
+        self._example = example
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
         """Parse the text; a tuple passes through."""
         if isinstance(value, tuple):
             return value
         try:
-            bands = tuple(int(part) for part in str(value).split(","))
+            numbers = tuple(int(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of band numbers; write it like 1,2,3.", param, ctx)
-        if min(bands) < 1:
-            self.fail(f"band numbers start at 1, so {value!r} cannot be right.", param, ctx)
-        return bands
+            self.fail(f"{value!r} is no list of whole numbers; write it like {self._example}.", param, ctx)
+        if min(numbers) < 1:
+            self.fail(f"these numbers start at 1, so {value!r} cannot be right.", param, ctx)
+        return numbers
 
 
 class NamedNumber(click.ParamType[tuple[str, float]]):
     """A class name and a number, such as ``Water=2.0``."""
 
     name = "NAME=NUMBER"
+
+    def __init__(self, example: str) -> None:
+        self._example = example
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:  # noqa: ANN401
         """Parse the text; a pair passes through."""
@@ -40,23 +46,8 @@ class NamedNumber(click.ParamType[tuple[str, float]]):
         except ValueError:
             weight = -1.0
         if not (sign and name and 0 <= weight < float("inf")):
-            self.fail(f"{value!r} is no class with a weight; write it like Water=2.0.", param, ctx)
+            self.fail(f"{value!r} is no class with a weight; write it like {self._example}.", param, ctx)
         return name, weight
-
-
-class Layers(click.ParamType[tuple[int, ...]]):
-    """Units of hidden layers, such as ``256`` or ``256,64``."""
-
-    name = "UNITS,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
-        """Parse the text; a tuple passes through."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no list of layers; write it like 256 or 256,64.", param, ctx)
 
 
 Choices = tuple[str, tuple[Any, ...]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
@@ -16,7 +16,8 @@ from landuse.engine.quarantine import write_quarantine
 from landuse.errors import LanduseError, UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
-from landuse.models.runtime import Kind, Precision, read_cached
+from landuse.models.runtime import read_cached
+from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
@@ -24,40 +25,9 @@ from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.dense_cells import finer_pieces, split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
-from landuse.stages.tile import TileOptions, survey_pieces
+from landuse.stages.tile import survey_pieces
 
 QUARANTINE = "quarantine.csv"
-
-
-@dataclass(frozen=True)
-class ClassifyOptions:
-    """What a user may choose.
-
-    Attributes:
-        model: a bundle file, or the name of one that ships.
-        tile: how chips are cut where rasters are given.
-        master: Spark master, or ``inline``.
-        runtime: ``openvino`` or ``tensorflow``.
-        precision: ``auto``, ``f32`` or ``bf16``.
-        fresh: ignore and replace an earlier result.
-        max_quarantined: largest share of chips that may fail before the run does.
-        task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
-        parts: address below which results of blocks are kept while the run lasts; None is beside the output.
-        cell: side of a cell of the map in metres, a part of a chip's side; None is a whole chip.
-        keep_features: also keep the features of every chip, for other heads of the same backbone.
-    """
-
-    model: str = "builtin"
-    tile: TileOptions = field(default_factory=TileOptions)
-    master: str = "inline"
-    runtime: Kind = "openvino"
-    precision: Precision = "auto"
-    fresh: bool = False
-    max_quarantined: float = 0.01
-    task_timeout_s: int = 0
-    parts: str | None = None
-    cell: float | None = None
-    keep_features: bool = False
 
 
 def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> tuple[LandUseMap, RunRecord]:
@@ -124,7 +94,7 @@ def run_of(
     kept = kept_features(inputs, options)
     if kept is not None:
         return run_head(kept, bundle)
-    chips = chips_of(inputs, tile_options(options.tile, bundle, settings.split), parts, settings.split)
+    chips = chips_of(inputs, survey_options(options, bundle, settings.split), parts, settings.split)
     with Progress(len(chips), "chips") as progress:
         return run_chips(chips, settings, parts, progress)
 
@@ -161,17 +131,17 @@ def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bu
     if options.cell is None:
         return 1
     tables = chip_tables(inputs)
-    chip_m = open_chips(tables[0]).grid.chip_m if tables else options.tile.chip_m
+    chip_m = open_chips(tables[0]).grid.chip_m if tables else options.chip_m
     return split_of(bundle, chip_m, options.cell, options.runtime)
 
 
-def tile_options(options: TileOptions, bundle: Bundle, split: int = 1) -> TileOptions:
+def survey_options(options: ClassifyOptions, bundle: Bundle, split: int = 1) -> SurveyOptions:
     """The options with the model's own pixels a chip, or a cell. Raises `UsageError` where others were asked for."""
     if options.chip_px not in (CHIP_PX, bundle.chip_px):
         raise UsageError(
             f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
         )
-    return replace(options, chip_m=options.chip_m / split, chip_px=bundle.chip_px // split)
+    return options.model_copy(update={"chip_m": options.chip_m / split, "chip_px": bundle.chip_px // split})
 
 
 def chip_tables(inputs: Sequence[str | Path]) -> list[Path]:
@@ -179,7 +149,7 @@ def chip_tables(inputs: Sequence[str | Path]) -> list[Path]:
     return [p for p in map(Path, inputs) if p.name == CHIPS_FILE or (p / CHIPS_FILE).is_file()]
 
 
-def chips_of(inputs: Sequence[str | Path], options: TileOptions, parts: Path, split: int = 1) -> Chips:
+def chips_of(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path, split: int = 1) -> Chips:
     """The chips of a `tile` folder (or of its chips.parquet) or their cells, or those of a survey's rasters.
 
     Chips that are found here are written to a table in `parts`, so that they need not be in memory either.
@@ -216,7 +186,7 @@ def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float
     lost = len({chip.chip_id for chip in run.quarantined})
     return RunRecord(
         command="classify",
-        options=asdict(options),
+        options=options.as_json(),
         grid=run.chips.grid.as_dict(),
         legend=bundle.legend.model_dump(mode="json"),
         counts={

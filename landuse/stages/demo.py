@@ -16,13 +16,15 @@ from landuse.errors import OutputExistsError, SourceNotFoundError
 from landuse.evaluation.change_scores import ChangeScores, change_scores
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import load_legend
+from landuse.options.results import DemoOptions, DiffOptions
+from landuse.options.survey import ClassifyOptions, TileOptions
+from landuse.options.training import TrainOptions
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
-from landuse.stages.classify import ClassifyOptions, classify
-from landuse.stages.diff import DiffOptions, diff
-from landuse.stages.tile import TileOptions, tile
+from landuse.stages.classify import classify
+from landuse.stages.diff import diff
+from landuse.stages.tile import tile
 from landuse.stages.train import train
-from landuse.training.options import TrainOptions
 from landuse.words import counted
 
 YEARS = ("2014", "2020")
@@ -31,21 +33,6 @@ MAP, MODEL = "map.html", "model.landuse"
 DOUBT_ODDS = 10.0
 """A stale label of the second year is one that heads which have not seen it find ten times less likely than another."""
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """Where the demo runs and on what.
-
-    Attributes:
-        master: Spark master, or ``inline``.
-        data: a made landscape with its truth (`python -m tools.landscape`); None takes the sample data.
-        fresh: replace an earlier demo.
-    """
-
-    master: str = "local[*]"
-    data: Path | None = None
-    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from landuse.change.summary import gains_and_losses, summarise
 from landuse.change.transitions import transitions, write_transitions
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
+from landuse.options.results import DiffOptions
 from landuse.outputs.cog import write_bands_cog
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
@@ -31,31 +32,6 @@ CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geo
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
 MOST_CODE = 99
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class DiffOptions:
-    """What a user may choose.
-
-    Attributes:
-        min_probability: least probability of change of a confirmed cell.
-        min_site: least cells of a change site.
-        legend: names for the codes of GeoTIFFs: a shipped legend or a file.
-        regroup: compare in these coarser classes: a shipped legend or a file.
-        fresh: replace an earlier result.
-    """
-
-    min_probability: float = 0.5
-    min_site: int = 1
-    legend: str | None = None
-    regroup: str | None = None
-    fresh: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_probability <= 1:
-            raise UsageError(f"--min-probability lies between 0 and 1, so {self.min_probability:g} cannot be right.")
-        if self.min_site < 1:
-            raise UsageError(f"--min-site counts cells and starts at 1, so {self.min_site} cannot be right.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +208,7 @@ def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], se
     grid = found.before.grid
     return RunRecord(
         command="diff",
-        options=asdict(replace(options)),
+        options=options.as_json(),
         inputs=tuple(identify(file) for file in (*found.before.files, *found.after.files)),
         grid=None if grid is None else grid.as_dict(),
         legend=found.legend.model_dump(mode="json"),
@@ -246,7 +222,7 @@ def _record_several(maps: Sequence[Path], options: DiffOptions, summary: dict[st
     first = read_record(maps[0])
     return RunRecord(
         command="diff",
-        options=asdict(options),
+        options=options.as_json(),
         inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES_FILE, RECORD)),
         grid=first.grid,
         legend=first.legend,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from landuse.evaluation.table import TableOptions, read_predictions
 from landuse.judging import Case, caution, judge, learnt_figures, write_worst
 from landuse.legend import Legend, load_legend
 from landuse.models.bundle import find_bundle, read_bundle
-from landuse.models.runtime import Kind, Precision
+from landuse.options.results import EvaluateOptions
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.scoring import ScoreSettings
@@ -32,44 +32,6 @@ from landuse.words import counted
 METRICS, REPORT = "metrics.json", "report.txt"
 EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"
 CURVES, CURVES_PICTURE, RELIABILITY = "curves.csv", "curves.png", "reliability.png"
-MOST_RESAMPLES = 100_000
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """What a user may choose.
-
-    Attributes:
-        master: Spark master, or ``inline``; where a model is run.
-        runtime: ``openvino`` or ``tensorflow``, likewise.
-        precision: ``auto``, ``f32`` or ``bf16``, likewise.
-        max_quarantined: largest share of chips that may fail, likewise.
-        parts: address where workers leave results if they do not share this machine's disk.
-        fresh: replace an earlier result.
-        multi_label: whether a cell of a table may hold several labels; None looks whether one does.
-        thresholds: of several labels, such as ``0.4`` or ``Forest=0.3``.
-        group_by: column whose equal values belong together (a county).
-        root: folder that the paths of a table of images are relative to; None is the table's own.
-        regroup: legend of coarser classes (name or file) to give the figures in as well.
-        legend: legend of a table's classes (name or file), which says what group each belongs to.
-        bootstrap: resamples for confidence intervals; 0 for none.
-        seed: of the resamples.
-    """
-
-    master: str = "inline"
-    runtime: Kind = "openvino"
-    precision: Precision = "auto"
-    max_quarantined: float = 0.01
-    parts: str | None = None
-    fresh: bool = False
-    multi_label: bool | None = None
-    thresholds: tuple[str, ...] = ()
-    group_by: str | None = None
-    root: Path | None = None
-    regroup: str | None = None
-    legend: str | None = None
-    bootstrap: int = 0
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +104,6 @@ def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Refuse, before any work, what cannot be right."""
     if len(inputs) not in (1, 2):
         raise UsageError("Give a table of predictions, or a model and its labelled data.")
-    if not 0 <= options.bootstrap <= MOST_RESAMPLES:
-        raise UsageError(f"--bootstrap takes 0 to {MOST_RESAMPLES:,} resamples, not {options.bootstrap:,}.")
     if len(inputs) == 2 and (options.thresholds or options.multi_label is not None):
         raise UsageError("--threshold and --multi-label are for tables of predictions; a model has its own way.")
     if len(inputs) == 1 and options.regroup is not None and options.legend is None:
@@ -217,7 +177,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _record(case: Case, options: EvaluateOptions, seconds: float) -> RunRecord:
     return RunRecord(
         command="evaluate",
-        options=asdict(options) | {"root": None if options.root is None else str(options.root)},
+        options=options.as_json(),
         inputs=case.inputs,
         grid=None if case.chips is None else case.chips.grid.as_dict(),
         legend=None if case.legend is None else case.legend.model_dump(mode="json"),

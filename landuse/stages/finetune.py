@@ -20,22 +20,22 @@ from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.heads import LogisticHead
 from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
+from landuse.options.training import LAST_BLOCK, FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, check_out, fit_head, samples_for, trusted
-from landuse.training.backbone import backbone_bundle
-from landuse.training.balance import fitting_rows
+from landuse.training.backbone import backbone_of
+from landuse.training.balance import BalanceRule, fitting_rows
 from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.finetune.checkpoint import CheckpointStore
 from landuse.training.finetune.history import Epoch, best_of, plot_history, write_history
 from landuse.training.finetune.layers import layers_to_train
-from landuse.training.finetune.options import FineTuneOptions
 from landuse.training.finetune.sides import Sides, sides_of
 from landuse.training.fitting import Fitted
-from landuse.training.options import TrainOptions
 from landuse.training.pictures import Pictures
 from landuse.training.report import head_report, training_report
 from landuse.training.samples import Samples
+from landuse.training.split import SplitRule
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +76,9 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
     """
     check_out(out, options)
     with folder_lock(out):
-        base = backbone_bundle(options.backbone, options.weights, options.seed, options.declared)
+        base = backbone_of(options, options.seed)
         samples = samples_for(data, base, options)
-        sides = sides_of(samples, options.split_rule)
+        sides = sides_of(samples, SplitRule.of(options))
         store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
         if options.fresh:
             store.clear()
@@ -94,8 +94,8 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
 def training_key(samples: Samples, base: Bundle, options: TrainOptions, how: FineTuneOptions) -> str:
     """Digest of all that shapes a training."""
     place = {"master", "cache", "fresh", "root"}
-    said = {name: repr(value) for name, value in asdict(options).items() if name not in place}
-    return part_key(version=__version__, base=base.digest, data=samples.digest, options=said, how=asdict(how))
+    said = {name: repr(value) for name, value in options.as_json().items() if name not in place}
+    return part_key(version=__version__, base=base.digest, data=samples.digest, options=said, how=how.as_json())
 
 
 def learn(
@@ -113,8 +113,8 @@ def learn(
     head = fit_head(fit.take(sure), options)
     if not isinstance(head, LogisticHead):
         raise UsageError(f"Fine-tuning begins with a logistic head, not one of the kind {head.kind}.")
-    chosen = layers_to_train(base.network, base.chip_px, how.layers, how.train_batch_norm)
-    device = choose_device(how.precision)
+    chosen = layers_to_train(base.network, base.chip_px, how.layers or LAST_BLOCK, how.train_batch_norm)
+    device = choose_device(how.fine_precision)
     student = Student(base, head, chosen, device, how.augment)
     targets = np.zeros_like(samples.targets)
     targets[sides.fit] = weighted_targets(fit, sure, options)
@@ -138,7 +138,7 @@ def learn(
 def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: TrainOptions) -> Floats:
     """What each sample counts for each class, float32 (n, K), as the logistic head weighs them; 0 for doubtful labels."""
     chosen = np.flatnonzero(sure)
-    rows = fitting_rows(samples.take(chosen), options.balance_rule)
+    rows = fitting_rows(samples.take(chosen), BalanceRule.of(options))
     targets = np.zeros_like(samples.targets)
     np.add.at(targets, (chosen[rows.samples], rows.labels), rows.weights)
     return targets
@@ -158,7 +158,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         test = featured(samples.take(sides.test), learnt.bundle)
         figures = figures_of(final.apply(test.features), test)
     best = best_of(learnt.history)
-    report = asdict(how) | learnt.device | {"epochs_run": learnt.history[-1].epoch, "kept": asdict(best)}
+    report = how.as_json() | learnt.device | {"epochs_run": learnt.history[-1].epoch, "kept": asdict(best)}
     report |= {"fitted": len(sides.fit), "validated": len(sides.watch), "unreadable": learnt.lost}
     bundle = replace(
         learnt.bundle,

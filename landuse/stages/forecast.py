@@ -16,12 +16,13 @@ from landuse.engine.parts import PartStore
 from landuse.engine.progress import busy, spoken
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
+from landuse.options.survey import ClassifyOptions
 from landuse.outputs.folder import check_free
 from landuse.outputs.record import FileIdentity
 from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
-from landuse.stages.classify import ClassifyOptions, chips_of, kept_features, score_settings, split_for, tile_options
+from landuse.stages.classify import chips_of, kept_features, score_settings, split_for, survey_options
 from landuse.words import counted
 
 SAMPLE = 4_096
@@ -143,7 +144,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     split = split_for(inputs, options, bundle)
     settings = replace(score_settings(model, options, out), split=split)
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
-        chips = chips_of(inputs, tile_options(options.tile, bundle, split), Path(folder), split)
+        chips = chips_of(inputs, survey_options(options, bundle, split), Path(folder), split)
         files = identify_sources(chips)
         done = set() if options.fresh else PartStore(settings.parts or f"{out.parent}/.{out.name}.parts").existing()
         work = survey_work(chips, settings, files, done)

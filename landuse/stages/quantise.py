@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from landuse.models.quantise import measure, with_ranges
 from landuse.models.quantised import LEAST_AGREEMENT, Quantisation
 from landuse.models.runtime import Prediction
 from landuse.mosaic import MosaicReader
+from landuse.options.results import QuantiseOptions
 from landuse.scoring.block import split_row
 from landuse.scoring.plan import check_bands
 from landuse.words import counted
@@ -26,23 +27,6 @@ FEWEST = 20
 """Chips that are needed at least, half of them held back."""
 SHARE = 0.5
 """Where a range ends between the mean of the images' extremes and the outermost of them."""
-
-
-@dataclass(frozen=True)
-class QuantiseOptions:
-    """What a user may choose.
-
-    Attributes:
-        chips: chips that ranges are measured on.
-        held_back: other chips, on which labels are compared.
-        seed: of the draw.
-        fresh: replace an existing model file.
-    """
-
-    chips: int = 256
-    held_back: int = 1000
-    seed: int = 0
-    fresh: bool = False
 
 
 def quantise(model: str | Path, data: Sequence[Path], out: Path, options: QuantiseOptions) -> Quantisation:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from landuse.chips import CHIPS_FILE, ChipSet, write_chips
-from landuse.chips.area import LonLat, area_geometry, touches
+from landuse.chips.area import area_geometry, touches
 from landuse.chips.cells import survey_strips
 from landuse.crs import lattice_crs, parse_crs
-from landuse.engine.runner import INLINE, open_runner
+from landuse.engine.runner import open_runner
 from landuse.errors import LabelsError, NoOverlapError, UsageError
-from landuse.grid import CHIP_M, CHIP_PX, Bounds, ChipGrid
+from landuse.grid import Bounds, ChipGrid
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import MOST_CODE, load_legend
 from landuse.mosaic import Survey, open_survey
-from landuse.outputs.chip_images import ImageFormat, export_chips
+from landuse.options.survey import SurveyOptions, TileOptions
+from landuse.outputs.chip_images import export_chips
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
 from landuse.vector_file import file_and_layer
@@ -30,44 +30,6 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 IDENTIFY_THREADS = 4
-
-
-@dataclass(frozen=True)
-class TileOptions:
-    """How a survey becomes chips.
-
-    Attributes:
-        chip_m: ground side of a chip in metres.
-        chip_px: pixels of a chip's side.
-        crs: CRS of the lattice, as ``EPSG:26919``; None lets the sources decide (`landuse.crs.lattice_crs`).
-        aoi, bounds: only chips that touch these polygons, or this rectangle (west, south, east, north in degrees).
-        bands: source band numbers.
-        stretch: values that become 0 and 255.
-        min_valid: least share of a chip with imagery. A chip without any is never kept.
-        labels: a raster of class codes, or polygons, perhaps with a layer (``land.gpkg:parcels``); None for no labels.
-        legend: name or file of the legend of the labels; None takes the one that fits what the labels hold.
-        label_rule: nine-point, majority or centre.
-        label_field: attribute of the label polygons that holds the class.
-        export: also write chip images in this format.
-        master: where images are written: ``inline``, or a Spark master. All else takes seconds and runs in this process.
-        fresh: replace an earlier result.
-    """
-
-    chip_m: float = CHIP_M
-    chip_px: int = CHIP_PX
-    crs: str | None = None
-    aoi: Path | None = None
-    bounds: LonLat | None = None
-    bands: tuple[int, ...] = (1, 2, 3)
-    stretch: tuple[float, float] | None = None
-    min_valid: float = 0.5
-    labels: Path | None = None
-    legend: str | None = None
-    label_rule: str = "majority"
-    label_field: str | None = None
-    export: ImageFormat | None = None
-    master: str = INLINE
-    fresh: bool = False
 
 
 def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> ChipSet:
@@ -123,12 +85,12 @@ def _check_labelled(chips: ChipSet, options: TileOptions) -> None:
         )
 
 
-def survey_chips(sources: Sequence[str | Path], options: TileOptions) -> ChipSet:
+def survey_chips(sources: Sequence[str | Path], options: SurveyOptions) -> ChipSet:
     """The chips of a survey, without labels; writes nothing. Raises as `survey_pieces`."""
     return ChipSet.joined(list(survey_pieces(sources, options)))
 
 
-def survey_pieces(sources: Sequence[str | Path], options: TileOptions) -> Iterator[ChipSet]:
+def survey_pieces(sources: Sequence[str | Path], options: SurveyOptions) -> Iterator[ChipSet]:
     """The chips of a survey in pieces of some rows of blocks, from south to north, so that memory does not grow with them.
 
     Raises:
@@ -174,7 +136,7 @@ def _absolute(address: str | Path) -> str:
     return text if "://" in text or text.startswith("/vsi") else str(Path(text).expanduser().absolute())
 
 
-def _crs(survey: Survey, options: TileOptions) -> Any:  # noqa: ANN401
+def _crs(survey: Survey, options: SurveyOptions) -> Any:  # noqa: ANN401
     """CRS of the lattice (pyproj CRS)."""
     if options.crs is not None:
         return parse_crs(options.crs)
@@ -200,7 +162,7 @@ def _record(
         counts |= {"labelled": int((chips.labels > 0).sum())} | {f"class {name}": n for name, n in classes.items()}
     return RunRecord(
         command="tile",
-        options={name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()},
+        options=options.as_json(),
         inputs=_inputs(chips.survey, options),
         grid=chips.grid.as_dict(),
         legend=chips.legend.model_dump(mode="json") if chips.legend else None,

@@ -18,18 +18,19 @@ from landuse.legend import load_legend
 from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
 from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.heads import Head
+from landuse.options.training import TrainOptions
 from landuse.scoring import ScoreSettings
-from landuse.training.backbone import backbone_bundle
+from landuse.training.backbone import backbone_of
+from landuse.training.balance import BalanceRule
 from landuse.training.cache import cache_folder
 from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.doubt import doubtful
 from landuse.training.fitting import fit_samples, one_thread
-from landuse.training.options import TrainOptions
 from landuse.training.places import Mask
 from landuse.training.report import head_report, training_report
 from landuse.training.samples import Samples, SampleSettings, read_samples
-from landuse.training.split import Split, fold_numbers, split
+from landuse.training.split import Split, SplitRule, fold_numbers, split
 
 CALIBRATION_FOLDS = 5
 
@@ -53,7 +54,7 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
         UsageError: fewer than two classes.
     """
     check_out(out, options)
-    base = backbone_bundle(options.backbone, options.weights, options.seed, options.declared)
+    base = backbone_of(options, options.seed)
     samples = samples_for(data, base, options)
     bundle = fit(samples, replace(base, name=out.stem), options)
     write_bundle(with_alignment(bundle, data, options.seed), out)
@@ -92,13 +93,13 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     the figures. Otherwise one part serves both ends, and each of its samples is judged by a calibration without its fold.
     """
     _check_learnable(samples, options)
-    parts = split(samples.layout, options.split_rule)
+    parts = split(samples.layout, SplitRule.of(options))
     given = parts.kind == "given"
     known = samples.take(parts.train) if given else samples
-    trial = split(replace(known.layout, sides=None), options.split_rule) if given else parts
+    trial = split(replace(known.layout, sides=None), SplitRule.of(options)) if given else parts
     sure = trusted(known, options)
     found, figures = _tried(known, sure, trial, options)
-    fitted = fit_samples(known.take(sure), options, options.balance_rule, options.split_rule)
+    fitted = fit_samples(known.take(sure), options, BalanceRule.of(options), SplitRule.of(options))
     final = fitted.head if found is None else found.of(fitted.head)
     if given:
         test = samples.take(parts.test)
@@ -159,7 +160,7 @@ def trusted(samples: Samples, options: TrainOptions) -> Mask:
 
 def fit_head(samples: Samples, options: TrainOptions) -> Head:
     """A head on the samples, classes balanced as asked."""
-    return fit_samples(samples, options, options.balance_rule, options.split_rule).head
+    return fit_samples(samples, options, BalanceRule.of(options), SplitRule.of(options)).head
 
 
 def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:

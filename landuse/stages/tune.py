@@ -9,7 +9,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,37 +22,20 @@ from landuse.engine.shared_file import SharedFile
 from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.calibration import log_loss
+from landuse.options.groups import INLINE
+from landuse.options.training import FOLDS, TrainOptions, TuneOptions
 from landuse.stages.train import check_out, fit, fit_head, judged, samples_for
-from landuse.training.backbone import backbone_bundle
+from landuse.training.backbone import backbone_of
 from landuse.training.dataset import Samples
 from landuse.training.dense_pairs import with_alignment
-from landuse.training.fitting import INLINE
-from landuse.training.options import TrainOptions
-from landuse.training.split import Split, folds, split
-from landuse.training.trials import MEASURES, FoldScore, Measure, Trial, write_folds, write_trials
+from landuse.training.split import Split, SplitRule, folds, split
+from landuse.training.trials import MEASURES, FoldScore, Trial, write_folds, write_trials
 
 SAMPLES_BY = ("backbone", "weights")
 LEARNING_BY = ("regularisation", "reg_param", "elastic_net", "max_iter", "dropout", "hidden", "trees", "depth")
 TUNABLE = (*SAMPLES_BY, "head", *LEARNING_BY, "balance", "class_weights")
 """Options of `train` that may be tuned: those that leave the samples and their split what they are."""
 MOST_SETTINGS = 10_000
-
-
-@dataclass(frozen=True)
-class TuneOptions:
-    """What is tried.
-
-    Attributes:
-        grid: values of options of `train`, by name; every combination is a setting. Without any there is the one setting.
-        folds: of the cross-validation.
-        draws: how many of the settings to try, drawn at random; None tries all.
-        measure: what the best setting is best in, over all folds: accuracy, weighted F1 or log loss (before calibration).
-    """
-
-    grid: Mapping[str, Sequence[Any]]
-    folds: int = 5
-    draws: int | None = None
-    measure: Measure = "accuracy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +83,12 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
     """
     check_out(out, options)
     settings = settings_of(tuning, options)
-    backbones = list(dict.fromkeys(_backbone(replace(options, **s)) for s in settings))
-    bases = {b: backbone_bundle(b[0], b[1], options.seed, options.declared) for b in backbones}
-    samples = {b: samples_for(data, base, replace(options, backbone=b[0], weights=b[1])) for b, base in bases.items()}
+    backbones = list(dict.fromkeys(_backbone(options.changed(**s)) for s in settings))
+    bases = {b: backbone_of(options.changed(backbone=b[0], weights=b[1]), options.seed) for b in backbones}
+    samples = {b: samples_for(data, base, options.changed(backbone=b[0], weights=b[1])) for b, base in bases.items()}
     check_same(list(samples.values()))
     trials = run_trials(samples, settings, options, tuning)
-    best = replace(options, **trials[0].setting)
+    best = options.changed(**trials[0].setting)
     chosen = _backbone(best)
     bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
     bundle = replace(bundle, training={**bundle.training, **_report(trials, tuning)})
@@ -133,7 +116,7 @@ def _backbone(options: TrainOptions) -> tuple[str, str | None]:
 
 def settings_of(tuning: TuneOptions, options: TrainOptions) -> tuple[Mapping[str, Any], ...]:
     """The settings to try. Raises `UsageError` for an option that cannot be tuned, or has nothing to choose from."""
-    known = {f.name for f in fields(TrainOptions)}
+    known = TrainOptions.model_fields
     for name, values in tuning.grid.items():
         if name not in TUNABLE:
             reason = "would change the samples or their split" if name in known else "is no option of train"
@@ -163,9 +146,9 @@ def run_trials(
 ) -> tuple[Trial, ...]:
     """Every setting on every fold of the training side, best first; equally good ones in the order of the grid."""
     first = next(iter(samples.values()))
-    train = split(first.layout, options.split_rule).train
+    train = split(first.layout, SplitRule.of(options)).train
     learning = first.take(train)
-    splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds, options.split_rule))
+    splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds or FOLDS, SplitRule.of(options)))
     with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
         paths = {}
         for number, (backbone, one) in enumerate(samples.items()):
@@ -177,7 +160,7 @@ def run_trials(
             Progress(len(work), "fits") as progress,
             open_runner(_place(options, settings), threads_per_task=1) as runner,
         ):
-            files = tuple(runner.share(paths[_backbone(replace(options, **s))]) for s in settings)
+            files = tuple(runner.share(paths[_backbone(options.changed(**s))]) for s in settings)
             job = TrialJob(options, settings, files, bare, splits)
             scores = runner.map(partial(run_trial, job), work, lambda _: progress.advance(1))
     per = len(splits)
@@ -188,7 +171,7 @@ def run_trials(
 
 def _place(options: TrainOptions, settings: Sequence[Mapping[str, Any]]) -> str:
     """Where trials run: as tasks on the master; in this process where Spark itself fits one, which a task cannot ask it to."""
-    by_spark = any(replace(options, **setting).by_spark for setting in settings)
+    by_spark = any(options.changed(**setting).by_spark for setting in settings)
     return INLINE if by_spark else options.master
 
 
@@ -198,7 +181,7 @@ def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
     samples = replace(job.samples, features=np.load(job.files[setting].locate(), mmap_mode="r"))
     fold = job.splits[number]
     started = time.perf_counter()
-    head = fit_head(samples.take(fold.train), replace(job.options, **job.settings[setting]))
+    head = fit_head(samples.take(fold.train), job.options.changed(**job.settings[setting]))
     seconds = time.perf_counter() - started
     held = samples.take(fold.test)
     found = judged(head, held).figures()

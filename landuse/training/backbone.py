@@ -16,10 +16,20 @@ from landuse.models.foreign import Declared, is_foreign, read_foreign
 from landuse.models.heads import LogisticHead
 from landuse.models.imagenet import imagenet_file
 from landuse.models.keras_weights import load_keras_weights
+from landuse.models.preprocess import PREPROCESSING
+from landuse.options.training import BackboneOptions
 
 RANDOM = "random"
 IMAGENET = "imagenet"
 PLACEHOLDER = "groups3"
+
+
+def backbone_of(options: BackboneOptions, seed: int) -> Bundle:
+    """The bundle of the backbone that options ask for; its head is not to be used. Raises as `backbone_bundle`."""
+    declared = None
+    if options.preprocess is not None:
+        declared = Declared(PREPROCESSING[options.preprocess], options.input_px, options.feature_layer)
+    return backbone_bundle(options.backbone, options.weights, seed, declared)
 
 
 def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declared | None = None) -> Bundle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,9 @@ import numpy.typing as npt
 from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.legend import Legend
+from landuse.options.training import Balance, TrainOptions
 from landuse.training.dataset import Samples
 
-Balance = Literal["weights", "downsample", "none"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 
 
@@ -36,6 +36,11 @@ class BalanceRule:
     def __post_init__(self) -> None:
         if self.balance not in BALANCES:
             raise UsageError(f"No balance {self.balance!r}: choose one of {', '.join(BALANCES)}.")
+
+    @classmethod
+    def of(cls, options: TrainOptions) -> BalanceRule:
+        """The rule that the options of a training ask for."""
+        return cls(options.balance, options.class_weights, options.seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ import numpy as np
 
 from landuse.models.heads import Head
 from landuse.models.heads_file import spec_of
+from landuse.options.training import TrainOptions
 from landuse.training.dataset import Samples
 from landuse.training.fitting import Fitted
 from landuse.training.learnt import FIELD, Learnt
-from landuse.training.options import TrainOptions
 from landuse.training.split import Split
 
 LISTED = 1000

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.grid import IntArray
+from landuse.options.training import TrainOptions
 from landuse.training.places import Mask, Places
 
 Names = npt.NDArray[np.object_]
@@ -35,6 +36,11 @@ class SplitRule:
     seed: int = 0
     block_m: float | None = None
     buffer_m: float = 0.0
+
+    @classmethod
+    def of(cls, options: TrainOptions) -> SplitRule:
+        """The rule that the options of a training ask for."""
+        return cls(options.holdout, options.seed, options.block_m, options.buffer_m)
 
 
 @dataclass(frozen=True, eq=False)

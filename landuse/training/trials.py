@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
-Measure = Literal["accuracy", "f1", "log_loss"]
+from landuse.options.training import Measure
+
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 

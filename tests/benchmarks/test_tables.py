@@ -11,7 +11,8 @@ from benchmarks.commands import BenchError, run
 from benchmarks.imagery import LATTICE, Mosaic, write_mosaic, write_sparse_survey
 from benchmarks.rows import HEADER, Asked, failed_row, ratio_row, value_row
 from benchmarks.table import markdown, slope
-from landuse.stages.tile import TileOptions, survey_chips
+from landuse.options.survey import TileOptions
+from landuse.stages.tile import survey_chips
 
 
 def test_the_slope_leaves_the_fixed_cost_out():

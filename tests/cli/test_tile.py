@@ -4,8 +4,6 @@ from affine import Affine
 
 from landuse.chips import read_chips
 from landuse.cli.main import run
-from landuse.cli.tile import tile_options
-from landuse.stages.tile import TileOptions
 from tests.made import raster
 
 
@@ -60,8 +58,3 @@ def test_what_is_wrong_is_one_sentence_and_a_status(source, tmp_path, monkeypatc
     assert "Error" in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
-
-
-def test_flags_fill_the_fields_of_the_stage():
-    options = tile_options({"chip_size": 112.0, "chip_pixels": 64, "min_valid": 0.2, "bands": (4, 1, 2)})
-    assert options == TileOptions(chip_m=112.0, chip_px=64, min_valid=0.2, bands=(4, 1, 2))

@@ -11,9 +11,9 @@ import rasterio
 
 from landuse.models.bundle import write_bundle
 from landuse.models.preprocess import Preprocess
+from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import plan
-from landuse.stages.classify import ClassifyOptions, classify
-from landuse.stages.tile import TileOptions
+from landuse.stages.classify import classify
 from tests.cluster.conftest import BLOCKS
 from tests.cluster.processes import CHIPS, Command, parts_of, until
 from tests.models import small
@@ -74,7 +74,7 @@ CHANGES = {
     "weights": with_model(weights=OTHER_WEIGHTS),
     "head": with_model(head=small.random_head(6, 3, seed=1)),
     "preprocessing": with_model(preprocess=Preprocess(order="rgb", scale=1 / 255)),
-    "chip size": lambda killed, _: plain(killed, tile=TileOptions(**OPTIONS | {"chip_m": 64.0})),
+    "chip size": lambda killed, _: plain(killed, **OPTIONS | {"chip_m": 64.0}),
     "runtime arithmetic": lambda killed, _: plain(killed, precision="f32"),
 }
 

@@ -8,9 +8,10 @@ import pytest
 from landuse.chips import read_chips
 from landuse.errors import NoOverlapError, UsageError
 from landuse.models.bundle import read_bundle
-from landuse.stages.evaluate import EvaluateOptions, evaluate
+from landuse.options.results import EvaluateOptions
+from landuse.options.training import TrainOptions
+from landuse.stages.evaluate import evaluate
 from landuse.stages.train import train
-from landuse.training.options import TrainOptions
 
 NAMES = ("Field", "Water", "Town")
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import rasterio
@@ -11,8 +9,9 @@ from landuse.errors import BandsError, DamagedSourceError
 from landuse.grid import Cell
 from landuse.legend import Legend, load_legend
 from landuse.mosaic import MosaicReader
+from landuse.options.survey import TileOptions
 from landuse.outputs.chip_images import folder_names, safe_name
-from landuse.stages.tile import TileOptions, tile
+from landuse.stages.tile import tile
 from tests.made import raster
 
 NORTH = 4_500_000
@@ -43,13 +42,13 @@ def written(folder):
 
 
 def test_images_without_labels_go_to_one_folder(source, tmp_path):
-    chips = tile([source], tmp_path / "out", replace(OPTIONS, export="png"))
+    chips = tile([source], tmp_path / "out", OPTIONS.changed(export="png"))
     assert written(tmp_path / "out" / "images") == sorted(f"chips/{i}.png" for i in chips.ids)
     assert len(chips) == 6
 
 
 def test_images_with_labels_go_to_a_folder_a_class(source, labels, tmp_path):
-    tile([source], tmp_path / "out", replace(OPTIONS, export="png", labels=labels, label_rule="centre"))
+    tile([source], tmp_path / "out", OPTIONS.changed(export="png", labels=labels, label_rule="centre"))
     assert written(tmp_path / "out" / "images") == [
         "Cultivated/r44998c6001.png",
         "Developed/r44999c6001.png",
@@ -61,7 +60,7 @@ def test_images_with_labels_go_to_a_folder_a_class(source, labels, tmp_path):
 
 
 def test_a_geotiff_lies_where_its_chip_lies_and_masks_what_is_empty(source, tmp_path):
-    chips = tile([source], tmp_path / "out", replace(OPTIONS, export="tif"))
+    chips = tile([source], tmp_path / "out", OPTIONS.changed(export="tif"))
     with MosaicReader(chips.survey, chips.grid) as reader:
         for chip_id in chips.ids:
             cell = Cell.parse(chip_id)
@@ -76,7 +75,7 @@ def test_a_geotiff_lies_where_its_chip_lies_and_masks_what_is_empty(source, tmp_
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_png_holds_the_chips_pixels(source, tmp_path):
-    tile([source], tmp_path / "out", replace(OPTIONS, export="png"))
+    tile([source], tmp_path / "out", OPTIONS.changed(export="png"))
     with rasterio.open(source) as whole, rasterio.open(tmp_path / "out/images/chips/r44999c6001.png") as image:
         assert (image.read() == whole.read()[:, :20, 20:40]).all()
 
@@ -84,9 +83,9 @@ def test_a_png_holds_the_chips_pixels(source, tmp_path):
 @pytest.mark.spark
 @pytest.mark.usefixtures("spark")
 def test_spark_writes_the_same_images(source, labels, tmp_path):
-    options = replace(OPTIONS, export="png", labels=labels)
+    options = OPTIONS.changed(export="png", labels=labels)
     tile([source], tmp_path / "here", options)
-    tile([source], tmp_path / "there", replace(options, master="local[2]"))
+    tile([source], tmp_path / "there", options.changed(master="local[2]"))
     names = written(tmp_path / "here" / "images")
     assert written(tmp_path / "there" / "images") == names
     for name in names:
@@ -95,9 +94,9 @@ def test_spark_writes_the_same_images(source, labels, tmp_path):
 
 def test_a_png_cannot_hold_two_bands(source, tmp_path):
     with pytest.raises(BandsError, match="--export tif"):
-        tile([source], tmp_path / "out", replace(OPTIONS, export="png", bands=(1, 2)))
+        tile([source], tmp_path / "out", OPTIONS.changed(export="png", bands=(1, 2)))
     assert not (tmp_path / "out").exists()
-    tile([source], tmp_path / "out", replace(OPTIONS, export="tif", bands=(1, 2)))
+    tile([source], tmp_path / "out", OPTIONS.changed(export="tif", bands=(1, 2)))
 
 
 def test_a_damaged_source_is_named_and_leaves_nothing(tmp_path):
@@ -105,7 +104,7 @@ def test_a_damaged_source_is_named_and_leaves_nothing(tmp_path):
     file = raster(tmp_path / "a.tif", data, Affine(1, 0, 600_000, 0, -1, NORTH), compress="deflate")
     file.write_bytes(file.read_bytes()[:300_000])
     with pytest.raises(DamagedSourceError, match=r"a\.tif"):
-        tile([file], tmp_path / "out", replace(OPTIONS, export="png"))
+        tile([file], tmp_path / "out", OPTIONS.changed(export="png"))
     assert not (tmp_path / "out").exists()
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.network import parse_network
-from landuse.stages.tile import TileOptions
+from landuse.options.survey import TileOptions
 from tests.made import raster
 from tests.models import small
 from tests.models.small import node, random_head, random_weights
@@ -50,8 +50,12 @@ class Place:
     survey: Path
     model: Path
 
+    @property
+    def lattice(self) -> dict[str, float]:
+        return {"chip_m": SIDE, "chip_px": PX}
+
     def options(self, **more) -> TileOptions:
-        return TileOptions(chip_m=SIDE, chip_px=PX, **more)
+        return TileOptions(**self.lattice, **more)
 
 
 def place(folder: Path, rows: int = 5, cols: int = 6, hole: bool = False) -> Place:

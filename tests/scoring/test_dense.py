@@ -14,13 +14,15 @@ from landuse.models.bundle import find_bundle, read_bundle, write_bundle
 from landuse.models.dense import dense_shape
 from landuse.models.openvino_dense import OpenVinoDense
 from landuse.models.openvino_runtime import OpenVinoRuntime
+from landuse.options.results import DiffOptions
+from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
 from landuse.scoring.dense_cells import split_of
 from landuse.scoring.dense_ground import Frame, Reach, grown, most_cells, pieces, windows_of
-from landuse.stages.classify import ClassifyOptions, classify
-from landuse.stages.diff import DiffOptions, diff
-from landuse.stages.tile import TileOptions, survey_chips
+from landuse.stages.classify import classify
+from landuse.stages.diff import diff
+from landuse.stages.tile import survey_chips
 from landuse.training.backbone import featuriser
 from tests.made import raster
 from tests.scoring.dense_model import CELL, NORTH, PX, SIDE, WEST, dense_bundle, place
@@ -130,7 +132,7 @@ def test_networks_that_cannot_are_refused_in_a_sentence():
 
 
 def test_a_map_of_cells_and_a_change_between_two(here, tmp_path):
-    options = ClassifyOptions(model=str(here.model), tile=here.options(), cell=CELL)
+    options = ClassifyOptions(model=str(here.model), **here.lattice, cell=CELL)
     _, record = classify([here.survey], tmp_path / "one", options)
     assert record.counts["classified"] == 35 * 42
     assert record.grid["chip_m"] == CELL

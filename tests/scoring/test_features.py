@@ -1,7 +1,6 @@
 """Features that are kept: another head of the same backbone runs on them alone, another backbone is refused."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,8 +9,9 @@ import pytest
 from landuse.chips import read_columns
 from landuse.errors import ChipTableError, UsageError
 from landuse.models.bundle import write_bundle
+from landuse.options.survey import ClassifyOptions
 from landuse.scoring.features import FEATURES_FILE
-from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.classify import classify
 from tests.models.small import random_head
 from tests.scoring.dense_model import dense_bundle, place
 
@@ -20,7 +20,7 @@ from tests.scoring.dense_model import dense_bundle, place
 def kept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
     here = place(folder)
-    options = ClassifyOptions(model=str(here.model), tile=here.options(), keep_features=True)
+    options = ClassifyOptions(model=str(here.model), **here.lattice, keep_features=True)
     classify([here.survey], folder / "map", options)
     return folder, here, options
 
@@ -32,7 +32,7 @@ def test_the_same_head_says_the_same_and_another_what_it_says_of_the_imagery(kep
     assert record.details["precision"] == ["features"]
     other = write_bundle(dense_bundle(head=random_head(12, 3, seed=5)), tmp_path / "other.landuse")
     classify([folder / "map"], tmp_path / "fast", ClassifyOptions(model=str(other)))
-    classify([here.survey], tmp_path / "slow", replace(options, model=str(other), keep_features=False))
+    classify([here.survey], tmp_path / "slow", options.changed(model=str(other), keep_features=False))
     names = ["p_Field", "p_Water", "p_Town"]
     fast, slow = (read_columns(tmp_path / d, names).to_pandas().to_numpy() for d in ("fast", "slow"))
     assert np.abs(fast - slow).max() < 5e-3

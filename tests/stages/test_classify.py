@@ -14,16 +14,17 @@ import rasterio
 
 from landuse.chips import read_columns
 from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
+from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
-from landuse.stages.classify import ClassifyOptions, classify
-from landuse.stages.tile import TileOptions, tile
+from landuse.stages.classify import classify
+from landuse.stages.tile import tile
 from tests.patchwork import OPTIONS
 
 
 def options(model, **more):
-    return ClassifyOptions(model=str(model), tile=TileOptions(**OPTIONS), **more)
+    return ClassifyOptions(model=str(model), **OPTIONS, **more)
 
 
 @pytest.fixture(scope="module")
@@ -175,21 +176,19 @@ def test_an_existing_result_is_kept_unless_asked(work, learnt, result):
 
 def test_a_model_of_other_bands_is_refused(work, learnt, tmp_path):
     with pytest.raises(BandsError, match="3 bands"):
-        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), TileOptions(**OPTIONS, bands=(1, 2))))
+        classify(work.survey, tmp_path / "map", options(learnt, bands=(1, 2)))
 
 
 def test_pixels_that_the_model_does_not_take_are_refused(work, learnt, tmp_path):
-    asked = TileOptions(**OPTIONS | {"chip_px": 64})
     with pytest.raises(UsageError, match="leave --chip-pixels out"):
-        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), asked))
-    _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), TileOptions(chip_m=32.0)))
+        classify(work.survey, tmp_path / "map", ClassifyOptions(model=learnt, **OPTIONS | {"chip_px": 64}))
+    _, record = classify(work.survey, tmp_path / "map", ClassifyOptions(model=learnt, chip_m=32.0))
     assert record.grid["chip_px"] == 32
 
 
 def test_ground_without_imagery_is_refused_and_leaves_nothing(work, learnt, tmp_path):
-    nowhere = TileOptions(**OPTIONS, bounds=(10.0, 50.0, 11.0, 51.0))
     with pytest.raises(NoOverlapError):
-        classify(work.survey, tmp_path / "map", ClassifyOptions(str(learnt), nowhere))
+        classify(work.survey, tmp_path / "map", options(learnt, bounds=(10.0, 50.0, 11.0, 51.0)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,14 +18,14 @@ from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads_multi import fit_multi_logistic
 from landuse.models.heads_solver import Penalty
 from landuse.models.runtime import open_runtime
+from landuse.options.survey import ClassifyOptions
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
 from landuse.outputs.record import RECORD, damaged_files, read_record
 from landuse.outputs.summary import read_summary
 from landuse.scoring import run as scoring
-from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.classify import classify
 from landuse.stages.diff import diff
-from landuse.stages.tile import TileOptions
 from tests.made import raster
 from tests.patchwork import CHIP, OPTIONS, patchwork
 
@@ -42,7 +42,7 @@ TRUE = {"Field": lambda codes: codes == 2, "Water": lambda codes: codes == 5, "D
 
 
 def options(model, **more):
-    return ClassifyOptions(model=str(model), tile=TileOptions(**OPTIONS), **more)
+    return ClassifyOptions(model=str(model), **OPTIONS, **more)
 
 
 def images(work):

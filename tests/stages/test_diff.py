@@ -23,9 +23,10 @@ from landuse.errors import (
 )
 from landuse.grid import Cell, ChipGrid
 from landuse.legend import load_legend
+from landuse.options.results import DiffOptions
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.record import damaged_files, read_record
-from landuse.stages.diff import DiffOptions, diff
+from landuse.stages.diff import diff
 from tests.change.makers import CORNER, UTM, classified, foreign, sharp
 
 FILES = ["change.tif", "change_probability.tif", "change.geojson", "transitions.csv", "summary.json", "run.json"]

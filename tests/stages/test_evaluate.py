@@ -6,11 +6,12 @@ import pytest
 from PIL import Image
 
 from landuse.errors import ConfigError, NoOverlapError, OutputExistsError, SourceNotFoundError, UsageError
+from landuse.options.results import EvaluateOptions
+from landuse.options.training import TrainOptions
 from landuse.outputs.record import damaged_files, read_record
-from landuse.stages.evaluate import EvaluateOptions, evaluate
+from landuse.stages.evaluate import evaluate
 from landuse.stages.tile import tile
 from landuse.stages.train import train
-from landuse.training.options import TrainOptions
 from tests.evaluation.test_metrics import KEYS
 from tests.patchwork import patchwork
 

@@ -9,14 +9,15 @@ from landuse.cli.main import run
 from landuse.errors import BandsError, OutputExistsError, UsageError
 from landuse.grid import Block
 from landuse.legend import load_legend
+from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import plan as planning
 from landuse.scoring import probe
 from landuse.scoring import run as scoring
 from landuse.scoring.features import FEATURES_FILE
 from landuse.scoring.plan import BlockTask
-from landuse.stages.classify import ClassifyOptions, classify
+from landuse.stages.classify import classify
 from landuse.stages.forecast import START_S, WRITE_S, disk_bytes, forecast, size, touched_shares
-from landuse.stages.tile import TileOptions, survey_chips
+from landuse.stages.tile import survey_chips
 from tests.made import survey
 from tests.models import small
 from tests.patchwork import OPTIONS
@@ -24,7 +25,7 @@ from tests.scoring.dense_model import CELL, place
 
 
 def options(work, **more):
-    return ClassifyOptions(model=str(work.model), tile=TileOptions(**OPTIONS), **more)
+    return ClassifyOptions(model=str(work.model), **OPTIONS, **more)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_what_classify_would_refuse_is_refused(work, tmp_path):
     with pytest.raises(OutputExistsError):
         forecast(work.survey, tmp_path / "map", options(work))
     with pytest.raises(BandsError):
-        wrong = replace(options(work), tile=TileOptions(**OPTIONS, bands=(1, 2)))
+        wrong = options(work).changed(**OPTIONS, bands=(1, 2))
         forecast(work.survey, tmp_path / "other", wrong)
 
 
@@ -170,7 +171,7 @@ def folder_bytes(folder):
 def test_a_dense_run_is_foretold(tmp_path, monkeypatch, hole):
     monkeypatch.setattr(planning, "DENSE_BLOCK", 16)
     here = place(tmp_path, rows=18, cols=21, hole=hole)
-    how = ClassifyOptions(model=str(here.model), tile=here.options(), cell=CELL)
+    how = ClassifyOptions(model=str(here.model), **here.lattice, cell=CELL)
     said = forecast([here.survey], tmp_path / "map", how)
     assert not list(tmp_path.glob("*map*"))
     _, record = classify([here.survey], tmp_path / "map", how)
@@ -185,7 +186,7 @@ def test_a_dense_run_is_foretold(tmp_path, monkeypatch, hole):
 def test_a_dense_run_that_goes_on_is_foretold(tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "DENSE_BLOCK", 16)
     here = place(tmp_path, rows=4, cols=36)
-    how = ClassifyOptions(model=str(here.model), tile=here.options(), cell=CELL)
+    how = ClassifyOptions(model=str(here.model), **here.lattice, cell=CELL)
     real, done = scoring.score_task, []
 
     def second_fails(job, task):

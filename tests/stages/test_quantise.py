@@ -11,8 +11,10 @@ from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads import fit_logistic
 from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
 from landuse.models.quantise import measure, narrowed, with_ranges
-from landuse.stages.quantise import QuantiseOptions, quantise
-from landuse.stages.tile import TileOptions, tile
+from landuse.options.results import QuantiseOptions
+from landuse.options.survey import TileOptions
+from landuse.stages.quantise import quantise
+from landuse.stages.tile import tile
 from tests.models.small import bundle, images
 from tests.scoring.dense_model import dense_bundle, place
 

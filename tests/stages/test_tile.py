@@ -1,6 +1,5 @@
 import json
 import shutil
-from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -22,8 +21,9 @@ from landuse.errors import (
     UsageError,
 )
 from landuse.mosaic import coverage
+from landuse.options.survey import TileOptions
 from landuse.outputs.record import damaged_files, read_record
-from landuse.stages.tile import TileOptions, class_counts, survey_chips, tile
+from landuse.stages.tile import class_counts, survey_chips, tile
 from tests.made import UTM, raster
 
 WEST, NORTH = 600_000, 4_500_000
@@ -64,7 +64,7 @@ def test_a_survey_becomes_chips(folder, tmp_path):
 
 
 def test_the_record_names_inputs_counts_and_outputs(folder, nlcd, tmp_path):
-    tile([folder], tmp_path / "out", replace(OPTIONS, labels=nlcd))
+    tile([folder], tmp_path / "out", OPTIONS.changed(labels=nlcd))
     record = read_record(tmp_path / "out")
     assert record.command == "tile"
     assert record.counts["chips"] == 24
@@ -81,7 +81,7 @@ def test_the_record_names_inputs_counts_and_outputs(folder, nlcd, tmp_path):
 
 @pytest.mark.parametrize(("rule", "mixed"), [("nine-point", 0), ("majority", 3), ("centre", 6)])
 def test_labels_follow_the_rule(folder, nlcd, tmp_path, rule, mixed):
-    chips = tile([folder], tmp_path / "out", replace(OPTIONS, labels=nlcd, label_rule=rule))
+    chips = tile([folder], tmp_path / "out", OPTIONS.changed(labels=nlcd, label_rule=rule))
     labels = {col: set(chips.labels[chips.cols == col].tolist()) for col in range(6_000, 6_008)}
     assert all(labels[col] == {3} for col in range(6_000, 6_004))
     assert labels[6_004] == {mixed if rule != "majority" else 3}
@@ -93,7 +93,7 @@ def test_labels_of_another_legend_are_refused(folder, nlcd, tmp_path):
     other = "name: other\nclasses: [{code: 1, name: Marsh, color: '#000000', sources: [199]}]"
     (tmp_path / "other.yaml").write_text(other)
     with pytest.raises(LabelsError, match="holds no code of legend"):
-        tile([folder], tmp_path / "out", replace(OPTIONS, labels=nlcd, legend=str(tmp_path / "other.yaml")))
+        tile([folder], tmp_path / "out", OPTIONS.changed(labels=nlcd, legend=str(tmp_path / "other.yaml")))
     assert not (tmp_path / "out").exists()
 
 
@@ -105,7 +105,7 @@ def test_labels_from_polygons(folder, tmp_path):
     gpd.GeoDataFrame({"use": ["forest", 82]}, geometry=shapes, crs=UTM).astype({"use": str}).to_file(
         tmp_path / "l.gpkg"
     )
-    chips = tile([folder], tmp_path / "out", replace(OPTIONS, labels=tmp_path / "l.gpkg", label_field="use"))
+    chips = tile([folder], tmp_path / "out", OPTIONS.changed(labels=tmp_path / "l.gpkg", label_field="use"))
     none = dict.fromkeys(("Developed", "Barren", "Shrub", "Herbaceous", "Water", "Wetlands"), 0)
     assert class_counts(chips) == none | {"Forest": 12, "Cultivated": 9, "unlabelled": 3}
 
@@ -123,18 +123,18 @@ def test_another_year_gives_the_same_ids_for_the_same_ground(folder, tmp_path):
 
 
 def test_min_valid_drops_chips_of_the_rim(folder):
-    off = replace(OPTIONS, chip_m=90)
-    kept = {share: len(survey_chips([folder], replace(off, min_valid=share))) for share in (0, 0.5, 1)}
+    off = OPTIONS.changed(chip_m=90)
+    kept = {share: len(survey_chips([folder], off.changed(min_valid=share))) for share in (0, 0.5, 1)}
     assert kept[0] > kept[0.5] > kept[1]
-    assert (survey_chips([folder], replace(off, min_valid=0)).valid > 0).all()
-    assert (survey_chips([folder], replace(off, min_valid=1)).valid == 1).all()
+    assert (survey_chips([folder], off.changed(min_valid=0)).valid > 0).all()
+    assert (survey_chips([folder], off.changed(min_valid=1)).valid == 1).all()
 
 
 def test_nodata_counts_against_a_chip(tmp_path):
     data = np.full((3, 40, 40), 9, np.uint8)
     data[:, :, 15:] = 0
     raster(tmp_path / "a.tif", data, Affine(5, 0, WEST, 0, -5, NORTH), nodata=0)
-    chips = survey_chips([tmp_path / "a.tif"], replace(OPTIONS, min_valid=0.5))
+    chips = survey_chips([tmp_path / "a.tif"], OPTIONS.changed(min_valid=0.5))
     assert sorted(set(chips.cols.tolist())) == [6_000]
     assert chips.valid.tolist() == pytest.approx([0.75, 0.75], abs=0.04)
     with rasterio.open(tmp_path / "a.tif", "r+") as image:
@@ -147,9 +147,9 @@ def test_bounds_and_aoi_choose_the_same_chips(folder, tmp_path):
     to_degrees = Transformer.from_crs(UTM, 4326, always_xy=True)
     west, south = to_degrees.transform(WEST + 210, NORTH - 190)
     east, north = to_degrees.transform(WEST + 290, NORTH - 110)
-    by_bounds = survey_chips([folder], replace(OPTIONS, bounds=(west, south, east, north)))
+    by_bounds = survey_chips([folder], OPTIONS.changed(bounds=(west, south, east, north)))
     gpd.GeoDataFrame(geometry=[shapely.box(west, south, east, north)], crs=4326).to_file(tmp_path / "a.geojson")
-    by_aoi = survey_chips([folder], replace(OPTIONS, aoi=tmp_path / "a.geojson"))
+    by_aoi = survey_chips([folder], OPTIONS.changed(aoi=tmp_path / "a.geojson"))
     assert by_bounds.ids.tolist() == by_aoi.ids.tolist() == ["r44998c6002"]
 
 
@@ -158,10 +158,10 @@ def test_ground_far_from_the_area_is_not_looked_at_and_chips_stay_the_same(tmp_p
     survey = [raster(tmp_path / "a.tif", data, Affine(5, 0, WEST, 0, -5, NORTH), nodata=0)]
     area = shapely.box(WEST + 15, NORTH - 400, WEST + 65, NORTH - 385)
     gpd.GeoDataFrame(geometry=[area], crs=UTM).to_file(tmp_path / "aoi.geojson")
-    small = replace(OPTIONS, chip_m=10, chip_px=2, min_valid=0.1)
+    small = OPTIONS.changed(chip_m=10, chip_px=8, min_valid=0.1)
     everything, looked = survey_chips(survey, small), []
     monkeypatch.setattr("landuse.chips.cells.coverage", lambda *it: looked.append(it[2].size) or coverage(*it))
-    near = survey_chips(survey, replace(small, aoi=tmp_path / "aoi.geojson"))
+    near = survey_chips(survey, small.changed(aoi=tmp_path / "aoi.geojson"))
     same = everything.subset(touches(area, near.grid, everything.rows, everything.cols))
     assert near.ids.tolist() == same.ids.tolist()
     assert len(near) > 8
@@ -171,7 +171,7 @@ def test_ground_far_from_the_area_is_not_looked_at_and_chips_stay_the_same(tmp_p
 
 
 def test_the_lattice_crs_can_be_insisted_on(folder):
-    chips = survey_chips([folder], replace(OPTIONS, crs="EPSG:5070"))
+    chips = survey_chips([folder], OPTIONS.changed(crs="EPSG:5070"))
     assert chips.grid.crs.to_epsg() == 5070
     assert 15 <= len(chips) <= 32
 
@@ -182,7 +182,7 @@ def test_degrees_give_way_to_utm_and_are_refused_when_insisted_on(tmp_path):
     chips = survey_chips([tmp_path / "a.tif"], OPTIONS)
     assert chips.grid.crs.to_epsg() == 32618
     with pytest.raises(GeographicGridError, match="--crs"):
-        survey_chips([tmp_path / "a.tif"], replace(OPTIONS, crs="EPSG:4326"))
+        survey_chips([tmp_path / "a.tif"], OPTIONS.changed(crs="EPSG:4326"))
 
 
 def test_web_mercator_gives_way_with_a_warning(tmp_path):
@@ -213,7 +213,7 @@ def test_what_cannot_be_gets_one_sentence_and_leaves_nothing(folder, tmp_path, m
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(error, match=says) as caught:
-        tile([folder], tmp_path / "out", replace(OPTIONS, **changes))
+        tile([folder], tmp_path / "out", OPTIONS.changed(**changes))
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -222,7 +222,7 @@ def test_nothing_is_overwritten_without_fresh(folder, tmp_path):
     tile([folder], tmp_path / "out", OPTIONS)
     with pytest.raises(OutputExistsError, match="--fresh"):
         tile([folder], tmp_path / "out", OPTIONS)
-    tile([folder], tmp_path / "out", replace(OPTIONS, chip_m=50, fresh=True))
+    tile([folder], tmp_path / "out", OPTIONS.changed(chip_m=50, fresh=True))
     assert len(read_chips(tmp_path / "out")) == 96
 
 

@@ -6,9 +6,10 @@ from PIL import Image
 
 from landuse.errors import GridMismatchError, NoOverlapError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.models.bundle import read_bundle
-from landuse.stages.tile import TileOptions, tile
+from landuse.options.survey import TileOptions
+from landuse.options.training import TrainOptions
+from landuse.stages.tile import tile
 from landuse.stages.train import train
-from landuse.training.options import TrainOptions
 from tests.patchwork import COLOURS, OPTIONS, patchwork
 
 NAMES = ("Field", "Water", "Town")
@@ -221,11 +222,11 @@ def test_what_lists_of_labels_cannot_be_used_with(work, lists, tmp_path):
 
 def test_what_a_head_cannot_be(work):
     for more, words in (
-        ({"head": "tree"}, "logistic, dense, forest"),
+        ({"head": "tree"}, "'logistic', 'dense' or 'forest'"),
         ({"head": "forest"}, "needs Spark"),
         ({"fit_with": "spark"}, "needs Spark"),
         ({"head": "dense", "elastic_net": 0.5}, "for the logistic head"),
-        ({"head": "dense", "hidden": (0,)}, "units"),
+        ({"head": "dense", "hidden": (0,)}, "--hidden cannot be 0"),
         ({"head": "dense", "dropout": 1.0}, "dropout"),
     ):
         with pytest.raises(UsageError, match=words):
@@ -250,7 +251,7 @@ def test_a_network_of_another_program_serves_as_backbone(chips, tmp_path):
     assert bundle.chip_px == 24
     with pytest.raises(UsageError, match="--preprocess"):
         train([chips], tmp_path / "n.landuse", TrainOptions(backbone=str(file)))
-    with pytest.raises(UsageError, match="caffe, tf, torch"):
+    with pytest.raises(UsageError, match="'caffe', 'tf', 'torch'"):
         TrainOptions(preprocess="keras")
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from landuse.errors import UsageError
 from landuse.models.bundle import read_bundle, write_bundle
+from landuse.options.training import TrainOptions, TuneOptions
 from landuse.stages import tune as tuning
 from landuse.stages.train import train
-from landuse.stages.tune import TuneOptions, settings_of, tune
-from landuse.training.options import TrainOptions
+from landuse.stages.tune import settings_of, tune
 from tests.models import small
 
 
@@ -20,7 +20,7 @@ def options(work, **more):
 
 def test_the_best_setting_is_refitted(work, chips, tmp_path):
     grid = {"regularisation": (1e-8, 1.0), "balance": ("weights", "none")}
-    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid, folds=3, measure="log_loss"))
+    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid=grid, folds=3, measure="log_loss"))
     assert len(found.trials) == 4
     assert found.trials[0].setting["regularisation"] == 1.0
     assert all(len(t.scores) == 3 for t in found.trials)
@@ -42,7 +42,7 @@ def test_the_test_side_takes_no_part(work, chips, tmp_path, monkeypatch):
     seen = []
     run = tuning.run_trial
     monkeypatch.setattr(tuning, "run_trial", lambda job, item: seen.append(job) or run(job, item))
-    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions({"regularisation": (0.1,)}, folds=3))
+    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid={"regularisation": (0.1,)}, folds=3))
     parts = found.bundle.training["split"]
     assert all(len(job.samples) == parts["train"] for job in seen)
     assert sum(s.samples for s in found.trials[0].scores) == parts["train"]
@@ -55,7 +55,7 @@ def test_backbones_are_compared_on_the_same_folds(work, chips, tmp_path):
     other = small.bundle(weights=small.random_weights(small.network(), small.PX, seed=5), name="other")
     second = write_bundle(other, tmp_path / "other.landuse")
     grid = {"backbone": (str(work.model), str(second)), "regularisation": (1.0,)}
-    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid, folds=2, measure="log_loss"))
+    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid=grid, folds=2, measure="log_loss"))
     assert found.trials[0].mean("log_loss") <= found.trials[1].mean("log_loss")
     best = read_bundle(tmp_path / "m.landuse")
     known = read_bundle(type(second)(found.trials[0].setting["backbone"]))
@@ -64,7 +64,7 @@ def test_backbones_are_compared_on_the_same_folds(work, chips, tmp_path):
 
 @pytest.mark.spark
 def test_spark_finds_what_inline_finds(work, chips, tmp_path, spark):
-    grid = TuneOptions({"regularisation": (0.01, 1.0)}, folds=2)
+    grid = TuneOptions(grid={"regularisation": (0.01, 1.0)}, folds=2)
     one, two = (
         tune([chips], tmp_path / f"{i}.landuse", options(work, master=master), grid).trials
         for i, master in enumerate(("inline", "local[2]"))
@@ -75,16 +75,16 @@ def test_spark_finds_what_inline_finds(work, chips, tmp_path, spark):
 
 
 def test_random_search_draws_settings_of_the_grid():
-    grid = TuneOptions({"regularisation": tuple(range(1, 20)), "balance": ("weights", "none")}, draws=7)
+    grid = TuneOptions(grid={"regularisation": tuple(range(1, 20)), "balance": ("weights", "none")}, draws=7)
     drawn = settings_of(grid, TrainOptions())
     assert len({tuple(s.items()) for s in drawn}) == 7
     assert drawn == settings_of(grid, TrainOptions())
     assert drawn != settings_of(grid, TrainOptions(seed=1))
-    assert len(settings_of(TuneOptions(grid.grid, draws=99), TrainOptions())) == 38
+    assert len(settings_of(TuneOptions(grid=grid.grid, draws=99), TrainOptions())) == 38
 
 
 def test_folds_alone_report_how_the_model_does(work, chips, tmp_path):
-    found = tune([chips], tmp_path / "m.landuse", options(work, regularisation=1.0), TuneOptions({}, folds=3))
+    found = tune([chips], tmp_path / "m.landuse", options(work, regularisation=1.0), TuneOptions(grid={}, folds=3))
     assert len(found.trials) == 1
     rows = list(csv.DictReader((tmp_path / "m.folds.csv").open()))
     assert [row["fold"] for row in rows] == ["1", "2", "3"]
@@ -99,7 +99,7 @@ def test_folds_alone_report_how_the_model_does(work, chips, tmp_path):
 
 def test_the_elastic_net_can_be_tuned(work, chips, tmp_path):
     grid = {"reg_param": (0.001, 10.0), "elastic_net": (0.5,)}
-    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid, folds=2, measure="log_loss"))
+    found = tune([chips], tmp_path / "m.landuse", options(work), TuneOptions(grid=grid, folds=2, measure="log_loss"))
     assert found.trials[0].setting == {"reg_param": 0.001, "elastic_net": 0.5}
     assert found.bundle.training["head"]["elastic_net"] == 0.5
 
@@ -108,7 +108,7 @@ def test_the_elastic_net_can_be_tuned(work, chips, tmp_path):
 def test_kinds_of_heads_are_compared(work, chips, tmp_path, spark):
     small_forest = options(work, regularisation=1.0, master="local[2]", trees=3, depth=3, holdout=0.0)
     grid = {"head": ("forest", "logistic")}
-    found = tune([chips], tmp_path / "m.landuse", small_forest, TuneOptions(grid, folds=2))
+    found = tune([chips], tmp_path / "m.landuse", small_forest, TuneOptions(grid=grid, folds=2))
     assert {t.setting["head"] for t in found.trials} == {"forest", "logistic"}
     assert all(t.mean("accuracy") > 0.6 for t in found.trials)
 
@@ -121,8 +121,8 @@ def test_what_cannot_be_tuned(work, chips, tmp_path):
         ({"regularisation": range(200), "class_weights": range(100)}, "more than"),
     ):
         with pytest.raises(UsageError, match=words):
-            settings_of(TuneOptions(grid), TrainOptions())
+            settings_of(TuneOptions(grid=grid), TrainOptions())
     with pytest.raises(UsageError, match="--block-m"):
         far = options(work, block_m=1e6)
-        tune([chips], tmp_path / "m.landuse", far, TuneOptions({"regularisation": (1.0,)}))
+        tune([chips], tmp_path / "m.landuse", far, TuneOptions(grid={"regularisation": (1.0,)}))
     assert not (tmp_path / "m.landuse").exists()

@@ -7,11 +7,12 @@ import pytest
 
 from landuse.errors import UsageError
 from landuse.models.heads import fit_logistic
-from landuse.stages.tile import TileOptions, tile
+from landuse.options.survey import TileOptions
+from landuse.options.training import TrainOptions
+from landuse.stages.tile import tile
 from landuse.stages.train import samples_for, train, trusted
 from landuse.training.backbone import backbone_bundle
 from landuse.training.doubt import doubtful
-from landuse.training.options import TrainOptions
 from tests.patchwork import OPTIONS
 
 
@@ -67,5 +68,5 @@ def test_figures_count_the_doubtful_samples_too(work, tmp_path):
 
 
 def test_odds_must_favour_another_class():
-    with pytest.raises(UsageError, match="above 1"):
+    with pytest.raises(UsageError, match="greater than 1"):
         TrainOptions(doubt_odds=1.0)

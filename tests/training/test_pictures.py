@@ -8,8 +8,9 @@ from PIL import Image
 
 from landuse.grid import CellRange
 from landuse.mosaic import MosaicReader
+from landuse.options.survey import TileOptions
 from landuse.scoring import ScoreSettings
-from landuse.stages.tile import TileOptions, tile
+from landuse.stages.tile import tile
 from landuse.training.pictures import FilePictures, joined_pictures
 from landuse.training.samples import SampleSettings, read_samples
 from tests.patchwork import OPTIONS

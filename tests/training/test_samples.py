@@ -10,8 +10,9 @@ from PIL import Image
 
 from landuse.errors import ChipTableError, ConfigError, LabelsError, NoOverlapError, SourceNotFoundError, UsageError
 from landuse.legend import Legend, load_legend
+from landuse.options.survey import TileOptions
 from landuse.scoring import ScoreSettings
-from landuse.stages.tile import TileOptions, tile
+from landuse.stages.tile import tile
 from landuse.training import images as embedding
 from landuse.training.samples import SampleSettings, read_samples
 from tests.patchwork import COLOURS, OPTIONS, patchwork

@@ -5,7 +5,7 @@ from __future__ import annotations
 from landuse.errors import UsageError
 from landuse.models.network import Network
 from landuse.models.nodes import BatchNorm, Conv, Dense, DepthwiseConv, Node
-from landuse.training.finetune.options import ALL, LAST_BLOCK, Layers
+from landuse.options.training import ALL, LAST_BLOCK, Layers
 
 
 def layers_to_train(network: Network, px: int, choice: Layers, batch_norm: bool = False) -> frozenset[str]:

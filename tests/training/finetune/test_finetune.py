@@ -4,7 +4,6 @@ import csv
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +12,9 @@ from PIL import Image
 from landuse.errors import UsageError
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.runtime import open_runtime
+from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.stages.finetune import fine_tune
 from landuse.training.finetune.layers import layers_to_train
-from landuse.training.finetune.options import FineTuneOptions
-from landuse.training.options import TrainOptions
 from tests.models import small
 
 PX = 32
@@ -41,7 +39,7 @@ def options(work, **more):
     return TrainOptions(backbone=str(work / "small.landuse"), regularisation=1.0, cache=False, **more)
 
 
-HOW = FineTuneOptions("all", epochs=4, batch=16, learning_rate=5e-3)
+HOW = FineTuneOptions(layers="all", epochs=4, batch=16, learning_rate=5e-3)
 
 
 def lines(path):
@@ -104,7 +102,7 @@ def moved(work, chosen):
 
 
 def test_layers_below_the_chosen_ones_stay_as_they_were(work, tmp_path):
-    how = FineTuneOptions(1, epochs=2)
+    how = FineTuneOptions(layers=1, epochs=2)
     found = fine_tune([work / "data"], tmp_path / "m.landuse", options(work), how)
     before = read_bundle(work / "small.landuse").weights
     assert {n for n in before if not np.array_equal(before[n], found.weights[n])} == {"dense/kernel", "dense/bias"}
@@ -165,7 +163,7 @@ def test_what_cannot_be_tuned(work, tmp_path):
     with pytest.raises(UsageError, match="--holdout above 0"):
         fine_tune([work / "data"], out, options(work, holdout=0.0), HOW)
     with pytest.raises(UsageError, match="has 4 layers, not 40"):
-        fine_tune([work / "data"], out, options(work), replace(HOW, layers=40))
+        fine_tune([work / "data"], out, options(work), HOW.changed(layers=40))
     with pytest.raises(UsageError, match="bfloat16"):
-        fine_tune([work / "data"], out, options(work), replace(HOW, precision="bf16"))
+        fine_tune([work / "data"], out, options(work), HOW.changed(fine_precision="bf16"))
     assert not out.exists()

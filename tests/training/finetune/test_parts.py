@@ -9,9 +9,9 @@ from PIL import Image
 
 from landuse.errors import UsageError
 from landuse.models.backbones import load_backbone
+from landuse.options.training import FineTuneOptions, parse_layers
 from landuse.training.finetune.history import Epoch, best_of, plot_history, validated, write_history
 from landuse.training.finetune.layers import layers_to_train
-from landuse.training.finetune.options import FineTuneOptions, parse_layers
 from landuse.training.finetune.schedule import Schedule
 from landuse.training.finetune.sides import sides_of
 from landuse.training.pictures import FilePictures

@@ -1,0 +1,106 @@
+"""Options that several stages share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from landuse.options.schema import Flag, Options
+
+LonLatBounds = tuple[float, float, float, float]
+Runtime = Literal["openvino", "tensorflow"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
+INLINE = "inline"
+
+
+class Lattice(Options):
+    """Where chips lie. Without a CRS the sources decide (`landuse.crs.lattice_crs`)."""
+
+    section: ClassVar[str] = "Lattice"
+
+    chip_m: Annotated[float, Field(gt=0), Flag("Side of a chip in metres.", name="--chip-size")] = 224.0
+    chip_px: Annotated[int, Field(ge=8, le=4096), Flag("Pixels of a chip side.", name="--chip-pixels")] = 224
+    crs: Annotated[str | None, Flag("CRS of the lattice.", metavar="EPSG:n")] = None
+
+
+class Area(Options):
+    """Which part of the land: polygons of a file, or a rectangle (west, south, east, north in degrees)."""
+
+    section: ClassVar[str] = "Area"
+
+    aoi: Annotated[Path | None, Flag("Only chips that touch these polygons.")] = None
+    bounds: Annotated[LonLatBounds | None, Flag("Only chips that touch these lon/lat bounds.", metavar="W S E N")] = (
+        None
+    )
+
+
+class Imagery(Options):
+    """What of the rasters is read. A chip without any imagery is never kept."""
+
+    section: ClassVar[str] = "Imagery"
+
+    bands: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(min_length=1),
+        Flag("Source bands for R, G, B.", metavar="R,G,B", example="1,2,3"),
+    ] = (1, 2, 3)
+    stretch: Annotated[
+        tuple[float, float] | None,
+        Flag("Values that become 0 and 255 (16-bit sources).", metavar="LOW HIGH"),
+    ] = None
+    min_valid: Annotated[float, Field(ge=0, le=1), Flag("Least share of a chip with imagery.")] = 0.5
+
+
+class Inference(Options):
+    """How a network is run over chips."""
+
+    section: ClassVar[str] = "Inference"
+
+    runtime: Annotated[Runtime, Flag("What runs the network.")] = "openvino"
+    precision: Annotated[
+        Precision,
+        Flag("Arithmetic of the network; auto takes bf16 where the processor has it, int8 needs landuse quantise."),
+    ] = "auto"
+    max_quarantined: Annotated[
+        float, Field(ge=0, le=1), Flag("Largest share of chips that may fail before the run does.")
+    ] = 0.01
+
+
+class Run(Options):
+    """How the work is done."""
+
+    section: ClassVar[str] = "Run"
+
+
+class Place(Run):
+    """Where the work runs. A Python function runs in its own process unless told otherwise; a command starts Spark."""
+
+    master: Annotated[
+        str, Flag("Spark master, or 'inline' to run in this process without Spark.", default="local[*]")
+    ] = INLINE
+
+
+class Parts(Run):
+    """Where workers that do not share this machine's disk leave what it collects."""
+
+    parts: Annotated[
+        str | None,
+        Flag(
+            "Where workers leave results that this machine collects, if they do not share its disk: s3://bucket/folder.",
+            metavar="ADDRESS",
+        ),
+    ] = None
+
+
+class Seed(Run):
+    """What everything is drawn with."""
+
+    seed: Annotated[int, Flag("Seed of everything that draws.")] = 0
+
+
+class Fresh(Run):
+    """Whether an earlier result gives way."""
+
+    fresh: Annotated[bool, Flag("Ignore and replace an earlier result.")] = False

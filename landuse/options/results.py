@@ -1,0 +1,81 @@
+"""Options of what reads results: `diff`, `evaluate`, `map`; and of `quantise` and `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from landuse.options.groups import Fresh, Inference, Parts, Place, Seed
+from landuse.options.schema import Flag, NameOrFile
+
+
+class DiffOptions(Fresh):
+    """What `diff` can be asked for."""
+
+    min_probability: Annotated[float, Field(ge=0, le=1), Flag("Least probability of change of a confirmed cell.")] = 0.5
+    min_site: Annotated[int, Field(ge=1), Flag("Least cells of a change site.")] = 1
+    legend: Annotated[NameOrFile | None, Flag("Names for the codes of GeoTIFFs.", metavar="NAME_OR_FILE")] = None
+    regroup: Annotated[
+        NameOrFile | None, Flag("Compare in these coarser classes, such as groups3.", metavar="NAME_OR_FILE")
+    ] = None
+
+
+class EvaluateOptions(Fresh, Seed, Parts, Inference, Place):
+    """What `evaluate` can be asked for. Where and how a network runs counts for models only, thresholds for tables only."""
+
+    multi_label: Annotated[
+        bool | None,
+        Flag(
+            "Whether a cell of a table holds several labels, as in 'Forest;Water'; else it is looked at.",
+            name="--multi-label/--single-label",
+        ),
+    ] = None
+    thresholds: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Probability from which a class of several counts as predicted (0.5); for one class or for all.",
+            name="--threshold",
+            metavar="[CLASS=]F",
+        ),
+    ] = ()
+    group_by: Annotated[
+        str | None, Flag("Column whose equal values belong together, such as a county.", metavar="COLUMN")
+    ] = None
+    root: Annotated[
+        Path | None,
+        Flag("Folder that the paths of a table of images are relative to (its own).", path="folder"),
+    ] = None
+    regroup: Annotated[
+        NameOrFile | None,
+        Flag("Give the figures in these coarser classes too, such as groups3.", metavar="LEGEND"),
+    ] = None
+    legend: Annotated[NameOrFile | None, Flag("Legend of a table's classes, for --regroup.", metavar="LEGEND")] = None
+    bootstrap: Annotated[
+        int,
+        Field(ge=0, le=100_000),
+        Flag(
+            "Resamples for 95 % confidence intervals; rows of a group, or chips of a block, are drawn together.",
+            metavar="N",
+        ),
+    ] = 0
+
+
+class PageOptions(Fresh):
+    """What `map` can be asked for. Without `fresh` it replaces only a page that landuse wrote."""
+
+    title: Annotated[str | None, Flag("Heading of the page (default: made of the years).")] = None
+
+
+class QuantiseOptions(Fresh, Seed):
+    """What `quantise` can be asked for."""
+
+    chips: Annotated[int, Field(ge=1), Flag("Chips that ranges are measured on.")] = 256
+    held_back: Annotated[int, Field(ge=1), Flag("Other chips, to compare labels on.")] = 1000
+
+
+class DemoOptions(Fresh, Place):
+    """What `demo` can be asked for."""
+
+    data: Annotated[Path | None, Flag("Another made landscape.")] = None

@@ -9,12 +9,12 @@ import pytest
 
 from landuse.chips import read_chips, write_chips
 from landuse.models.bundle import read_bundle, write_bundle
+from landuse.options.training import TrainOptions
 from landuse.outputs.record import read_record
 from landuse.stages.evaluate import evaluate
 from landuse.stages.tile import tile
 from landuse.stages.train import train
 from landuse.training.learnt import FIELD, MOST, Learnt, file_marks
-from landuse.training.options import TrainOptions
 from tests.patchwork import patchwork
 
 

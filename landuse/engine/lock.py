@@ -1,94 +1,66 @@
-"""One run at a time into a folder. The kernel holds the lock, so it ends with its process, however that ends."""
+"""One run at a time into a folder. The system holds the lock, so it ends with its process, however that ends."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from landuse.errors import LanduseError, RunLockedError
-
-_NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some network file systems
 
 
 @contextmanager
 def folder_lock(out: Path) -> Iterator[None]:
     """Hold the lock of the output folder `out` for the body.
 
-    The lock is a file beside the folder, ``.NAME.lock``, removed at the end; one that a dead process left is taken over.
+    The lock is a file beside the folder, ``.NAME.lock``, removed at the end; one that a dead process left is taken over. On a
+    file system without locks there is none.
 
     Raises:
         RunLockedError: another run holds it.
         LanduseError: the lock file cannot be made (no permission, full disk).
     """
+    from filelock import FileLock, Timeout
+
     out = Path(out).absolute()
     path = out.parent / f".{out.name}.lock"
-    handle = _acquire(path, out)
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(NotImplementedError):  # a file system without locks
+            lock.acquire()
+        path.write_text(_holder(), encoding="utf8")
+    except Timeout as error:
+        raise RunLockedError(
+            f"Another run{_described(path)} writes {out}; wait for it to end, or give another --out."
+        ) from error
+    except OSError as error:
+        raise LanduseError(f"Cannot write beside {out}: {error.strerror}.") from error
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # before the lock goes, so that nobody can hold a lock on a file that is gone
-        os.close(handle)
+        with suppress(OSError):  # before the lock goes, so that nobody can hold a lock on a file that is gone
+            path.unlink()
+        lock.release()
+        if os.name == "nt":  # no file can be removed there while it is open
+            with suppress(OSError):
+                path.unlink()
 
 
-def _acquire(path: Path, out: Path) -> int:
-    """Open and lock the file; try again where its holder removed it in between."""
-    while True:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise LanduseError(f"Cannot write beside {out}: {error.strerror}.") from error
-        held = False
-        try:
-            _lock(handle, out)
-            held = _is_still(handle, path)
-            if held:
-                os.ftruncate(handle, 0)
-                os.write(handle, _holder())
-                return handle
-        finally:
-            if not held:
-                os.close(handle)
-
-
-def _lock(handle: int, out: Path) -> None:
-    """Lock an open file or raise `RunLockedError`. Without locks on its file system, go on without."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RunLockedError(
-            f"Another run{_described(handle)} writes {out}; wait for it to end, or give another --out."
-        ) from error
-    except OSError as error:
-        if error.errno not in _NO_LOCKS_HERE:
-            raise
-
-
-def _is_still(handle: int, path: Path) -> bool:
-    """Whether `path` is the file that is open as `handle`."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _holder() -> bytes:
+def _holder() -> str:
     """Return who holds the lock, as JSON."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since}).encode()
+    return json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since})
 
 
-def _described(handle: int) -> str:
+def _described(path: Path) -> str:
     """Return in words who wrote the lock file, or nothing where that cannot be told."""
     try:
-        holder = json.loads(os.pread(handle, 1000, 0))
+        holder = json.loads(path.read_text(encoding="utf8"))
         return f" (process {holder['process']} on {holder['host']}, since {holder['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -107,7 +107,10 @@ class LabelledChips:
 def score_case(bundle: Bundle, work: LabelledChips, settings: ScoreSettings) -> Case:
     """The model's answers for labelled chips beside their labels."""
     chips = work.chips
-    with tempfile.TemporaryDirectory(prefix="landuse-") as parts, Progress(len(chips), "chips") as progress:
+    with (
+        tempfile.TemporaryDirectory(prefix="landuse-") as parts,
+        Progress(len(chips), "chips", "classifying") as progress,
+    ):
         scores = score_chips(chips, settings, Path(parts), progress)
     read = np.asarray(np.isfinite(scores.probabilities).all(axis=1), np.bool_)
     answers, limits = scores.probabilities[read], bundle.head.thresholds

@@ -11,7 +11,7 @@ from pathlib import Path
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
 from landuse.engine.lock import folder_lock
 from landuse.engine.parts import PartStore, own_address
-from landuse.engine.progress import Progress
+from landuse.engine.progress import Progress, busy
 from landuse.engine.quarantine import write_quarantine
 from landuse.errors import LanduseError, UsageError
 from landuse.grid import CHIP_PX
@@ -95,7 +95,7 @@ def run_of(
     if kept is not None:
         return run_head(kept, bundle)
     chips = chips_of(inputs, survey_options(options, bundle, settings.split), parts, settings.split)
-    with Progress(len(chips), "chips") as progress:
+    with Progress(len(chips), "chips", "classifying") as progress:
         return run_chips(chips, settings, parts, progress)
 
 
@@ -120,10 +120,13 @@ def write_files(folder: Path, bundle: Bundle, run: Run) -> None:
 
 def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
     """What is written of each row of blocks."""
-    for strip in run.strips():
-        if "features" in strip.columns:
-            keeper.write(strip)
-        yield MapStrip(strip.chips, strip.columns["probabilities"])
+    with Progress(len(run.chips), "chips", "writing") as progress:
+        progress.begin()
+        for strip in run.strips():
+            if "features" in strip.columns:
+                keeper.write(strip)
+            yield MapStrip(strip.chips, strip.columns["probabilities"])
+            progress.advance(len(strip.chips))
 
 
 def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:
@@ -160,7 +163,8 @@ def chips_of(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path, 
     if tables and split == 1:
         return open_chips(tables[0])
     pieces = finer_pieces(open_chips(tables[0]), split, options.min_valid) if tables else survey_pieces(inputs, options)
-    return open_chips(found_chips(pieces, parts))
+    with busy("looking for chips"):
+        return open_chips(found_chips(pieces, parts))
 
 
 def found_chips(pieces: Iterable[ChipSet], parts: Path) -> Path:

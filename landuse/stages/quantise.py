@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landuse.chips import ChipSet, read_chips
+from landuse.engine.progress import Progress, busy
 from landuse.errors import LanduseError, QuantisationError, UsageError
 from landuse.grid import Cell
 from landuse.models.arrays import Floats, Images
@@ -50,8 +51,10 @@ def quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quanti
     bundle = replace(read_bundle(find_bundle(model)), quantisation=None)
     images = drawn_images(bundle, data, options)
     count = min(options.chips, len(images) // 2)
-    ranges = measure(bundle, [images[:count]]).ranges(SHARE)
-    found = compared(bundle, ranges, images[count:], count)
+    with busy("measuring what the layers hold"):
+        ranges = measure(bundle, [images[:count]]).ranges(SHARE)
+    with busy("comparing labels"):
+        found = compared(bundle, ranges, images[count:], count)
     if found.agreement < LEAST_AGREEMENT:
         raise QuantisationError(
             f"In 8 bits model {bundle.name} gives {found.agreement:.2%} of {found.held_back:,} held-back chips the label of "
@@ -91,20 +94,23 @@ def drawn_images(bundle: Bundle, data: Sequence[Path], options: QuantiseOptions)
     rng = np.random.default_rng(options.seed)
     chosen = np.sort(rng.permutation(total)[:wanted])
     found, start = [], 0
-    for table in tables:
-        check_bands(table, bundle)
-        mine = chosen[(chosen >= start) & (chosen < start + len(table))] - start
-        found += list(readable_images(table.take(mine), bundle.chip_px))
-        start += len(table)
+    with Progress(len(chosen), "chips", "reading") as progress:
+        progress.begin()
+        for table in tables:
+            check_bands(table, bundle)
+            mine = chosen[(chosen >= start) & (chosen < start + len(table))] - start
+            found += list(readable_images(table.take(mine), bundle.chip_px, progress))
+            start += len(table)
     if len(found) < FEWEST:
         raise UsageError(f"Only {counted(len(found), 'chip')} can be read, and {FEWEST} are needed: give more chips.")
     return np.stack([found[i] for i in rng.permutation(len(found))])
 
 
-def readable_images(chips: ChipSet, px: int) -> Iterator[Images]:
+def readable_images(chips: ChipSet, px: int, progress: Progress) -> Iterator[Images]:
     """The chips that can be read, uint8 (px, px, bands) each."""
     with MosaicReader(chips.survey, replace(chips.grid, chip_px=px)) as reader:
         for row, col in zip(chips.rows.tolist(), chips.cols.tolist(), strict=True):
+            progress.advance()
             try:
                 yield split_row(reader.read(Cell(row, col)))[0]
             except (LanduseError, OSError):

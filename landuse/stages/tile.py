@@ -14,6 +14,7 @@ from landuse.chips import CHIPS_FILE, ChipSet, write_chips
 from landuse.chips.area import area_geometry, touches
 from landuse.chips.cells import survey_strips
 from landuse.crs import lattice_crs, parse_crs
+from landuse.engine.progress import busy
 from landuse.engine.runner import open_runner
 from landuse.errors import LabelsError, NoOverlapError, UsageError
 from landuse.grid import Bounds, ChipGrid
@@ -52,13 +53,15 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
         raise UsageError("--label-field names an attribute of label polygons; give their file with --labels.")
     check_free(out, fresh=options.fresh)
     started = time.perf_counter()
-    chips = survey_chips(sources, options)
+    with busy("looking for chips"):
+        chips = survey_chips(sources, options)
     found = time.perf_counter()
     left_out: Mapping[str, float] = {}
     if options.labels is not None:
         legend = None if options.legend is None else load_legend(options.legend)
         request = LabelRequest(options.labels, legend, options.label_rule, options.label_field)
-        labels = label_cells(chips.grid, chips.rows, chips.cols, request)
+        with busy("labelling"):
+            labels = label_cells(chips.grid, chips.rows, chips.cols, request)
         chips, left_out = labels.on(chips), labels.left_out
         _check_labelled(chips, options)
     labelled = time.perf_counter()

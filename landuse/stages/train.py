@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from landuse.engine.parts import own_address
+from landuse.engine.progress import busy
 from landuse.errors import UsageError
 from landuse.evaluation.predictions import Judged, MultiPredictions, predictions_of
 from landuse.grid import IntArray
@@ -56,7 +57,8 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
     check_out(out, options)
     base = backbone_of(options, options.seed)
     samples = samples_for(data, base, options)
-    bundle = fit(samples, replace(base, name=out.stem), options)
+    with busy("fitting the head"):
+        bundle = fit(samples, replace(base, name=out.stem), options)
     write_bundle(with_alignment(bundle, data, options.seed), out)
     return read_bundle(out)
 

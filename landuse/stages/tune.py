@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from landuse.engine.progress import Progress
+from landuse.engine.progress import Progress, busy
 from landuse.engine.runner import open_runner
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import UsageError
@@ -90,7 +90,8 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
     trials = run_trials(samples, settings, options, tuning)
     best = options.changed(**trials[0].setting)
     chosen = _backbone(best)
-    bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
+    with busy("fitting the head"):
+        bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
     bundle = replace(bundle, training={**bundle.training, **_report(trials, tuning)})
     write_bundle(with_alignment(bundle, data, options.seed), out)
     if tuning.grid:
@@ -157,9 +158,10 @@ def run_trials(
         bare = replace(learning, features=np.empty((len(learning), 0), np.float32), pictures=None)
         work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
         with (
-            Progress(len(work), "fits") as progress,
+            Progress(len(work), "fits", "comparing") as progress,
             open_runner(_place(options, settings), threads_per_task=1) as runner,
         ):
+            progress.begin()
             files = tuple(runner.share(paths[_backbone(options.changed(**s))]) for s in settings)
             job = TrialJob(options, settings, files, bare, splits)
             scores = runner.map(partial(run_trial, job), work, lambda _: progress.advance(1))

@@ -44,7 +44,7 @@ def chip_samples(paths: Sequence[Path], settings: SampleSettings) -> Samples:
     check_tables(tables)
     if tables[0].legend is None:
         raise UsageError(UNLABELLED)
-    with Progress(sum(map(len, tables)), "chips") as progress:
+    with Progress(sum(map(len, tables)), "chips", "reading") as progress:
         return joined([_labelled(table, path, settings, progress) for table, path in zip(tables, paths, strict=True)])
 
 
@@ -134,7 +134,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
         raise NoOverlapError(f"Not one line of {table.path} gives a chip of {root} a class of legend {legend.name}.")
     lines = lines[np.argsort(found[lines])]
     chips = every.take(found[lines])
-    with Progress(len(chips), "chips") as progress:
+    with Progress(len(chips), "chips", "reading") as progress:
         features, digest, skipped = chip_features(chips, settings, progress)
     samples = Samples(
         features=features,

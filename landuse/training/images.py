@@ -149,7 +149,8 @@ def compute(paths: Sequence[Path], bundle: Bundle, settings: ScoreSettings) -> I
     if not len(paths):
         return ImageFeatures(np.empty((0, bundle.head.feature_count), np.float32), ())
     tasks = [list(paths[i : i + TASK]) for i in range(0, len(paths), TASK)]
-    with Progress(len(paths), "images") as progress, open_runner(settings.master) as runner:
+    with Progress(len(paths), "images", "reading") as progress, open_runner(settings.master) as runner:
+        progress.begin()
         job = ImageJob(
             settings, runner.share(settings.model), runner.threads_per_task, bundle.chip_px, bundle.head.feature_count
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from landuse.engine.progress import progress_on
 from tools.landscape import LandscapeSpec, make_landscape
 
 
@@ -18,7 +20,8 @@ from tools.landscape import LandscapeSpec, make_landscape
 )
 def landscape(out: Path, size: int, seed: int, pixel: float) -> None:
     """Make a landscape: two survey years, labels of the first, and the truth of both."""
-    make_landscape(out, LandscapeSpec(chips=size, seed=seed, pixel=pixel))
+    with progress_on(sys.stderr):
+        make_landscape(out, LandscapeSpec(chips=size, seed=seed, pixel=pixel))
     click.echo(f"{out}: {size} x {size} chips in two years, with labels and truth.")
 
 

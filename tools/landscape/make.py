@@ -15,6 +15,7 @@ import rasterio
 from pyproj import Transformer
 from rasterio.windows import Window
 
+from landuse.engine.progress import Progress, busy
 from landuse.errors import OutputExistsError
 from landuse.legend import Legend, load_legend
 from tools.landscape.changes import COARSE, draw_plan
@@ -58,7 +59,9 @@ def make_landscape(out: Path, spec: LandscapeSpec) -> None:
     beside = out.parent / f".{out.name}.partial"
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        _write_all(beside, draw_plan(spec))
+        with busy("drawing the plan"):
+            plan = draw_plan(spec)
+        _write_all(beside, plan)
         if out.exists():
             out.rmdir()
         beside.rename(out)
@@ -70,14 +73,18 @@ def _write_all(folder: Path, plan: Plan) -> None:
     """Write every file of a landscape into a folder."""
     (folder / "truth").mkdir(parents=True)
     legend = load_legend("landuse7")
-    write_labels(folder / "nlcd_2014.tif", plan)
-    before, after = (write_truth(folder / "truth" / f"{s.year}.tif", plan, s, legend) for s in SEASONS)
-    write_changes(folder / "truth" / "change.csv", changed_chips(plan, before, after), legend)
-    write_area(folder / "aoi.geojson", plan.spec)
-    for season in SEASONS:
-        (folder / str(season.year)).mkdir()
-        for part in parts(plan.spec):
-            write_ortho(folder / str(season.year) / f"ortho_{part.number}.tif", plan, part, season)
+    with busy("writing labels and truth"):
+        write_labels(folder / "nlcd_2014.tif", plan)
+        before, after = (write_truth(folder / "truth" / f"{s.year}.tif", plan, s, legend) for s in SEASONS)
+        write_changes(folder / "truth" / "change.csv", changed_chips(plan, before, after), legend)
+        write_area(folder / "aoi.geojson", plan.spec)
+    tiles = sum(1 for part in parts(plan.spec) for _ in _windows(part))
+    with Progress(len(SEASONS) * tiles, "tiles", "painting") as progress:
+        progress.begin()
+        for season in SEASONS:
+            (folder / str(season.year)).mkdir()
+            for part in parts(plan.spec):
+                write_ortho(folder / str(season.year) / f"ortho_{part.number}.tif", plan, part, season, progress)
 
 
 def parts(spec: LandscapeSpec) -> Iterator[Part]:
@@ -88,7 +95,7 @@ def parts(spec: LandscapeSpec) -> Iterator[Part]:
         yield Part(k + 1, edges[row], edges[col], edges[row + 1] - edges[row], edges[col + 1] - edges[col])
 
 
-def write_ortho(path: Path, plan: Plan, part: Part, season: Season) -> None:
+def write_ortho(path: Path, plan: Plan, part: Part, season: Season, progress: Progress) -> None:
     """Paint and write one orthophoto tile by tile: RGB, JPEG in blocks of 512, an internal mask, overviews left to readers."""
     spec = plan.spec
     profile = _profile(part.height, part.width, _transform(part.col * spec.pixel, part.row * spec.pixel, spec.pixel))
@@ -108,6 +115,7 @@ def write_ortho(path: Path, plan: Plan, part: Part, season: Season) -> None:
             rgb[~mask] = 0
             ortho.write(np.moveaxis(rgb, -1, 0), window=window)
             ortho.write_mask(mask, window=window)
+            progress.advance()
 
 
 def _windows(part: Part) -> Iterator[Any]:

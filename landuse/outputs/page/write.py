@@ -10,6 +10,7 @@ from pathlib import Path
 
 import folium
 
+from landuse.engine.progress import busy
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
 from landuse.outputs.page.across import side_by_side
 from landuse.outputs.page.elements import OfflineFigure, OfflineMap, Panel, StartPage, named
@@ -35,10 +36,11 @@ def write_map(folders: Sequence[Path], out: Path, *, title: str | None = None) -
     Raises:
         LanduseError: in one of its kinds: a folder is no such result or is damaged, nothing is mapped, `out` cannot be written.
     """
-    years, changes = read_folders(folders)
-    data = PageData(tuple(years), tuple(changes), pictures_of(years), occurring_classes(years, changes))
-    heading = " ".join((title or default_title(years, changes)).split())[:MAX_TITLE]
-    _write(out, page(data, heading))
+    with busy("drawing the page"):
+        years, changes = read_folders(folders)
+        data = PageData(tuple(years), tuple(changes), pictures_of(years), occurring_classes(years, changes))
+        heading = " ".join((title or default_title(years, changes)).split())[:MAX_TITLE]
+        _write(out, page(data, heading))
 
 
 def check_replaceable(out: Path, *, fresh: bool = False) -> None:

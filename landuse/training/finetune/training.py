@@ -73,8 +73,9 @@ class Training:
             The history, from epoch 0, the head on the frozen backbone.
         """
         history = self._begun()
-        with Progress(self._options.epochs * len(self._lessons.fit), "images") as progress:
-            progress.advance((len(history) - 1) * len(self._lessons.fit))
+        with Progress(self._options.epochs * len(self._lessons.fit), "images", "learning") as progress:
+            progress.begin()
+            progress.skip((len(history) - 1) * len(self._lessons.fit))
             while not self._over(history):
                 history.append(self._epoch(len(history), progress))
                 self._save(history)

@@ -33,8 +33,8 @@ from landuse.legend import (
     same_name,
     spare_code,
 )
+from landuse.outputs.categories import plain_text
 from landuse.outputs.cog import RASTER_ERRORS
-from landuse.outputs.sidecar import plain_text
 
 DRIVERS = ("GTiff", "HFA")
 MAX_CELLS = 2_000_000_000

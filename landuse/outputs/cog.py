@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,24 @@ from rasterio._err import CPLE_BaseError
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
+from landuse import __version__
 from landuse.errors import LanduseError, UsageError
-from landuse.legend import LEGEND_TAG, UNMAPPED, CodeArray, Legend
+from landuse.legend import LEGEND_TAG, CodeArray, Legend
 from landuse.mosaic.gdal import block_cache
-from landuse.outputs.sidecar import plain_text, write_category_names
+from landuse.outputs.areas import raster_areas_ha
+from landuse.outputs.categories import (
+    Categories,
+    CodeTotals,
+    categories_of,
+    change_categories,
+    palette_of,
+    plain_text,
+)
+from landuse.outputs.sidecar import write_sidecar
 
 NAMES_TAG = "CLASS_NAMES"
+SHARE_UNIT = "1"
+"""Unit of a probability: a pure number, as UDUNITS writes it."""
 RASTER_ERRORS = (rasterio.errors.RasterioError, CPLE_BaseError)
 """What rasterio raises: its own errors, and from copying those of GDAL as they are."""
 TILE = 512
@@ -47,6 +59,15 @@ FRUGAL = {"COG_TMP_COMPRESSION": "LZW", "GDAL_OVR_CHUNK_MAX_SIZE": str(2**20)}
 """How overviews are made: of small pieces and without Zstandard, which takes ten megabytes for each. Only rounding differs."""
 COG = {"driver": "COG", "COMPRESS": "DEFLATE", "BIGTIFF": "IF_SAFER", "BLOCKSIZE": str(TILE)}
 """Written on one thread: more hold tens of megabytes of blocks in their queues, and a map is a small raster."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a raster lies: CRS, north-up transform (pixel to CRS), shape (rows, columns)."""
+
+    crs: CRS
+    transform: Affine
+    shape: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -73,71 +94,133 @@ class BlockWriter:
         self.dataset.write(stack, window=Window(col_off, row_off, width, height))
 
 
+class CodeWriter:
+    """Fills a raster of codes piece by piece, and counts them on the way."""
+
+    def __init__(self, blocks: BlockWriter, place: Place, totals: CodeTotals) -> None:
+        self._blocks, self._place, self._totals = blocks, place, totals
+
+    def write(
+        self, block: npt.NDArray[Any], row_off: int, col_off: int, areas_ha: npt.NDArray[np.float64] | None = None
+    ) -> None:
+        """Write `block`, of shape (h, w), with its north-west pixel at (`row_off`, `col_off`).
+
+        Args:
+            block: codes, 0 = no data.
+            row_off: line of its north-west pixel.
+            col_off: column of that pixel.
+            areas_ha: hectares of each cell that count for its class, (h, w); None is the whole of each, on the ellipsoid.
+
+        Raises:
+            UsageError: the block reaches beyond the raster.
+        """
+        self._blocks.write(block, row_off, col_off)
+        if areas_ha is None:
+            corner = self._place.transform @ Affine.translation(col_off, row_off)
+            areas_ha = raster_areas_ha(corner, self._place.crs, (block.shape[0], block.shape[1]))
+        self._totals.add(block, areas_ha)
+
+
 @contextmanager
-def class_cog(path: Path, crs: CRS, transform: Affine, shape: tuple[int, int], legend: Legend) -> Iterator[BlockWriter]:
-    """Yield a writer of class codes (in the legend's dtype, 0 = no data); at the end `path` is a COG with palette and names.
+def class_cog(path: Path, place: Place, legend: Legend, tags: Mapping[str, str] | None = None) -> Iterator[CodeWriter]:
+    """Yield a writer of class codes (in the legend's dtype, 0 = no data).
+
+    At the end `path` is a COG with palette and class names, and ``path.aux.xml`` says how much ground each class has.
 
     Args:
-        path: the ``.tif`` to appear; ``path.aux.xml`` appears beside it.
-        crs: CRS of the raster.
-        transform: north-up transform, pixel to CRS.
-        shape: (rows, columns).
+        path: the ``.tif`` to appear.
+        place: where it lies.
         legend: classes whose codes will be written.
+        tags: what else the file says of itself, such as where it came from.
 
     Raises:
         LanduseError: the file cannot be written (full disk, no permission). Nothing is left behind.
     """
-    names = {code: plain_text(name) for code, name in zip(legend.codes, legend.names, strict=True)}
-    tags = {NAMES_TAG: json.dumps(names), LEGEND_TAG: legend.model_dump_json()}
-    profile = _profile(crs, transform, shape, legend.dtype.name, 1)
+    with _code_cog(path, place, categories_of(legend), "land use", legend.dtype.name) as (writer, dataset):
+        names = dict(zip(legend.codes, map(plain_text, legend.names), strict=True))
+        dataset.update_tags(**{NAMES_TAG: json.dumps(names), LEGEND_TAG: legend.model_dump_json()} | dict(tags or {}))
+        yield writer
+
+
+@contextmanager
+def change_cog(path: Path, place: Place, legend: Legend, numbers: Mapping[str, int]) -> Iterator[CodeWriter]:
+    """Yield a writer of changes (uint16, 100 x from + to; 0 = no change or no data), as `class_cog`.
+
+    A change is named ``Cultivated -> Developed`` and has the colour of what the ground became.
+
+    Args:
+        path: the ``.tif`` to appear.
+        place: where it lies.
+        legend: classes of both maps.
+        numbers: class name -> number in this file.
+    """
+    with _code_cog(path, place, change_categories(legend, numbers), "100 x from + to", "uint16") as (writer, dataset):
+        dataset.update_tags(**{NAMES_TAG: json.dumps({number: plain_text(name) for name, number in numbers.items()})})
+        yield writer
+
+
+@contextmanager
+def _code_cog(
+    path: Path, place: Place, categories: Categories, description: str, dtype: str
+) -> Iterator[tuple[CodeWriter, Any]]:
+    """Yield a counting writer and its dataset; write the sidecar at the end."""
+    totals = CodeTotals(max(c.value for c in categories) if categories else 0)
+    profile = _profile(place, dtype, 1)
     with _scratch(path, profile, resampling="MODE") as dataset:
-        dataset.write_colormap(1, legend.palette())
-        dataset.set_band_description(1, "land use")
-        dataset.update_tags(**tags)
-        yield BlockWriter(dataset, shape)
-    write_category_names(path, {UNMAPPED: "No data"} | names)
+        dataset.write_colormap(1, palette_of(categories))
+        dataset.set_band_description(1, description)
+        yield CodeWriter(BlockWriter(dataset, place.shape), place, totals), dataset
+    write_sidecar(path, categories, totals)
 
 
 @contextmanager
 def bands_cog(
-    path: Path, crs: CRS, transform: Affine, shape: tuple[int, int], names: Sequence[str], dtype: str = "float32"
+    path: Path, place: Place, names: Sequence[str], tags: Mapping[str, str] | None = None
 ) -> Iterator[BlockWriter]:
-    """Yield a writer of one named band for each of `names`; at the end `path` is a COG.
+    """Yield a writer of probabilities (float32, NaN = no data), a named band for each of `names`; at the end `path` is a COG.
 
-    No data is NaN for a float `dtype` (overviews are means of what there is) and 0 for an integer one (overviews hold the most
-    frequent value, because integers are codes here). Raises as `class_cog`.
+    Overviews are means of what there is. Raises as `class_cog`.
     """
-    profile = _profile(crs, transform, shape, dtype, len(names))
-    resampling = "AVERAGE" if np.issubdtype(np.dtype(dtype), np.floating) else "MODE"
-    with _scratch(path, profile, resampling) as dataset:
+    with _scratch(path, _profile(place, "float32", len(names)), "AVERAGE") as dataset:
         for band, name in enumerate(names, 1):
             dataset.set_band_description(band, plain_text(name))
-        yield BlockWriter(dataset, shape)
+            dataset.set_band_unit(band, SHARE_UNIT)
+        dataset.update_tags(**(tags or {}))
+        yield BlockWriter(dataset, place.shape)
 
 
 def write_class_cog(path: Path, codes: CodeArray, transform: Affine, crs: CRS, legend: Legend) -> None:
     """Write class codes of shape (H, W) that fit in memory; see `class_cog`."""
-    with class_cog(path, crs, transform, (codes.shape[0], codes.shape[1]), legend) as writer:
+    with class_cog(path, Place(crs, transform, (codes.shape[0], codes.shape[1])), legend) as writer:
         writer.write(codes, 0, 0)
 
 
-def write_bands_cog(path: Path, bands: npt.NDArray[Any], transform: Affine, crs: CRS, names: Sequence[str]) -> None:
-    """Write bands of shape (B, H, W) that fit in memory, in their own dtype; see `bands_cog`."""
-    shape = (bands.shape[1], bands.shape[2])
-    with bands_cog(path, crs, transform, shape, names, bands.dtype.name) as writer:
+def write_change_cog(
+    path: Path, changes: npt.NDArray[np.uint16], place: Place, legend: Legend, numbers: Mapping[str, int]
+) -> None:
+    """Write changes of shape (H, W) that fit in memory; see `change_cog`."""
+    with change_cog(path, place, legend, numbers) as writer:
+        writer.write(changes, 0, 0)
+
+
+def write_bands_cog(
+    path: Path, bands: npt.NDArray[np.float32], transform: Affine, crs: CRS, names: Sequence[str]
+) -> None:
+    """Write probabilities of shape (B, H, W) that fit in memory; see `bands_cog`."""
+    with bands_cog(path, Place(crs, transform, (bands.shape[1], bands.shape[2])), names) as writer:
         writer.write(bands, 0, 0)
 
 
-def _profile(crs: CRS, transform: Affine, shape: tuple[int, int], dtype: str, count: int) -> dict[str, Any]:
+def _profile(place: Place, dtype: str, count: int) -> dict[str, Any]:
     """Creation profile of the scratch file, which is not compressed so that blocks can be rewritten in place."""
     floating = np.issubdtype(np.dtype(dtype), np.floating)
     return SCRATCH | {
-        "height": shape[0],
-        "width": shape[1],
+        "height": place.shape[0],
+        "width": place.shape[1],
         "count": count,
         "dtype": dtype,
-        "crs": rasterio.crs.CRS.from_wkt(crs.to_wkt()),
-        "transform": transform,
+        "crs": rasterio.crs.CRS.from_wkt(place.crs.to_wkt()),
+        "transform": place.transform,
         "nodata": float("nan") if floating else 0,
         "interleave": "band",
     }
@@ -152,6 +235,7 @@ def _scratch(path: Path, profile: dict[str, Any], resampling: str) -> Iterator[A
     try:
         with rasterio.Env(**FRUGAL), block_cache(CACHE_BYTES):
             with rasterio.open(scratch, "w", **profile) as dataset:
+                dataset.update_tags(TIFFTAG_SOFTWARE=f"landuse {__version__}")
                 yield dataset
             copy_raster(scratch, partial, **COG, **predictor, OVERVIEW_RESAMPLING=resampling)
         partial.replace(path)

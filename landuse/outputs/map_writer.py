@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from landuse.chips.arrow import arrow_array, named_array
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha
-from landuse.outputs.cog import BlockWriter, bands_cog, class_cog
+from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
 from landuse.outputs.land_use_map import Float32, Labels, image_of
 from landuse.outputs.summary import ClassArea, Totals, write_summary
 from landuse.outputs.vectors import Dissolver, MapLines, geojson_writer
@@ -41,17 +41,25 @@ class MapStrip:
 
 @dataclass(frozen=True, eq=False)
 class MapFrame:
-    """What is known of a map before its first strip: lattice, extent, classes, and the thresholds of several labels a chip."""
+    """What is known of a map before its first strip.
+
+    Attributes:
+        grid, extent: lattice, and the cells of it that the rasters cover.
+        legend: the classes.
+        thresholds: of several labels a chip, from which probability each class is given, (classes,).
+        tags: where the map comes from, for the tags of its rasters.
+    """
 
     grid: ChipGrid
     extent: CellRange
     legend: Legend
     thresholds: Float32 | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, chips: Chips, legend: Legend, thresholds: Float32 | None = None) -> MapFrame:
+    def of(cls, chips: Chips, legend: Legend, thresholds: Float32 | None, tags: Mapping[str, str]) -> MapFrame:
         """The frame of a map of some chips."""
-        return cls(chips.grid, chips.extent, legend, thresholds)
+        return cls(chips.grid, chips.extent, legend, thresholds, tags)
 
     @property
     def north_up(self) -> Affine:
@@ -96,12 +104,13 @@ class MapWriter:
         grid, shape = frame.grid, frame.extent.shape
         self._frame, self.totals, self.mapped_ha = frame, Totals(), 0.0
         names, layers = frame.legend.names, 1
-        self._codes: BlockWriter | None = None
+        self._codes: CodeWriter | None = None
+        place = Place(grid.crs, frame.north_up, shape)
         if frame.thresholds is None:
-            self._codes = files.enter_context(class_cog(folder / MAP, grid.crs, frame.north_up, shape, frame.legend))
+            self._codes = files.enter_context(class_cog(folder / MAP, place, frame.legend, frame.tags))
         else:
             layers = len(names)
-        self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, grid.crs, frame.north_up, shape, names))
+        self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, place, names, frame.tags))
         self._polygons = files.enter_context(geojson_writer(folder / POLYGONS))
         self._chips = files.enter_context(chip_writer(folder / CHIPS_FILE, frame.extent))
         self._dissolvers = [Dissolver(frame.south_up, grid.crs, frame.legend, shape[1]) for _ in range(layers)]
@@ -116,7 +125,7 @@ class MapWriter:
         for layer, dissolver in zip(layers, self._dissolvers, strict=True):
             codes = image_of(cells, chips, layer.codes, 0)
             if self._codes is not None:
-                self._codes.write(codes, extent.row1 - cells.row1, 0)
+                self._codes.write(codes, extent.row1 - cells.row1, 0, ground[::-1])
             confidence = image_of(cells, chips, layer.confidence, np.nan)[::-1]
             for polygons in dissolver.add(MapLines(first, codes[::-1], ground, confidence)):
                 self._polygons.write(polygons)

@@ -1,32 +1,64 @@
-"""The PAM sidecar of a raster (``.aux.xml``), which tells GDAL, QGIS and ArcGIS what its codes mean."""
+"""The PAM sidecar of a raster (``.aux.xml``): what GDAL, QGIS and ArcGIS say of its codes.
+
+It holds the names of the codes and a raster attribute table: value, class, colour, cells and hectares. QGIS and ArcGIS draw and
+list a raster by that table, and it may be joined.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
-# What XML 1.0 cannot hold, and what would break a line in a list of classes.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+from landuse.legend import UNMAPPED
+from landuse.outputs.categories import Categories, CodeTotals
+
+MOST_NAMES = 9_999
+"""GDAL's list of names has a line for each code from 0 on, so that codes above this are named in the table alone."""
+NO_DATA = "No data"
+INTEGER, REAL, TEXT = "0", "1", "2"
+COLUMNS = (
+    ("Value", INTEGER, "5"),
+    ("Class", TEXT, "2"),
+    ("Red", INTEGER, "6"),
+    ("Green", INTEGER, "7"),
+    ("Blue", INTEGER, "8"),
+    ("Count", INTEGER, "1"),
+    ("Hectares", REAL, "0"),
+)
+"""Name, type (GDALRATFieldType) and meaning (GDALRATFieldUsage) of each column."""
 
 
-def plain_text(text: str) -> str:
-    """`text` with control characters turned into spaces, so that every format can hold it."""
-    return _UNPRINTABLE.sub(" ", text)
-
-
-def write_category_names(raster: Path, names: Mapping[int, str]) -> Path:
-    """Write ``raster.aux.xml`` with a name for each code of the first band; return its path.
-
-    GDAL's list of category names starts at code 0 and has no gaps, so codes without a name get an empty one.
-    """
-    root = ElementTree.Element("PAMDataset")
-    band = ElementTree.SubElement(root, "PAMRasterBand", band="1")
-    categories = ElementTree.SubElement(band, "CategoryNames")
-    for code in range(max(names) + 1):
-        ElementTree.SubElement(categories, "Category").text = plain_text(names.get(code, ""))
+def write_sidecar(raster: Path, categories: Categories, totals: CodeTotals) -> Path:
+    """Write ``raster.aux.xml`` for the first band; return its path. Codes that do not occur are in the names alone."""
+    root = Element("PAMDataset")
+    band = SubElement(root, "PAMRasterBand", band="1")
+    _add_names(SubElement(band, "CategoryNames"), categories)
+    table = SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    for index, (name, kind, usage) in enumerate(COLUMNS):
+        column = SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", name), ("Type", kind), ("Usage", usage)):
+            SubElement(column, tag).text = text
+    for index, values in enumerate(_rows(categories, totals)):
+        row = SubElement(table, "Row", index=str(index))
+        for value in values:
+            SubElement(row, "F").text = value
     ElementTree.indent(root)
     path = raster.with_name(f"{raster.name}.aux.xml")
     ElementTree.ElementTree(root).write(path, encoding="utf-8")
     return path
+
+
+def _add_names(parent: Element, categories: Categories) -> None:
+    """A name for each code from 0 on, empty where a code has none."""
+    names = {UNMAPPED: NO_DATA} | {c.value: c.name for c in categories if c.value <= MOST_NAMES}
+    for code in range(max(names) + 1):
+        SubElement(parent, "Category").text = names.get(code, "")
+
+
+def _rows(categories: Categories, totals: CodeTotals) -> Iterator[tuple[str, ...]]:
+    """The cells of the table, by value."""
+    for c in sorted(categories, key=lambda category: category.value):
+        if cells := int(totals.cells[c.value]):
+            yield str(c.value), c.name, *map(str, c.rgb), str(cells), f"{totals.area_ha[c.value]:.4f}"

@@ -113,7 +113,8 @@ def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Pat
 
 def write_files(folder: Path, bundle: Bundle, run: Run) -> None:
     """Write the files of the map."""
-    frame = MapFrame.of(run.chips, bundle.legend, bundle.head.thresholds)
+    tags = {"LANDUSE_MODEL": bundle.name, "LANDUSE_MODEL_DIGEST": bundle.digest}
+    frame = MapFrame.of(run.chips, bundle.legend, bundle.head.thresholds, tags)
     with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
         write_map(folder, frame, map_strips(run, keeper))
 

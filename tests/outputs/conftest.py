@@ -20,7 +20,7 @@ from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.mosaic import open_survey
 from landuse.outputs.areas import cell_areas_ha
-from landuse.outputs.cog import write_bands_cog, write_class_cog
+from landuse.outputs.cog import Place, write_change_cog, write_class_cog
 from landuse.outputs.placing import outlines
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.summary import summarise, write_summary
@@ -91,7 +91,8 @@ class Maker:
         folder.mkdir()
         changed = (first.codes != second.codes) & (first.codes > 0) & (second.codes > 0)
         pairs = np.where(changed, 100 * first.codes.astype(np.uint16) + second.codes, 0).astype(np.uint16)
-        write_bands_cog(folder / "change.tif", pairs[np.newaxis], first.transform, first.crs, ["change"])
+        numbers = dict(zip(legend.names, legend.codes, strict=True))
+        write_change_cog(folder / "change.tif", pairs, Place(first.crs, first.transform, pairs.shape), legend, numbers)
         self._sites(folder / "change.geojson", pairs, first.transform, legend)
         (folder / "summary.json").write_text(json.dumps(self._summary(changed)))
         (folder / "transitions.csv").write_text("from,to,cells,area_ha\n")

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
+from landuse.outputs.categories import plain_text
 from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
-from landuse.outputs.sidecar import plain_text
 from landuse.outputs.summary import ClassArea, read_summary
 from landuse.words import year_in
 

@@ -1,7 +1,8 @@
-"""`change.geojson`: the sites of a comparison, each with its classes, size and tier."""
+"""The polygons of a comparison: its sites, each with its classes, size and tier."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from landuse.change.comparison import Comparison
 from landuse.change.lattice import strips
 from landuse.change.sites import tier_of
 from landuse.outputs.placing import outlines
-from landuse.outputs.vectors import Areas, geojson_writer
+from landuse.outputs.styles import CHANGE
+from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
+from landuse.outputs.vectors import Areas
 
 Floats = npt.NDArray[np.float64]
 
 
-def write_sites(path: Path, found: Comparison) -> list[str]:
-    """Write the change sites; return the tier of each."""
+def write_sites(folder: Path, found: Comparison, formats: Sequence[str] = DEFAULT_FORMATS) -> list[str]:
+    """Write the change sites as `change.geojson` and in the other formats; return the tier of each."""
     sites, (before, after) = found.sites, found.codes
     flat = sites.ids.ravel()
     inside = np.flatnonzero(flat)
@@ -34,9 +37,9 @@ def write_sites(path: Path, found: Comparison) -> list[str]:
         "probability": probability,
         "tier": tiers,
     }
-    polygons = outlines(sites.ids, found.overlap.transform, found.before.crs)
-    with geojson_writer(path) as writer:
-        writer.write(Areas(columns, polygons, found.before.crs))
+    crs, transform = found.before.crs, found.overlap.transform
+    with areas_writer(folder, Layer.of_raster(CHANGE, crs, transform), formats) as writer:
+        writer.write(Areas(columns, outlines(sites.ids, transform, crs), crs))
     return tiers
 
 

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyproj import CRS
 
 from landuse.chips.arrow import arrow_array, named_array, text_array
 from landuse.chips.chipset import ChipSet
 from landuse.errors import UsageError
-from landuse.grid import CellRange, ChipGrid, IntArray
+from landuse.grid import Bounds, CellRange, ChipGrid, IntArray
 
 CHIPS_FILE = "chips.parquet"
 FORMAT = 1
@@ -133,7 +134,8 @@ def _schema(chips: ChipSet, extra: Mapping[str, pa.Array], extent: CellRange | N
         "survey": chips.survey.as_dict(),
         "legend": chips.legend.model_dump(mode="json") if chips.legend else None,
     }
-    return pa.schema(fields, metadata={b"geo": json.dumps(_geo(chips.grid, extent)), METADATA_KEY: json.dumps(ours)})
+    geo = geo_metadata(chips.grid.crs, ("Polygon",), None if extent is None else chips.grid.bounds(extent))
+    return pa.schema(fields, metadata={b"geo": json.dumps(geo), METADATA_KEY: json.dumps(ours)})
 
 
 def _repetitive(schema: pa.Schema) -> list[str]:
@@ -142,16 +144,22 @@ def _repetitive(schema: pa.Schema) -> list[str]:
     return [*plain, "sources.list.element", "shares.key_value.key"]
 
 
-def _geo(grid: ChipGrid, extent: CellRange | None) -> dict[str, Any]:
-    """The `geo` metadata of the GeoParquet 1.1 specification."""
+def geo_metadata(crs: CRS, kinds: Sequence[str], bounds: Bounds | None = None) -> dict[str, Any]:
+    """The `geo` metadata of the GeoParquet 1.1 specification for a column `geometry` of polygons.
+
+    Args:
+        crs: CRS of the geometries.
+        kinds: their types, such as ``Polygon``.
+        bounds: where they all lie, if that is known.
+    """
     column: dict[str, Any] = {
         "encoding": "WKB",
-        "geometry_types": ["Polygon"],
-        "crs": grid.crs.to_json_dict(),
+        "geometry_types": list(kinds),
+        "crs": crs.to_json_dict(),
         "orientation": "counterclockwise",
     }
-    if extent is not None:
-        column["bbox"] = list(grid.bounds(extent))
+    if bounds is not None:
+        column["bbox"] = list(bounds)
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
 
 

@@ -95,10 +95,14 @@ class BlockWriter:
 
 
 class CodeWriter:
-    """Fills a raster of codes piece by piece, and counts them on the way."""
+    """Fills a raster of codes piece by piece.
+
+    Attributes:
+        totals: cells and hectares of what was written so far.
+    """
 
     def __init__(self, blocks: BlockWriter, place: Place, totals: CodeTotals) -> None:
-        self._blocks, self._place, self._totals = blocks, place, totals
+        self._blocks, self._place, self.totals = blocks, place, totals
 
     def write(
         self, block: npt.NDArray[Any], row_off: int, col_off: int, areas_ha: npt.NDArray[np.float64] | None = None
@@ -118,7 +122,7 @@ class CodeWriter:
         if areas_ha is None:
             corner = self._place.transform @ Affine.translation(col_off, row_off)
             areas_ha = raster_areas_ha(corner, self._place.crs, (block.shape[0], block.shape[1]))
-        self._totals.add(block, areas_ha)
+        self.totals.add(block, areas_ha)
 
 
 @contextmanager
@@ -197,10 +201,11 @@ def write_class_cog(path: Path, codes: CodeArray, transform: Affine, crs: CRS, l
 
 def write_change_cog(
     path: Path, changes: npt.NDArray[np.uint16], place: Place, legend: Legend, numbers: Mapping[str, int]
-) -> None:
-    """Write changes of shape (H, W) that fit in memory; see `change_cog`."""
+) -> CodeTotals:
+    """Write changes of shape (H, W) that fit in memory, and count them; see `change_cog`."""
     with change_cog(path, place, legend, numbers) as writer:
         writer.write(changes, 0, 0)
+        return writer.totals
 
 
 def write_bands_cog(

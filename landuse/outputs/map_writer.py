@@ -12,17 +12,19 @@ import numpy.typing as npt
 import pyarrow as pa
 from affine import Affine
 
-from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer
+from landuse.chips import CHIPS_FILE, ChipSet, chip_writer
 from landuse.chips.arrow import arrow_array, named_array
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
 from landuse.outputs.land_use_map import Float32, Labels, image_of
+from landuse.outputs.styles import LAND_USE, write_land_use_styles
 from landuse.outputs.summary import ClassArea, Totals, write_summary
-from landuse.outputs.vectors import Dissolver, MapLines, geojson_writer
+from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
+from landuse.outputs.vectors import Dissolver, MapLines
 
-MAP, PROBABILITIES, POLYGONS = "landuse.tif", "probabilities.tif", "landuse.geojson"
+MAP, PROBABILITIES = "landuse.tif", "probabilities.tif"
 SUMMARY = "summary.csv"
 
 
@@ -48,6 +50,7 @@ class MapFrame:
         legend: the classes.
         thresholds: of several labels a chip, from which probability each class is given, (classes,).
         tags: where the map comes from, for the tags of its rasters.
+        formats: in which formats the polygons are written, of `landuse.outputs.vector_formats.FORMATS`.
     """
 
     grid: ChipGrid
@@ -55,11 +58,7 @@ class MapFrame:
     legend: Legend
     thresholds: Float32 | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, chips: Chips, legend: Legend, thresholds: Float32 | None, tags: Mapping[str, str]) -> MapFrame:
-        """The frame of a map of some chips."""
-        return cls(chips.grid, chips.extent, legend, thresholds, tags)
+    formats: tuple[str, ...] = DEFAULT_FORMATS
 
     @property
     def north_up(self) -> Affine:
@@ -74,7 +73,7 @@ class MapFrame:
 
 
 def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tuple[ClassArea, ...]:
-    """Write landuse.tif, probabilities.tif, landuse.geojson, chips.parquet and summary.csv; return the lines of the last.
+    """Write landuse.tif, probabilities.tif, polygons, chips.parquet, summary.csv and styles; return the lines of summary.csv.
 
     Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
 
@@ -93,6 +92,7 @@ def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tupl
         writer.end()
     lines = writer.totals.lines(frame.legend, writer.mapped_ha)
     write_summary(folder / SUMMARY, lines)
+    write_land_use_styles(folder, frame.legend)
     return lines
 
 
@@ -111,7 +111,8 @@ class MapWriter:
         else:
             layers = len(names)
         self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, place, names, frame.tags))
-        self._polygons = files.enter_context(geojson_writer(folder / POLYGONS))
+        layer = Layer(LAND_USE, grid.crs, grid.chip_m)
+        self._polygons = files.enter_context(areas_writer(folder, layer, frame.formats))
         self._chips = files.enter_context(chip_writer(folder / CHIPS_FILE, frame.extent))
         self._dissolvers = [Dissolver(frame.south_up, grid.crs, frame.legend, shape[1]) for _ in range(layers)]
 

@@ -114,7 +114,7 @@ def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Pat
 def write_files(folder: Path, bundle: Bundle, run: Run) -> None:
     """Write the files of the map."""
     tags = {"LANDUSE_MODEL": bundle.name, "LANDUSE_MODEL_DIGEST": bundle.digest}
-    frame = MapFrame.of(run.chips, bundle.legend, bundle.head.thresholds, tags)
+    frame = MapFrame(run.chips.grid, run.chips.extent, bundle.legend, bundle.head.thresholds, tags)
     with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
         write_map(folder, frame, map_strips(run, keeper))
 

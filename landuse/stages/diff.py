@@ -22,17 +22,14 @@ from landuse.change.summary import gains_and_losses, summarise
 from landuse.change.transitions import transitions, write_transitions
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
-<<<<<<< HEAD
 from landuse.options.results import DiffOptions
-from landuse.outputs.cog import write_bands_cog
-=======
 from landuse.outputs.cog import Place, write_bands_cog, write_change_cog
->>>>>>> 3a7e7e3 (Give every raster names, colours and an attribute table of its codes)
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
+from landuse.outputs.styles import write_change_styles
 from landuse.words import told_apart, year_in
 
-CHANGE, PROBABILITY, SITES = "change.tif", "change_probability.tif", "change.geojson"
+CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
 MOST_CODE = 99
 Floats = npt.NDArray[np.float64]
@@ -160,9 +157,10 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     codes = change_codes(found)
     labels, confirmed = found.labels_table(), found.confirmed_table()
     place = Place(crs, transform, found.overlap.shape)
-    write_change_cog(folder / CHANGE, _change_image(found, codes), place, found.legend, codes)
+    changes = write_change_cog(folder / CHANGE, _change_image(found, codes), place, found.legend, codes)
     write_bands_cog(folder / PROBABILITY, _probability_image(found)[None], transform, crs, ("P(change)",))
-    tiers = write_sites(folder / SITES, found)
+    tiers = write_sites(folder, found)
+    write_change_styles(folder, found.legend, codes, changes)
     write_transitions(
         folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
     )

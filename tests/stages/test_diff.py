@@ -29,7 +29,11 @@ from landuse.outputs.record import damaged_files, read_record
 from landuse.stages.diff import diff
 from tests.change.makers import CORNER, UTM, classified, foreign, sharp
 
-FILES = ["change.tif", "change_probability.tif", "change.geojson", "transitions.csv", "summary.json", "run.json"]
+FILES = [
+    "change.tif", "change.tif.aux.xml", "change_probability.tif", "change.geojson", "change.gpkg", "transitions.csv",
+    "summary.json", "run.json", "change.qml", "change.raster.sld", "change.polygons.sld", "change_probability.qml",
+    "change_probability.raster.sld",
+]  # fmt: skip
 NAMES = load_legend("nlcd6").names
 
 

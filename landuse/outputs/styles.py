@@ -1,0 +1,89 @@
+"""Styles beside the files of a map or of a comparison, and inside their GeoPackage, so that they open in their colours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from landuse.legend import Legend
+from landuse.outputs.categories import ARROW, CHANGE_STEP, Categories, CodeTotals, categories_of, change_categories
+from landuse.outputs.qml import categorised, graded
+from landuse.outputs.sld import Filter, graded_sld, polygon_sld, raster_sld
+
+LAND_USE, CHANGE = "landuse", "change"
+RASTER_SLD, POLYGON_SLD = "{}.raster.sld", "{}.polygons.sld"
+CLASS_EXPRESSION = '"class"'
+CHANGE_EXPRESSION = f'"from" || \' {ARROW} \' || "to"'
+# The table in which QGIS looks for the styles of a GeoPackage's layers, with the columns that QGIS itself gives it.
+LAYER_STYLES = """
+CREATE TABLE IF NOT EXISTS layer_styles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
+    f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
+    useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),
+    update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))
+"""
+CONTENTS = """
+INSERT OR IGNORE INTO gpkg_contents (table_name, data_type, identifier)
+VALUES ('layer_styles', 'attributes', 'layer_styles')
+"""
+ADD_STYLE = """
+INSERT INTO layer_styles
+    (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, styleSLD, useAsDefault)
+SELECT '', '', table_name, column_name, ?, ?, ?, 1 FROM gpkg_geometry_columns WHERE table_name = ?
+"""
+
+
+def write_land_use_styles(folder: Path, legend: Legend) -> None:
+    """Write the styles of the files of classify that lie in a folder."""
+    categories = categories_of(legend)
+    filters = [{"class": c.name} for c in categories]
+    _write_both(folder, LAND_USE, categories, (CLASS_EXPRESSION, filters))
+    _write_graded(folder, "probabilities")
+
+
+def write_change_styles(folder: Path, legend: Legend, numbers: Mapping[str, int], totals: CodeTotals) -> None:
+    """Write the styles of the files of diff that lie in a folder, with the changes that occur.
+
+    Args:
+        folder: where `change.tif` and the polygons of sites lie.
+        legend: the classes.
+        numbers: class name -> number in `change.tif`.
+        totals: what occurs in `change.tif`.
+    """
+    named = {number: name for name, number in numbers.items()}
+    changes = [c for c in change_categories(legend, numbers) if totals.cells[c.value]]
+    pairs = [divmod(c.value, CHANGE_STEP) for c in changes]
+    filters = [{"from": named[before], "to": named[after]} for before, after in pairs]
+    _write_both(folder, CHANGE, changes, (CHANGE_EXPRESSION, filters))
+    _write_graded(folder, "change_probability")
+
+
+def _write_both(folder: Path, name: str, categories: Categories, polygons: tuple[str, Sequence[Filter]]) -> None:
+    """Write the styles of a raster of codes and of polygons of one name."""
+    expression, filters = polygons
+    qml, sld = categorised(categories, expression), polygon_sld(name, categories, filters)
+    _write(folder / f"{name}.qml", qml)
+    if (folder / f"{name}.tif").is_file():
+        _write(folder / RASTER_SLD.format(name), raster_sld(name, categories))
+    _write(folder / POLYGON_SLD.format(name), sld)
+    if (folder / f"{name}.gpkg").is_file():
+        embed_style(folder / f"{name}.gpkg", name, qml, sld)
+
+
+def _write_graded(folder: Path, name: str) -> None:
+    _write(folder / f"{name}.qml", graded())
+    _write(folder / RASTER_SLD.format(name), graded_sld(name))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", "utf8")
+
+
+def embed_style(package: Path, layer: str, qml: str, sld: str) -> None:
+    """Make a style the default one of a layer of a GeoPackage."""
+    with closing(sqlite3.connect(package)) as database, database:
+        database.execute(LAYER_STYLES)
+        database.execute(CONTENTS)
+        database.execute(ADD_STYLE, (layer, qml, sld, layer))

@@ -1,0 +1,257 @@
+"""Polygons in the formats that GIS programs read: one entry of `FORMATS` each.
+
+GeoJSON is written feature by feature, in degrees. All else goes into a GeoPackage in the CRS of the lattice first, piece by
+piece, and streams from there into the other formats, so that memory does not follow the map.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from affine import Affine
+from pyproj import CRS
+
+from landuse.errors import LanduseError, UsageError
+from landuse.outputs.vectors import Areas, geojson_writer
+
+GPKG, GEOJSON = "gpkg", "geojson"
+DEFAULT_FORMATS = (GPKG, GEOJSON)
+GPKG_OPTIONS = {"VERSION": "1.3"}
+"""The newest version of GeoPackage that programs of 2022 read without a warning."""
+AT_ONCE = 5_000
+"""Polygons that are added to a GeoPackage in one transaction."""
+EQUATOR_M_PER_PIXEL = 156_543.03
+"""Ground of a pixel of a web map at zoom 0."""
+EARTH_M = 6_371_000.0
+CELL_PIXELS = 8
+"""Pixels across a cell at the deepest zoom of vector tiles; a client draws on from there."""
+LEAST_ZOOM, MOST_ZOOM = 6, 14
+
+
+class AreasSink(Protocol):
+    """What takes polygons, some at a time."""
+
+    def write(self, areas: Areas) -> None:
+        """Write a feature for each polygon."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is written: the name of the layer, its CRS, and the side of a cell in metres."""
+
+    name: str
+    crs: CRS
+    cell_m: float
+
+    @classmethod
+    def of_raster(cls, name: str, crs: CRS, transform: Affine) -> Layer:
+        """The layer of the polygons of a north-up raster."""
+        axis = crs.axis_info[0]
+        return cls(name, crs, abs(transform.a) * axis.unit_conversion_factor * (EARTH_M if crs.is_geographic else 1.0))
+
+
+Convert = Callable[[Path, Path, Layer], None]
+"""Writes a file (the second path) from a GeoPackage (the first)."""
+
+
+@dataclass(frozen=True)
+class VectorFormat:
+    """A format: its suffix, and how a GeoPackage becomes one (None where it is written otherwise)."""
+
+    suffix: str
+    convert: Convert | None = None
+
+
+def _to_flatgeobuf(package: Path, path: Path, layer: Layer) -> None:
+    _stream(package, path, "FlatGeobuf", layer.name, {})
+
+
+def _to_pmtiles(package: Path, path: Path, layer: Layer) -> None:
+    """Vector tiles down to the zoom at which a cell is some pixels wide; nothing where there is no polygon to be tiled."""
+    import pyogrio
+
+    if not pyogrio.read_info(package)["features"]:
+        return
+    zoom = math.log2(EQUATOR_M_PER_PIXEL * CELL_PIXELS / layer.cell_m)
+    most = round(min(max(zoom, LEAST_ZOOM), MOST_ZOOM))
+    _stream(package, path, "PMTiles", layer.name, {"MINZOOM": "0", "MAXZOOM": str(most), "NAME": layer.name})
+
+
+def _stream(package: Path, path: Path, driver: str, layer: str, options: Mapping[str, str]) -> None:
+    """Pour the features of a GeoPackage into a file of another driver of GDAL, batch by batch."""
+    import pyogrio
+
+    with pyogrio.open_arrow(package, use_pyarrow=True, batch_size=AT_ONCE) as (about, reader):
+        pyogrio.write_arrow(
+            reader,
+            path,
+            layer=layer,
+            driver=driver,
+            geometry_name=about["geometry_name"],
+            geometry_type="MultiPolygon" if driver == "FlatGeobuf" else "Unknown",
+            crs=about["crs"],
+            dataset_options=dict(options),
+        )
+
+
+def _to_parquet(package: Path, path: Path, layer: Layer) -> None:
+    """GeoParquet 1.1, a row group for each batch."""
+    import pyarrow.parquet as pq
+    import pyogrio
+
+    from landuse.chips.writing import geo_metadata
+
+    with pyogrio.open_arrow(package, use_pyarrow=True, batch_size=65_536) as (about, reader):
+        names = ["geometry" if name == about["geometry_name"] else name for name in reader.schema.names]
+        plain = [field.remove_metadata().with_name(name) for field, name in zip(reader.schema, names, strict=True)]
+        schema = _schema(plain, geo_metadata(layer.crs, ("Polygon", "MultiPolygon")))
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_table(_table(batch, schema))
+
+
+def _schema(fields: Sequence[Any], geo: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    import pyarrow as pa
+
+    return pa.schema(fields, metadata={b"geo": json.dumps(geo)})
+
+
+def _table(batch: Any, schema: Any) -> Any:  # noqa: ANN401
+    import pyarrow as pa
+
+    return pa.Table.from_arrays(list(batch.columns), schema=schema)
+
+
+FORMATS: Mapping[str, VectorFormat] = {
+    GPKG: VectorFormat(".gpkg"),
+    GEOJSON: VectorFormat(".geojson"),
+    "fgb": VectorFormat(".fgb", _to_flatgeobuf),
+    "parquet": VectorFormat(".parquet", _to_parquet),
+    "pmtiles": VectorFormat(".pmtiles", _to_pmtiles),
+}
+"""Every format by the name that ``--formats`` takes."""
+
+
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats, each once, and GeoJSON in any case: the map page is made of it.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise UsageError(f"There is no vector format {name!r}; --formats takes {', '.join(FORMATS)}.")
+    return tuple(dict.fromkeys((*formats, GEOJSON)))
+
+
+@contextmanager
+def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FORMATS) -> Iterator[AreasSink]:
+    """Yield a writer of polygons; at the end there is a file ``folder/<layer name><suffix>`` in each format.
+
+    Raises:
+        UsageError: an unknown format, or polygons where their CRS has no ground.
+        LanduseError: a file cannot be written.
+    """
+    converted = [FORMATS[name] for name in check_formats(formats) if FORMATS[name].convert is not None]
+    package = folder / (f"{layer.name}.gpkg" if GPKG in formats else f".{layer.name}.scratch.gpkg")
+    try:
+        with ExitStack() as files:
+            sinks: list[AreasSink] = [files.enter_context(geojson_writer(folder / f"{layer.name}.geojson"))]
+            if GPKG in formats or converted:
+                sinks.append(files.enter_context(_package_writer(package, layer)))
+            yield _Several(sinks)
+        for one in converted:
+            _convert(one, package, folder / f"{layer.name}{one.suffix}", layer)
+    finally:
+        if GPKG not in formats:
+            package.unlink(missing_ok=True)
+
+
+def _convert(one: VectorFormat, package: Path, path: Path, layer: Layer) -> None:
+    from pyogrio.errors import DataSourceError
+
+    if one.convert is None:
+        return
+    try:
+        one.convert(package, path, layer)
+    except (DataSourceError, OSError) as error:
+        raise LanduseError(f"Cannot write {path}: {error}.") from error
+
+
+@dataclass(frozen=True)
+class _Several:
+    """Writes the same polygons to several files."""
+
+    sinks: Sequence[AreasSink]
+
+    def write(self, areas: Areas) -> None:
+        """Write a feature for each polygon."""
+        for sink in self.sinks:
+            sink.write(areas)
+
+
+@contextmanager
+def _package_writer(path: Path, layer: Layer) -> Iterator[_PackageWriter]:
+    writer = _PackageWriter(path, layer)
+    yield writer
+    writer.flush()
+
+
+class _PackageWriter:
+    """Adds polygons to a GeoPackage, some thousands at a time."""
+
+    def __init__(self, path: Path, layer: Layer) -> None:
+        self._path, self._layer = path, layer
+        self._waiting: list[Areas] = []
+        self._begun = False
+
+    def write(self, areas: Areas) -> None:
+        """Add a feature for each polygon."""
+        if len(areas) or not (self._begun or self._waiting):
+            self._waiting.append(areas)
+        if sum(map(len, self._waiting)) >= AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; the first time also where that is no polygon, so that there is a layer."""
+        from pyogrio import raw
+        from pyogrio.errors import DataLayerError, DataSourceError
+
+        if not self._waiting:
+            return
+        columns = {
+            name: np.concatenate([_column(areas.columns[name]) for areas in self._waiting])
+            for name in self._waiting[0].columns
+        }
+        polygons = np.concatenate([areas.polygons for areas in self._waiting])
+        try:
+            raw.write(
+                self._path,
+                shapely.to_wkb(polygons),
+                list(columns.values()),
+                list(columns),
+                layer=self._layer.name,
+                driver="GPKG",
+                geometry_type="MultiPolygon",
+                promote_to_multi=True,
+                crs=self._layer.crs.to_wkt(),
+                append=self._begun,
+                dataset_options={} if self._begun else GPKG_OPTIONS,
+            )
+        except (DataSourceError, DataLayerError, OSError) as error:
+            raise LanduseError(f"Cannot write {self._path}: {error}.") from error
+        self._begun, self._waiting = True, []
+
+
+def _column(values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values of a property as one array: numbers as they are, texts as objects."""
+    return values if isinstance(values, np.ndarray) else np.array(values, object)

@@ -35,6 +35,7 @@ def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_
         f"{counts['classified']:,} of {counted(counts['chips'], 'chip')} classified in "
         f"{record.timings['seconds']:.1f} s -> {out}"
     )
+    click.echo(record.details["colours"]["why"])
     for line in read_summary(out / "summary.csv"):
         if line.chips:
             click.echo(f"  {line.name:<14} {line.area_ha:>12,.1f} ha {line.share:>7.1%}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
 from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, read_arrays
 from landuse.models.safe_zip import SafeZip, write_zip
+from landuse.mosaic.colour import Palette
 
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
@@ -73,6 +74,7 @@ class Bundle:
         card: the model card, Markdown.
         quantisation: how it computes in 8-bit integers, None where that was not found out.
         alignment: how features of a dense grid are brought to those of chips, None where that is not known.
+        palette: the colours of the survey that it was trained on, None where it was trained on single images.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Bundle:
     card: str = ""
     quantisation: Quantisation | None = None
     alignment: Alignment | None = None
+    palette: Palette | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -166,6 +169,7 @@ def read_bundle(path: Path) -> Bundle:
         training=manifest.training,
         metrics=manifest.metrics,
         quantisation=manifest.quantisation,
+        palette=manifest.palette,
         card=members[CARD].decode("utf8", errors="replace"),
         alignment=unpack_alignment(members[ALIGNMENT], width, f"{ALIGNMENT} in {path}")
         if ALIGNMENT in members
@@ -219,10 +223,12 @@ def check_model_out(out: Path, *, fresh: bool) -> None:
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """Everything of a model but its arrays and its card, as JSON data. A plain head goes without saying."""
     head = spec_of(bundle.head).model_dump(mode="json", exclude_defaults=True)
+    colours = {} if bundle.palette is None else {"palette": asdict(bundle.palette)}
     narrow = {} if bundle.quantisation is None else {"quantisation": bundle.quantisation.model_dump(mode="json")}
     return (
         ({"head": head} if head else {})
         | narrow
+        | colours
         | {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

@@ -16,6 +16,7 @@ from landuse.models.heads_file import HeadSpec
 from landuse.models.network import Network
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
+from landuse.mosaic.colour import Palette
 
 FORMAT = "landuse-model"
 FORMAT_VERSION = 1
@@ -43,6 +44,7 @@ class Manifest(BaseModel):
     training: dict[str, JsonValue]
     metrics: dict[str, JsonValue]
     quantisation: Quantisation | None = None
+    palette: Palette | None = None
     digests: dict[str, str]
 
 
@@ -83,6 +85,13 @@ def check_fit(manifest: Manifest, network: Network, path: Path) -> None:
         refuse(path, f"the network takes {network.channels} bands, and {len(manifest.bands)} are named")
     if not manifest.preprocess.fits(network.channels):
         refuse(path, "the preprocessing has another number of bands than the network")
+    _check_palette(manifest, path)
+
+
+def _check_palette(manifest: Manifest, path: Path) -> None:
+    """Raise unless the palette, where there is one, is of the bands that are named."""
+    if manifest.palette is not None and not manifest.palette.sound(len(manifest.bands)):
+        refuse(path, "the colours of its training survey are not those of its bands")
 
 
 def refuse(path: Path, reason: str) -> NoReturn:

@@ -60,6 +60,20 @@ class Palette:
         """Number of bands."""
         return len(self.quantiles)
 
+    def sound(self, bands: int) -> bool:
+        """Whether it can be one of so many bands; a file may say anything."""
+        rows = (*self.quantiles, *self.centres, self.shares, (self.variance,))
+        numbers = [number for row in rows for number in row]
+        return (
+            len(self.quantiles) == bands
+            and {len(row) for row in self.quantiles} == {QUANTILES}
+            and {len(row) for row in self.centres} == {bands}
+            and 0 < len(self.centres) == len(self.shares) <= LEVELS
+            and bool(np.isfinite(numbers).all())
+            and min(numbers) >= 0
+            and self.variance > 0
+        )
+
     @classmethod
     def of(cls, pixels: Samples, seed: int = 0) -> Palette | None:
         """The palette of a sample (n, B); None where it holds fewer than `FEWEST` pixels."""
@@ -151,16 +165,22 @@ def _lines(given: Floats, wanted: Floats) -> Floats:
 
 
 def _curve(given: Floats, wanted: Floats) -> Floats:
-    """A curve (256,) through the medians, whose steps are those from quantile to quantile, within `SLOPES`; 1 beyond them."""
+    """A curve (256,) from quantile to quantile, within `SLOPES`; beyond the quantiles it rises by 1."""
     levels = np.arange(LEVELS, dtype=np.float64)
     known, position = np.unique(given, return_inverse=True)
     meant = np.bincount(position, weights=wanted) / np.bincount(position)
-    steps = np.diff(np.interp(levels, known, meant))
-    inside = (levels[:-1] >= known[0]) & (levels[1:] <= known[-1])
-    steps = np.where(inside, np.clip(steps, *SLOPES), 1.0)
-    curve = np.concatenate([[0.0], np.cumsum(steps)])
-    middle = len(given) // 2
-    return np.asarray(np.clip(curve + wanted[middle] - np.interp(given[middle], levels, curve), 0, LEVELS - 1))
+    curve = np.interp(levels, known, meant) + np.minimum(levels - known[0], 0) + np.maximum(levels - known[-1], 0)
+    least, most = SLOPES
+    curve = _rising(curve - least * levels) + least * levels
+    curve = most * levels - _rising(most * levels - curve)
+    return np.asarray(np.clip(curve, 0, LEVELS - 1))
+
+
+def _rising(values: Floats) -> Floats:
+    """The mean of the least rising function above and of the greatest below: it differs only near where values fall."""
+    above = np.maximum.accumulate(values)
+    below = np.minimum.accumulate(values[::-1])[::-1]
+    return np.asarray((above + below) / 2)
 
 
 def _applied(values: Floats, curves: Floats) -> Floats:

@@ -10,6 +10,7 @@ from pydantic import Field
 from landuse.options.groups import Area, Fresh, Imagery, Inference, Lattice, Parts, Place
 from landuse.options.schema import Flag, NameOrFile, Options
 
+Normalise = Literal["auto", "quantile", "none"]
 LabelRule = Literal["nine-point", "majority", "centre"]
 ImageFormat = Literal["png", "tif"]
 
@@ -63,6 +64,10 @@ class MapOptions(Options):
             metavar="METRES",
         ),
     ] = None
+    normalise: Annotated[
+        Normalise,
+        Flag("Bring the survey's colours to those that the model learnt from; auto does where they are far."),
+    ] = "auto"
     keep_features: Annotated[
         bool, Flag("Keep features.parquet: classify DIR --model OTHER then runs a head alone.")
     ] = False

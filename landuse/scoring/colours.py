@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from landuse.errors import UsageError
 from landuse.mosaic import Survey
 from landuse.mosaic.colour import Palette
 from landuse.mosaic.flights import Matched, match
 from landuse.mosaic.survey import Recolouring
+from landuse.options.survey import Normalise
 
-Normalise = Literal["auto", "quantile", "none"]
 ALIKE = 4.0
 """Mean distance of quantiles, in grey levels, up to which `auto` takes two surveys for alike."""
 LEAST_RANGE = 0.35

@@ -23,6 +23,7 @@ from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
 from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
 from landuse.scoring import Run, ScoreSettings, run_chips
+from landuse.scoring.colours import Colours, colours_for
 from landuse.scoring.dense_cells import finer_pieces, split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.stages.tile import survey_pieces
@@ -55,11 +56,12 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         clear_left_overs(out)
         if options.fresh:
             remove_parts(parts, settings)
-        run = run_of(inputs, bundle, (options, settings), parts)
+        run, colours = run_of(inputs, bundle, (options, settings), parts)
         with staged_folder(out, fresh=options.fresh) as staging:
             write_files(staging, bundle, run)
             write_quarantine(staging / QUARANTINE, run.quarantined)
             record = record_of(run, bundle, options, time.perf_counter() - started)
+            record = record.model_copy(update={"details": {**record.details, "colours": colours.as_dict()}})
             record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
         remove_parts(parts, settings)
     return LandUseMap(out), record
@@ -88,15 +90,17 @@ def remove_parts(parts: Path, settings: ScoreSettings) -> None:
 
 def run_of(
     inputs: Sequence[str | Path], bundle: Bundle, how: tuple[ClassifyOptions, ScoreSettings], parts: Path
-) -> Run:
-    """What the model says of the inputs: of their imagery, or of features that an earlier run kept."""
+) -> tuple[Run, Colours]:
+    """What the model says of the inputs: of imagery, in the colours decided on, or of features that an earlier run kept."""
     options, settings = how
     kept = kept_features(inputs, options)
     if kept is not None:
-        return run_head(kept, bundle)
+        return run_head(kept, bundle), Colours(None, "Colours are those of the run that kept the features.")
     chips = chips_of(inputs, survey_options(options, bundle, settings.split), parts, settings.split)
+    colours = colours_for(chips.survey, bundle.palette, options.normalise)
+    settings = replace(settings, recolouring=colours.recolouring)
     with Progress(len(chips), "chips", "classifying") as progress:
-        return run_chips(chips, settings, parts, progress)
+        return run_chips(chips, settings, parts, progress), colours
 
 
 def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Path | None:

@@ -32,6 +32,7 @@ from landuse.training.finetune.history import Epoch, best_of, plot_history, writ
 from landuse.training.finetune.layers import layers_to_train
 from landuse.training.finetune.sides import Sides, sides_of
 from landuse.training.fitting import Fitted
+from landuse.training.palettes import training_palette
 from landuse.training.pictures import Pictures
 from landuse.training.report import head_report, training_report
 from landuse.training.samples import Samples
@@ -168,6 +169,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         | head_report(Fitted(final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
         metrics=figures,
+        palette=training_palette(samples.pictures),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 

@@ -28,6 +28,7 @@ from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.doubt import doubtful
 from landuse.training.fitting import fit_samples, one_thread
+from landuse.training.palettes import training_palette
 from landuse.training.places import Mask
 from landuse.training.report import head_report, training_report
 from landuse.training.samples import Samples, SampleSettings, read_samples
@@ -115,6 +116,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         | head_report(replace(fitted, head=final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
+        palette=training_palette(samples.pictures),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 

@@ -51,7 +51,7 @@ def made_up(job, work):
 
 def peak(chips, model, folder):
     """Highest bytes that Python and NumPy held at once while so many chips were classified."""
-    empty = np.zeros((3, chips // COLS, COLS), np.uint8)
+    empty = np.full((3, chips // COLS, COLS), 9, np.uint8)
     source = raster(folder / f"{chips}.tif", empty, Affine(32, 0, 480_000, 0, -32, 4_480_000), compress="deflate")
     options = ClassifyOptions(model=str(model), chip_m=32.0, chip_px=small.PX)
     tracemalloc.start()

@@ -113,7 +113,8 @@ def _settings(kind: Any, field: FieldInfo, flag: Flag) -> Settings:  # noqa: ANN
     if origin is tuple and inner[-1] is not Ellipsis:
         return {"nargs": len(inner), "type": inner[0]}
     if origin is tuple and _plain(inner[0]) is int:
-        return {"type": Numbers(flag.example), "default": ",".join(map(str, field.default))}
+        given = None if field.default is None else ",".join(map(str, field.default))
+        return {"type": Numbers(flag.example), "default": given}
     return {"multiple": True} if origin is tuple else {"type": str}
 
 

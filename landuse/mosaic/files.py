@@ -92,14 +92,26 @@ def read_raw(
             window's, every so many pixels are taken (nearest, from overviews where there are some).
 
     Returns:
-        Values (h, w, B), and which pixels hold imagery (h, w), None where all do. A pixel is empty where every asked band
-        equals its nodata (as GDAL's dataset mask has it) or is not finite, where alpha is 0, or where the mask band is 0.
+        Values (h, w, B), of a palette its colours, and which pixels hold imagery (h, w), None where all do. A pixel is empty
+        where every asked band equals its nodata (as GDAL's dataset mask has it) or is not finite, where alpha or the mask band
+        is 0, where its colour is clear, and in the source's collar.
 
     Raises:
         DamagedSourceError: the pixels cannot be read.
     """
     if out is None:
         out = np.empty((window.height, window.width, len(source.bands)), dtype=source.dtype)
+    valid: Mask | None
+    if source.palette:
+        valid = _read_colours(files, source, window, level, out)
+    else:
+        _read_values(files, source, window, level, out)
+        valid = _not_nodata(source, out)
+    return out, _valid(files, source, window, level, out, valid) if source.has_mask else None
+
+
+def _read_values(files: OpenFiles, source: Source, window: Window, level: int | None, out: AnyArray) -> None:
+    """The asked bands as stored, from one file or from one each."""
     for path, positions in _by_path(source.bands).items():
         numbers = [source.bands[position].band for position in positions]
         whole = len(positions) == len(source.bands)
@@ -108,7 +120,21 @@ def read_raw(
         if not whole:
             for plane, position in zip(target, positions, strict=True):
                 out[..., position] = plane
-    return out, _valid(files, source, window, level, out) if source.has_mask else None
+
+
+def _read_colours(files: OpenFiles, source: Source, window: Window, level: int | None, out: AnyArray) -> Mask:
+    """The asked parts of a palette's colours; returns the pixels whose colour is neither nodata nor clear."""
+    path, band = source.bands[0].path, source.bands[0].band
+    dataset = files.dataset(path, level)
+    numbers = np.empty((1, *out.shape[:2]), dtype=dataset.dtypes[band - 1])
+    colours = np.zeros((np.iinfo(numbers.dtype).max + 1, 4), np.uint8)
+    for number, colour in dataset.colormap(band).items():
+        colours[number] = colour
+    _read_bands(files, (path, level), [band], window, numbers)
+    found = colours[numbers[0]]
+    for position, address in enumerate(source.bands):
+        out[..., position] = found[..., address.part or 0]
+    return np.asarray((found[..., 3] > 0) & (numbers[0] != source.nodata[0]))
 
 
 def _by_path(bands: Sequence[BandAddress]) -> dict[str, list[int]]:
@@ -150,9 +176,10 @@ def _damaged(path: str, window: Window, error: RasterioError) -> DamagedSourceEr
     )
 
 
-def _valid(files: OpenFiles, source: Source, window: Window, level: int | None, data: AnyArray) -> Mask | None:
-    """Which pixels hold imagery; None where all do."""
-    valid = _not_nodata(source, data)
+def _valid(
+    files: OpenFiles, source: Source, window: Window, level: int | None, data: AnyArray, valid: Mask | None
+) -> Mask | None:
+    """Which of the pixels that are `valid` by their values hold imagery; None where all do."""
     if source.alpha is not None:
         alpha = np.empty((1, *data.shape[:2]), dtype=source.dtype)
         _read_bands(files, (source.alpha.path, level), [source.alpha.band], window, alpha)
@@ -160,7 +187,21 @@ def _valid(files: OpenFiles, source: Source, window: Window, level: int | None, 
     if source.masked:
         masks = [_read_mask(files, (path, level), window, data.shape[:2]) for path in source.paths]
         valid = _both(valid, np.logical_or.reduce(masks))
+    if source.collar is not None:
+        empty = source.collar.hidden(data, *_middles(source, window, level, data.shape))
+        valid = valid if empty is None else _both(valid, ~empty)
     return None if valid is None or valid.all() else valid
+
+
+def _middles(
+    source: Source, window: Window, level: int | None, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Middles of the rows and columns of an image of a window, as shares of the raster's sides."""
+    factor = 1 if level is None else source.overviews[level]
+    height, width = -(-source.height // factor), -(-source.width // factor)
+    rows = (window.row + (np.arange(shape[0]) + 0.5) * window.height / shape[0]) / height
+    cols = (window.col + (np.arange(shape[1]) + 0.5) * window.width / shape[1]) / width
+    return rows, cols
 
 
 def _both(one: Mask | None, other: Mask) -> Mask:

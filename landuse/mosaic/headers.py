@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
 from landuse.errors import DamagedSourceError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError
@@ -27,12 +29,19 @@ DTYPES = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "floa
 class Header:
     """What one file says of itself.
 
-    `source` carries every band of the file, not yet the asked ones; of a `palette` its values are numbers of colours.
+    Attributes:
+        path: the file.
+        source: with every band of the file, not yet the asked ones; a palette counts as the three bands of its colours.
+        colours: declared colour of each band, as GDAL names them.
+        names: description of each band; empty where it has none.
+        drawing: whether a pixel is one bit: a mask or a drawing, no imagery.
     """
 
     path: str
     source: Source
-    palette: bool = False
+    colours: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    drawing: bool = False
 
     @property
     def count(self) -> int:
@@ -78,9 +87,12 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
     if dtype not in DTYPES:
         raise NotARasterError(f"{path} holds {dtype} values, which are no imagery; convert it with gdal_translate -ot.")
     _check_size(path, dataset)
-    alpha = next((i for i, kind in enumerate(dataset.colorinterp, 1) if kind == ColorInterp.alpha), None)
+    colours = tuple(kind.name.lower() for kind in dataset.colorinterp)
+    _check_colours(path, colours)
+    alpha = colours.index("alpha") + 1 if "alpha" in colours else None
     flags = dataset.mask_flag_enums[0]
     wkt, transform = unwrapped(_place(path, dataset), dataset.transform, dataset.shape)
+    structure = dataset.tags(ns="IMAGE_STRUCTURE")
     source = Source(
         name=PurePosixPath(path).name,
         bands=tuple(BandAddress(path, number) for number in dataset.indexes),
@@ -93,8 +105,53 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
         alpha=None if alpha is None else BandAddress(path, alpha),
         masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags,
         overviews=tuple(sorted(dataset.overviews(1))),
+        lossy=_lossy(structure),
+        date=_date(dataset.tags()),
     )
-    return Header(path, source, palette=dataset.colorinterp[0] == ColorInterp.palette)
+    drawing = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS") == "1"
+    if colours[0] == "palette":
+        return Header(path, _expanded(source), ("red", "green", "blue"), drawing=drawing)
+    return Header(path, source, colours, tuple(name or "" for name in dataset.descriptions), drawing)
+
+
+def _expanded(source: Source) -> Source:
+    """A source whose first band holds numbers of colours, as the three bands of these."""
+    first = source.bands[0]
+    bands = tuple(replace(first, part=part) for part in range(3))
+    return replace(source, bands=bands, dtype="uint8", nodata=source.nodata[:1] * 3, alpha=None)
+
+
+def _check_colours(path: str, colours: tuple[str, ...]) -> None:
+    """Raise `NotARasterError` for bands that are no light: inks, or brightness apart from hue."""
+    if set(colours) & {"cyan", "magenta", "yellow", "black"}:
+        raise NotARasterError(
+            f"{path} holds the inks of print (CMYK), not light; export it again as RGB, or make three bands of it "
+            "with gdal_calc.py, each (255 - ink) * (255 - black) / 255."
+        )
+    if set(colours) & {"hue", "saturation", "lightness", "y", "cb", "cr"}:
+        raise NotARasterError(
+            f"{path} holds {', '.join(colours)}, not red, green and blue; export it again as RGB (gdal_translate -co "
+            "PHOTOMETRIC=RGB does so for JPEG)."
+        )
+
+
+def _lossy(structure: Mapping[str, str]) -> bool:
+    """Whether a file's pixels were compressed with a loss, by its IMAGE_STRUCTURE."""
+    method = structure.get("COMPRESSION", "").upper()
+    return (
+        "JPEG" in method
+        or method in ("WEBP", "JXL", "ECW")
+        or "LOSSY" in structure.get("COMPRESSION_REVERSIBILITY", "")
+    )
+
+
+def _date(tags: Mapping[str, str]) -> str:
+    """The date that a file's tags give, as 2020-07-31; empty where they give none."""
+    for name in ("ACQUISITIONDATETIME", "ACQUISITION_DATE", "TIFFTAG_DATETIME"):
+        found = re.match(r"((?:19|20)\d\d)[:-]?(\d\d)[:-]?(\d\d)", tags.get(name, ""))
+        if found:
+            return "-".join(found.groups())
+    return ""
 
 
 def _check_size(path: str, dataset: Any) -> None:  # noqa: ANN401

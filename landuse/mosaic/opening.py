@@ -9,19 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
 
 from landuse.errors import BandsError, UsageError
 from landuse.mosaic.addresses import expand
+from landuse.mosaic.choosing import RGB, listed, sources_of
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.headers import Header, read_header
 from landuse.mosaic.source import Source
 from landuse.mosaic.stretch import survey_stretch
 from landuse.mosaic.survey import Survey
-from landuse.words import counted
+from landuse.mosaic.undeclared import looked_at
 
-RGB = (1, 2, 3)
 HEADER_READERS = 8
 """Headers read at once: most of the time goes into waiting for a disk or an object store."""
 
@@ -29,17 +28,20 @@ HEADER_READERS = 8
 def open_survey(
     addresses: Sequence[str | Path],
     *,
-    bands: tuple[int, ...] = RGB,
+    bands: tuple[int, ...] | None = None,
     stretch: tuple[float, float] | None = None,
+    collars: bool = True,
 ) -> Survey:
     """Read the headers of every raster that `addresses` name, in the order given (folders and globs sorted by name).
 
     Args:
         addresses: files, folders, globs, zip archives, GDAL /vsi addresses, s3:// and http(s):// addresses.
-        bands: asked band numbers from 1. Where every raster has one band and more than one band is asked for, the rasters that
-            share one grid are the bands of one scene, and the numbers count across its files in the order given.
+        bands: asked band numbers from 1; None for red, green and blue by what the files declare of their colours, or by the
+            names of satellites' bands, else the first three. Where every raster has one band and more than one is asked for,
+            the rasters that share one grid are the bands of one scene, and numbers count across its files in the order given.
         stretch: (low, high) values that become 0 and 255. Without it, imagery deeper than uint8 takes the 2nd and the 98th
             percentile of the whole survey.
+        collars: whether ground around a picture that holds 0 or another fill value without declaring it is left out.
 
     Raises:
         SourceNotFoundError, NotARasterError, MissingCRSError, BandsError: as their names say.
@@ -48,8 +50,10 @@ def open_survey(
     _check_request(bands, stretch)
     with gdal_env():
         headers = read_headers(expand(addresses))
-        sources = _named(_sources(headers, bands))
-        survey = Survey(sources, tuple(bands), None if stretch is None else (float(stretch[0]), float(stretch[1])))
+        sources = _named(looked_at(sources_of(headers, bands), collars=collars))
+        survey = Survey(
+            sources, _numbers(sources[0], bands), None if stretch is None else (float(stretch[0]), float(stretch[1]))
+        )
         if stretch is None and any(source.dtype != "uint8" for source in sources):
             survey = replace(survey, stretch=survey_stretch(survey))
     return survey
@@ -68,75 +72,22 @@ def read_headers(paths: Sequence[str]) -> list[Header]:
         return list(pool.map(read, paths))
 
 
-def _check_request(bands: tuple[int, ...], stretch: tuple[float, float] | None) -> None:
-    if not bands or min(bands) < 1:
-        raise BandsError(f"Band numbers start at 1, so --bands {_listed(bands)} cannot be right.")
+def _numbers(source: Source, bands: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The asked bands, else those of the first source: numbers of its bands, or of its files where they hold one each."""
+    if bands is not None:
+        return tuple(bands)
+    if len(source.paths) > 1 or source.palette:
+        return RGB
+    return tuple(band.band for band in source.bands)
+
+
+def _check_request(bands: tuple[int, ...] | None, stretch: tuple[float, float] | None) -> None:
+    if bands is not None and (not bands or min(bands) < 1):
+        raise BandsError(f"Band numbers start at 1, so --bands {listed(bands)} cannot be right.")
     if stretch is not None and not (
         math.isfinite(stretch[0]) and math.isfinite(stretch[1]) and stretch[0] < stretch[1]
     ):
         raise UsageError(f"A stretch runs from a low to a higher value, not from {stretch[0]:g} to {stretch[1]:g}.")
-
-
-def _sources(headers: Sequence[Header], bands: tuple[int, ...]) -> list[Source]:
-    """One source a raster, or one a scene of single-band files. Raises `BandsError`."""
-    if len(bands) > 1 and all(header.count == 1 for header in headers):
-        scenes: dict[tuple[object, ...], list[Header]] = {}
-        for header in headers:
-            scenes.setdefault(header.place, []).append(header)
-        return [_scene(members, bands) for members in scenes.values()]
-    return [_choose(header, bands) for header in headers]
-
-
-def _choose(header: Header, bands: tuple[int, ...]) -> Source:
-    """The asked bands of one raster. An alpha band that is asked for as a band is imagery, not a mask."""
-    if max(bands) > header.count:
-        raise BandsError(
-            f"{header.path} has {counted(header.count, 'band')}, but band {max(bands)} is asked for; choose among 1 to "
-            f"{header.count} with --bands, for example --bands {_listed(_suggestion(header.count, len(bands)))}."
-        )
-    source = header.source
-    alpha = source.alpha if source.alpha is not None and source.alpha.band not in bands else None
-    picked = tuple(source.bands[band - 1] for band in bands)
-    return replace(source, bands=picked, nodata=tuple(source.nodata[band - 1] for band in bands), alpha=alpha)
-
-
-def _scene(members: Sequence[Header], bands: tuple[int, ...]) -> Source:
-    """Files of one band each on one grid, seen as one source."""
-    first = members[0]
-    if max(bands) > len(members) and first.palette:
-        raise BandsError(
-            f"{first.path} holds numbers of a palette's colours; write the colours first: "
-            f"gdal_translate -expand rgb {first.path} colours.tif (a map of classes is no imagery)."
-        )
-    if max(bands) > len(members):
-        here = "" if len(members) == 1 else f" and {len(members) - 1} more on the same grid"
-        hold = "hold one band each" if here else "holds one band"
-        raise BandsError(
-            f"{first.path}{here} {hold}, so there is no band {max(bands)}; name the files of all bands "
-            f"(they must share CRS, origin, pixel size and shape), or choose among 1 to {len(members)} with --bands, "
-            f"for example --bands {_listed(_suggestion(len(members), len(bands)))}."
-        )
-    picked = [members[band - 1].source for band in bands]
-    name = first.source.name if len(members) == 1 else f"{first.source.name}+{len(members) - 1}"
-    shared = set.intersection(*(set(source.overviews) for source in picked))
-    return replace(
-        first.source,
-        name=name,
-        bands=tuple(source.bands[0] for source in picked),
-        dtype=str(np.result_type(*(source.dtype for source in picked))),
-        nodata=tuple(source.nodata[0] for source in picked),
-        alpha=None,
-        masked=any(source.masked for source in picked),
-        overviews=tuple(sorted(shared)),
-    )
-
-
-def _suggestion(count: int, wanted: int) -> tuple[int, ...]:
-    return tuple(min(number, count) for number in range(1, wanted + 1))
-
-
-def _listed(bands: Sequence[int]) -> str:
-    return ",".join(map(str, bands))
 
 
 def _named(sources: Sequence[Source]) -> tuple[Source, ...]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
 from pyproj import CRS, Transformer
 
+from landuse.mosaic.collar import Collar
+
+Order = Literal["asked", "colours", "names", "place"]
 EDGE_POINTS = 21
 """Points on each side of a footprint when it is carried into another CRS."""
 
@@ -20,10 +23,17 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class BandAddress:
-    """One band of one file; bands count from 1."""
+    """One band of one file, or one part of the colours that its numbers stand for.
+
+    Attributes:
+        path: the file.
+        band: its number, from 1.
+        part: 0, 1 or 2 for the red, green or blue of a palette's colours; None for the band's own values.
+    """
 
     path: str
     band: int
+    part: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,16 @@ class Source:
         geotransform: Affine's six numbers (a, b, c, d, e, f), pixel (col, row) to CRS.
         width, height: in pixels.
         dtype: numpy name of the common type of the bands.
-        nodata: declared value of each asked band, None where there is none. NaN and infinity need no declaration.
+        nodata: declared value of each asked band, None where there is none. NaN and infinity need no declaration. Of a palette
+            it is a number of a colour.
         alpha: the band that says where there is imagery (where above 0); None where there is none or it is itself asked for.
         masked: whether the files carry an internal or external mask band (.msk).
         overviews: decimation factors, ascending.
+        order: how the bands were chosen: ``asked``, by ``colours`` or ``names`` that the files declare, or by their ``place``.
+        collar: ground that holds a fill value without declaring it.
+        odd_alpha: whether a band that is tagged alpha turned out to be imagery.
+        lossy: whether the pixels were compressed with a loss, so that a fill value may be blurred.
+        date: when the imagery was taken, as far as its tags say; empty where they do not.
     """
 
     name: str
@@ -54,6 +70,16 @@ class Source:
     alpha: BandAddress | None = None
     masked: bool = False
     overviews: tuple[int, ...] = ()
+    order: Order = "asked"
+    collar: Collar | None = None
+    odd_alpha: bool = False
+    lossy: bool = False
+    date: str = ""
+
+    @property
+    def palette(self) -> bool:
+        """Whether the values are numbers of a palette's colours."""
+        return self.bands[0].part is not None
 
     @property
     def crs(self) -> CRS:
@@ -72,9 +98,9 @@ class Source:
 
     @property
     def has_mask(self) -> bool:
-        """Whether some of its pixels may be declared empty, by nodata, alpha or a mask band, or be NaN."""
-        declared = any(value is not None for value in self.nodata)
-        return declared or self.alpha is not None or self.masked or np.dtype(self.dtype).kind == "f"
+        """Whether some of its pixels may be empty: by nodata, alpha, a mask band, a clear colour, a collar, or as NaN."""
+        declared = any(value is not None for value in self.nodata) or self.alpha is not None or self.masked
+        return declared or self.palette or self.collar is not None or np.dtype(self.dtype).kind == "f"
 
     @property
     def north_up(self) -> bool:
@@ -99,7 +125,7 @@ class Source:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Source:
         """The source that `as_dict` described."""
-        alpha = values["alpha"]
+        alpha, collar = values["alpha"], values.get("collar")
         return cls(
             **values
             | {
@@ -108,6 +134,7 @@ class Source:
                 "nodata": tuple(values["nodata"]),
                 "alpha": None if alpha is None else BandAddress(**alpha),
                 "overviews": tuple(values["overviews"]),
+                "collar": None if collar is None else Collar(**collar | {"shape": tuple(collar["shape"])}),
             }
         )
 

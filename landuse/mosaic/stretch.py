@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,20 @@ MAX_FILES = 64
 WINDOWS = 4
 WINDOW_PX = 64
 PERCENTILES = (2.0, 98.0)
+HUED_BANDS = 3
+WHITE = 0.75
+"""Least of the darkest of three bands against the brightest, of a pixel that is nearly white."""
+BRIGHTER = 1.5
+LEAST_HUED = 0.1
+"""Least share of pixels with a hue by which clouds are told from land."""
 
-AnyArray = npt.NDArray[np.generic]
+AnyArray = npt.NDArray[Any]
 
 
 def survey_stretch(survey: Survey) -> tuple[float, float]:
     """2nd and 98th percentile of a survey's pixels deeper than uint8, all bands together so that hues are kept.
+
+    Pixels that are saturated, 0 throughout, or clouds do not count.
 
     At most 64 sources spread evenly over the survey, and in each 4 x 4 windows of 64 px spread evenly (the whole raster where
     it is smaller), so that the cost is bounded and the result always the same. Windows that cannot be read are passed over:
@@ -35,12 +43,12 @@ def survey_stretch(survey: Survey) -> tuple[float, float]:
         samples = [values for source in picked for values in _samples(files, source)]
     if not samples:
         return 0.0, 1.0
-    low, high = np.percentile(np.concatenate(samples), PERCENTILES)
+    low, high = np.percentile(without_clouds(np.concatenate(samples)), PERCENTILES)
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
 def _samples(files: OpenFiles, source: Source) -> list[npt.NDArray[np.float64]]:
-    """Valid values of the spread windows of one source, all bands together."""
+    """Valid pixels (n, B) of each of the spread windows of one source."""
     found = []
     for window in spread(source.width, source.height):
         try:
@@ -48,9 +56,30 @@ def _samples(files: OpenFiles, source: Source) -> list[npt.NDArray[np.float64]]:
         except DamagedSourceError:
             continue
         pixels = data.reshape(-1, data.shape[-1]) if valid is None else data[valid]
-        values = pixels.astype(np.float64).ravel()
-        found.append(values[np.isfinite(values)])
+        found.append(_telling(pixels).astype(np.float64))
     return [values for values in found if values.size]
+
+
+def _telling(pixels: AnyArray) -> AnyArray:
+    """Of pixels (n, B) those that tell how bright the land is: not saturated, not 0 throughout (a fill value), finite."""
+    if pixels.dtype.kind == "f":
+        return np.asarray(pixels[np.isfinite(pixels).all(axis=1) & pixels.any(axis=1)])
+    saturated = (pixels == np.iinfo(pixels.dtype).max).any(axis=1)
+    return np.asarray(pixels[~saturated & pixels.any(axis=1)])
+
+
+def without_clouds(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Pixels (n, B) without clouds and snow: what is nearly white and much brighter than nearly all that has a hue.
+
+    All of them where hardly anything has a hue, or there are not three bands to tell it by.
+    """
+    if pixels.shape[1] < HUED_BANDS:
+        return pixels
+    mean = pixels[:, :HUED_BANDS].mean(axis=1)
+    white = pixels[:, :HUED_BANDS].min(axis=1) >= WHITE * pixels[:, :HUED_BANDS].max(axis=1)
+    if (~white).mean() < LEAST_HUED:
+        return pixels
+    return np.asarray(pixels[~(white & (mean > BRIGHTER * np.percentile(mean[~white], 90)))])
 
 
 def spread(width: int, height: int) -> list[Window]:

@@ -23,6 +23,10 @@ class Lattice(Options):
     chip_m: Annotated[float, Field(gt=0), Flag("Side of a chip in metres.", name="--chip-size")] = 224.0
     chip_px: Annotated[int, Field(ge=8, le=4096), Flag("Pixels of a chip side.", name="--chip-pixels")] = 224
     crs: Annotated[str | None, Flag("CRS of the lattice.", metavar="EPSG:n")] = None
+    like: Annotated[
+        Path | None,
+        Flag("Lie on the lattice of an earlier tile or classify, so that years can be compared.", metavar="FOLDER"),
+    ] = None
 
 
 class Area(Options):
@@ -42,10 +46,17 @@ class Imagery(Options):
     section: ClassVar[str] = "Imagery"
 
     bands: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
-        Field(min_length=1),
-        Flag("Source bands for R, G, B.", metavar="R,G,B", example="1,2,3"),
-    ] = (1, 2, 3)
+        Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None,
+        Flag(
+            "Source bands for R, G, B.  [default: red, green and blue by declared colours or names, else 1,2,3]",
+            metavar="R,G,B",
+            example="1,2,3",
+        ),
+    ] = None
+    collar: Annotated[
+        Literal["auto", "keep"],
+        Flag("Ground around a picture that holds 0 or 255 without declaring it: leave it out, or keep it as imagery."),
+    ] = "auto"
     stretch: Annotated[
         tuple[float, float] | None,
         Flag("Values that become 0 and 255 (16-bit sources).", metavar="LOW HIGH"),

@@ -18,7 +18,7 @@ from landuse.engine.parts import PartStore
 from landuse.engine.patience import Patience
 from landuse.engine.quarantine import Quarantined
 from landuse.engine.shared_file import SharedFile
-from landuse.errors import LanduseError
+from landuse.errors import DamagedSourceError, LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime
 from landuse.mosaic import MosaicReader, Pixels, Survey
@@ -26,6 +26,9 @@ from landuse.mosaic.gdal import without_memory
 from landuse.scoring.gaps import fill_gaps
 
 BATCH = 16
+EMPTY = (
+    "The sources whose outlines hold this chip gave no pixel of it; see with gdalinfo that they lie where they should."
+)
 Chips = npt.NDArray[np.uint8]
 
 
@@ -188,8 +191,13 @@ def runs_of(rows: IntArray, cols: IntArray) -> list[slice]:
 
 
 def split_row(pixels: Pixels) -> Chips:
-    """Chips of a strip one cell high: uint8 (chips, px, px, bands), the gaps of each filled (`fill_gaps`)."""
+    """Chips of a strip one cell high: uint8 (chips, px, px, bands), the gaps of each filled (`fill_gaps`).
+
+    Raises `DamagedSourceError` where one of them has no pixel: it was found to have imagery, and black is no land use.
+    """
     chips, valid = pixels.chips(len(pixels.valid))
+    if not valid.any(axis=(1, 2)).all():
+        raise DamagedSourceError(EMPTY)
     if not pixels.valid.all():
         for chip, mask in zip(chips, valid, strict=True):
             fill_gaps(chip, mask)

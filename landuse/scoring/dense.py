@@ -21,7 +21,7 @@ from landuse.models.dense import DenseShape
 from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
 from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import BlockReport, BlockWork, ScoreJob, part_table, patience_with, read_again
+from landuse.scoring.block import EMPTY, BlockReport, BlockWork, ScoreJob, part_table, patience_with, read_again
 from landuse.scoring.dense_ground import Frame, Window, block_windows
 from landuse.scoring.gaps import fill_gaps
 
@@ -72,10 +72,11 @@ class WindowReader:
         return self.job.grid.with_cell(self.job.grid.chip_m * self.job.split)
 
     def causes(self) -> list[str | None]:
-        """Why each cell of the block could not be read; None for those that could."""
+        """Why each cell of the block has no answer: lost with its chip, or without a pixel; None for those that have."""
         split = self.job.split
         chips = zip((self.work.rows // split).tolist(), (self.work.cols // split).tolist(), strict=True)
-        return [self.lost.get(chip) for chip in chips]
+        seen = self.seen[self.frame.cells.image_index(self.work.rows, self.work.cols)].tolist()
+        return [self.lost.get(chip) or (None if here else EMPTY) for chip, here in zip(chips, seen, strict=True)]
 
     def _read(self, reader: MosaicReader, cells: CellRange) -> Pixels:
         """The pixels of a range of cells, its gaps filled; read chip by chip where one read of all fails."""
@@ -163,7 +164,7 @@ def score_dense(job: ScoreJob, work: BlockWork) -> BlockReport:
     answered = np.zeros(wanted.shape, bool)
     answered[wanted.image_index(rows, cols)] = True
     vectors = dense.vectors(found, reader.seen, answered, features=job.features)
-    key = f"{work.key}.retry" if reader.lost else work.key
+    key = f"{work.key}.retry" if any(causes) else work.key
     PartStore(job.parts).write(key, part_table({"row": rows, "col": cols}, vectors))
     ids = chip_ids(work.rows, work.cols)
     quarantined = tuple(Quarantined(str(i), cause) for i, cause in zip(ids, causes, strict=True) if cause is not None)

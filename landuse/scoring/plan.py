@@ -153,13 +153,15 @@ def common_fields(chips: Chips, bundle: Bundle, settings: ScoreSettings) -> dict
 
 
 def source_digests(survey: Survey, inputs: Mapping[str, FileIdentity]) -> list[tuple[Any, ...]]:
-    """Of each source the content of its bands, how they are stretched, and how their colours are changed."""
+    """Of each source the content of its bands, how they are stretched and recoloured, and which pixels are empty."""
     curves = [survey.curves_of(index) for index in range(len(survey.sources))]
     return [
         (
-            [(inputs[band.path].digest, band.band) for band in source.bands],
+            [(inputs[band.path].digest, band.band, band.part) for band in source.bands],
             survey.stretch_of(source),
             "" if found is None else found.tobytes().hex(),
+            None if source.collar is None else astuple(source.collar),
+            source.odd_alpha,
         )
         for source, found in zip(survey.sources, curves, strict=True)
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
 from landuse.engine.lock import folder_lock
 from landuse.engine.parts import PartStore, own_address
-from landuse.engine.progress import Progress, busy
+from landuse.engine.progress import Progress, busy, tell
 from landuse.engine.quarantine import write_quarantine
 from landuse.errors import LanduseError, UsageError
 from landuse.grid import CHIP_PX
@@ -26,6 +26,7 @@ from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
 from landuse.scoring.dense_cells import finer_pieces, split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
+from landuse.stages.lattice import on_earlier, survey_lines
 from landuse.stages.tile import survey_pieces
 
 QUARANTINE = "quarantine.csv"
@@ -46,6 +47,7 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     check_free(out, fresh=options.fresh)
+    options = on_earlier(options)
     model = find_bundle(options.model)
     bundle = read_cached(model)
     with folder_lock(out):
@@ -165,6 +167,10 @@ def chips_of(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path, 
     tables = chip_tables(inputs)
     if len(tables) > 0 and len(inputs) > 1:
         raise UsageError("Give one folder of chips at a time, or rasters only: a survey year is one map.")
+    for table in tables:
+        chips = open_chips(table)
+        for line in survey_lines(chips.survey, chips.grid):
+            tell(line)
     if tables and split == 1:
         return open_chips(tables[0])
     pieces = finer_pieces(open_chips(tables[0]), split, options.min_valid) if tables else survey_pieces(inputs, options)
@@ -207,6 +213,7 @@ def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float
         },
         timings={"seconds": seconds, "scoring_seconds": run.seconds},
         details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(run.precisions)}
+        | {"survey": survey_lines(run.chips.survey, run.chips.grid, options.like)}
         | said_of(bundle),
     )
 

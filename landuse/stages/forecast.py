@@ -23,6 +23,7 @@ from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
 from landuse.stages.classify import chips_of, kept_features, score_settings, split_for, survey_options
+from landuse.stages.lattice import on_earlier
 from landuse.words import counted
 
 SAMPLE = 4_096
@@ -136,6 +137,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     """
     started = time.perf_counter()
     check_free(out, fresh=options.fresh)
+    options = on_earlier(options)
     model = find_bundle(options.model)
     bundle = read_cached(model)
     kept = kept_features(inputs, options)

@@ -70,7 +70,7 @@ def describe_raster(path: Path) -> Lines:
     """A raster in lines, by its header alone."""
     from landuse.mosaic import open_survey
 
-    survey = open_survey([path], bands=(1,))
+    survey = open_survey([path], bands=(1,), collars=False)
     source = survey.sources[0]
     west, south, east, north = survey.bounds_in(survey.crs)
     return [

@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from landuse.chips import CHIPS_FILE, ChipSet, write_chips
 from landuse.chips.area import area_geometry, touches
 from landuse.chips.cells import survey_strips
-from landuse.crs import lattice_crs, parse_crs
-from landuse.engine.progress import busy
+from landuse.engine.progress import busy, tell
 from landuse.engine.runner import open_runner
 from landuse.errors import LabelsError, NoOverlapError, UsageError
 from landuse.grid import Bounds, ChipGrid
@@ -25,6 +24,7 @@ from landuse.options.survey import SurveyOptions, TileOptions
 from landuse.outputs.chip_images import export_chips
 from landuse.outputs.folder import check_free, staged_folder
 from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+from landuse.stages.lattice import lattice_of, survey_lines
 from landuse.vector_file import file_and_layer
 
 if TYPE_CHECKING:
@@ -101,13 +101,15 @@ def survey_pieces(sources: Sequence[str | Path], options: SurveyOptions) -> Iter
         GeographicGridError, UsageError: the lattice or the area cannot be as asked.
         NoOverlapError: no source shares ground with the area, or no chip has enough imagery.
     """
-    survey = open_survey([_absolute(address) for address in sources], bands=options.bands, stretch=options.stretch)
-    grid = ChipGrid(_crs(survey, options), options.chip_m, options.chip_px)
+    survey = opened(sources, options)
+    grid = lattice_of(survey, options)
+    for line in survey_lines(survey, grid, options.like):
+        tell(line)
     area = area_geometry(options.aoi, options.bounds, grid.crs, survey.bounds_in(grid.crs))
     best, inside, kept = 0.0, 0, 0
     for chips in _strips(survey, grid, area):
         near = chips if area is None else chips.subset(touches(area, grid, chips.rows, chips.cols))
-        full = near.subset((near.valid >= options.min_valid) & (near.valid > 0))
+        full = near.subset(near.valid >= max(options.min_valid, 1 / grid.chip_px))  # a pixel's width at least
         best, inside, kept = max(best, float(near.valid.max(initial=0))), inside + len(near), kept + len(full)
         if len(full):
             yield full
@@ -139,11 +141,10 @@ def _absolute(address: str | Path) -> str:
     return text if "://" in text or text.startswith("/vsi") else str(Path(text).expanduser().absolute())
 
 
-def _crs(survey: Survey, options: SurveyOptions) -> Any:  # noqa: ANN401
-    """CRS of the lattice (pyproj CRS)."""
-    if options.crs is not None:
-        return parse_crs(options.crs)
-    return lattice_crs(survey.crs, survey.bounds_in(survey.crs))
+def opened(sources: Sequence[str | Path], options: SurveyOptions) -> Survey:
+    """The survey of some rasters. Raises as `open_survey`."""
+    addresses = [_absolute(address) for address in sources]
+    return open_survey(addresses, bands=options.bands, stretch=options.stretch, collars=options.collar == "auto")
 
 
 def class_counts(chips: ChipSet) -> dict[str, int]:
@@ -171,7 +172,8 @@ def _record(
         legend=chips.legend.model_dump(mode="json") if chips.legend else None,
         counts=counts,
         timings=timings,
-        details={"share_without_class": dict(left_out)} if left_out else {},
+        details={"survey": survey_lines(chips.survey, chips.grid, options.like)}
+        | ({"share_without_class": dict(left_out)} if left_out else {}),
     )
 
 

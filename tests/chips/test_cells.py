@@ -57,7 +57,7 @@ def test_an_empty_footprint_touches_nothing():
 
 def test_scattered_sources_cost_no_ground_in_between(tmp_path):
     for n, west in enumerate((0, 30_000_000)):
-        raster(tmp_path / f"{n}.tif", np.ones((20, 20), np.uint8), Affine(10, 0, west, 0, -10, 200))
+        raster(tmp_path / f"{n}.tif", np.full((20, 20), 9, np.uint8), Affine(10, 0, west, 0, -10, 200))
     chips = survey_chips_of(open_survey([tmp_path], bands=(1,)), GRID)
     assert len(chips) == 8
     assert chips.valid.tolist() == [1.0] * 8

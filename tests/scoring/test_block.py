@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from landuse.engine.parts import PartStore
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import DamagedSourceError
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import BATCH, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
+from landuse.scoring.block import BATCH, EMPTY, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
 from landuse.stages.tile import survey_chips
 from tests.patchwork import patchwork
 
@@ -122,3 +123,21 @@ def test_a_chip_is_tried_again_after_some_waiting_before_it_is_given_up(tmp_path
     report = score_block(job_of(tmp_path, chips), block_of(chips))
     assert len(report.quarantined) == lost
     assert waits == list(patience.HERE_S[: failures - 1])
+
+
+def test_a_chip_without_a_pixel_is_quarantined_whatever_its_outline_says(tmp_path):
+    """A raster whose chips were found and that has since become empty: black is no land use."""
+    made = patchwork(tmp_path, rows=2, cols=4, halves=1)
+    with rasterio.open(made.survey[0], "r+") as image:
+        image.nodata = 0
+    chips = survey_chips(made.survey, made.tile_options())
+    with rasterio.open(made.survey[0], "r+") as image:
+        data = image.read()
+        data[:, :32, 32:64] = 0
+        image.write(data)
+    work = block_of(chips)
+    report = score_block(job_of(tmp_path, chips), work)
+    assert report.chips == len(work.rows) - 1
+    (lost,) = report.quarantined
+    assert lost.cause == EMPTY
+    assert lost.chip_id == f"r{work.rows.max()}c{work.cols.min() + 1}"

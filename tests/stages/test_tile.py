@@ -235,7 +235,7 @@ def test_ten_thousand_chips_over_sixteen_files_take_a_moment(tmp_path):
                 tmp_path / f"{row}{col}.tif", "w", crs=UTM.to_wkt(), transform=transform, SPARSE_OK=True, **shape
             ):
                 pass
-    chips = tile([tmp_path], tmp_path / "out", TileOptions())
+    chips = tile([tmp_path], tmp_path / "out", TileOptions(collar="keep"))
     assert 9_800 < len(chips) <= 10_201
     assert (chips.valid[np.diff(chips.sources.offsets) > 1] > 0.99).mean() > 0.9
     assert (tmp_path / "out" / "chips.parquet").stat().st_size < 2_000_000

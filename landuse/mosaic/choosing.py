@@ -1,0 +1,145 @@
+"""From headers to sources: which bands of which files are red, green and blue, or the ones that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from landuse.errors import BandsError
+from landuse.mosaic.band_order import by_colours, by_names
+from landuse.mosaic.headers import Header
+from landuse.mosaic.source import Order, Source
+from landuse.words import counted
+
+RGB = (1, 2, 3)
+ASKED: Order = "asked"
+
+Bands = tuple[int, ...]
+
+
+def sources_of(headers: Sequence[Header], bands: Bands | None) -> list[Source]:
+    """One source a raster, or one a scene of single-band files, in the order of the headers.
+
+    Args:
+        headers: of all files.
+        bands: the asked numbers; None for red, green and blue as the files declare them.
+
+    Raises:
+        BandsError: a file lacks the bands, or does not say which of them are red, green and blue.
+    """
+    for header in headers:
+        if header.drawing:
+            raise BandsError(f"{header.path} has one bit a pixel: a mask or a drawing, no imagery; leave it out.")
+    wanted = len(bands or RGB)
+    if wanted == 1 or any(header.count > 1 and header.source.bands[0].part is None for header in headers):
+        return [_choose(header, bands, headers) for header in headers]
+    scenes: dict[tuple[object, ...], list[Header]] = {}
+    for header in headers:
+        scenes.setdefault((header.path,) if header.count > 1 else header.place, []).append(header)
+    return [
+        _choose(members[0], bands, headers) if members[0].count > 1 else _scene(members, bands)
+        for members in scenes.values()
+    ]
+
+
+def _choose(header: Header, bands: Bands | None, headers: Sequence[Header]) -> Source:
+    """The bands of one raster. An alpha band that is asked for as a band is imagery, not a mask."""
+    order, chosen = _order_in(header) if bands is None else (ASKED, bands)
+    if max(chosen) > header.count:
+        raise BandsError(_too_few(header, chosen, headers))
+    source = header.source
+    alpha = source.alpha if source.alpha is not None and source.alpha.band not in chosen else None
+    picked = tuple(source.bands[band - 1] for band in chosen)
+    nodata = tuple(source.nodata[band - 1] for band in chosen)
+    return replace(source, bands=picked, nodata=nodata, alpha=alpha, order=order)
+
+
+def _order_in(header: Header) -> tuple[Order, Bands]:
+    """How the bands of one raster are told apart, and the numbers of its red, green and blue."""
+    if (found := by_colours(header.colours)) is not None:
+        return "colours", _numbers(found)
+    if (found := by_names(header.names)) is not None:
+        return "names", _numbers(found)
+    return "place", RGB
+
+
+def _numbers(order: Sequence[int]) -> Bands:
+    return tuple(position + 1 for position in order)
+
+
+def _too_few(header: Header, bands: Bands, headers: Sequence[Header]) -> str:
+    """What to say of a raster that lacks a band."""
+    path, has = header.path, counted(header.count, "band")
+    others = [other for other in headers if other.count >= max(bands)]
+    if others:
+        return (
+            f"{path} has {has}, and {others[0].path} has {counted(others[0].count, 'band')}: they are not of one survey. "
+            f"Leave it out, or make it alike: gdalbuildvrt -b 1 -b 1 -b 1 grey.vrt {path} gives three equal bands."
+            if header.count == 1
+            else f"{path} has {has}, but band {max(bands)} is asked for, which {others[0].path} has; leave one of them out."
+        )
+    return (
+        f"{path} has {has}, but band {max(bands)} is asked for; choose among 1 to "
+        f"{header.count} with --bands, for example --bands {listed(_suggestion(header.count, len(bands)))}."
+    )
+
+
+def _scene(members: Sequence[Header], bands: Bands | None) -> Source:
+    """Files of one band each on one grid, seen as one source."""
+    first = members[0]
+    if max(bands or RGB) > len(members):
+        raise BandsError(_files_missing(members, bands or RGB))
+    order, chosen = _order_of(members) if bands is None else (ASKED, bands)
+    picked = [members[band - 1].source for band in chosen]
+    name = first.source.name if len(members) == 1 else f"{first.source.name}+{len(members) - 1}"
+    shared = set.intersection(*(set(source.overviews) for source in picked))
+    return replace(
+        first.source,
+        name=name,
+        bands=tuple(source.bands[0] for source in picked),
+        dtype=str(np.result_type(*(source.dtype for source in picked))),
+        nodata=tuple(source.nodata[0] for source in picked),
+        alpha=None,
+        masked=any(source.masked for source in picked),
+        overviews=tuple(sorted(shared)),
+        order=order,
+        lossy=any(source.lossy for source in picked),
+    )
+
+
+def _order_of(members: Sequence[Header]) -> tuple[Order, Bands]:
+    """How the files of a scene are told apart, and the numbers of its red, green and blue. Raises `BandsError`."""
+    if (found := by_colours([member.colours[0] for member in members])) is not None:
+        return "colours", _numbers(found)
+    names = [PurePosixPath(member.path).stem for member in members]
+    for texts in (names, [member.names[0] for member in members]):
+        if (found := by_names(texts)) is not None:
+            return "names", _numbers(found)
+    files = ", ".join(f"{number} {PurePosixPath(member.path).name}" for number, member in enumerate(members[:8], 1))
+    raise BandsError(
+        f"Neither colours nor names say which of these files hold red, green and blue: {files}; give their numbers with "
+        "--bands, as --bands 1,2,3, or declare their colours: gdal_edit.py -colorinterp_1 red FILE."
+    )
+
+
+def _files_missing(members: Sequence[Header], bands: Bands) -> str:
+    first = members[0]
+    here = "" if len(members) == 1 else f" and {len(members) - 1} more on the same grid"
+    hold = "hold one band each" if here else "holds one band"
+    return (
+        f"{first.path}{here} {hold}, so there is no band {max(bands)}; name the files of all bands "
+        f"(they must share CRS, origin, pixel size and shape), or choose among 1 to {len(members)} with --bands, "
+        f"for example --bands {listed(_suggestion(len(members), len(bands)))}."
+    )
+
+
+def _suggestion(count: int, wanted: int) -> Bands:
+    return tuple(min(number, count) for number in range(1, wanted + 1))
+
+
+def listed(bands: Sequence[int]) -> str:
+    """Band numbers as the command line has them."""
+    return ",".join(map(str, bands))

@@ -1,0 +1,135 @@
+"""What rasters do not declare, or declare wrongly, from a small picture of each: collars, and alpha bands that are imagery."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
+from landuse.mosaic.collar import BLUR, Collar, Values, fill_values, find_collar, near, touches_edge
+from landuse.mosaic.files import OpenFiles, Window, read_raw
+from landuse.mosaic.gdal import gdal_env
+from landuse.mosaic.source import Source
+from landuse.mosaic.stretch import spread
+
+SIDE = 512
+"""Most pixels along the side of the small picture."""
+READERS = 4
+FOURTH = 4
+"""The band that is infrared where it is no alpha; before it there are not three colours."""
+BETWEEN = 0.005
+"""Least share of an alpha band's values that lie between the ends of its range, away from zeros, where it is imagery."""
+
+
+def looked_at(sources: Sequence[Source], *, collars: bool) -> list[Source]:
+    """The sources with the collars that they do not declare, and without alpha bands that are imagery.
+
+    Windows that cannot be read are passed over: reading chips will name the damage.
+
+    Args:
+        sources: as their headers have them.
+        collars: whether collars are looked for at all.
+    """
+
+    def look(source: Source) -> Source:
+        """One source; each thread has GDAL settings and open files of its own."""
+        with gdal_env(), OpenFiles(max_open=4) as files:
+            try:
+                return _with_collar(files, _with_alpha(files, source)) if collars else _with_alpha(files, source)
+            except (DamagedSourceError, NotARasterError, SourceNotFoundError):
+                return source
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(look, sources))
+
+
+def _with_alpha(files: OpenFiles, source: Source) -> Source:
+    """The source with its alpha band only if that looks like one."""
+    if source.alpha is None or source.alpha.band < FOURTH:
+        return source
+    bare = replace(source, bands=(source.alpha,), nodata=(None,), alpha=None, masked=False)
+    if looks_like_alpha([picture[..., 0] for picture in _pictures(files, bare)]):
+        return source
+    return replace(source, alpha=None, odd_alpha=True)
+
+
+def looks_like_alpha(pictures: Sequence[Values]) -> bool:
+    """Whether the values of a band, in pictures (h, w), are those of a mask: two at most, or hardly any but the ends.
+
+    Values beside a zero may be anything: resampling blurs the edge of a mask.
+    """
+    values = [picture[~_beside_zero(picture)] for picture in pictures]
+    every = np.concatenate([picture.ravel() for picture in values])
+    if len(np.unique(np.concatenate([picture.ravel() for picture in pictures]))) <= 2 or not every.size:
+        return True
+    top = np.iinfo(every.dtype).max if every.dtype.kind in "ui" else every.max()
+    return bool(((every != 0) & (every != top)).mean() < BETWEEN)
+
+
+def _beside_zero(picture: Values) -> npt.NDArray[np.bool_]:
+    """Pixels (h, w) that are no zeros but have one within two pixels."""
+    zero = np.pad(picture == 0, 2)
+    height, width = picture.shape
+    beside = np.zeros(picture.shape, bool)
+    for row in range(5):
+        for col in range(5):
+            beside |= zero[row : row + height, col : col + width]
+    return np.asarray(beside & (picture != 0))
+
+
+def _with_collar(files: OpenFiles, source: Source) -> Source:
+    """The source with its collar, if it has one: of a fill value, or of a declared value that a compression blurred."""
+    declared = {value for value in source.nodata if value is not None}
+    if source.alpha is not None or source.masked or (declared and not source.lossy):
+        return source
+    plain = replace(source, nodata=(None,) * len(source.bands))
+    values = tuple(declared) if declared else fill_values(source.dtype)
+    if not any(_suspicious(files, plain, value) for value in values):
+        return source
+    picture = thumbnail(files, plain)
+    for value in values:
+        collar = find_collar(picture, value, everywhere=bool(declared))
+        if collar is not None:
+            return replace(source, collar=collar)
+    return source
+
+
+def _suspicious(files: OpenFiles, source: Source, value: float) -> bool:
+    """Whether a value is seen at the edges of windows that lie at the edge of a raster; the small picture costs more."""
+    if source.overviews or max(source.width, source.height) <= SIDE:
+        return True
+    tolerance = BLUR if source.dtype == "uint8" else 0
+    return any(
+        touches_edge(near(read_raw(files, source, window)[0], value, tolerance))
+        for window in spread(source.width, source.height)
+        if _at_edge(window, source)
+    )
+
+
+def _at_edge(window: Window, source: Source) -> bool:
+    right, bottom = window.col + window.width, window.row + window.height
+    return window.col == 0 or window.row == 0 or right == source.width or bottom == source.height
+
+
+def thumbnail(files: OpenFiles, source: Source) -> Values:
+    """Every so many pixels of a source (h, w, B), from an overview where there is one; its longer side is `SIDE` at most."""
+    step = max(1.0, max(source.width, source.height) / SIDE)
+    shape = max(1, math.floor(source.height / step)), max(1, math.floor(source.width / step))
+    out = np.empty((*shape, len(source.bands)), dtype=source.dtype)
+    data, _ = read_raw(files, source, Window(0, 0, source.width, source.height), out=out)
+    return data
+
+
+def _pictures(files: OpenFiles, source: Source) -> list[Values]:
+    """The small picture of a source with overviews, else windows spread over it at full size."""
+    if source.overviews or max(source.width, source.height) <= SIDE:
+        return [thumbnail(files, source)]
+    return [read_raw(files, source, window)[0] for window in spread(source.width, source.height)]
+
+
+__all__ = ["Collar", "looked_at", "looks_like_alpha", "thumbnail"]

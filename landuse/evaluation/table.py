@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.evaluation.predictions import Floats, Judged, Mask, MultiPredictions, Predictions
+from landuse.legend import same_name
 from landuse.words import counted
 
 MOST_CLASSES = 255
@@ -187,12 +188,12 @@ def _single(columns: _Columns, rows: _Rows) -> Predictions:
                 f"{columns.path}, line {line}: the label or the prediction is empty; leave such rows out."
             )
     names = _class_names(columns, {*rows.labels, *(rows.predictions if decided else ())})
-    position = {name: index for index, name in enumerate(names)}
+    place = _places(names, {*rows.labels, *rows.predictions})
     scores = _scores(columns, rows)
     return Predictions(
         names,
-        np.array([position[x] for x in rows.labels], np.int64),
-        np.array([position[x] for x in rows.predictions], np.int64)
+        np.array([place[x] for x in rows.labels], np.int64),
+        np.array([place[x] for x in rows.predictions], np.int64)
         if decided or scores is None
         else scores.argmax(axis=1).astype(np.int64),
         scores,
@@ -221,11 +222,19 @@ def _split(cell: str) -> list[str]:
 
 
 def _indicators(lists: Sequence[Sequence[str]], names: Sequence[str]) -> Mask:
-    position = {name: index for index, name in enumerate(names)}
+    place = _places(names, {label for labels in lists for label in labels})
     found = np.zeros((len(lists), len(names)), np.bool_)
     for row, labels in enumerate(lists):
-        found[row, [position[label] for label in labels]] = True
+        found[row, [place[label] for label in labels]] = True
     return found
+
+
+def _places(names: Sequence[str], occurring: Iterable[str]) -> dict[str, int]:
+    """Position in `names` of what occurs: of the name as it is, else of one that `same_name` holds for the same."""
+    exact = {name: index for index, name in enumerate(names)}
+    alike = {same_name(name): index for index, name in reversed(list(enumerate(names)))}
+    found = {text: exact.get(text, alike.get(same_name(text), -1)) for text in occurring}
+    return {text: place for text, place in found.items() if place >= 0}
 
 
 def _scores(columns: _Columns, rows: _Rows) -> Floats | None:
@@ -238,10 +247,11 @@ def _groups(columns: _Columns, rows: _Rows) -> np.ndarray[tuple[int], np.dtype[n
 
 def _class_names(columns: _Columns, occurring: set[str]) -> tuple[str, ...]:
     """The classes, checked."""
-    path, names = columns.path, tuple(columns.classes) or tuple(sorted(occurring))
+    spellings = {same_name(name): name for name in sorted(occurring, reverse=True)}
+    path, names = columns.path, tuple(columns.classes) or tuple(sorted(spellings.values()))
     if not names:
         raise ConfigError(f"{path} has no rows, so there is nothing to compare.")
-    strange = sorted(occurring - set(names))
+    strange = sorted(occurring - _places(names, occurring).keys())
     if strange:
         raise ConfigError(f"{path} has the class {strange[0]!r} but no column {PREFIX + strange[0]!r} for it.")
     if len(names) > MOST_CLASSES:

@@ -180,3 +180,17 @@ def test_gdalinfo_lists_the_class_names(tmp_path):
     assert "5: Herbaceous" in done.stdout
     assert "GDALRasterAttributeTable" in done.stdout
     assert "NoData Value=0" in done.stdout
+
+
+def test_codes_above_255_are_written_in_16_bits_and_read_back(tmp_path):
+    legend = Legend.model_validate(
+        {"name": "clc", "classes": [{"code": c, "name": f"C{c}", "color": f"#0000{c % 256:02x}"} for c in (112, 523)]}
+    )
+    codes = np.array([[112, 523], [0, 112]], np.uint16)
+    write_class_cog(tmp_path / "landuse.tif", codes, TRANSFORM, UTM, legend)
+    with rasterio.open(tmp_path / "landuse.tif") as dataset:
+        assert (dataset.dtypes, dataset.nodata) == (("uint16",), 0)
+        assert dataset.colormap(1)[523][:3] == (0, 0, 523 % 256)
+    read = read_class_raster(tmp_path / "landuse.tif")
+    assert read.codes.tolist() == codes.tolist()
+    assert read.legend == legend

@@ -278,3 +278,15 @@ def test_the_command_line_passes_all_of_it_on(tmp_path, six, capsys, unseen):
     config.write_text('multi-label: true\nthreshold: [Forest=0.3, "0.4"]\n')
     assert run(["evaluate", str(many), "--out", str(tmp_path / "c"), "--config", str(config)]) == 0
     assert load(tmp_path / "c", "extra.json")["per_class"]["Water"]["threshold"] == 0.4
+
+
+def test_names_that_differ_by_case_spaces_or_unicode_form_are_one_class(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("label,prediction\nForêt,fore\u0302t\nwater, Water\nOpen  land,open land\n", "utf8")
+    found = read_predictions(path)
+    assert len(found.names) == 3
+    assert found.figures().accuracy == 1.0
+    path.write_text("label,p_Water,p_Forest\nwater,0.9,0.1\nFOREST,0.2,0.8\n")
+    scored = read_predictions(path)
+    assert scored.names == ("Water", "Forest")
+    assert scored.figures().accuracy == 1.0

@@ -1,5 +1,7 @@
 """Legends: shipped ones are whole, hostile ones are refused, crosswalks follow the published table."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -209,3 +211,10 @@ def test_european_and_global_products_ship(name, code, class_name):
     found = load_legend(name)
     assert found.name_of(int(found.classify_codes(np.array([code]))[0])) == class_name
     assert found.regroup(load_legend("groups3"))[list(found.codes)].all()
+
+
+def test_the_legend_in_the_docs_is_one():
+    text = (Path(__file__).parents[1] / "docs" / "legends.md").read_text("utf8")
+    found = parse_legend(text.split("```yaml\n")[1].split("```")[0], "docs/legends.md")
+    assert (found.names, found.dtype) == (("Built", "Forêt", "Sea"), np.uint16)
+    assert all(f"`{name}`" in text for name in shipped_legends())

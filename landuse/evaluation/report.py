@@ -23,7 +23,7 @@ FIGURES = {
     "allocation_disagreement": "wrong although totals agree",
     "ece": "mean distance of confidence and accuracy",
 }
-SEVERAL = {
+MULTI_LABEL = {
     "hamming_loss": "share of rows and classes that are wrong",
     "jaccard": "mean share of the labels of either side that both have",
     "micro_precision": "share of all labels given that are right",
@@ -99,7 +99,7 @@ def _overall(found: Metrics, parts: ReportParts, multi: bool) -> list[str]:
         if k != "1"
     ]
     several = (parts.extra or {}).get("several_labels") or {}
-    return lines + [f"{name:<24} {figure_text(v)}   {SEVERAL[name]}" for name, v in several.items()]
+    return lines + [f"{name:<24} {figure_text(v)}   {MULTI_LABEL[name]}" for name, v in several.items()]
 
 
 def _class_lines(found: Metrics) -> list[str]:

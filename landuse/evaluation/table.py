@@ -76,10 +76,10 @@ def read_predictions(path: Path, options: TableOptions | None = None) -> Judged:
     """
     options = options or TableOptions()
     columns, rows = _read(path, options)
-    multi = options.multi if options.multi is not None else columns.plural or _several(rows, columns)
+    multi = options.multi if options.multi is not None else columns.plural or _is_multi_label(rows, columns)
     if not multi and options.thresholds:
         raise UsageError(f"{path} has one label a row, so --threshold has no use; for several give --multi-label.")
-    return _many(columns, rows, options) if multi else _single(columns, rows)
+    return _multi_label(columns, rows, options) if multi else _one_label(columns, rows)
 
 
 def parse_thresholds(texts: Sequence[str], names: Sequence[str]) -> Floats:
@@ -175,12 +175,12 @@ def _probability(path: Path, line: int, text: str) -> float:
     return value
 
 
-def _several(rows: _Rows, columns: _Columns) -> bool:
+def _is_multi_label(rows: _Rows, columns: _Columns) -> bool:
     """Whether a cell holds more than one label, rather than a class whose name has a separator in it."""
     return any(SEPARATORS.search(cell) for cell in {*rows.labels, *rows.predictions} - set(columns.classes))
 
 
-def _single(columns: _Columns, rows: _Rows) -> Predictions:
+def _one_label(columns: _Columns, rows: _Rows) -> Predictions:
     decided = columns.prediction is not None
     for line, label, prediction in zip(rows.lines, rows.labels, rows.predictions, strict=True):
         if not label or (decided and not prediction):
@@ -201,8 +201,8 @@ def _single(columns: _Columns, rows: _Rows) -> Predictions:
     )
 
 
-def _many(columns: _Columns, rows: _Rows, options: TableOptions) -> MultiPredictions:
-    labels, predictions = ([_split(cell) for cell in cells] for cells in (rows.labels, rows.predictions))
+def _multi_label(columns: _Columns, rows: _Rows, options: TableOptions) -> MultiPredictions:
+    labels, predictions = ([_labels_in(cell) for cell in cells] for cells in (rows.labels, rows.predictions))
     names = _class_names(columns, {name for lists in (labels, predictions) for row in lists for name in row})
     scores = _scores(columns, rows)
     by_threshold = scores is not None and (columns.prediction is None or bool(options.thresholds))
@@ -217,7 +217,7 @@ def _many(columns: _Columns, rows: _Rows, options: TableOptions) -> MultiPredict
     )
 
 
-def _split(cell: str) -> list[str]:
+def _labels_in(cell: str) -> list[str]:
     return [part.strip() for part in SEPARATORS.split(cell) if part.strip()]
 
 

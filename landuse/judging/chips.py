@@ -13,8 +13,7 @@ from landuse.chips import ChipSet, read_chips
 from landuse.engine.progress import Progress
 from landuse.errors import ConfigError, NoOverlapError, UsageError
 from landuse.evaluation.predictions import Mask, Names, predictions_of
-from landuse.judging.case import Case
-from landuse.judging.labels import read_labels
+from landuse.judging.case import Case, read_labels
 from landuse.legend import MOST_CODE, CodeArray, Legend
 from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify

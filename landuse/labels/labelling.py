@@ -90,11 +90,11 @@ def label_cells(grid: ChipGrid, rows: IntArray, cols: IntArray, request: LabelRe
         codes, shares = np.zeros(len(rows), legend.dtype), np.zeros((len(rows), len(legend)))
         for places in _batches(grid, rows, cols, source):
             points = rule_points(rule, grid, rows[places], cols[places])
-            look = source.look(chip_rings(grid, rows[places], cols[places]), points)
-            shares[places] = look.shares
-            codes[places] = rule.decide(legend, look.shares, look.points)
-            left_out.update(look.left_out)
-            met |= look.met
+            found = source.read(chip_rings(grid, rows[places], cols[places]), points)
+            shares[places] = found.shares
+            codes[places] = rule.decide(legend, found.shares, found.points)
+            left_out.update(found.left_out)
+            met |= found.met
         strange = source.strange
     if len(rows) and not met:
         raise NoOverlapError(

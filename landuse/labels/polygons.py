@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from landuse.errors import LabelsError, NotAVectorError
 from landuse.grid import BLOCK, Bounds
-from landuse.labels.source import LISTED, Floats, Look, legend_of_values
+from landuse.labels.source import LISTED, ClassShares, Floats, legend_of_values
 from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.vector_file import carried, read_vector
 from landuse.words import counted
@@ -52,7 +52,7 @@ class PolygonLabels:
         """See `LabelSource`."""
         return BLOCK
 
-    def look(self, rings: Floats, points: Floats) -> Look:
+    def read(self, rings: Floats, points: Floats) -> ClassShares:
         """See `LabelSource`."""
         import shapely
 
@@ -71,7 +71,7 @@ class PolygonLabels:
         left_out: dict[str, float] = {}
         for value, share in zip(self.values[polygon[~known]].tolist(), part[~known].tolist(), strict=True):
             left_out[value] = left_out.get(value, 0.0) + share
-        return Look(shares.clip(0.0, 1.0), self._at(points), bool((areas > 0).any()), left_out)
+        return ClassShares(shares.clip(0.0, 1.0), self._at(points), bool((areas > 0).any()), left_out)
 
     def _hits(self, geometries: Objects, predicate: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Pairs of positions (geometry, polygon) that meet, in the order of the geometries, then of the file."""

@@ -17,8 +17,8 @@ from pyproj import CRS, Transformer
 
 from landuse.errors import DamagedSourceError, LabelsError, LanduseError, MissingCRSError, SourceNotFoundError
 from landuse.grid import BLOCK, Bounds
-from landuse.labels.areas import class_areas, ring_areas
-from landuse.labels.source import LISTED, Floats, Look, legend_of_codes
+from landuse.labels.area_shares import class_areas, ring_areas
+from landuse.labels.source import LISTED, ClassShares, Floats, legend_of_codes
 from landuse.legend import LEGEND_TAG, MOST_CODE, UNMAPPED, Legend
 from landuse.vector_file import layer_fields, vector_layers
 
@@ -75,7 +75,7 @@ class RasterLabels:
         times = WINDOW_SIDE / (BLOCK * side) if np.isfinite(side) and side > 0 else 1.0
         return BLOCK << int(np.log2(np.clip(times, 1, 8)))
 
-    def look(self, rings: Floats, points: Floats) -> Look:
+    def read(self, rings: Floats, points: Floats) -> ClassShares:
         """See `LabelSource`. Raises `DamagedSourceError` where pixels cannot be read."""
         rings, points = self._pixels(rings), self._pixels(points)
         shares = np.zeros((len(rings), len(self.legend)))
@@ -95,7 +95,7 @@ class RasterLabels:
                 left_out[str(code)] = left_out.get(str(code), 0.0) + share
             _pick(np.where(classes < len(self.legend), classes, -1), points - corner, places)
         codes = np.where(places < 0, UNMAPPED, self.legend.as_codes(places)).astype(self.legend.dtype)
-        return Look(np.where(shares < ROUNDING, 0.0, shares.clip(None, 1.0)), codes, met, left_out)
+        return ClassShares(np.where(shares < ROUNDING, 0.0, shares.clip(None, 1.0)), codes, met, left_out)
 
     def _classes(
         self, values: npt.NDArray[np.integer[Any]], known: npt.NDArray[np.bool_]

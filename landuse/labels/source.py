@@ -23,7 +23,7 @@ LISTED = 20
 
 
 @dataclass(frozen=True)
-class Look:
+class ClassShares:
     """What label data say about some chips.
 
     Attributes:
@@ -56,8 +56,8 @@ class LabelSource(Protocol):
         """How many cells a side of a square should have that is looked at in one go; `ring` is a typical chip's."""
         ...
 
-    def look(self, rings: Floats, points: Floats) -> Look:
-        """Look at chips: their corners (chips, corners, 2) and points in them (chips, points, 2) in the lattice CRS."""
+    def read(self, rings: Floats, points: Floats) -> ClassShares:
+        """What lies under chips: their corners (chips, corners, 2) and points in them (chips, points, 2) in the lattice CRS."""
         ...
 
 

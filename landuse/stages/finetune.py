@@ -25,7 +25,6 @@ from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, check_out, fit_head, samples_for, trusted
 from landuse.training.backbone import backbone_of
 from landuse.training.balance import BalanceRule, fitting_rows
-from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.finetune.checkpoint import CheckpointStore
 from landuse.training.finetune.history import Epoch, best_of, plot_history, write_history
@@ -34,7 +33,7 @@ from landuse.training.finetune.sides import Sides, sides_of
 from landuse.training.fitting import Fitted
 from landuse.training.palettes import training_palette
 from landuse.training.pictures import Pictures
-from landuse.training.report import head_report, training_report
+from landuse.training.report import head_report, trained_card, training_report
 from landuse.training.samples import Samples
 from landuse.training.split import SplitRule
 

@@ -24,13 +24,12 @@ from landuse.scoring import ScoreSettings
 from landuse.training.backbone import backbone_of
 from landuse.training.balance import BalanceRule
 from landuse.training.cache import cache_folder
-from landuse.training.card import trained_card
 from landuse.training.dense_pairs import with_alignment
-from landuse.training.doubt import doubtful
 from landuse.training.fitting import fit_samples, one_thread
+from landuse.training.label_noise import likely_wrong
 from landuse.training.palettes import training_palette
 from landuse.training.places import Mask
-from landuse.training.report import head_report, training_report
+from landuse.training.report import head_report, trained_card, training_report
 from landuse.training.samples import Samples, SampleSettings, read_samples
 from landuse.training.split import Split, SplitRule, fold_numbers, split
 
@@ -159,7 +158,7 @@ def trusted(samples: Samples, options: TrainOptions) -> Mask:
     """Which samples a head is fitted on and calibrated with: all, or those whose label is not doubtful; bool (n,)."""
     if options.doubt_odds is None:
         return np.ones(len(samples), bool)
-    return ~doubtful(samples, folds_of(samples, options), options.doubt_odds, lambda some: fit_head(some, options))
+    return ~likely_wrong(samples, folds_of(samples, options), options.doubt_odds, lambda some: fit_head(some, options))
 
 
 def fit_head(samples: Samples, options: TrainOptions) -> Head:

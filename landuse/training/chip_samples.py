@@ -21,7 +21,6 @@ from landuse.scoring import ScoreSettings, gaps, score_chips
 from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache
 from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
-from landuse.training.image_samples import class_code
 from landuse.training.images import open_cache
 from landuse.training.learnt import chip_marks
 from landuse.training.pictures import ChipPictures
@@ -127,7 +126,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
     every, found = find_chips(table, root)
     names = sorted({name for labels in table.labels for name in labels})
     legend = settings.legend or every.legend or Legend.of_names(names, table.path.stem)
-    targets, ignored = targets_of(table.labels, {name: class_code(legend, name) for name in names}, legend)
+    targets, ignored = targets_of(table.labels, legend)
     known = targets.any(axis=1) | np.array([table.multi and not labels for labels in table.labels], bool)
     lines = np.flatnonzero((found >= 0) & known)
     if not targets[lines].any():

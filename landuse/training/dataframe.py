@@ -12,8 +12,7 @@ import pyarrow as pa
 from landuse.errors import NoOverlapError, UsageError
 from landuse.legend import Legend
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
-from landuse.training.image_samples import class_code
-from landuse.training.listing import several
+from landuse.training.listing import is_multi_label
 from landuse.training.split import Layout, given_sides
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
     if not names:
         raise NoOverlapError("Not one row of the data frame has an image that can be read and a label.")
     legend = settings.legend or Legend.of_names(names, "classes")
-    targets, ignored = targets_of(chosen, {name: class_code(legend, name) for name in names}, legend)
+    targets, ignored = targets_of(chosen, legend)
     samples = Samples(
         features=np.array(table["features"].take(whole).to_pylist(), np.float32),
         targets=targets,
@@ -78,7 +77,7 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
         layout=_layout(table, whole, targets),
         legend=legend,
         digest=digest_of([f"{table['key'][i]}:{';'.join(labels[i] or ())}" for i in whole]),
-        multi=several(chosen),
+        multi=is_multi_label(chosen),
         skipped=skipped,
         ignored=ignored,
     )

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from landuse.errors import NoOverlapError
 from landuse.grid import IntArray
-from landuse.legend import CodeArray, Legend
+from landuse.legend import CodeArray, Legend, same_name
+from landuse.outputs.chip_images import folder_names
 from landuse.scoring import ScoreSettings
 from landuse.training.pictures import Pictures, joined_pictures
 from landuse.training.places import Mask, Places
@@ -111,14 +112,15 @@ class SampleSettings:
     cache: Path | None = None
 
 
-def targets_of(labels: Sequence[Sequence[str]], codes: dict[str, int], legend: Legend) -> tuple[Floats, dict[str, int]]:
-    """Targets float32 (n, K) of lists of labels, and how often each label occurs that has no class.
+def class_code(legend: Legend, name: str) -> int:
+    """Code of a label: by a class's name, or by the name that `tile --export` makes safe for a path; 0 for none."""
+    safe = {same_name(folder): code for code, folder in folder_names(legend).items()}
+    return legend.code_of(name) or safe.get(same_name(name), 0)
 
-    Args:
-        labels: the labels of each sample.
-        codes: class code of every label that occurs, 0 where it has no class.
-        legend: the classes.
-    """
+
+def targets_of(labels: Sequence[Sequence[str]], legend: Legend) -> tuple[Floats, dict[str, int]]:
+    """Targets float32 (n, K) of the lists of labels of n samples, and how often each label occurs that has no class."""
+    codes = {name: class_code(legend, name) for name in {name for names in labels for name in names}}
     column = {code: position for position, code in enumerate(legend.codes)}
     targets = np.zeros((len(labels), len(legend)), np.float32)
     ignored: dict[str, int] = {}

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from landuse.chips import CHIPS_FILE
-from landuse.errors import SourceNotFoundError, UsageError
+from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
+from landuse.legend import Legend
 from landuse.training.chip_samples import chip_samples, table_chip_samples
-from landuse.training.dataset import Samples, SampleSettings
-from landuse.training.image_samples import image_samples
-from landuse.training.listing import class_folders
+from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
+from landuse.training.images import file_features
+from landuse.training.learnt import file_marks
+from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
+from landuse.training.pictures import FilePictures
+from landuse.training.split import Layout
 from landuse.training.tables import is_table, read_table, table_images
-from landuse.training.voc import is_voc, voc_images
 
 __all__ = ["SampleSettings", "Samples", "read_samples"]
 
@@ -58,3 +63,44 @@ def _of_table(path: Path, settings: SampleSettings) -> Samples:
     if table.key == "chip_id":
         return table_chip_samples(table, settings.root or path.parent, settings)
     return image_samples(table_images(table, settings.root), settings)
+
+
+def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
+    """Features and targets of labelled images of any size, those that cannot be read left out and named.
+
+    Raises:
+        NoOverlapError: not one label is a class of the legend, or not one image can be read.
+    """
+    names = sorted({name for labels in images.labels for name in labels})
+    if not names:
+        raise NoOverlapError(f"Not one image of {images.title} has a label, so there is nothing to learn from.")
+    legend = settings.legend or Legend.of_names(names, images.title)
+    targets, ignored = targets_of(images.labels, legend)
+    known = targets.any(axis=1) | np.array([images.multi and not labels for labels in images.labels], bool)
+    if not targets.any():
+        raise NoOverlapError(f"Not one label of {images.title} is a class of legend {legend.name}.")
+    kept = np.flatnonzero(known)
+    found = file_features([images.paths[i] for i in kept], settings.score, settings.cache)
+    samples = Samples(
+        features=found.features,
+        targets=targets[kept],
+        weights=np.ones(len(kept)) if images.weights is None else images.weights[kept],
+        layout=Layout(
+            strata_of(targets[kept]),
+            groups=None if images.groups is None else images.groups[kept],
+            sides=None if images.sides is None else images.sides[kept],
+        ),
+        legend=legend,
+        digest=digest_of(
+            [f"{key.hex()}:{';'.join(images.labels[i])}" for key, i in zip(found.keys, kept, strict=True)]
+        ),
+        multi=images.multi,
+        skipped=(*images.skipped, *found.skipped),
+        ignored=ignored,
+        pictures=FilePictures(tuple(images.paths[i] for i in kept)),
+        marks=file_marks([images.paths[i] for i in kept]),
+    )
+    read = np.asarray(np.isfinite(found.features).all(axis=1))
+    if not read.any():
+        raise NoOverlapError(f"Not one image of {images.title} can be read; the first: {found.skipped[0]}.")
+    return samples.take(read)

@@ -18,7 +18,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.training.listing import ImageList, several
+from landuse.training.listing import ImageList, is_multi_label
 from landuse.training.places import Mask
 from landuse.training.split import Names, given_sides
 
@@ -84,7 +84,7 @@ def read_table(path: Path, group_by: str | None = None) -> LabelTable:
         key,
         tuple(str(keys[i]) for i in kept),
         chosen,
-        lists and several(chosen),
+        lists and is_multi_label(chosen),
         _weights(path, table, kept),
         None if group_by is None else np.array([str(v) for v in table[group_by].take(kept).to_pylist()], dtype=object),
         given_sides(table["split"].take(kept).to_pylist(), str(path)) if "split" in table.column_names else None,

@@ -56,6 +56,6 @@ def test_g7_nine_point_rule():
     points = rule_points(RULES["nine-point"], grid, rows, cols)
     with open_raster_labels(NLCD, LEGEND, grid.crs, bounds) as source:
         rings = np.array([[(bounds.west, bounds.south), (bounds.east, bounds.south), (bounds.east, bounds.north)]])
-        at_points = source.look(rings, points.reshape(1, -1, 2)).points.reshape(-1, 9)
+        at_points = source.read(rings, points.reshape(1, -1, 2)).points.reshape(-1, 9)
     assert (at_points == 0).any(axis=1).sum() == 3_381
     assert (labels.shares.sum(axis=1) < 1 + 1e-6).all()

@@ -73,7 +73,7 @@ def test_shares_of_overlapping_polygons_never_exceed_the_chip(boxes):
     codes, values = np.array([box[4] for box in boxes], np.uint8), np.array(["x"] * len(boxes), dtype=object)
     labels = PolygonLabels(shapes, codes, NLCD6, shapely.STRtree(shapes), values)
     ring = np.array([[(0.0, 0.0), (100.0, 0.0), (100.0, 100.0), (0.0, 100.0)]])
-    shares = labels.look(ring, np.empty((1, 0, 2))).shares[0]
+    shares = labels.read(ring, np.empty((1, 0, 2))).shares[0]
     expected, covered = np.zeros(6), shapely.Polygon()
     for shape, box in zip(shapes, boxes, strict=True):
         piece = shape.intersection(shapely.box(0, 0, 100, 100)).difference(covered)

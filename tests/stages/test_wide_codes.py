@@ -9,13 +9,13 @@ import rasterio
 import yaml
 
 from landuse.chips import read_chips
+from landuse.options.training import TrainOptions
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.stages.classify import ClassifyOptions, classify
 from landuse.stages.diff import DiffOptions, diff
 from landuse.stages.tile import tile
 from landuse.stages.train import train
-from landuse.training.options import TrainOptions
-from tests.patchwork import patchwork
+from tests.patchwork import OPTIONS, patchwork
 
 NAMES = {112: "Urban", 311: "Forest", 523: "Sea"}
 
@@ -35,7 +35,7 @@ def made(tmp_path_factory):
     options = work.tile_options(labels=folder / "clc.tif", legend=str(folder / "clc.yaml"), export="png")
     tile(work.survey, folder / "chips", options)
     train([folder / "chips"], folder / "m.landuse", TrainOptions(backbone=str(work.model), regularisation=1.0))
-    classify(work.survey, folder / "map", ClassifyOptions(model=str(folder / "m.landuse"), tile=work.tile_options()))
+    classify(work.survey, folder / "map", ClassifyOptions(model=str(folder / "m.landuse"), **OPTIONS))
     return folder, wide
 
 

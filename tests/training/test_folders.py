@@ -4,7 +4,7 @@ import pytest
 
 from landuse.errors import SourceNotFoundError
 from landuse.legend import Legend
-from landuse.training.image_samples import class_code
+from landuse.training.dataset import class_code
 from landuse.training.listing import class_folders
 
 LEGEND = Legend.model_validate(

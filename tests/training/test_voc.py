@@ -3,7 +3,7 @@
 import pytest
 
 from landuse.errors import LabelsError, SourceNotFoundError
-from landuse.training.voc import is_voc, read_annotation, voc_images
+from landuse.training.listing import is_voc, read_annotation, voc_images
 
 PLAIN = """<annotation><folder>x</folder><filename>one.jpg</filename>
 <object><name>Harbor </name><part><name>boat</name></part></object>

@@ -1,4 +1,4 @@
-"""Labels that are likely wrong: stale ones of an older map, slips of the pen."""
+"""Label noise: labels that are likely wrong, such as stale ones of an older map and slips of the pen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landuse.training.places import Mask
 SMALLEST = 1e-12
 
 
-def doubtful(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samples], Head]) -> Mask:
+def likely_wrong(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samples], Head]) -> Mask:
     """Which samples have a label that is at least `odds` times less likely than another class; bool (n,).
 
     Each sample is judged by a head that was fitted without its fold, so that a wrong label cannot speak for itself (after
@@ -26,7 +26,7 @@ def doubtful(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samp
         odds: how much more likely the other class must be, above 1.
         fit: makes a head of samples.
     """
-    doubt = np.zeros(len(samples), bool)
+    wrong = np.zeros(len(samples), bool)
     for fold in np.unique(folds):
         inside = folds == fold
         others = samples.take(~inside)
@@ -35,5 +35,5 @@ def doubtful(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samp
         probabilities = fit(others).apply(samples.features[inside])
         own = probabilities[np.arange(int(inside.sum())), samples.positions[inside]]
         known = np.isin(samples.positions[inside], others.positions)
-        doubt[inside] = known & (own * odds < probabilities.max(axis=1) + SMALLEST)
-    return doubt
+        wrong[inside] = known & (own * odds < probabilities.max(axis=1) + SMALLEST)
+    return wrong

@@ -12,7 +12,7 @@ from landuse.options.training import TrainOptions
 from landuse.stages.tile import tile
 from landuse.stages.train import samples_for, train, trusted
 from landuse.training.backbone import backbone_bundle
-from landuse.training.doubt import doubtful
+from landuse.training.label_noise import likely_wrong
 from tests.patchwork import OPTIONS
 
 
@@ -46,7 +46,7 @@ def test_right_labels_are_all_kept(samples):
 
 def test_a_class_that_the_other_folds_lack_is_not_doubted(samples):
     folds = np.where(samples.positions == 0, 0, 1).astype(np.int64)
-    found = doubtful(samples, folds, 10.0, lambda some: fit_logistic(some.features, some.positions, class_count=3))
+    found = likely_wrong(samples, folds, 10.0, lambda some: fit_logistic(some.features, some.positions, class_count=3))
     assert not found[samples.positions == 0].any()
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from landuse.labels.areas import class_areas, ring_areas
+from landuse.labels.area_shares import class_areas, ring_areas
 
 CODES = np.random.default_rng(3).integers(0, 4, (23, 31)).astype(np.uint8)
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.evaluation.areas import stratified_estimates
+from landuse.evaluation.stratified import stratified_estimates
 
 G4 = [[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]]
 G4_AREAS = np.array([0.020, 0.015, 0.320, 0.645]) * 900_000

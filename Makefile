@@ -11,8 +11,8 @@ DEMO ?= demo
 demo: $(READY) ## the main job on sample_data/; prints where the map is
 	$(BIN)/landuse demo --out $(DEMO) --fresh
 
-test: $(READY) ## all tests
-	$(BIN)/python -m pytest -n 2
+test: $(READY) ## all tests, each file on one core, so that what its tests share is made once
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .

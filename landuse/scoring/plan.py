@@ -20,9 +20,9 @@ from landuse.models.runtime import Kind, Precision
 from landuse.mosaic import Survey
 from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
-from landuse.scoring import gaps
 from landuse.scoring.block import BlockWork
 from landuse.scoring.dense_ground import Reach
+from landuse.scoring.gaps import RULE as GAPS
 
 DENSE_BLOCK = 2 * BLOCK
 """Chips along the side of a dense block."""
@@ -148,7 +148,7 @@ def common_fields(chips: Chips, bundle: Bundle, settings: ScoreSettings) -> dict
         "bands": list(chips.survey.bands),
         "stretch": chips.survey.stretch,
         "split": settings.split,
-        "gaps": gaps.RULE,
+        "gaps": GAPS,
     }
 
 

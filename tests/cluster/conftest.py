@@ -1,4 +1,4 @@
-"""A small survey of nine blocks, a model that takes its time over each, and the map of an undisturbed run."""
+"""A small survey of twelve blocks, a model that takes its time over each, and the map of an undisturbed run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,12 @@ from tests.cluster.processes import CHIPS, run
 from tests.models import small
 from tests.patchwork import Patchwork, patchwork
 
-FILTERS = 64
-BLOCKS = 9
+FILTERS = 32
+BLOCKS = 12
 
 
 def slow_bundle(seed: int = 0, **changes):
-    """A model of three convolutions at full size: some tenths of a second a block on one core."""
+    """A model of three convolutions at full size: about a seventh of a second a block on one core."""
     nodes = [
         small.node("conv", "conv1", "image", filters=FILTERS, kernel=3, padding="same"),
         small.node("activation", "relu1", "conv1", function="relu"),
@@ -32,7 +32,7 @@ def slow_bundle(seed: int = 0, **changes):
 
 @pytest.fixture(scope="package")
 def work(tmp_path_factory) -> Patchwork:
-    made = patchwork(tmp_path_factory.mktemp("survey"), rows=48, cols=40)
+    made = patchwork(tmp_path_factory.mktemp("survey"), rows=64, cols=40)
     return replace(made, model=write_bundle(slow_bundle(), made.model.with_name("slow.landuse")))
 
 

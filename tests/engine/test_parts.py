@@ -202,7 +202,7 @@ import numpy as np, pyarrow as pa
 from landuse.engine import patience
 from landuse.engine.parts import PartStore, own_address
 store = PartStore(sys.argv[1])
-table = pa.table({"value": np.random.default_rng(0).random(2_000_000)})
+table = pa.table({"value": np.random.default_rng(0).random(400_000)})
 store.write("0", table)
 print("writing", flush=True)
 for number in range(1, 10_000):
@@ -226,7 +226,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_parts_only(tmp_path):
         visible = {path.stem.removeprefix("part-") for path in folder.glob("part-*.parquet")}
         assert "0" in visible
         assert store.existing() == visible
-        assert all(store.read(key).num_rows == 2_000_000 for key in visible)
+        assert all(store.read(key).num_rows == 400_000 for key in visible)
 
 
 def test_the_address_of_an_output_with_a_space_is_one(tmp_path):

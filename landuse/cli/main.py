@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "How good a model or a table of predictions is.",
     "classify": "A land-use map of a survey.",
     "diff": "What changed between two or more maps, and how surely.",
+    "assess": "A sample that people label, and areas and accuracies with intervals.",
     "map": "One HTML page of maps and changes for planners.",
     "models": "What models ship, what can be had, and the card of a model.",
     "info": "What a file or folder is, where it came from, and whether it is whole.",

@@ -22,5 +22,5 @@ def map(folders: tuple[Path, ...], out: Path, options: PageOptions) -> None:
     from landuse.outputs.page import check_replaceable, write_map
 
     check_replaceable(out, fresh=options.fresh)
-    write_map(folders, out, title=options.title)
+    write_map(folders, out, title=options.title, imagery_mb=options.imagery_mb)
     click.echo(f"{out}: open it in a browser.")

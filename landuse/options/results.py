@@ -66,6 +66,9 @@ class PageOptions(Fresh):
     """What `map` can be asked for. Without `fresh` it replaces only a page that landuse wrote."""
 
     title: Annotated[str | None, Flag("Heading of the page (default: made of the years).")] = None
+    imagery_mb: Annotated[
+        int, Field(ge=0, le=2000), Flag("What the pictures of the page may weigh, in megabytes.", metavar="MB")
+    ] = 40
 
 
 class QuantiseOptions(Fresh, Seed):

@@ -86,6 +86,7 @@ def test_opens_quietly_and_fitted_to_the_data(visit, county):
 
 def test_layer_control_switches_years_change_and_imagery(visit, county):
     page = visit.open(county)
+    page.locator(".leaflet-control-layers").hover()
     names = page.locator(".leaflet-control-layers label").all_inner_texts()
     assert [name.strip() for name in names] == [
         "Land use 2010", "Land use 2016", "No land use", "Change 2010 to 2016", "Imagery 2010", "Imagery 2016",
@@ -150,14 +151,106 @@ def test_popup_of_land_use_says_class_year_confidence_and_area(visit, maker, tmp
 
 def test_popup_of_a_change_says_from_to_area_probability_and_tier(visit, county):
     page = visit.open(county)
-    page.locator(".sites button").first.click()
+    page.locator(".sites li button").first.click()
     words = page.locator(".leaflet-popup-content").inner_text()
-    first = page.locator(".sites button .words").first.inner_text()
+    first = page.locator(".sites li button .words").first.inner_text()
     assert words.split("\n")[0].replace(" ", "") == first.replace(" ", "")
+    assert first.split()[0].isdigit()
     for word in ("Period", "2010 to 2016", "Area", "Probability", "Evidence"):
         assert word in words
     page.locator(".leaflet-popup-content button", has_text="Show 2010").click()
     assert page.evaluate("map_landuse.hasLayer(feature_group_year_0)")
+    assert visit.wrong == []
+
+
+def test_a_site_shows_both_dates_side_by_side_and_its_link_leads_back(visit, county):
+    page = visit.open(county)
+    page.locator(".sites li button").nth(1).click()
+    heading = page.locator(".popup h3").inner_text()
+    assert page.locator(".popup figcaption").all_inner_texts() == ["2010", "2016"]
+    assert page.evaluate("[...document.querySelectorAll('.popup img')].every((image) => image.naturalWidth > 50)")
+    assert page.locator(".popup svg polygon").count() >= 4
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    assert page.locator(".popup h3").inner_text() == heading
+    assert visit.wrong == []
+
+
+def test_sites_are_filtered_walked_and_saved(visit, county, tmp_path):
+    page = visit.open(county)
+    everything = page.locator(".sites li").count()
+    kind = page.locator('[data-filter="pair"] option').nth(1).inner_text()
+    page.locator('[data-filter="pair"]').select_option(kind)
+    lines = page.locator(".sites li .words").all_inner_texts()
+    assert 0 < len(lines) < everything
+    assert all(line.split(" ", 1)[1] == kind for line in lines)
+    page.locator('[data-walk="1"]').click()
+    assert page.locator(".popup h3").last.inner_text().split()[0] == lines[0].split()[0]
+    page.locator('[data-walk="-1"]').click()
+    assert page.locator(".popup h3").last.inner_text().split()[0] == lines[-1].split()[0]
+    with page.expect_download() as download:
+        page.locator('[data-export="csv"]').click()
+    download.value.save_as(tmp_path / "sites.csv")
+    rows = (tmp_path / "sites.csv").read_text("utf8").splitlines()
+    assert rows[0] == "site,period,from,to,area_ha,probability,tier,lon,lat"
+    assert len(rows) == len(lines) + 1
+    with page.expect_download() as download:
+        page.locator('[data-export="geojson"]').click()
+    download.value.save_as(tmp_path / "sites.geojson")
+    assert len(json.loads((tmp_path / "sites.geojson").read_text("utf8"))["features"]) == len(lines)
+    page.locator('[data-filter="area"]').fill("100000")
+    assert page.locator(".sites li").count() == 0
+    assert page.locator(".filters output").inner_text().startswith("0 sites")
+    assert visit.wrong == []
+
+
+def test_two_years_meet_at_a_handle(visit, county):
+    page = visit.open(county)
+    page.locator("#swipe").check()
+    assert page.locator('input[name=year][value="0"]').is_checked()
+    clips = "['landuse', 'landuse-right'].map((pane) => map_landuse.getPane(pane).style.clip)"
+    left, right = page.evaluate(clips)
+    assert left.startswith("rect(")
+    assert left.split(",")[1] == right.split(",")[3].replace(")", "")
+    page.locator("input.swipe").focus()
+    page.keyboard.press("End")
+    assert page.evaluate(clips)[0] != left
+    page.locator("#swipe").uncheck()
+    assert page.evaluate(clips) == ["", ""]
+    assert visit.wrong == []
+
+
+def test_the_map_stops_at_the_imagerys_own_pixels_and_finds_its_way_home(visit, county):
+    page = visit.open(county)
+    start = page.evaluate("map_landuse.getZoom()")
+    page.evaluate("map_landuse.setZoom(40, { animate: false })")
+    assert start <= page.evaluate("map_landuse.getZoom()") < 16  # 14 m a pixel
+    page.locator(".home").click()
+    assert page.evaluate("map_landuse.getZoom()") == start
+    assert visit.wrong == []
+
+
+def test_a_click_draws_no_crosshair_and_a_key_does(visit, county):
+    page = visit.open(county)
+    click_map(page, 0.05, 0.9)
+    cross = "getComputedStyle(document.querySelector('.folium-map'), '::after').content"
+    assert page.evaluate(cross) == "none"
+    page.evaluate("map_landuse.closePopup()")
+    page.locator(".folium-map").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(cross) != "none"
+
+
+def test_paper_holds_the_whole_map_and_the_legends_colours(visit, county):
+    page = visit.open(county)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    box = page.locator(".folium-map").bounding_box()
+    assert box["width"] <= 703.5
+    assert box["height"] <= 703.5
+    assert page.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
+    assert not page.locator(".leaflet-control-layers").is_visible()
     assert visit.wrong == []
 
 
@@ -180,7 +273,7 @@ def test_a_class_can_be_hidden_and_changes_follow(visit, county):
     click_map(page)
     assert page.locator(".leaflet-popup-content").count() == 0
     assert page.evaluate(outlined) == 0
-    page.locator(".sites button").first.click()
+    page.locator(".sites li button").first.click()
     assert page.locator("input[data-class]:checked").count() == 1
     assert page.locator(".leaflet-popup-content").count() == 1
     assert 0 < page.evaluate(outlined) <= everything
@@ -228,9 +321,11 @@ def test_hostile_names_run_nothing(visit, maker, tmp_path):
         page = visit.open(path)
         assert page.title() == HOSTILE
         assert HOSTILE in page.locator(".legend").inner_text()
-        page.locator(".sites button").first.click()
+        page.locator(".sites li button").first.click()
         assert HOSTILE in page.locator(".leaflet-popup-content").inner_text()
         assert HOSTILE in page.locator(".site-label").first.inner_text()
+        page.evaluate("map_landuse.closePopup()")
+        page.locator(".leaflet-control-layers").hover()
         page.locator(".leaflet-control-layers label").first.click()
         click_map(page, 0.5, 0.4)
         page.wait_for_timeout(100)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-PAGE_SCRIPTS = ("words.js", "geometry.js", "layers.js", "page.js")
+PAGE_SCRIPTS = ("words.js", "geometry.js", "layers.js", "sites.js", "swipe.js", "link.js", "page.js")
 _PICTURE = re.compile(r"url\((images/[\w.-]+)\)")
 _SOURCE_MAP = re.compile(r"\n//# sourceMappingURL=.*\s*$")
 

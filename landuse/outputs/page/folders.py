@@ -178,7 +178,7 @@ def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
 
 def _read_change(folder: Path, years: Sequence[str], *, step: bool) -> MapChange:
     record = read_record(folder)
-    sites = tuple(_read_places(folder / CHANGE, ("from", "to", "tier"), ("area_ha", "probability")))
+    sites = tuple(_read_places(folder / CHANGE, ("from", "to", "tier"), ("site", "area_ha", "probability")))
     compared = [name for name in dict.fromkeys(map(_compared, record.inputs)) if name in years]
     before, after = (compared[0], compared[-1]) if len(compared) > 1 else (None, None)
     label = f"{before} to {after}" if before else _text(folder.resolve().name)

@@ -23,12 +23,16 @@ from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.source import metric_scale
 from landuse.outputs.page.folders import Corners, MapYear
+from landuse.outputs.views import imagery_of, native_px
 
 MERCATOR = "+proj=merc +a=6378137 +b=6378137 +lon_0={} +units=m +no_defs"
 """Web Mercator, about a meridian of one's own: a picture across 180 degrees is drawn about that."""
 SIDE = 1536
 """Pixels of a picture's longer side."""
 CELL = 256
+MOST_ZOOM = 22
+EQUATOR_M = 156_543.034
+"""Metres of a pixel of a web map at zoom 0 on the equator."""
 MOST_PIXELS = 4e8
 """Most source pixels that are read for a picture, a few seconds' work; overviews keep large surveys below it."""
 QUALITY = 72
@@ -55,6 +59,19 @@ def pictures_of(years: Sequence[MapYear]) -> tuple[Picture, ...]:
     """A picture of every year whose imagery lies on this machine and is quick to read; the others are left out."""
     found = (_picture(year, index) for index, year in enumerate(years))
     return tuple(picture for picture in found if picture is not None)
+
+
+def native_zoom(years: Sequence[MapYear], latitude: float) -> int:
+    """Zoom of a web map at which a pixel of the screen is about one of the finest imagery, or a thirtieth of a cell without."""
+    sides = [_pixel_m(year) for year in years]
+    metres = min([side for side in sides if side is not None], default=7.5)
+    shrunk = max(math.cos(math.radians(latitude)), 0.05)  # web maps end before the poles
+    return min(max(math.ceil(math.log2(EQUATOR_M * shrunk / metres)), 3), MOST_ZOOM)
+
+
+def _pixel_m(year: MapYear) -> float | None:
+    chips = imagery_of(year.folder)
+    return None if chips is None else chips.grid.chip_m / native_px(chips.survey, chips.grid)
 
 
 def _picture(year: MapYear, index: int) -> Picture | None:

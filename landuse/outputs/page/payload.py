@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from landuse.outputs.page.folders import SPARE_COLOR, MapChange, MapYear, Polygons, Ring
 from landuse.outputs.page.imagery import Picture
+from landuse.outputs.page.site_pictures import SitePicture
 
 UNITS_PER_DEGREE = 1e6
 """Coordinates are whole millionths of a degree: a tenth of a metre."""
@@ -26,12 +28,17 @@ class PageClass:
 
 @dataclass(frozen=True)
 class PageData:
-    """Everything the page shows."""
+    """Everything the page shows; `sites` holds the pictures of each change's sites, by the position of the site.
+
+    `most_zoom` is where a pixel of the screen is about one of the imagery; beyond it there is nothing more to see.
+    """
 
     years: tuple[MapYear, ...]
     changes: tuple[MapChange, ...]
     pictures: tuple[Picture, ...]
     classes: tuple[PageClass, ...]
+    sites: tuple[Mapping[int, SitePicture], ...] = ()
+    most_zoom: int = 18
 
     @property
     def several(self) -> bool:
@@ -68,9 +75,13 @@ def payload(data: PageData) -> str:
     return script_json(
         {
             "several": data.several,
+            "most_zoom": data.most_zoom,
             "classes": [{"name": c.name, "color": c.color} for c in data.classes],
             "years": [_year(year, index) for year in data.years],
-            "changes": [_change(change, index, labels) for change in data.changes],
+            "changes": [
+                _change(change, index, labels) | {"pictures": _pictures(pictures)}
+                for change, pictures in zip(data.changes, data.sites or repeat({}), strict=False)
+            ],
             "imagery": [{"label": p.label, "year": p.year, "bounds": p.bounds, "uri": p.uri} for p in data.pictures],
         }
     )
@@ -103,6 +114,7 @@ def _change(change: MapChange, index: dict[str, int], labels: list[str]) -> dict
         "from": [index[s.words["from"]] for s in change.sites],
         "to": [index[s.words["to"]] for s in change.sites],
         "tier": [tiers.index(s.words["tier"]) for s in change.sites],
+        "number": [int(s.numbers.get("site") or i) for i, s in enumerate(change.sites, 1)],
         "area": [_rounded(s.numbers["area_ha"], 2) for s in change.sites],
         "probability": [_rounded(s.numbers["probability"], 3) for s in change.sites],
         "polygons": [_steps(s.polygons) for s in change.sites],
@@ -110,6 +122,10 @@ def _change(change: MapChange, index: dict[str, int], labels: list[str]) -> dict
     before = labels.index(change.before) if change.before else None
     after = labels.index(change.after) if change.after else None
     return {"label": change.label, "before": before, "after": after, "tiers": tiers, "sites": columns}
+
+
+def _pictures(pictures: Mapping[int, SitePicture]) -> dict[str, Any]:
+    return {str(position): asdict(picture) for position, picture in pictures.items()}
 
 
 def _steps(polygons: Polygons) -> list[list[list[int]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -14,16 +14,19 @@ from landuse.engine.progress import busy
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
 from landuse.outputs.page.across import side_by_side
 from landuse.outputs.page.elements import OfflineFigure, OfflineMap, Panel, StartPage, named
-from landuse.outputs.page.folders import bounds_of, read_folders
-from landuse.outputs.page.imagery import pictures_of
+from landuse.outputs.page.folders import Corners, MapChange, MapYear, bounds_of, read_folders
+from landuse.outputs.page.imagery import native_zoom, pictures_of
 from landuse.outputs.page.panel import default_title, panel_html
 from landuse.outputs.page.payload import PageData, occurring_classes, payload
+from landuse.outputs.page.site_pictures import SitePicture, site_pictures
 
 MAX_TITLE = 200
+MEGABYTE = 1_000_000
+IMAGERY_MB = 40
 GENERATOR = b'<meta name="generator" content="landuse '
 
 
-def write_map(folders: Sequence[Path], out: Path, *, title: str | None = None) -> None:
+def write_map(folders: Sequence[Path], out: Path, *, title: str | None = None, imagery_mb: int = IMAGERY_MB) -> None:
     """Write one HTML page with the land use of every classify folder and the change of every diff folder.
 
     The page holds everything it needs, Leaflet included, and fetches nothing. It is written beside `out`, then renamed.
@@ -32,15 +35,33 @@ def write_map(folders: Sequence[Path], out: Path, *, title: str | None = None) -
         folders: folders that `classify` and `diff` wrote.
         out: the ``.html`` to write; an existing file is replaced.
         title: heading of the page; made of the years where none is given.
+        imagery_mb: what the pictures of the page may weigh, in megabytes; change sites come after the surveys.
 
     Raises:
         LanduseError: in one of its kinds: a folder is no such result or is damaged, nothing is mapped, `out` cannot be written.
     """
     with busy("drawing the page"):
         years, changes = read_folders(folders)
-        data = PageData(tuple(years), tuple(changes), pictures_of(years), occurring_classes(years, changes))
+        pictures, classes = pictures_of(years), occurring_classes(years, changes)
+        left = imagery_mb * MEGABYTE - sum(len(picture.uri) for picture in pictures)
+        bounds = page_bounds(years, changes)
+        zoom = native_zoom(years, (bounds[0][0] + bounds[1][0]) / 2)
+        sites = pictures_of_sites(years, changes, left)
+        data = PageData(tuple(years), tuple(changes), pictures, classes, sites, zoom)
         heading = " ".join((title or default_title(years, changes)).split())[:MAX_TITLE]
         _write(out, page(data, heading))
+
+
+def pictures_of_sites(
+    years: Sequence[MapYear], changes: Sequence[MapChange], budget: int
+) -> tuple[Mapping[int, SitePicture], ...]:
+    """Pictures of the sites of each change, by position, within `budget` bytes together; whole comparisons before steps."""
+    found: list[Mapping[int, SitePicture]] = []
+    for change in changes:
+        pictures = site_pictures(change, years, budget)
+        budget -= sum(picture.size for picture in pictures.values())
+        found.append(pictures)
+    return tuple(found)
 
 
 def check_replaceable(out: Path, *, fresh: bool = False) -> None:
@@ -56,20 +77,25 @@ def check_replaceable(out: Path, *, fresh: bool = False) -> None:
             )
 
 
-def page(data: PageData, title: str) -> str:
-    """The page as HTML text."""
-    data = side_by_side(data)
-    bounds = bounds_of(place for year in data.years for place in year.places) or bounds_of(
-        site for change in data.changes for site in change.sites
+def page_bounds(years: Sequence[MapYear], changes: Sequence[MapChange]) -> Corners:
+    """Corners of the land that is mapped, or else of what changed. Raises `NoOverlapError` where there is neither."""
+    bounds = bounds_of(place for year in years for place in year.places) or bounds_of(
+        site for change in changes for site in change.sites
     )
     if bounds is None:
         raise NoOverlapError("Nothing is mapped in these folders, so there is no map to draw.")
+    return bounds
+
+
+def page(data: PageData, title: str) -> str:
+    """The page as HTML text."""
+    data = side_by_side(data)
     figure = OfflineFigure(title, payload(data))
     figure.add_child(Panel(panel_html(data, title)))
     leaflet = named(OfflineMap(tiles=None, prefer_canvas=True, zoom_snap=0.25, attribution_control=False), "landuse")
     figure.add_child(leaflet)
+    leaflet.fit_bounds(page_bounds(data.years, data.changes), padding=(24, 24))
     _add_layers(leaflet, data)
-    leaflet.fit_bounds(bounds, padding=(24, 24))
     text: str = figure.render()
     return text
 
@@ -91,7 +117,7 @@ def _add_layers(leaflet: OfflineMap, data: PageData) -> None:
             for i, p in enumerate(data.pictures)
         ],
     }
-    control = named(folium.LayerControl(position="bottomright", collapsed=False), "layers")
+    control = named(folium.LayerControl(position="bottomright", collapsed=True), "layers")
     leaflet.add_child(control)
     names = {kind: f"[{', '.join(found)}]" for kind, found in groups.items()}
     names |= {"none": groups["none"][0], "control": control.get_name()}

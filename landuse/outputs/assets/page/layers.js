@@ -23,7 +23,7 @@ function surenessOf(confidence) {
 // One year's land use: a handful of many-part polygons, one for each class and degree of sureness, so that tens of thousands of
 // places are drawn at once. The pane carries the opacity, so overlapping edges do not show.
 class LandUse {
-  constructor(map, group, year, classes, renderer) {
+  constructor(map, group, year, classes, renderer, pane = "landuse") {
     Object.assign(this, { map, group, classes, label: year.label, places: decodePlaces(year.places), parts: [] });
     const sorted = new Map();
     for (const place of this.places) {
@@ -32,7 +32,7 @@ class LandUse {
       sorted.get(key).push(...place.polygons);
     }
     for (const [key, polygons] of sorted) {
-      const options = { renderer, pane: "landuse", interactive: false, weight: 0.8, fillOpacity: 1, smoothFactor: 0.4 };
+      const options = { renderer, pane, interactive: false, weight: 0.8, fillOpacity: 1, smoothFactor: 0.4 };
       const layer = L.polygon(polygons, options);
       this.parts.push({ layer, class: Math.floor(key / 3), sureness: key % 3 });
     }
@@ -63,6 +63,7 @@ class Changes {
   constructor(map, group, change, classes, renderer) {
     Object.assign(this, { map, group, classes, label: change.label, before: change.before, after: change.after });
     Object.assign(this, { tiers: change.tiers, renderer, sites: decodePlaces(change.sites), labels: L.layerGroup() });
+    this.pictures = change.pictures;
     group.addLayer(this.labels);
     group.on("add", () => this.label_sites());
   }

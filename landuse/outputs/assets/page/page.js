@@ -6,7 +6,7 @@ const PANES = { imagery: 250, landuse: 350, change: 420, chosen: 430, labels: 64
 function startPage(map, groups) {
   const data = JSON.parse(document.getElementById("landuse-data").textContent);
   for (const [name, order] of Object.entries(PANES)) map.createPane(name).style.zIndex = order;
-  const state = { hidden: classInputs(false), sureness: false, year: null, opacity: strength() };
+  const state = { hidden: classInputs(false), sureness: false, year: null, opacity: strength(), site: null };
   const canvas = (pane) => L.canvas({ pane, padding: 0.3 });
   const land = canvas("landuse");
   const lines = canvas("change");
@@ -15,12 +15,58 @@ function startPage(map, groups) {
   data.imagery.forEach((picture, i) => addImagery(groups.imagery[i], picture));
   const show = { labels: data.years.map((year) => year.label), year: (index) => showYear(map, groups, index) };
   const page = { map, data, groups, state, years, changes, show, chosen: L.layerGroup().addTo(map) };
-  if (window.matchMedia("(max-width: 820px)").matches) foldControl(map, groups.control);
+  page.swipe = new Swipe(page);
+  map.setMaxZoom(data.most_zoom);
+  addHome(map);
   drawClasses(page);
   listenToMap(page);
   listenToPanel(page);
-  listSites(page);
+  page.lists = page.changes.map((one, i) => new SiteList(page, one, i));
   yearChanged(page);
+  followLink(page);
+  map.on("moveend baselayerchange popupopen popupclose", () => writeLink(page));
+  fitPaper();
+}
+
+// A button that shows the whole map again.
+function addHome(map) {
+  const whole = map.getBounds();
+  const home = L.control({ position: "topleft" });
+  home.onAdd = () => {
+    const button = element("button", { type: "button", class: "home leaflet-bar", title: "Show the whole map" }, "Whole map");
+    L.DomEvent.disableClickPropagation(button);
+    button.addEventListener("click", () => map.fitBounds(whole, { animate: false }));
+    return button;
+  };
+  home.addTo(map);
+  map.getContainer().append(element("div", { class: "north", "aria-hidden": "true" }, "N ▲"));
+}
+
+const PAPER = 703; // pixels of a browser on 186 mm, the width of an A4 sheet within its margins
+
+// Paper gets the map as the screen has it, shrunk or stretched to the sheet's width. It is not drawn again at another size:
+// browsers print what a canvas draws while they print as a white sheet over all that lies below it.
+function fitPaper() {
+  const container = document.querySelector(".folium-map");
+  const folded = [...document.querySelectorAll("details:not([open])")];
+  window.addEventListener("beforeprint", () => {
+    const { clientWidth, clientHeight } = container;
+    const scale = Math.min(PAPER / clientWidth, PAPER / clientHeight);
+    const sizes = { width: `${clientWidth}px`, height: `${clientHeight}px`, scale, below: `${(scale - 1) * clientHeight}px` };
+    for (const [name, value] of Object.entries(sizes)) document.body.style.setProperty(`--map-${name}`, value);
+    for (const part of folded) part.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const part of folded) part.open = false;
+  });
+}
+
+// Show a second year on the right of a handle, and say so in the panel.
+function startSwipe(page, index) {
+  if (page.state.year === index || page.state.year === null) page.show.year(index === 0 ? page.data.years.length - 1 : 0);
+  page.swipe.start(index);
+  const [box, choice] = ["swipe", "swipe-year"].map((id) => document.getElementById(id));
+  [box.checked, choice.value] = [true, String(index)];
 }
 
 // The classes that the legend ticks, or those that it does not.
@@ -36,16 +82,10 @@ function drawClasses(page) {
   redraw(page);
 }
 
-// On a narrow screen the layer control is a button: open, it would cover a third of the map.
-function foldControl(map, control) {
-  map.removeControl(control);
-  control.options.collapsed = true;
-  map.addControl(control);
-}
-
 function redraw(page) {
   for (const year of page.years) year.draw(page.state.hidden, page.state.sureness);
   page.map.getPane("landuse").style.opacity = page.state.opacity;
+  page.swipe.redraw();
 }
 
 // Opacity that the slider asks for, 0 to 1.
@@ -82,8 +122,13 @@ function listenToMap(page) {
   map.on("moveend", () => changes.forEach((change) => change.label_sites()));
   map.on("overlayadd overlayremove", () => boxChanged(page));
   map.on("click", (event) => openAt(page, event.latlng));
-  map.on("popupclose", () => page.chosen.clearLayers());
+  map.on("popupclose", () => {
+    page.chosen.clearLayers();
+    page.state.site = null;
+  });
+  map.getContainer().addEventListener("mousedown", () => map.getContainer().classList.remove("by-keyboard"));
   map.getContainer().addEventListener("keydown", (event) => {
+    map.getContainer().classList.add("by-keyboard");
     if (event.key === "Enter" && event.target === map.getContainer()) openAt(page, map.getCenter());
   });
   boxChanged(page);
@@ -110,11 +155,13 @@ function openAt(page, point) {
 }
 
 function openSite(page, changes, site, point) {
+  page.map.closePopup();
+  page.state.site = [page.changes.indexOf(changes), site.number];
   openPopup(page, site, point, changeWords(site, changes, page.show));
 }
 
 function openPopup(page, place, point, content) {
-  L.popup({ maxWidth: 320, minWidth: 200, autoPanPadding: [20, 20] }).setLatLng(point).setContent(content).openOn(page.map);
+  L.popup({ maxWidth: Math.min(560, page.map.getSize().x - 60), minWidth: 200, autoPanPadding: [20, 20] }).setLatLng(point).setContent(content).openOn(page.map);
   page.chosen.clearLayers();
   const look = { pane: "chosen", interactive: false, fill: false };
   for (const [color, weight] of [["#14181d", 5], ["#ffffff", 2]]) {
@@ -139,23 +186,15 @@ function listenToPanel(page) {
     state.opacity = strength();
     redraw(page);
   });
+  on("#swipe", "change", (node) => {
+    if (node.checked) startSwipe(page, Number(document.getElementById("swipe-year").value));
+    else page.swipe.stop();
+    writeLink(page);
+  });
+  on("#swipe-year", "change", (node) => startSwipe(page, Number(node.value)));
   on("input[data-class]", "change", () => {
     map.closePopup();
     drawClasses(page);
-  });
-}
-
-// The largest change sites, each a button that goes there.
-function listSites(page) {
-  page.changes.forEach((changes, i) => {
-    const list = document.getElementById(`sites-${i}`);
-    const largest = [...changes.sites].sort((a, b) => b.area - a.area).slice(0, Number(list.dataset.most));
-    for (const site of largest) {
-      const words = element("span", { class: "words" }, changes.words(site));
-      const button = element("button", { type: "button" }, words, element("span", { class: "number" }, hectares(site.area)));
-      button.addEventListener("click", () => goTo(page, changes, i, site));
-      list.append(element("li", {}, button));
-    }
   });
 }
 
@@ -166,6 +205,6 @@ function goTo(page, changes, index, site) {
     drawClasses(page);
   }
   page.map.addLayer(page.groups.changes[index]);
-  page.map.fitBounds(site.bounds, { maxZoom: 15, padding: [80, 80], animate: false });
+  page.map.fitBounds(site.bounds, { maxZoom: 16, padding: [80, 80], animate: false });
   openSite(page, changes, site, L.latLng(site.bounds.getNorth(), site.bounds.getCenter().lng));
 }

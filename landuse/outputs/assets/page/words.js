@@ -20,7 +20,9 @@ function hectares(area) {
 }
 
 function percent(share) {
-  return share === null ? "not stated" : `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+  if (share === null) return "not stated";
+  if (share > 0.99) return "over 99 %";
+  return share < 0.01 ? "under 1 %" : `${(100 * share).toFixed(0)} %`;
 }
 
 // A short list of what is known about a place.
@@ -41,9 +43,13 @@ function landUseWords(place, landUse, others) {
 
 function changeWords(site, changes, show) {
   const [from, to] = [changes.classes[site.from], changes.classes[site.to]];
-  const heading = element("h3", {}, swatch(from.color), from.name, " → ", swatch(to.color), to.name);
+  const heading = element("h3", {}, `${site.number} `, swatch(from.color), from.name, " → ", swatch(to.color), to.name);
+  const middle = site.bounds.getCenter();
   const rows = [["Period", changes.label], ["Area", hectares(site.area)], ["Probability", percent(site.probability)]];
   if (changes.tiers[site.tier]) rows.push(["Evidence", changes.tiers[site.tier]]);
+  rows.push(["Place", `${middle.lat.toFixed(5)}, ${middle.lng.toFixed(5)}`]);
+  const picture = changes.pictures[site.index];
+  const pictures = picture ? [sitePictures(picture, show.labels[changes.before], show.labels[changes.after])] : [];
   const buttons = element("p", { class: "buttons" });
   for (const year of [changes.before, changes.after]) {
     if (year === null) continue;
@@ -51,5 +57,5 @@ function changeWords(site, changes, show) {
     button.addEventListener("click", () => show.year(year));
     buttons.append(button);
   }
-  return element("div", { class: "popup" }, heading, facts(rows), buttons);
+  return element("div", { class: "popup" }, heading, ...pictures, facts(rows), buttons);
 }

@@ -1,0 +1,125 @@
+"""A folder of `diff` read back: what it says of every cell, beside the two maps it compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from pyproj import CRS
+
+from landuse.change.common_legend import common_legend, in_legend
+from landuse.change.lattice import overlap, strips
+from landuse.change.maps import ClassMap, read_class_map, regrouped
+from landuse.errors import DamagedSourceError, SourceNotFoundError, UsageError
+from landuse.grid import Cell, ChipGrid
+from landuse.legend import Legend, load_legend
+from landuse.outputs.cog import RASTER_ERRORS
+from landuse.outputs.record import RunRecord, read_record
+
+CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeResult:
+    """What `diff` wrote, (H, W) cells on the common ground.
+
+    Attributes:
+        folder: of `diff`.
+        maps: folders or files of the earlier and the later map.
+        names: what they are called.
+        legend: the common classes.
+        before, after: class codes in the two maps; 0 = no data.
+        changed: cells that are confirmed as changed.
+        probability: P(change), NaN where it is not known.
+        transform, crs: where the cells lie.
+        grid: the lattice, None where the maps are not of chips.
+    """
+
+    folder: Path
+    maps: tuple[Path, Path]
+    names: tuple[str, str]
+    legend: Legend
+    before: npt.NDArray[np.uint16]
+    after: npt.NDArray[np.uint16]
+    changed: npt.NDArray[np.bool_]
+    probability: npt.NDArray[np.float32]
+    transform: Affine
+    crs: CRS
+    grid: ChipGrid | None
+
+    def hectares(self) -> npt.NDArray[np.float64]:
+        """Area of every cell (H, W) on the ellipsoid."""
+        area = np.zeros(self.before.shape)
+        for rows, strip in strips(self.transform, self.crs, self.before.shape):
+            area[rows] = strip
+        return area
+
+    def cells(self, positions: npt.NDArray[np.int64]) -> list[Cell]:
+        """Lattice cells of flat positions. Raises `UsageError` where the maps are not of chips."""
+        if self.grid is None:
+            raise UsageError(f"The maps of {self.folder} are not of landuse classify, so their cells have no chips.")
+        lines, columns = np.divmod(positions, self.before.shape[1])
+        top, left = round(self.transform.f / self.grid.side) - 1, round(self.transform.c / self.grid.side)
+        return [Cell(top - line, left + column) for line, column in zip(lines.tolist(), columns.tolist(), strict=True)]
+
+
+def read_change(folder: Path) -> ChangeResult:
+    """Read a folder of `diff` and the two maps it names.
+
+    Raises:
+        SourceNotFoundError: it is no such folder, or a map that it compared is not where it was.
+        LanduseError: a file is damaged, as `read_class_map`.
+    """
+    record = read_record(folder)
+    if record.command != "diff":
+        raise SourceNotFoundError(f"{folder} is the result of landuse {record.command}; give a folder of landuse diff.")
+    paths = _maps_of(folder, record)
+    lands = [_read_map(path, record) for path in paths]
+    shared, legend = overlap(*lands), common_legend(*lands)
+    before, after = (in_legend(land, legend) for land in lands)
+    changed = _band(folder / CHANGE, shared.shape) > 0
+    return ChangeResult(
+        folder=folder,
+        maps=paths,
+        names=(before.name, after.name),
+        legend=legend,
+        before=before.codes[shared.before].astype(np.uint16),
+        after=after.codes[shared.after].astype(np.uint16),
+        changed=changed,
+        probability=_band(folder / PROBABILITY, shared.shape),
+        transform=shared.transform,
+        crs=before.crs,
+        grid=before.grid,
+    )
+
+
+def _maps_of(folder: Path, record: RunRecord) -> tuple[Path, Path]:
+    """The first and the last map that a comparison was made of: folders of classify, or class GeoTIFFs."""
+    files = [Path(identity.path) for identity in record.inputs]
+    maps = list(dict.fromkeys(file.parent if (file.parent / "run.json").is_file() else file for file in files))
+    gone = [path for path in maps if not path.exists()]
+    if gone or len(maps) < 2:
+        what = f"{gone[0]} is not where it was when {folder} was made" if gone else f"{folder} does not name two maps"
+        raise SourceNotFoundError(f"{what}; compare the maps again with landuse diff.")
+    return maps[0], maps[-1]
+
+
+def _read_map(path: Path, record: RunRecord) -> ClassMap:
+    legend, groups = record.options.get("legend"), record.options.get("regroup")
+    land = read_class_map(path, legend)
+    return regrouped(land, load_legend(groups)) if groups else land
+
+
+def _band(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    try:
+        with rasterio.open(path, driver="GTiff") as dataset:
+            band: npt.NDArray[np.float32] = dataset.read(1, out_dtype="float32")
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(f"{path} cannot be read; compare the maps again with landuse diff.") from error
+    if band.shape != shape:
+        raise DamagedSourceError(f"{path} does not fit the maps that it was made of; compare them again.")
+    return band

@@ -1,0 +1,44 @@
+"""Options of `assess`: how a sample is drawn, and how it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from landuse.options.groups import Fresh, Seed
+from landuse.options.schema import Flag
+
+
+class DesignOptions(Fresh, Seed):
+    """How a sample is drawn. Without `units` there are as many as `target_se` needs."""
+
+    units: Annotated[int | None, Field(ge=2, le=5000), Flag("How many cells people are to label.", metavar="N")] = None
+    target_se: Annotated[
+        float,
+        Field(gt=0, lt=0.5),
+        Flag("Standard error of the overall accuracy that the sample is sized for.", metavar="SHARE"),
+    ] = 0.015
+    least: Annotated[int, Field(ge=2), Flag("Least cells of a stratum.", metavar="N")] = 30
+    buffer: Annotated[
+        int, Field(ge=0, le=100), Flag("Cells around mapped change that are a stratum of their own.", metavar="CELLS")
+    ] = 1
+    possible: Annotated[
+        float,
+        Field(ge=0, le=1),
+        Flag("Probability of change from which an unconfirmed cell counts as possible change.", metavar="P"),
+    ] = 0.1
+
+
+class EstimateOptions(Fresh):
+    """How a labelled sample is read."""
+
+    design: Annotated[
+        Path | None,
+        Flag("Folder of its design, where the sample does not lie in it.", path="folder"),
+    ] = None
+
+
+class AgreeOptions(Fresh):
+    """How two labelled samples are compared."""

@@ -1,0 +1,67 @@
+// Two years on one map, parted by a handle: imagery and land use of the one on its left, of the other on its right.
+
+class Swipe {
+  constructor(page) {
+    this.page = page;
+    this.handle = element("input", { type: "range", min: 0, max: 1000, value: 500, class: "swipe", "aria-label": "Where the two years meet" });
+    this.line = element("div", { class: "swipe-line", "aria-hidden": "true" });
+    for (const [name, order] of [["imagery-right", 251], ["landuse-right", 351]]) page.map.createPane(name).style.zIndex = order;
+    this.renderer = L.canvas({ pane: "landuse-right", padding: 0.3 });
+    this.right = null;
+    this.clip = this.clip.bind(this);
+    this.handle.addEventListener("input", this.clip);
+    L.DomEvent.disableClickPropagation(this.handle);
+  }
+
+  get on() {
+    return this.right !== null;
+  }
+
+  // Show year `index` on the right of the handle.
+  start(index) {
+    this.stop();
+    const { map, data, state } = this.page;
+    const year = data.years[index];
+    const group = L.layerGroup().addTo(map);
+    const land = new LandUse(map, group, year, data.classes, this.renderer, "landuse-right");
+    const picture = data.imagery.find((one) => one.year === index);
+    if (picture) group.addLayer(L.imageOverlay(picture.uri, picture.bounds, { pane: "imagery-right", interactive: false, alt: picture.label }));
+    this.right = { index, group, land };
+    land.draw(state.hidden, state.sureness);
+    map.getContainer().append(this.line, this.handle);
+    map.on("move zoom resize viewreset", this.clip);
+    this.clip();
+  }
+
+  stop() {
+    if (!this.on) return;
+    this.right.group.remove();
+    this.right = null;
+    this.handle.remove();
+    this.line.remove();
+    this.page.map.off("move zoom resize viewreset", this.clip);
+    for (const pane of this.panes()) pane.style.clip = "";
+  }
+
+  redraw() {
+    if (this.on) this.right.land.draw(this.page.state.hidden, this.page.state.sureness);
+    this.page.map.getPane("landuse-right").style.opacity = this.page.state.opacity;
+  }
+
+  panes() {
+    return ["imagery", "landuse", "imagery-right", "landuse-right"].map((name) => this.page.map.getPane(name));
+  }
+
+  // Pane coordinates move with the map, so the cut is moved against it.
+  clip() {
+    const { map } = this.page;
+    const size = map.getSize();
+    const at = (Number(this.handle.value) / 1000) * size.x;
+    const [north, south] = [map.containerPointToLayerPoint([0, 0]), map.containerPointToLayerPoint(size)];
+    const middle = north.x + at;
+    const left = `rect(${north.y}px, ${middle}px, ${south.y}px, ${north.x}px)`;
+    const right = `rect(${north.y}px, ${south.x}px, ${south.y}px, ${middle}px)`;
+    this.panes().forEach((pane, i) => (pane.style.clip = i < 2 ? left : right));
+    this.line.style.left = `${at}px`;
+  }
+}

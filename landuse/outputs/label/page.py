@@ -1,0 +1,115 @@
+"""The labelling page: places with pictures of both dates, and questions that are answered by key or click.
+
+Answers stay in the browser until they are exported as CSV; nothing is sent anywhere. The page says nothing of what a map
+says of a place: who labels must not know.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from landuse import __version__
+
+ASSETS = files("landuse.outputs") / "assets" / "label"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every place.
+
+    Attributes:
+        column: of the CSV that holds the answer.
+        words: the question.
+        answers: what may be answered.
+    """
+
+    column: str
+    words: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place to look at.
+
+    Attributes:
+        id: of the place; answers are kept under it.
+        columns: what else stands in its line of the CSV, by column.
+        lon, lat: of its middle, in degrees.
+        pictures: data addresses of pictures, by the name of the date: the place close up, then with its surroundings.
+    """
+
+    id: str
+    columns: Mapping[str, str]
+    lon: float
+    lat: float
+    pictures: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class LabelPage:
+    """A page.
+
+    Attributes:
+        title: heading.
+        key: what answers are kept under in the browser; another design has another.
+        id_column: name of the column of ids in the CSV.
+        questions: asked in this order.
+        places: shown in this order.
+        outline_m: side of the square that is drawn around the middle of a picture, as a share of each picture's side:
+            close up and wide.
+        file: name of the CSV that is exported.
+    """
+
+    title: str
+    key: str
+    id_column: str
+    questions: tuple[Question, ...]
+    places: tuple[Place, ...]
+    outline: tuple[float, float] = (1.0, 1 / 3)
+    file: str = "sample.csv"
+
+
+def write_label_page(path: Path, page: LabelPage) -> None:
+    """Write the page, one HTML file that fetches nothing."""
+    script = (ASSETS / "label.js").read_text("utf8")
+    filled = {
+        "policy": _policy(script),
+        "version": __version__,
+        "title": escape(page.title),
+        "style": (ASSETS / "label.css").read_text("utf8"),
+        "data": _json(page),
+        "script": script,
+    }
+    path.write_text(Template((ASSETS / "label.html").read_text("utf8")).substitute(filled), encoding="utf8")
+
+
+def _policy(script: str) -> str:
+    """A content security policy that lets this one script run and nothing be fetched."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _json(page: LabelPage) -> str:
+    """The page's data, unable to end the script element that holds it."""
+    text = json.dumps(asdict(page), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def questions_of(years: Sequence[str], classes: Sequence[str]) -> tuple[Question, ...]:
+    """One question for each of two dates: which class the place had."""
+    return tuple(
+        Question(column, f"What was here in {year}?", tuple(classes))
+        for column, year in zip(("before", "after"), years, strict=True)
+    )

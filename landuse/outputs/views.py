@@ -1,0 +1,124 @@
+"""Pictures of ground in a survey at the imagery's own pixels: of cells with their surroundings, and of change sites."""
+
+from __future__ import annotations
+
+import base64
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.io import MemoryFile
+
+from landuse.chips import CHIPS_FILE, Chips, open_chips
+from landuse.errors import LanduseError
+from landuse.grid import Cell, CellRange, ChipGrid
+from landuse.mosaic import MosaicReader, Survey
+from landuse.mosaic.source import metric_scale
+
+MOST_PX, LEAST_PX = 448, 8
+"""Pixels of a picture's side: no more than a page can hold hundreds of."""
+AROUND = 1
+"""Cells of surroundings on each side."""
+QUALITY = 80
+EMPTY = 200
+"""Grey of ground without imagery."""
+Rgb = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One date's pictures of a place, as data addresses; empty where its imagery cannot be read."""
+
+    close: str
+    wide: str
+
+
+NOTHING = Look("", "")
+
+
+@dataclass
+class Viewer:
+    """Draws ground of a survey. A context manager; readers are kept for each size of pixel."""
+
+    survey: Survey
+    grid: ChipGrid
+    readers: dict[int, MosaicReader] = field(default_factory=dict)
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stack.close()
+
+    def picture(self, cells: CellRange, most_px: int = MOST_PX) -> Rgb | None:
+        """The ground of some cells (H, W, 3) at native pixels, or fewer; None where it cannot be read."""
+        px = max(LEAST_PX, min(native_px(self.survey, self.grid), most_px // max(cells.shape)))
+        try:
+            pixels = self._reader(px).read(cells)
+        except (LanduseError, OSError):
+            return None
+        image = np.where(pixels.valid[..., None], pixels.data, np.uint8(EMPTY))
+        return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
+
+    def _reader(self, px: int) -> MosaicReader:
+        if px not in self.readers:
+            fine = ChipGrid(self.grid.crs, self.grid.chip_m, px)
+            self.readers[px] = self.stack.enter_context(MosaicReader(self.survey, fine))
+        return self.readers[px]
+
+
+def imagery_of(folder: Path) -> Chips | None:
+    """The chips that a folder of `classify` was made of; None where their rasters are not on this machine any more.
+
+    A folder may come from a stranger, so nothing that it names is fetched from elsewhere.
+    """
+    try:
+        chips = open_chips(folder / CHIPS_FILE)
+    except (LanduseError, OSError):
+        return None
+    paths = [path for source in chips.survey.sources for path in source.paths]
+    return chips if paths and all(Path(path).is_file() for path in paths) else None
+
+
+def native_px(survey: Survey, grid: ChipGrid) -> int:
+    """Pixels of a cell's side at which the finest source shows all it has."""
+    finest = max(metric_scale(source, grid.crs, grid.side) for source in survey.sources)
+    return math.ceil(finest - 1e-6) if math.isfinite(finest) else MOST_PX
+
+
+def looks(folder: Path, grid: ChipGrid, cells: Iterable[Cell]) -> Iterator[Look]:
+    """Pictures of cells, close up and with their surroundings; empty ones where the imagery is not there any more."""
+    chips = imagery_of(folder)
+    if chips is None:
+        yield from (NOTHING for _ in cells)
+        return
+    with Viewer(chips.survey, grid) as viewer:
+        for cell in cells:
+            yield _look(viewer, cell)
+
+
+def _look(viewer: Viewer, cell: Cell) -> Look:
+    close = viewer.picture(CellRange(cell.row, cell.row + 1, cell.col, cell.col + 1))
+    around = CellRange(cell.row - AROUND, cell.row + AROUND + 1, cell.col - AROUND, cell.col + AROUND + 1)
+    wide = viewer.picture(around)
+    return NOTHING if close is None or wide is None else Look(data_address(close), data_address(wide))
+
+
+def data_address(rgb: Rgb) -> str:
+    """A data address of an image (H, W, 3) as WebP."""
+    profile = {"driver": "WEBP", "height": rgb.shape[0], "width": rgb.shape[1], "count": 3, "dtype": "uint8"}
+    with MemoryFile() as memory, warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(QUALITY)) as dataset:
+            dataset.write(np.moveaxis(rgb, 2, 0))
+        return f"data:image/webp;base64,{base64.b64encode(memory.read()).decode()}"

@@ -29,7 +29,7 @@ COMMANDS = {
     "models": "What models ship, what can be had, and the card of a model.",
     "info": "What a file or folder is, where it came from, and whether it is whole.",
     "demo": "All of the above on the sample data.",
-    "doctor": "What this machine has, and what to mend.",
+    "doctor": "What is wrong with rasters before they are mapped, or what this machine has, and what to mend.",
 }
 INTERRUPTED = 130
 

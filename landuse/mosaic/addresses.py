@@ -28,13 +28,24 @@ def expand(addresses: Sequence[str | Path]) -> tuple[str, ...]:
     """Paths for GDAL, in the order given and each once; what a folder, a glob or a zip holds is sorted by name.
 
     Raises:
-        SourceNotFoundError: an address matches nothing, or none is given.
+        SourceNotFoundError: an address matches nothing, none is given, or a name is not UTF-8.
         NotARasterError: an archive cannot be read.
     """
     found = [path for address in addresses for path in expand_one(str(address))]
     if not found:
         raise SourceNotFoundError("No source was given; name at least one raster, folder or glob.")
+    for path in found:
+        _check_name(path)
     return tuple(dict.fromkeys(found))
+
+
+def _check_name(path: str) -> None:
+    """Refuse a name that is no UTF-8 text: neither GDAL nor a chip table can hold it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        shown = path.encode(errors="backslashreplace").decode()
+        raise SourceNotFoundError(f"The name {shown} is not UTF-8; rename the file.") from error
 
 
 def expand_one(address: str) -> list[str]:
@@ -102,6 +113,10 @@ def _matches(pattern: str) -> list[str]:
     """Files of a glob (``**`` runs through subfolders)."""
     names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     found = [name for name in names if Path(name).is_file()]
+    if not found and Path(pattern).exists():
+        raise SourceNotFoundError(
+            f"{pattern} is neither a file nor a folder; write what comes through it to a file first."
+        )
     if not found:
         what = "No file matches" if glob.has_magic(pattern) else "There is no file or folder"
         raise SourceNotFoundError(f"{what} {pattern}; check the address.")

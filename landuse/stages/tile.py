@@ -135,7 +135,7 @@ def _strips(survey: Survey, grid: ChipGrid, area: BaseGeometry | None) -> Iterat
     return survey_strips(survey, grid, None if area is None else Bounds(*area.bounds))
 
 
-def _absolute(address: str | Path) -> str:
+def absolute(address: str | Path) -> str:
     """A local address from the root, so that the chip table can be used from any folder and by any worker."""
     text = str(address)
     return text if "://" in text or text.startswith("/vsi") else str(Path(text).expanduser().absolute())
@@ -143,7 +143,7 @@ def _absolute(address: str | Path) -> str:
 
 def opened(sources: Sequence[str | Path], options: SurveyOptions) -> Survey:
     """The survey of some rasters. Raises as `open_survey`."""
-    addresses = [_absolute(address) for address in sources]
+    addresses = [absolute(address) for address in sources]
     return open_survey(addresses, bands=options.bands, stretch=options.stretch, collars=options.collar == "auto")
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import os
 import zipfile
 
 import pytest
@@ -85,3 +86,20 @@ def test_a_broken_zip_is_no_raster(tmp_path):
 def test_any_text_is_an_address_or_one_of_our_errors(text):
     with contextlib.suppress(SourceNotFoundError):
         assert all(isinstance(path, str) for path in expand([f"/nowhere/{text}"]))
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")
+    with pytest.raises(SourceNotFoundError, match="neither a file nor a folder"):
+        expand([tmp_path / "pipe.tif"])
+    (tmp_path / "a.tif").touch()
+    assert expand([tmp_path]) == (str(tmp_path / "a.tif"),)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_name_that_is_not_utf8_is_refused_in_one_sentence(tmp_path, folder):
+    path = os.fsencode(tmp_path) + b"/a\xe9.tif"
+    with open(path, "wb"):  # noqa: PTH123 - bytes, as the disk has them
+        pass
+    with pytest.raises(SourceNotFoundError, match=r"a\\udce9\.tif is not UTF-8; rename"):
+        expand([tmp_path if folder else os.fsdecode(path)])

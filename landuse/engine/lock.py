@@ -1,4 +1,4 @@
-"""One run at a time into a folder. The system holds the lock, so it ends with its process, however that ends."""
+"""One run at a time into a folder or a file. The system holds the lock, so it ends with its process, however that ends."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from landuse.errors import LanduseError, RunLockedError
 
 
 @contextmanager
-def folder_lock(out: Path) -> Iterator[None]:
-    """Hold the lock of the output folder `out` for the body.
+def output_lock(out: Path) -> Iterator[None]:
+    """Hold the lock of an output for the body.
 
-    The lock is a file beside the folder, ``.NAME.lock``, removed at the end; one that a dead process left is taken over. On a
-    file system without locks there is none.
+    The lock is a file beside it, ``.NAME.lock``, removed at the end; one that a dead process left is taken over. On a file
+    system without locks there is none.
 
     Raises:
         RunLockedError: another run holds it.
         LanduseError: the lock file cannot be made (no permission, full disk).
     """
-    from filelock import FileLock, Timeout
-
     out = Path(out).absolute()
     path = out.parent / f".{out.name}.lock"
     lock = FileLock(path, timeout=0)

@@ -111,6 +111,14 @@ class Seed(Run):
     seed: Annotated[int, Flag("Seed of everything that draws.")] = 0
 
 
+class Digests(Run):
+    """How surely a record names what went in."""
+
+    digests: Annotated[
+        bool, Flag("Record a digest of every source's content too, not its size and time of change alone.")
+    ] = False
+
+
 class Fresh(Run):
     """Whether an earlier result gives way."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from landuse.options.groups import Area, Fresh, Imagery, Inference, Lattice, Parts, Place
+from landuse.options.groups import Area, Digests, Fresh, Imagery, Inference, Lattice, Parts, Place
 from landuse.options.schema import Flag, NameOrFile, Options
 
 Normalise = Literal["auto", "quantile", "none"]
@@ -46,7 +46,7 @@ class ImageOptions(Options):
     export: Annotated[ImageFormat | None, Flag("Also write chip images, in a folder for each label.")] = None
 
 
-class TileOptions(Fresh, Place, ImageOptions, LabelOptions, SurveyOptions):
+class TileOptions(Digests, Fresh, Place, ImageOptions, LabelOptions, SurveyOptions):
     """What `tile` can be asked for. Only the writing of images runs on `master`; all else takes seconds."""
 
 
@@ -73,7 +73,7 @@ class MapOptions(Options):
     ] = False
 
 
-class ClassifyOptions(Fresh, Parts, Place, Inference, SurveyOptions, MapOptions):
+class ClassifyOptions(Digests, Fresh, Parts, Place, Inference, SurveyOptions, MapOptions):
     """What `classify` can be asked for. Its chips have the model's own pixels."""
 
     task_timeout_s: Annotated[

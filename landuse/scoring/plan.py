@@ -153,11 +153,11 @@ def common_fields(chips: Chips, bundle: Bundle, settings: ScoreSettings) -> dict
 
 
 def source_digests(survey: Survey, inputs: Mapping[str, FileIdentity]) -> list[tuple[Any, ...]]:
-    """Of each source the content of its bands, how they are stretched and recoloured, and which pixels are empty."""
+    """Of each source the state of its files, how they are stretched and recoloured, and which pixels are empty."""
     curves = [survey.curves_of(index) for index in range(len(survey.sources))]
     return [
         (
-            [(inputs[band.path].digest, band.band, band.part) for band in source.bands],
+            [(inputs[band.path].key, band.band, band.part) for band in source.bands],
             survey.stretch_of(source),
             "" if found is None else found.tobytes().hex(),
             None if source.collar is None else astuple(source.collar),

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
-from landuse.engine.lock import folder_lock
 from landuse.engine.parts import PartStore, own_address
 from landuse.engine.progress import Progress, busy, tell
 from landuse.engine.quarantine import write_quarantine
@@ -18,10 +17,10 @@ from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
 from landuse.options.survey import ClassifyOptions, SurveyOptions
-from landuse.outputs.folder import check_free, clear_left_overs, staged_folder
+from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
-from landuse.outputs.record import THRESHOLDS, RunRecord, identify, write_record
+from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest, write_record
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
 from landuse.scoring.dense_cells import finer_pieces, split_of
@@ -46,16 +45,14 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     Raises:
         LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
-    check_free(out, fresh=options.fresh)
     options = on_earlier(options)
-    model = find_bundle(options.model)
-    bundle = read_cached(model)
-    with folder_lock(out):
+    with claimed_folder(out, fresh=options.fresh) as out:
         started = time.perf_counter()
+        model = find_bundle(options.model)
+        bundle = read_cached(model)
         parts = out.parent / f".{out.name}.parts"
         split = split_for(inputs, options, bundle)
         settings = replace(score_settings(model, options, out), split=split)
-        clear_left_overs(out)
         if options.fresh:
             remove_parts(parts, settings)
         run, colours = run_of(inputs, bundle, (options, settings), parts)
@@ -64,7 +61,8 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             write_quarantine(staging / QUARANTINE, run.quarantined)
             record = record_of(run, bundle, options, time.perf_counter() - started)
             record = record.model_copy(update={"details": {**record.details, "colours": colours.as_dict()}})
-            record = write_record(staging, record.model_copy(update={"inputs": (*run.inputs, identify(model))}))
+            sources = tuple(map(with_digest, run.inputs)) if options.digests else run.inputs
+            record = write_record(staging, record.model_copy(update={"inputs": (*sources, identify(model))}))
         remove_parts(parts, settings)
     return LandUseMap(out), record
 

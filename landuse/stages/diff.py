@@ -24,7 +24,7 @@ from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.options.results import DiffOptions
 from landuse.outputs.cog import Place, write_bands_cog, write_change_cog
-from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.styles import write_change_styles
 from landuse.words import told_apart, year_in
@@ -82,14 +82,19 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     options = options or DiffOptions()
     if len(maps) < 2:
         raise UsageError("Give at least two maps to compare, the earlier one first.")
-    check_free(out, fresh=options.fresh)
-    _warn_of_order([Path(path) for path in maps])
+    paths = [Path(path) for path in maps]
+    _warn_of_order(paths)
+    with claimed_folder(out, fresh=options.fresh) as target:
+        several = any(map(is_several, paths))
+        return _diff_several(paths, target, options) if several else _diff(paths, target, options)
+
+
+def _diff(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:
+    """Compare maps of one class a square."""
     started = time.perf_counter()
-    if any(is_several(Path(path)) for path in maps):
-        return _diff_several([Path(path) for path in maps], out, options)
-    names = told_apart([Path(path) for path in maps])
+    names = told_apart(maps)
     lands = [
-        replace(_prepared(read_class_map(Path(path), options.legend), options), name=name)
+        replace(_prepared(read_class_map(path, options.legend), options), name=name)
         for path, name in zip(maps, names, strict=True)
     ]
     rule = ChangeRule(options.min_probability, options.min_site)

@@ -24,7 +24,7 @@ from landuse.judging import Case, caution, judge, learnt_figures, write_worst
 from landuse.legend import Legend, load_legend
 from landuse.models.bundle import find_bundle, read_bundle
 from landuse.options.results import EvaluateOptions
-from landuse.outputs.folder import check_free, staged_folder
+from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.scoring import ScoreSettings
 from landuse.words import counted
@@ -69,7 +69,11 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
     """
     options = options or EvaluateOptions()
     _check(inputs, options)
-    check_free(out, fresh=options.fresh)
+    with claimed_folder(out, fresh=options.fresh) as target:
+        return _evaluate(inputs, target, options)
+
+
+def _evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions) -> Evaluation:
     started = time.perf_counter()
     case = _of_table(Path(inputs[0]), options) if len(inputs) == 1 else _of_model(inputs, out, options)
     with staged_folder(out, fresh=options.fresh) as staging:

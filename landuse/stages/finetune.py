@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse import __version__
-from landuse.engine.lock import folder_lock
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
 from landuse.evaluation.metrics import metrics
@@ -22,7 +21,7 @@ from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
 from landuse.options.training import LAST_BLOCK, FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
-from landuse.stages.train import calibrated, check_out, fit_head, samples_for, trusted
+from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
 from landuse.training.backbone import backbone_of
 from landuse.training.balance import BalanceRule, fitting_rows
 from landuse.training.dense_pairs import with_alignment
@@ -74,8 +73,7 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         UsageError: samples with lists of labels or without pictures; too few to hold some back twice.
         RunLockedError: another run trains the same file.
     """
-    check_out(out, options)
-    with folder_lock(out):
+    with claimed_model(out, options):
         base = backbone_of(options, options.seed)
         samples = samples_for(data, base, options)
         sides = sides_of(samples, SplitRule.of(options))

@@ -17,7 +17,7 @@ from landuse.engine.progress import busy, spoken
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
 from landuse.options.survey import ClassifyOptions
-from landuse.outputs.folder import check_free
+from landuse.outputs.folder import check_free, followed
 from landuse.outputs.record import FileIdentity
 from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
@@ -136,6 +136,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         LanduseError: what `classify` would raise before its first block.
     """
     started = time.perf_counter()
+    out = followed(out)
     check_free(out, fresh=options.fresh)
     options = on_earlier(options)
     model = find_bundle(options.model)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landuse.chips import ChipSet, read_chips
+from landuse.engine.lock import output_lock
 from landuse.engine.progress import Progress, busy
 from landuse.errors import LanduseError, QuantisationError, UsageError
 from landuse.grid import Cell
@@ -48,6 +49,11 @@ def quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quanti
         UsageError: too few chips can be read.
     """
     check_model_out(out, fresh=options.fresh)
+    with output_lock(out):
+        return _quantise(model, data, out, options)
+
+
+def _quantise(model: str | Path, data: Sequence[Path], out: Path, options: QuantiseOptions) -> Quantisation:
     bundle = replace(read_bundle(find_bundle(model)), quantisation=None)
     images = drawn_images(bundle, data, options)
     count = min(options.chips, len(images) // 2)
@@ -60,7 +66,6 @@ def quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quanti
             f"In 8 bits model {bundle.name} gives {found.agreement:.2%} of {found.held_back:,} held-back chips the label of "
             f"{found.against}, and {LEAST_AGREEMENT:.0%} is asked for: use it with --precision auto."
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_bundle(with_ranges(bundle, found.ranges, found), out)
     return found
 

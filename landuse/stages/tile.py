@@ -22,8 +22,8 @@ from landuse.legend import MOST_CODE, load_legend
 from landuse.mosaic import Survey, open_survey
 from landuse.options.survey import SurveyOptions, TileOptions
 from landuse.outputs.chip_images import export_chips
-from landuse.outputs.folder import check_free, staged_folder
-from landuse.outputs.record import FileIdentity, RunRecord, identify, write_record
+from landuse.outputs.folder import claimed_folder, staged_folder
+from landuse.outputs.record import FileIdentity, RunRecord, identify, with_digest, write_record
 from landuse.stages.lattice import lattice_of, survey_lines
 from landuse.vector_file import file_and_layer
 
@@ -51,7 +51,11 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
     """
     if options.label_field is not None and options.labels is None:
         raise UsageError("--label-field names an attribute of label polygons; give their file with --labels.")
-    check_free(out, fresh=options.fresh)
+    with claimed_folder(out, fresh=options.fresh) as target:
+        return _tile(sources, target, options)
+
+
+def _tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> ChipSet:
     started = time.perf_counter()
     with busy("looking for chips"):
         chips = survey_chips(sources, options)
@@ -178,8 +182,9 @@ def _record(
 
 
 def _inputs(survey: Survey, options: TileOptions) -> tuple[FileIdentity, ...]:
-    """Identity of every file that went in; several are digested at once, as digests leave the interpreter free."""
+    """Identity of every file that went in; several at once, as their reading leaves the interpreter free."""
     paths = [path for source in survey.sources for path in source.paths]
     paths += [str(file_and_layer(path)[0]) for path in (options.labels, options.aoi) if path is not None]
     with ThreadPoolExecutor(IDENTIFY_THREADS) as threads:
-        return tuple(threads.map(identify, dict.fromkeys(paths)))
+        found = threads.map(identify, dict.fromkeys(paths))
+        return tuple(threads.map(with_digest, found) if options.digests else found)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from landuse.engine.lock import output_lock
 from landuse.engine.parts import own_address
 from landuse.engine.progress import busy
 from landuse.errors import UsageError
@@ -54,13 +56,13 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
         OutputExistsError: `out` exists and `fresh` is not given.
         UsageError: fewer than two classes.
     """
-    check_out(out, options)
-    base = backbone_of(options, options.seed)
-    samples = samples_for(data, base, options)
-    with busy("fitting the head"):
-        bundle = fit(samples, replace(base, name=out.stem), options)
-    write_bundle(with_alignment(bundle, data, options.seed), out)
-    return read_bundle(out)
+    with claimed_model(out, options):
+        base = backbone_of(options, options.seed)
+        samples = samples_for(data, base, options)
+        with busy("fitting the head"):
+            bundle = fit(samples, replace(base, name=out.stem), options)
+        write_bundle(with_alignment(bundle, data, options.seed), out)
+        return read_bundle(out)
 
 
 def samples_for(data: Sequence[Path], base: Bundle, options: TrainOptions) -> Samples:
@@ -82,10 +84,12 @@ def samples_for(data: Sequence[Path], base: Bundle, options: TrainOptions) -> Sa
         return read_samples(data, settings)
 
 
-def check_out(out: Path, options: TrainOptions) -> None:
-    """Make the folder of a model file; raises as `check_model_out`."""
+@contextmanager
+def claimed_model(out: Path, options: TrainOptions) -> Iterator[None]:
+    """Hold a model file for a whole training; raises as `check_model_out`, and `RunLockedError` where another run writes it."""
     check_model_out(out, fresh=options.fresh)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with output_lock(out):
+        yield
 
 
 def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:

@@ -24,7 +24,7 @@ from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.calibration import log_loss
 from landuse.options.groups import INLINE
 from landuse.options.training import FOLDS, TrainOptions, TuneOptions
-from landuse.stages.train import check_out, fit, fit_head, judged, samples_for
+from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
 from landuse.training.backbone import backbone_of
 from landuse.training.dataset import Samples
 from landuse.training.dense_pairs import with_alignment
@@ -81,7 +81,11 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
     Raises:
         UsageError: an option that cannot be tuned or a value that it cannot have; too few blocks or groups for two folds.
     """
-    check_out(out, options)
+    with claimed_model(out, options):
+        return _tune(data, out, options, tuning)
+
+
+def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Tuned:
     settings = settings_of(tuning, options)
     backbones = list(dict.fromkeys(_backbone(options.changed(**s)) for s in settings))
     bases = {b: backbone_of(options.changed(backbone=b[0], weights=b[1]), options.seed) for b in backbones}

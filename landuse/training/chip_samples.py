@@ -210,8 +210,8 @@ def chip_features(chips: ChipSet, settings: SampleSettings, progress: Progress) 
 
 
 def chip_keys(chips: ChipSet, inputs: Mapping[str, FileIdentity]) -> list[bytes]:
-    """Content key of each chip: its lattice and cell, and the files it is read from, 32 bytes each."""
-    sources = [json.dumps([(inputs[b.path].digest, b.band) for b in s.bands]) for s in chips.survey.sources]
+    """Key of each chip: its lattice and cell, and the files it is read from and their state, 32 bytes each."""
+    sources = [json.dumps([(inputs[b.path].key, b.band) for b in s.bands]) for s in chips.survey.sources]
     grid = {name: value for name, value in chips.grid.as_dict().items() if name != "chip_px"}
     common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch, gaps.RULE]).encode())
     keys = []

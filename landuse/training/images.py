@@ -19,7 +19,7 @@ from landuse.models.backbone_key import backbone_key
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import open_runtime, read_cached
 from landuse.mosaic.picture import Picture, batches, read_image
-from landuse.outputs.record import identify
+from landuse.outputs.record import file_digest
 from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
 from landuse.training.cache import FeatureCache, content_key
@@ -118,7 +118,7 @@ def file_keys(paths: Sequence[Path]) -> tuple[list[bytes], list[str]]:
 def _key_or_reason(path: Path) -> tuple[bytes, str]:
     """The content key of a file, or an empty one and why there is none."""
     try:
-        return content_key(identify(path).digest), ""
+        return content_key(file_digest(path)), ""
     except OSError as error:
         return b"", _sentence(path, error)
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from landuse.engine.lock import folder_lock
+from landuse.engine.lock import output_lock
 from landuse.errors import LanduseError, RunLockedError
 
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from landuse.engine.lock import folder_lock
-with folder_lock(Path(sys.argv[1])):
+from landuse.engine.lock import output_lock
+with output_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -33,11 +33,11 @@ def holder(tmp_path):
 
 def test_a_second_run_is_refused_and_told_who_holds_the_folder(holder, tmp_path):
     with pytest.raises(RunLockedError, match=rf"Another run \(process {holder.pid} on .*give another --out"):
-        folder_lock(tmp_path / "out").__enter__()
+        output_lock(tmp_path / "out").__enter__()
 
 
 def test_another_folder_is_free(holder, tmp_path):
-    with folder_lock(tmp_path / "other"):
+    with output_lock(tmp_path / "other"):
         pass
 
 
@@ -45,31 +45,31 @@ def test_the_lock_of_a_killed_run_is_taken_over(holder, tmp_path):
     holder.kill()
     holder.wait()
     assert (tmp_path / ".out.lock").exists()
-    with folder_lock(tmp_path / "out"):
+    with output_lock(tmp_path / "out"):
         assert str(os.getpid()) in (tmp_path / ".out.lock").read_text()
 
 
 def test_nothing_is_left_behind(tmp_path):
     for _ in range(2):
-        with folder_lock(tmp_path / "out"):
+        with output_lock(tmp_path / "out"):
             pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_same_process_twice_is_refused_too(tmp_path):
-    with folder_lock(tmp_path / "out"), pytest.raises(RunLockedError), folder_lock(tmp_path / "out"):
+    with output_lock(tmp_path / "out"), pytest.raises(RunLockedError), output_lock(tmp_path / "out"):
         pass
-    with folder_lock(tmp_path / "out"):
+    with output_lock(tmp_path / "out"):
         pass
 
 
 def test_a_relative_folder_is_the_same_as_an_absolute_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with folder_lock(Path("out")), pytest.raises(RunLockedError), folder_lock(tmp_path / "out"):
+    with output_lock(Path("out")), pytest.raises(RunLockedError), output_lock(tmp_path / "out"):
         pass
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LanduseError, match="Cannot write beside"), folder_lock(tmp_path / "file" / "out"):
+    with pytest.raises(LanduseError, match="Cannot write beside"), output_lock(tmp_path / "file" / "out"):
         pass

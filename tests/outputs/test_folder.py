@@ -1,11 +1,15 @@
 """Folders are complete or absent, records tell whether they are whole."""
 
+import hashlib
+import os
+from pathlib import Path
+
 import pytest
 
-from landuse.errors import ConfigError, LanduseError, OutputExistsError, SourceNotFoundError
+from landuse.errors import ConfigError, LanduseError, OutputExistsError, RunLockedError, SourceNotFoundError
 from landuse.outputs import record as records
-from landuse.outputs.folder import staged_folder
-from landuse.outputs.record import RunRecord, damaged_files, identify, read_record, write_record
+from landuse.outputs.folder import claimed_folder, staged_folder
+from landuse.outputs.record import RunRecord, damaged_files, identify, read_record, with_digest, write_record
 
 
 def write(folder, text="x"):
@@ -95,16 +99,107 @@ def test_no_record_and_a_damaged_one(tmp_path):
         read_record(tmp_path)
 
 
-def test_a_large_file_is_identified_by_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "WHOLE", 2**18)
-    path = tmp_path / "large"
-    content = bytearray(2**20)
-    path.write_bytes(content)
+def test_a_small_edit_of_a_large_file_is_seen_without_reading_it(tmp_path):
+    """400 MiB without a block on disk; the edit lies between the pieces that used to be read."""
+    path = tmp_path / "large.tif"
+    with path.open("wb") as file:
+        file.truncate(400 * 2**20)
+    os.utime(path, ns=(0, 10**18))
     before = identify(path)
-    assert before.digest.startswith("sha256-pieces:")
-    content[-1] = 1
-    path.write_bytes(content)
-    assert identify(path).digest != before.digest
+    assert (before.size, before.digest) == (400 * 2**20, None)
+    with path.open("r+b") as file:
+        file.seek(100_000_000)
+        file.write(b"x" * 1_400_000)
+    after = identify(path)
+    assert after.size == before.size
+    assert after.key != before.key
+
+
+def test_ten_thousand_sources_are_identified_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "open", None)  # whatever opens a file fails
+    paths = [tmp_path / f"{number}.tif" for number in range(100)]
+    for path in paths:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    assert len({identify(path).key for path in paths * 100}) == 100
+
+
+def test_a_digest_is_of_the_whole_content_where_it_is_asked_for(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    found = with_digest(identify(tmp_path / "a"))
+    assert found.digest == f"sha256:{hashlib.sha256(b'abc').hexdigest()}"
+    assert with_digest(identify("s3://bucket/a.tif")).digest is None
+
+
+def put(folder, name, text="years of work"):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_file_that_comes_in_during_a_run_stays(tmp_path, fresh):
+    out = tmp_path / "out"
+    if fresh:
+        with staged_folder(out) as staging:
+            write(staging, "first")
+    with pytest.raises(OutputExistsError, match="did not write"), staged_folder(out, fresh=fresh) as staging:
+        write(staging, "second")
+        put(out, "thesis.doc")
+    assert (out / "thesis.doc").read_text() == "years of work"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert not fresh or (out / "a.txt").read_text() == "first"
+
+
+def test_a_file_of_others_within_a_result_is_named(tmp_path):
+    with staged_folder(tmp_path / "out") as staging:
+        write(staging)
+    put(tmp_path / "out", "notes.txt")
+    with (
+        pytest.raises(OutputExistsError, match=r"\(notes\.txt\): move it away"),
+        staged_folder(tmp_path / "out", fresh=True),
+    ):
+        pass
+
+
+def test_what_programs_leave_beside_the_files_of_a_result_goes_with_it(tmp_path):
+    with staged_folder(tmp_path / "out") as staging:
+        write(staging)
+    for name in ("a.txt.aux.xml", ".DS_Store"):
+        put(tmp_path / "out", name)
+    with staged_folder(tmp_path / "out", fresh=True) as staging:
+        write(staging, "second")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.txt", "run.json"]
+
+
+def test_a_result_of_another_run_is_never_overwritten(tmp_path):
+    with pytest.raises(OutputExistsError, match="already holds a result"), staged_folder(tmp_path / "out") as staging:
+        write(staging, "mine")
+        put(tmp_path / "out", "run.json", "{}")
+    assert (tmp_path / "out" / "run.json").read_text() == "{}"
+
+
+def test_a_stage_holds_its_folder_from_the_start(tmp_path):
+    with (
+        claimed_folder(tmp_path / "out", fresh=False),
+        pytest.raises(RunLockedError, match="Another run"),
+        claimed_folder(tmp_path / "out", fresh=False),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_link_is_followed_and_stays(tmp_path, there):
+    real = tmp_path / "disk" / "maps"
+    real.parent.mkdir()
+    if there:
+        real.mkdir()
+    (tmp_path / "out").symlink_to(real)
+    with claimed_folder(tmp_path / "out", fresh=False) as target, staged_folder(target) as staging:
+        assert staging.parent == real.parent
+        write(staging)
+    assert (tmp_path / "out").is_symlink()
+    assert (real / "a.txt").read_text() == "x"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["disk", "out"]
 
 
 def test_identity_of_what_is_not_there_or_far_away(tmp_path):

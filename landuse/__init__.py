@@ -1,7 +1,54 @@
 """Land-use maps and trustworthy change from survey years of aerial imagery.
 
-The stages are ``tile``, ``train``, ``classify``, ``diff`` and ``evaluate``: each is a module with one public function of
-its name. Nothing heavy is imported here.
+    import landuse as lu
+
+    chips = lu.tile("survey_2020/", labels="landcover.gpkg", label_field="class")
+    model = lu.train(chips, out="county.landuse")
+    land = lu.classify("survey_2020/", model=model, out="maps/2020")
+    change = lu.diff("maps/2014", land)
+    change.map("map.html")
+
+Each function is the command of the same name; its keyword arguments are the fields of the command's schema in
+`landuse.options`. `landuse.api` says where results go. Nothing heavy is imported here: a name is
+imported when it is first used.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from landuse.version import __version__
+
+if TYPE_CHECKING:
+    from landuse.api import classify, diff, evaluate, map, tile, train
+    from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page
+
+__all__ = [
+    "Change",
+    "Chips",
+    "Evaluation",
+    "LandUse",
+    "Model",
+    "Page",
+    "__version__",
+    "classify",
+    "diff",
+    "evaluate",
+    "map",
+    "tile",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """A function or a result of the public interface, imported now."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = import_module("landuse.results" if name[0].isupper() else "landuse.api")
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

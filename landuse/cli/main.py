@@ -11,11 +11,11 @@ from typing import TextIO
 
 import click
 
-from landuse import __version__
 from landuse.cli.config import with_config
 from landuse.engine.progress import progress_on
 from landuse.errors import LanduseError, LanduseWarning
 from landuse.own_data import keep_to_own_data
+from landuse.version import __version__
 
 COMMANDS = {
     "tile": "Chips of a survey, with labels if there are any.",

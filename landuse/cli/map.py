@@ -19,8 +19,7 @@ def map(folders: tuple[Path, ...], out: Path, options: PageOptions) -> None:
 
     DIR are folders that landuse classify and landuse diff wrote. A page that landuse wrote is replaced; any other file is not.
     """
-    from landuse.outputs.page import check_replaceable, write_map
+    from landuse.stages.map import map as run
 
-    check_replaceable(out, fresh=options.fresh)
-    write_map(folders, out, title=options.title, imagery_mb=options.imagery_mb)
+    run(folders, out, options)
     click.echo(f"{out}: open it in a browser.")

@@ -27,22 +27,14 @@ def train(data: tuple[Path, ...], out: Path, options: TrainingOptions) -> None:
     seen, and is written with the backbone to one file. From lists of labels comes a model that gives any number of them.
     With --fine-tune layers of the backbone learn on from there.
     """  # noqa: D205
+    from landuse.stages.training import run_training
+
+    found = run_training(data, out, options)
     if options.layers is not None:
-        from landuse.stages.finetune import fine_tune
-
-        bundle = fine_tune(data, out, options, options)
-        click.echo(_learnt(bundle.training["fine_tuning"], out))
-    elif options.grid or options.folds is not None:
-        from landuse.stages.tune import tune
-
-        found = tune(data, out, options, options)
-        bundle = found.bundle
+        click.echo(_learnt(found.bundle.training["fine_tuning"], out))
+    if found.trials:
         click.echo(_trials(found.trials, options.measure, tuned=bool(options.grid)))
-    else:
-        from landuse.stages.train import train as run
-
-        bundle = run(data, out, options)
-    _tell(bundle, out)
+    _tell(found.bundle, out)
 
 
 def _tell(bundle: Bundle, out: Path) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from landuse import __version__
 from landuse.engine import machine
 from landuse.engine.java import find_java
 from landuse.errors import MissingDependencyError
+from landuse.version import __version__
 
 OK, NOTE, STOP = "ok", "note", "stop"
 _GIB = 1 << 30

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from landuse import __version__
 from landuse.errors import ConfigError, SourceNotFoundError
+from landuse.version import __version__
 
 RECORD = "run.json"
 THRESHOLDS = "thresholds"

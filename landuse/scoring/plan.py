@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from landuse import __version__
 from landuse.chips import Chips, ChipSet, block_slices, image_order
 from landuse.engine.parts import part_key
 from landuse.errors import BandsError
@@ -22,8 +21,7 @@ from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockWork
 from landuse.scoring.dense_ground import Reach
-from landuse.scoring.gaps import RULE as GAPS
-
+both
 DENSE_BLOCK = 2 * BLOCK
 """Chips along the side of a dense block."""
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from landuse import __version__
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
 from landuse.evaluation.metrics import metrics
@@ -35,6 +34,7 @@ from landuse.training.pictures import Pictures
 from landuse.training.report import head_report, trained_card, training_report
 from landuse.training.samples import Samples
 from landuse.training.split import SplitRule
+from landuse.version import __version__
 
 
 @dataclass(frozen=True, eq=False)

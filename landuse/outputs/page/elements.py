@@ -10,8 +10,8 @@ import folium
 from folium.elements import MacroElement
 from folium.template import Template
 
-from landuse import __version__
 from landuse.outputs.page.assets import leaflet_script, leaflet_style, page_script, page_style
+from landuse.version import __version__
 
 
 class OfflineFigure(folium.Figure):  # type: ignore[misc] # folium has no types that mypy may trust

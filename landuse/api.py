@@ -1,0 +1,204 @@
+"""The stages as functions, for scripts and notebooks: paths or results in, results out, options as keyword arguments.
+
+Where `out` is left out, a result lies in a temporary folder that goes when Python ends: fine to look at, and `save` keeps it.
+Give `out` to what takes long, as an interrupted run goes on from there. Functions run in this process (``master="inline"``);
+the commands start Spark (``local[*]``). All other defaults are those of the commands.
+"""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import shutil
+import tempfile
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from landuse.errors import UsageError
+from landuse.options.results import DiffOptions, EvaluateOptions, PageOptions
+from landuse.options.schema import Options, flag_of
+from landuse.options.survey import ClassifyOptions, TileOptions
+from landuse.options.training import TrainingOptions
+from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page, draw
+
+if TYPE_CHECKING:
+    import pandas
+    import pyspark.sql
+
+Address = str | PathLike[str]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def keywords(schema: type[Options]) -> Callable[[F], F]:
+    """Give a function the fields of a schema as keyword arguments, for `help` and for completion."""
+
+    def decorate(function: F) -> F:
+        """The function, described."""
+        own = [
+            p for p in inspect.signature(function, eval_str=False).parameters.values() if p.kind is not p.VAR_KEYWORD
+        ]
+        fields = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.annotation)
+            for name, field in schema.model_fields.items()
+            if all(name != p.name for p in own)
+        ]
+        function.__signature__ = inspect.Signature([*own, *fields])  # type: ignore[attr-defined]  # what inspect reads
+        lines = [f"    {name}: {flag_of(schema, name).help}" for name in schema.model_fields]
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Options:", *lines])
+        return function
+
+    return decorate
+
+
+@keywords(TileOptions)
+def tile(*sources: Address, out: Address | None = None, **options: Any) -> Chips:  # noqa: ANN401
+    """Cut a survey into chips, with labels if there are any.
+
+    Args:
+        sources: the survey's rasters as files, folders, globs, VSI or s3:// addresses.
+        out: folder to write; see `landuse.api` for none.
+        options: see `landuse.options.survey.TileOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    from landuse.stages.tile import tile as stage
+
+    target = _target(out, "chips")
+    stage([str(s) if isinstance(s, str) else Path(s) for s in sources], target, TileOptions(**options))
+    return Chips(target)
+
+
+@keywords(TrainingOptions)
+def train(
+    data: Address | pandas.DataFrame | pyspark.sql.DataFrame | list[Address],
+    out: Address | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Model:
+    """Learn a model from labelled data.
+
+    Args:
+        data: chips with labels; a folder of class folders or of annotations; a table; several of these in a list; or a data
+            frame of pandas or Spark with the columns of a table: `path` or `chip_id`, `label` or `labels`, and perhaps `weight`
+            and `split`. Paths in a data frame are relative to `root`, or else to the current folder.
+        out: the ``.landuse`` file to write; see `landuse.api` for none.
+        options: see `landuse.options.training.TrainingOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    given = TrainingOptions(**options)
+    target = Path(out) if out is not None else temporary_folder() / "model.landuse"
+    if not isinstance(data, str | PathLike | list | tuple):
+        data = _table_of(data)
+        given = given if given.root is not None else given.changed(root=Path.cwd())
+    from landuse.stages.training import run_training
+
+    paths = [Path(item) for item in (data if isinstance(data, list | tuple) else [data])]
+    return Model(target, run_training(paths, target, given).bundle)
+
+
+def _table_of(frame: Any) -> Path:  # noqa: ANN401  # of pandas or Spark, neither of which is imported for it
+    """A data frame as a table on disk. Raises `UsageError` for what is none."""
+    if hasattr(frame, "toPandas"):
+        frame = frame.toPandas()  # names and paths alone: images stay where they are
+    if not hasattr(frame, "to_parquet"):
+        raise UsageError(f"Give labelled data as a path or a data frame, not as a {type(frame).__name__}.")
+    table = temporary_folder() / "table.parquet"
+    frame.to_parquet(table, index=False)
+    return table
+
+
+@keywords(ClassifyOptions)
+def classify(*inputs: Address, out: Address | None = None, **options: Any) -> LandUse:  # noqa: ANN401
+    """Map the land use of a survey.
+
+    Args:
+        inputs: chips, or the survey's rasters as files, folders, globs, VSI or s3:// addresses.
+        out: folder to write; see `landuse.api` for none.
+        options: see `landuse.options.survey.ClassifyOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    from landuse.stages.classify import classify as stage
+
+    target = _target(out, "landuse")
+    stage([str(i) if isinstance(i, str) else Path(i) for i in inputs], target, ClassifyOptions(**options))
+    return LandUse(target)
+
+
+@keywords(DiffOptions)
+def diff(*maps: Address, out: Address | None = None, **options: Any) -> Change:  # noqa: ANN401
+    """Say what changed between maps of the same ground.
+
+    Args:
+        maps: land-use maps, or single-band class GeoTIFFs, oldest first.
+        out: folder to write; see `landuse.api` for none.
+        options: see `landuse.options.results.DiffOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    from landuse.stages.diff import diff as stage
+
+    target, paths = _target(out, "change"), tuple(map_paths(maps))
+    found = stage(paths, target, DiffOptions(**options))
+    return Change(target, found.summary, paths)
+
+
+@keywords(PageOptions)
+def map(*results: Address, out: Address = "map.html", **options: Any) -> Page:  # noqa: ANN401
+    """Draw one HTML page of maps and changes, which works without a network.
+
+    Args:
+        results: land-use maps and changes.
+        out: the file to write. A page of landuse is replaced.
+        options: see `landuse.options.results.PageOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    return draw(map_paths(results), out, options)
+
+
+@keywords(EvaluateOptions)
+def evaluate(model: Address, data: Address | None = None, out: Address | None = None, **options: Any) -> Evaluation:  # noqa: ANN401
+    """Judge a model on labelled data, or a table of predictions.
+
+    Args:
+        model: a model file, the name of one that ships, or a CSV table of predictions.
+        data: labelled chips, class folders, annotations or a table; None with a table of predictions.
+        out: folder to write; see `landuse.api` for none.
+        options: see `landuse.options.results.EvaluateOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    from landuse.stages.evaluate import evaluate as stage
+
+    target = _target(out, "evaluation")
+    inputs = [model] if data is None else [model, data]
+    found = stage([i if isinstance(i, str) else Path(i) for i in inputs], target, EvaluateOptions(**options))
+    return Evaluation(target, found.metrics.as_dict(), found.report)
+
+
+def map_paths(results: tuple[Address, ...]) -> list[Path]:
+    """The paths of results. Raises `UsageError` for what is no path, such as a list."""
+    wrong = [type(item).__name__ for item in results if not isinstance(item, str | PathLike)]
+    if wrong:
+        raise UsageError(f"Give results or paths one after the other, not as a {wrong[0]}.")
+    return [Path(item) for item in results]
+
+
+def temporary_folder() -> Path:
+    """A new folder that is removed when Python ends."""
+    folder = Path(tempfile.mkdtemp(prefix="landuse-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _target(out: Address | None, name: str) -> Path:
+    return Path(out) if out is not None else temporary_folder() / name

@@ -1,0 +1,312 @@
+"""What the functions of `landuse` give back: folders and files that Python and a notebook can look into."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from landuse.errors import LanduseError, OutputExistsError, UsageError
+
+if TYPE_CHECKING:
+    import geopandas
+    import xarray
+
+    from landuse.chips import ChipSet
+    from landuse.models.bundle import Bundle
+    from landuse.outputs.land_use_map import LandUseMap
+    from landuse.outputs.summary import ClassArea
+
+Rows = Sequence[Sequence[object]]
+MOST_ROWS = 12
+"""Rows of a table that a notebook shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A folder that a stage wrote.
+
+    Attributes:
+        folder: where its files lie.
+    """
+
+    folder: Path
+
+    def __fspath__(self) -> str:
+        """So that a result stands wherever a path does."""
+        return str(self.folder)
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the files to a folder of your own, which must not exist; returns it.
+
+        Raises:
+            OutputExistsError: it exists.
+        """
+        target = Path(folder)
+        if target.exists():
+            raise OutputExistsError(f"{target} exists; give a folder that does not.")
+        try:
+            return Path(shutil.copytree(self.folder, target))
+        except OSError as error:
+            raise LanduseError(f"Cannot write {target}: {error.strerror}.") from error
+
+    @property
+    def headline(self) -> str:
+        """What it is, in a line."""
+        return f"{type(self).__name__} in {self.folder}"
+
+    def _rows(self) -> Rows:
+        """The lines of the table that a notebook shows, the heading first."""
+        return ()
+
+    def _picture(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        return f"<landuse {self.headline}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p><strong>{escape(self.headline)}</strong></p>{self._picture()}{table_html(self._rows())}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Chips(Result):
+    """The chips of a survey, as `tile` writes them."""
+
+    @cached_property
+    def table(self) -> ChipSet:
+        """The chips in memory: lattice, cells, coverage, and labels if there are any."""
+        from landuse.chips import read_chips
+
+        return read_chips(self.folder)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def to_geodataframe(self) -> geopandas.GeoDataFrame:
+        """One row a chip, with its square, in the lattice's CRS."""
+        return _geoparquet(self.folder)
+
+    @property
+    def headline(self) -> str:
+        """How many chips, of what size, where."""
+        grid = self.table.grid
+        return f"{len(self):,} chips of {grid.chip_m:g} m in {grid.crs.name}, in {self.folder}"
+
+    def _rows(self) -> Rows:
+        from landuse.stages.tile import class_counts
+
+        counts = class_counts(self.table)
+        return [("class", "chips"), *counts.items()] if counts else ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LandUse(Result):
+    """A land-use map, as `classify` writes it."""
+
+    @cached_property
+    def summary(self) -> tuple[ClassArea, ...]:
+        """Chips, hectares and share of each class."""
+        from landuse.outputs.summary import read_summary
+
+        return read_summary(self.folder / "summary.csv")
+
+    @cached_property
+    def arrays(self) -> LandUseMap:
+        """Codes, probabilities and places of the chips as arrays."""
+        from landuse.outputs.land_use_map import LandUseMap
+
+        return LandUseMap(self.folder)
+
+    def to_geodataframe(self) -> geopandas.GeoDataFrame:
+        """One row an area of one class: class, hectares and confidence, in WGS 84."""
+        return _geojson(self.folder / "landuse.geojson", ("class", "area_ha", "confidence"))
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Codes `landuse` (y, x) and `probabilities` (class, y, x) on their grid; a map of several labels has no codes.
+
+        Raises:
+            UsageError: xarray is not installed.
+        """
+        from landuse.outputs.grids import read_grids
+
+        return read_grids(self.folder)
+
+    def map(self, out: str | Path = "map.html", **options: Any) -> Page:  # noqa: ANN401
+        """The page of this map; see `landuse.map`."""
+        return draw([self.folder], out, options)
+
+    @property
+    def headline(self) -> str:
+        """How much is mapped."""
+        return f"land use of {sum(line.area_ha for line in self.summary):,.0f} ha in {self.folder}"
+
+    def _rows(self) -> Rows:
+        seen = [line for line in self.summary if line.chips]
+        return [("class", "ha", "share"), *((s.name, f"{s.area_ha:,.1f}", f"{s.share:.1%}") for s in seen)]
+
+    def _picture(self) -> str:
+        from landuse.outputs.grids import preview_html
+
+        return preview_html(self.folder / "landuse.tif", "Land use")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Change(Result):
+    """What changed between maps, as `diff` writes it.
+
+    Attributes:
+        summary: the content of `summary.json`.
+        maps: what was compared, oldest first.
+    """
+
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    maps: tuple[Path, ...] = ()
+
+    def to_geodataframe(self) -> geopandas.GeoDataFrame:
+        """One row a change site: from, to, hectares, probability and tier, in WGS 84.
+
+        Raises:
+            UsageError: maps of several labels, which have a folder of sites for each class.
+        """
+        if not (self.folder / "change.geojson").is_file():
+            raise UsageError(f"Maps of several labels change class by class: read the folders in {self.folder}.")
+        return _geojson(self.folder / "change.geojson", ("from", "to", "area_ha", "probability", "tier"))
+
+    def map(self, out: str | Path = "map.html", **options: Any) -> Page:  # noqa: ANN401
+        """The page of this change and of the maps that were compared; see `landuse.map`."""
+        return draw([*(path for path in self.maps if path.is_dir()), self.folder], out, options)
+
+    @property
+    def headline(self) -> str:
+        """How much changed."""
+        names = f"{self.summary['before']} to {self.summary['after']}"
+        if isinstance(self.summary["classes"], dict):
+            return f"change from {names}, class by class, in {self.folder}"
+        area = self.summary["area_ha"]["confirmed"]
+        return f"change from {names}: {self.summary['sites']:,} sites of {area:,.1f} ha, in {self.folder}"
+
+    def _rows(self) -> Rows:
+        if not (self.folder / "change.geojson").is_file():
+            return ()
+        sites = self.to_geodataframe()
+        if sites.empty:
+            return ()
+        pairs = sites.groupby(["from", "to"])["area_ha"].agg(["size", "sum"]).sort_values("sum", ascending=False)
+        lines = [
+            (before, after, f"{n:,}", f"{ha:,.1f}") for (before, after), n, ha in pairs.head(MOST_ROWS).itertuples()
+        ]
+        return [("from", "to", "sites", "ha"), *lines]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Result):
+    """How good a model or a table of predictions is, as `evaluate` writes it.
+
+    Attributes:
+        metrics: the content of `metrics.json`.
+        report: the content of `report.txt`.
+    """
+
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    report: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The accuracy, of how many."""
+        share = self.metrics["accuracy"]
+        said = "undefined" if share is None else f"{share:.1%}"
+        return f"evaluation of {self.metrics['n']:,} rows: accuracy {said}, in {self.folder}"
+
+    def _rows(self) -> Rows:
+        found = [(name, f"{value:.4f}") for name, value in self.metrics.items() if isinstance(value, float)]
+        return [("measure", "value"), *found]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """A model file, as `train` writes it.
+
+    Attributes:
+        path: the ``.landuse`` file.
+        bundle: what it holds.
+    """
+
+    path: Path
+    bundle: Bundle
+
+    def __fspath__(self) -> str:
+        """So that a model stands wherever its file does."""
+        return str(self.path)
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """How good it is on samples held back."""
+        return self.bundle.metrics
+
+    def __repr__(self) -> str:
+        share = self.metrics.get("accuracy")
+        said = "" if share is None else f", accuracy {share:.1%} on samples held back"
+        return f"<landuse model of {len(self.bundle.legend)} classes{said}, in {self.path}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.bundle.card)}</pre>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Page:
+    """A page that `map` writes; a notebook shows it."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        """So that a page stands wherever its file does."""
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"<landuse page {self.path}>"
+
+    def _repr_html_(self) -> str:
+        text = escape(self.path.read_text("utf8"))
+        return f'<iframe srcdoc="{text}" width="100%" height="600" style="border: 0" title="Land use"></iframe>'
+
+
+def draw(folders: Sequence[Path], out: str | PathLike[str], options: Mapping[str, Any]) -> Page:
+    """The page of some folders; see `landuse.map`."""
+    from landuse.options.results import PageOptions
+    from landuse.stages.map import map as stage
+
+    stage(folders, Path(out), PageOptions(**options))
+    return Page(Path(out))
+
+
+def table_html(rows: Rows) -> str:
+    """A table, its heading first, every word escaped; nothing for no rows."""
+    if not rows:
+        return ""
+    lines = [
+        "<tr>" + "".join(f"<{cell}>{escape(str(value))}</{cell}>" for value in row) + "</tr>"
+        for row, cell in zip(rows, ["th", *["td"] * (len(rows) - 1)], strict=True)
+    ]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _geoparquet(folder: Path) -> geopandas.GeoDataFrame:
+    import geopandas
+
+    return geopandas.read_parquet(folder / "chips.parquet")
+
+
+def _geojson(path: Path, columns: Sequence[str]) -> geopandas.GeoDataFrame:
+    """The features of a file; where there is none, no rows with the columns that they would have."""
+    import geopandas
+
+    found = geopandas.read_file(path)
+    return (
+        found if len(found) else geopandas.GeoDataFrame(columns=[*columns, "geometry"], geometry="geometry", crs=4326)
+    )

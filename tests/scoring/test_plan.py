@@ -24,7 +24,7 @@ CHIPS = chip_set(CellRange(-20, 5, -3, 30))
 
 def inputs_of(chips, **digests):
     paths = {band.path for source in chips.survey.sources for band in source.bands}
-    return {path: FileIdentity(path=path, size=1, digest=digests.get(path[-5], "same")) for path in paths}
+    return {path: FileIdentity(path=path, size=1, modified=digests.get(path[-5], "same")) for path in paths}
 
 
 def keys(chips=CHIPS, model=MODEL, inputs=None, **settings):

@@ -125,16 +125,16 @@ def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
         settings = planning.ScoreSettings(learnt, precision=changes.get("precision", "auto"))
         bundle = replace(read_bundle(learnt), name=changes.get("name", "learnt"))
         inputs = planning.identify_sources(chips)
-        if "digest" in changes:
+        if "modified" in changes:
             first = next(iter(inputs))
-            inputs[first] = inputs[first].model_copy(update={"digest": "other"})
+            inputs[first] = inputs[first].model_copy(update={"modified": "other"})
         return [w.key for w in planning.plan(chips, bundle, settings, inputs)]
 
     before = keys()
     assert keys() == before
     assert not set(before) & set(keys(name="other"))
     assert not set(before) & set(keys(precision="f32"))
-    assert set(before) != set(keys(digest="other"))
+    assert set(before) != set(keys(modified="other"))
     monkeypatch.setattr(planning, "__version__", "999")
     assert not set(before) & set(keys())
 

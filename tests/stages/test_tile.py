@@ -71,7 +71,7 @@ def test_the_record_names_inputs_counts_and_outputs(folder, nlcd, tmp_path):
     assert record.counts["labelled"] == 21
     assert (record.counts["class Forest"], record.counts["class Cultivated"]) == (12, 9)
     assert [i.path.rsplit("/", 1)[1] for i in record.inputs] == ["east.tif", "west.tif", "nlcd.tif"]
-    assert all(i.digest.startswith("sha256:") for i in record.inputs)
+    assert all(int(i.modified) and i.digest is None for i in record.inputs)
     assert record.grid == {"crs": "EPSG:26918", "chip_m": 100, "chip_px": 20}
     assert record.legend["name"] == "nlcd8"
     assert list(record.outputs) == ["chips.parquet"]

@@ -24,6 +24,8 @@ def output_lock(out: Path) -> Iterator[None]:
         RunLockedError: another run holds it.
         LanduseError: the lock file cannot be made (no permission, full disk).
     """
+    from filelock import FileLock, Timeout
+
     out = Path(out).absolute()
     path = out.parent / f".{out.name}.lock"
     lock = FileLock(path, timeout=0)

@@ -21,6 +21,7 @@ from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockWork
 from landuse.scoring.dense_ground import Reach
+
 both
 DENSE_BLOCK = 2 * BLOCK
 """Chips along the side of a dense block."""

@@ -24,7 +24,6 @@ from rasterio._err import CPLE_BaseError
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
-from landuse import __version__
 from landuse.errors import LanduseError, UsageError
 from landuse.legend import LEGEND_TAG, CodeArray, Legend
 from landuse.mosaic.gdal import block_cache
@@ -38,6 +37,7 @@ from landuse.outputs.categories import (
     plain_text,
 )
 from landuse.outputs.sidecar import write_sidecar
+from landuse.version import __version__
 
 NAMES_TAG = "CLASS_NAMES"
 SHARE_UNIT = "1"

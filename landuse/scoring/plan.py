@@ -21,8 +21,9 @@ from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
 from landuse.scoring.block import BlockWork
 from landuse.scoring.dense_ground import Reach
+from landuse.scoring.gaps import RULE as GAPS
+from landuse.version import __version__
 
-both
 DENSE_BLOCK = 2 * BLOCK
 """Chips along the side of a dense block."""
 

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from landuse import __version__
+from landuse.version import __version__
 
 ASSETS = files("landuse.outputs") / "assets" / "label"
 

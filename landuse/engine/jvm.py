@@ -96,9 +96,14 @@ class JavaDidNotStart(Exception):  # noqa: N818
 
 def reason_of(error: BaseException) -> str:
     """Why Spark did not start, in one line: Java's own innermost message, and the variables that may be at fault."""
+    return with_variables(message_of(error))
+
+
+def message_of(error: BaseException) -> str:
+    """Java's own innermost message of an error that py4j raised, or the first line of any other."""
     java = getattr(error, "java_exception", None)
     said = _innermost(java) if java is not None else str(error).strip().split("\n")[0]
-    return with_variables(said or type(error).__name__)
+    return said or type(error).__name__
 
 
 def with_variables(message: str) -> str:

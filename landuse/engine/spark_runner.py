@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pyspark.accumulators import AccumulatorParam
 
+from landuse.engine.jvm import message_of
 from landuse.engine.shared_file import SharedFile, share
 from landuse.engine.task import Lost, Outcome, attempt, ignore, settle
 from landuse.engine.watch import OVERDUE, Watch
@@ -184,7 +185,7 @@ def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
     raised = _PYTHON_ERROR.findall(message)
     failed = _FAILED_TASK.search(message)
     if failed is None or raised:
-        reason = raised[-1][1] if raised else message.strip().split("\n")[0]
+        reason = raised[-1][1] if raised else message_of(error)
         raise EngineError(f"Spark gave the work up ({reason}); run it with --master inline to see where.") from error
     return Lost(waiting[int(failed[1])][0], _cause(message))
 

@@ -11,7 +11,7 @@ import rasterio
 
 from landuse.models.bundle import write_bundle
 from landuse.models.preprocess import Preprocess
-from landuse.options.survey import ClassifyOptions, TileOptions
+from landuse.options.survey import ClassifyOptions
 from landuse.scoring import plan
 from landuse.stages.classify import classify
 from tests.cluster.processes import CHIPS, Command, parts_of, until
@@ -58,7 +58,7 @@ def check(killed: Killed, folder: Path, options: ClassifyOptions, survey: list[P
 
 
 def plain(killed: Killed, **changes) -> ClassifyOptions:
-    return ClassifyOptions(**({"model": str(killed.work.model), "tile": TileOptions(**OPTIONS)} | changes))
+    return ClassifyOptions(**({"model": str(killed.work.model), **OPTIONS} | changes))
 
 
 def with_model(**changes) -> Callable[[Killed, Path], ClassifyOptions]:

@@ -12,6 +12,8 @@ from landuse.engine.java import ask_java
 from landuse.engine.jvm import Errors, last_message, plain, reason_of
 from landuse.engine.progress import progress_on
 from landuse.engine.runner import open_runner
+from landuse.engine.spark_runner import _lost
+from landuse.errors import EngineError
 
 YARN = """Picked up _JAVA_OPTIONS: -Xmx1g
 WARNING: Using incubator modules: jdk.incubator.vector
@@ -64,6 +66,13 @@ def test_the_innermost_cause_and_the_variables_that_are_set_are_named(monkeypatc
     assert reason_of(error) == "no /logs; SPARK_CONF_DIR is set"
     monkeypatch.setenv("_JAVA_OPTIONS", "-Xmx1g")
     assert reason_of(error) == "no /logs; _JAVA_OPTIONS, SPARK_CONF_DIR are set"
+
+
+def test_work_that_spark_gives_up_says_what_spark_says():
+    error = OSError("An error occurred while calling z:org.apache.spark.api.python.PythonRDD.collectAndServe.")
+    error.java_exception = java("org.apache.spark.SparkException: Job 3 was cancelled")
+    with pytest.raises(EngineError, match=r"gave the work up \(Job 3 was cancelled\)"):
+        _lost(error, [(0, "item")])
 
 
 def test_what_java_says_is_kept_back_until_it_runs(capsys):

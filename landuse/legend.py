@@ -168,6 +168,11 @@ class Legend(BaseModel):
         found = self._by_label.get(label) or self._by_label.get(same_name(label))
         return found.code if found else UNMAPPED
 
+    def place_of(self, name: str) -> int:
+        """Position of the class of a name, as `same_name` compares them and its other labels left aside; -1 for none."""
+        alike = {same_name(c): place for place, c in reversed(list(enumerate(self.names)))}
+        return self.names.index(name) if name in self.names else alike.get(same_name(name), -1)
+
     def code_of_value(self, value: str) -> int:
         """Code of what stands in an attribute: a class name or label, else a source code written as text; 0 for none."""
         named = self.code_of(value)

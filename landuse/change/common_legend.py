@@ -15,15 +15,16 @@ def in_legend(land: ClassMap, legend: Legend) -> ClassMap:
     """The map with its classes recoded, by name, to those of `legend`, which holds every class that occurs in it."""
     table = np.zeros(MOST_CODE + 1, legend.dtype)
     for c in land.legend.classes:
-        table[c.code] = legend.codes[legend.names.index(c.name)] if c.name in legend.names else UNMAPPED
+        place = legend.place_of(c.name)
+        table[c.code] = legend.codes[place] if place >= 0 else UNMAPPED
     bands = None
     if land.probabilities is not None:
         bands = np.where(
             np.isnan(land.probabilities[:1]), np.float32(np.nan), np.zeros((len(legend), 1, 1), np.float32)
         )
         for band, name in zip(land.probabilities, land.legend.names, strict=True):
-            if name in legend.names:
-                bands[legend.names.index(name)] = band
+            if legend.place_of(name) >= 0:
+                bands[legend.place_of(name)] += band
     return replace(land, codes=table[land.codes], legend=legend, probabilities=bands)
 
 
@@ -37,8 +38,8 @@ def common_legend(before: ClassMap, after: ClassMap) -> Legend:
         ConfigError: a class that occurs in one map is none of the other's, so that comparing them would flag all its cells.
     """
     for one, other in ((before, after), (after, before)):
-        alien = [name for name in one.occurring if name not in other.legend.names]
-        answered = any(name not in one.legend.names for name in other.occurring)
+        alien = [name for name in one.occurring if other.legend.place_of(name) < 0]
+        answered = any(one.legend.place_of(name) < 0 for name in other.occurring)
         if alien and not (other.open and (not answered or (one.numbered and other.numbered))):
             raise ConfigError(
                 f"{one.name} has the class {alien[0]!r}, which {other.name} does not know; compare both in common classes "
@@ -46,7 +47,7 @@ def common_legend(before: ClassMap, after: ClassMap) -> Legend:
             )
     classes = list(before.legend.classes)
     for c in after.legend.classes:
-        if c.name not in before.legend.names:
+        if before.legend.place_of(c.name) < 0:
             classes.append(c.model_copy(update={"code": _free_code(classes, c.code)}))
     if max(c.code for c in classes) > MOST_CLASSES:
         classes = [c.model_copy(update={"code": n, "sources": (c.code,)}) for n, c in enumerate(classes, 1)]

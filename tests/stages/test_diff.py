@@ -510,3 +510,12 @@ def test_maps_of_one_name_are_told_apart_by_their_folders(tmp_path):
         "1_2014-landcover_2020-landcover",
         "2_2020-landcover_2023-landcover",
     ]
+
+
+def test_names_that_differ_by_case_or_spaces_are_one_class(tmp_path):
+    codes = np.array([[1, 2], [2, 2]])
+    a = foreign(tmp_path / "a.tif", codes, names={1: "Open Water", 2: "Forest"})
+    b = foreign(tmp_path / "b.tif", codes, names={1: "open  water", 2: "FOREST"})
+    found = diff((a, b), tmp_path / "out")
+    assert found.summary["cells"]["compared"] == 4
+    assert found.label_differences == 0

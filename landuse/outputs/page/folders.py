@@ -20,7 +20,7 @@ from landuse.outputs.categories import plain_text
 from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.summary import ClassArea, read_summary
-from landuse.words import year_in
+from landuse.words import told_apart, year_in
 
 CHANGE = "change.geojson"
 MAX_GEOJSON = 512 * 2**20
@@ -110,7 +110,7 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
     if all(year_in(year.label) for year in years):
         years.sort(key=lambda year: year_in(year.label) or 0)
     compared = [folder for folder in folders if records[folder].command == "diff"]
-    shown = [y.label for y in years]
+    shown = {folder.resolve(): label for folder, label in labels.items()}
     steps = {folder: _steps(folder) for folder in compared}
     whole = [folder for folder in compared if (folder / CHANGE).is_file() or not steps[folder]]
     changes = [_read_change(folder, shown, step=False) for folder in whole]
@@ -155,16 +155,23 @@ def bounds_of(places: Iterable[Place]) -> Corners | None:
 
 
 def folder_labels(folders: Sequence[Path]) -> dict[Path, str]:
-    """What people call each folder: the year in its name if that is enough to tell them apart, else its name, else its path."""
-    for name in (_year_or_name, lambda path: path.resolve().name, lambda path: str(path)):
-        labels = {folder: _text(name(folder)) for folder in folders}
+    """What people call each folder: the year in its name if that is enough to tell them apart, else its name.
+
+    Folders of one name are called by those above them too: ``2014/map`` and ``2020/map`` by their years.
+    """
+    places = [folder.resolve() for folder in folders]
+    own, apart = [place.name for place in places], told_apart(places)
+    for names in (map(_year_or_name, own), own, map(_year_or_name, apart), apart):
+        labels = dict(zip(folders, map(_text, names), strict=True))
         if len(set(labels.values())) == len(folders):
             return labels
-    return {folder: f"{_year_or_name(folder)} ({number})" for number, folder in enumerate(folders, 1)}
+    return {
+        folder: f"{_year_or_name(name)} ({number})"
+        for number, (folder, name) in enumerate(zip(folders, own, strict=True), 1)
+    }
 
 
-def _year_or_name(path: Path) -> str:
-    name = path.resolve().name
+def _year_or_name(name: str) -> str:
     year = year_in(name)
     return name if year is None else str(year)
 
@@ -176,24 +183,23 @@ def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
     return MapYear(folder, label, record, _colors(folder, record), places, summary, several)
 
 
-def _read_change(folder: Path, years: Sequence[str], *, step: bool) -> MapChange:
+def _read_change(folder: Path, years: Mapping[Path, str], *, step: bool) -> MapChange:
     record = read_record(folder)
     sites = tuple(_read_places(folder / CHANGE, ("from", "to", "tier"), ("site", "area_ha", "probability")))
-    compared = [name for name in dict.fromkeys(map(_compared, record.inputs)) if name in years]
+    named = dict.fromkeys(_compared(identity, years) for identity in record.inputs)
+    compared = [name for name in named if name in years.values()]
     before, after = (compared[0], compared[-1]) if len(compared) > 1 else (None, None)
     label = f"{before} to {after}" if before else _text(folder.resolve().name)
     evidence = read_evidence(folder / "summary.json")
     return MapChange(folder, label, record, _colors(folder, record), sites, before, after, evidence, step)
 
 
-def _compared(identity: Any) -> str:  # noqa: ANN401
-    """Label of the map that an input of `diff` belongs to: that of its folder, or of a single file."""
+def _compared(identity: Any, years: Mapping[Path, str]) -> str:  # noqa: ANN401
+    """Label of the map that an input of `diff` belongs to: by the place of its folder, else by the name of it or of a file."""
     path = Path(identity.path)
-    return _text(
-        _year_or_name(
-            path.parent if path.name in ("landuse.tif", "probabilities.tif", "chips.parquet", "run.json") else path
-        )
-    )
+    inside = path.name in ("landuse.tif", "probabilities.tif", "chips.parquet", "run.json")
+    place = (path.parent if inside else path).resolve()
+    return years.get(place) or _text(_year_or_name(place.name))
 
 
 def _colors(folder: Path, record: RunRecord) -> dict[str, str]:

@@ -39,6 +39,10 @@ class Chips(Protocol):
     def extent(self) -> CellRange:
         """The smallest range of cells that holds every chip."""
 
+    @property
+    def area(self) -> bytes | None:
+        """The area of interest by which the chips were chosen, as well-known binary in the CRS of the lattice."""
+
     def __len__(self) -> int:
         """Number of chips."""
 
@@ -65,6 +69,7 @@ class ChipSet:
         purity: share of the chip's ground under its label (under the largest class where it has none); float32, shape (n,).
         shares: share of the chip's ground under each class, in legend order; float32, shape (n, classes). Ground
             without a class is left out, so that a row sums to 1 at most.
+        area: the area of interest by which the chips were chosen, as well-known binary in the CRS of the lattice.
 
     Raises:
         UsageError: arrays of different lengths, not sorted (`image_order` gives the order), a chip twice,
@@ -81,6 +86,7 @@ class ChipSet:
     labels: CodeArray | None = None
     purity: Float32 | None = None
     shares: Float32 | None = None
+    area: bytes | None = None
 
     def __post_init__(self) -> None:
         arrays = (self.cols, self.valid, self.sources, self.labels, self.purity, self.shares)

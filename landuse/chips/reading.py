@@ -78,6 +78,7 @@ def chip_set_of(table: TableFile) -> ChipSet:
         labels=None if labels is None else labels[order],
         purity=None if purity is None else purity[order],
         shares=None if shares is None else shares[order],
+        area=table.area,
     )
 
 

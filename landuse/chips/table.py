@@ -41,6 +41,11 @@ class ChipTable:
         """The rasters the chips lie on."""
         return self.file.survey
 
+    @property
+    def area(self) -> bytes | None:
+        """The area of interest by which the chips were chosen, as well-known binary in the CRS of the lattice."""
+        return self.file.area
+
     def __len__(self) -> int:
         return self.count
 

@@ -35,6 +35,7 @@ class _Header(BaseModel):
     grid: dict[str, Any]
     survey: dict[str, Any]
     legend: Legend | None = None
+    area: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class TableFile:
 
     Attributes:
         groups: the row groups that are read.
+        area: the area of interest, as well-known binary.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class TableFile:
     survey: Survey
     legend: Legend | None
     groups: tuple[int, ...]
+    area: bytes | None = None
 
     def chunks(self, name: str) -> Iterator[pa.Array]:
         """A column one row group at a time, so that the text of one alone is in memory."""
@@ -91,7 +94,23 @@ def open_file(path: Path) -> TableFile:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, CRSError, LanduseError) as error:
         raise damaged(path, "its grid or its survey cannot be understood") from error
     _check_columns(path, file.schema_arrow)
-    return TableFile(path, file, grid, survey, header.legend, tuple(range(file.num_row_groups)))
+    groups = tuple(range(file.num_row_groups))
+    return TableFile(path, file, grid, survey, header.legend, groups, _area(path, header.area))
+
+
+def _area(path: Path, text: str | None) -> bytes | None:
+    """The area of interest of a header. Raises `ChipTableError` where it is no valid shape."""
+    import shapely
+
+    if text is None:
+        return None
+    try:
+        shape = shapely.from_wkb(text)
+    except (shapely.errors.ShapelyError, ValueError) as error:
+        raise damaged(path, "its area of interest is no shape") from error
+    if not shape.is_valid:
+        raise damaged(path, "its area of interest is no valid shape")
+    return bytes(shapely.to_wkb(shape))
 
 
 def _survey(values: dict[str, Any]) -> Survey:

@@ -133,6 +133,7 @@ def _schema(chips: ChipSet, extra: Mapping[str, pa.Array], extent: CellRange | N
         "grid": chips.grid.as_dict(),
         "survey": chips.survey.as_dict(),
         "legend": chips.legend.model_dump(mode="json") if chips.legend else None,
+        "area": None if chips.area is None else chips.area.hex(),
     }
     geo = geo_metadata(chips.grid.crs, ("Polygon",), None if extent is None else chips.grid.bounds(extent))
     return pa.schema(fields, metadata={b"geo": json.dumps(geo), METADATA_KEY: json.dumps(ours)})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from landuse.options.schema import Flag, Options
 
@@ -13,6 +13,10 @@ LonLatBounds = tuple[float, float, float, float]
 Runtime = Literal["openvino", "tensorflow"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
 INLINE = "inline"
+
+
+def _joined(value: Any) -> Any:  # noqa: ANN401
+    return ",".join(value) if isinstance(value, list | tuple) else value
 
 
 class Lattice(Options):
@@ -38,6 +42,22 @@ class Area(Options):
     bounds: Annotated[LonLatBounds | None, Flag("Only chips that touch these lon/lat bounds.", metavar="W S E N")] = (
         None
     )
+
+
+class Tables(Options):
+    """Tables by district, and the formats of polygons."""
+
+    section: ClassVar[str] = "Files"
+
+    formats: Annotated[
+        str,
+        BeforeValidator(_joined),
+        Flag("Formats of the polygons: gpkg, fgb, parquet, pmtiles; GeoJSON comes with them.", metavar="NAME,..."),
+    ] = "gpkg,geojson"
+    districts: Annotated[
+        Path | None, Flag("Polygons, such as townships, by which areas are listed too.", metavar="FILE")
+    ] = None
+    district_name: Annotated[str | None, Flag("Their column of names.  [default: name]", metavar="COLUMN")] = None
 
 
 class Imagery(Options):

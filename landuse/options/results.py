@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from landuse.options.groups import Fresh, Inference, Parts, Place, Seed
+from landuse.options.groups import Fresh, Inference, Parts, Place, Seed, Tables
 from landuse.options.schema import Flag, NameOrFile
 
 
-class DiffOptions(Fresh):
+class DiffOptions(Fresh, Tables):
     """What `diff` can be asked for."""
 
     min_probability: Annotated[float, Field(ge=0, le=1), Flag("Least probability of change of a confirmed cell.")] = 0.5

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from landuse.options.groups import Area, Digests, Fresh, Imagery, Inference, Lattice, Parts, Place
+from landuse.options.groups import Area, Digests, Fresh, Imagery, Inference, Lattice, Parts, Place, Tables
 from landuse.options.schema import Flag, NameOrFile, Options
 
 Normalise = Literal["auto", "quantile", "none"]
@@ -73,7 +73,7 @@ class MapOptions(Options):
     ] = False
 
 
-class ClassifyOptions(Digests, Fresh, Parts, Place, Inference, SurveyOptions, MapOptions):
+class ClassifyOptions(Digests, Fresh, Parts, Place, Inference, SurveyOptions, Tables, MapOptions):
     """What `classify` can be asked for. Its chips have the model's own pixels."""
 
     task_timeout_s: Annotated[

@@ -25,6 +25,7 @@ from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
 from landuse.errors import LanduseError, UsageError
+from landuse.grid import Bounds
 from landuse.legend import LEGEND_TAG, CodeArray, Legend
 from landuse.mosaic.gdal import block_cache
 from landuse.outputs.areas import raster_areas_ha
@@ -68,6 +69,13 @@ class Place:
     crs: CRS
     transform: Affine
     shape: tuple[int, int]
+
+
+def bounds_of(place: Place) -> Bounds:
+    """The rectangle around a raster, in its CRS."""
+    west, north = place.transform.c, place.transform.f
+    east, south = west + place.shape[1] * place.transform.a, north + place.shape[0] * place.transform.e
+    return Bounds(west, south, east, north)
 
 
 @dataclass(frozen=True)

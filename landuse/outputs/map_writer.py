@@ -18,6 +18,8 @@ from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
+from landuse.outputs.districts import Districts, DistrictTotals, write_class_districts
+from landuse.outputs.ground import boxes_of_chips, share_of_area
 from landuse.outputs.land_use_map import Float32, Labels, image_of
 from landuse.outputs.styles import LAND_USE, write_land_use_styles
 from landuse.outputs.summary import ClassArea, Totals, write_summary
@@ -51,6 +53,7 @@ class MapFrame:
         thresholds: of several labels a chip, from which probability each class is given, (classes,).
         tags: where the map comes from, for the tags of its rasters.
         formats: in which formats the polygons are written, of `landuse.outputs.vector_formats.FORMATS`.
+        districts: polygons by which areas are listed too.
     """
 
     grid: ChipGrid
@@ -59,6 +62,7 @@ class MapFrame:
     thresholds: Float32 | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     formats: tuple[str, ...] = DEFAULT_FORMATS
+    districts: Districts | None = None
 
     @property
     def north_up(self) -> Affine:
@@ -90,6 +94,8 @@ def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tupl
         for strip in strips:
             writer.write(strip)
         writer.end()
+    if writer.by_district is not None:
+        write_class_districts(folder, writer.by_district, frame.legend, overlapping=frame.thresholds is not None)
     lines = writer.totals.lines(frame.legend, writer.mapped_ha)
     write_summary(folder / SUMMARY, lines)
     write_land_use_styles(folder, frame.legend)
@@ -103,6 +109,7 @@ class MapWriter:
         """Open the files; they are closed with `files`."""
         grid, shape = frame.grid, frame.extent.shape
         self._frame, self.totals, self.mapped_ha = frame, Totals(), 0.0
+        self.by_district = None if frame.districts is None else DistrictTotals(frame.districts)
         names, layers = frame.legend.names, 1
         self._codes: CodeWriter | None = None
         place = Place(grid.crs, frame.north_up, shape)
@@ -119,7 +126,8 @@ class MapWriter:
     def write(self, strip: MapStrip) -> None:
         """Write a strip, which lies north of the one before."""
         frame, chips, extent = self._frame, strip.chips, self._frame.extent
-        areas = cell_areas_ha(frame.grid, chips.rows, chips.cols)
+        seen = cell_areas_ha(frame.grid, chips.rows, chips.cols) * chips.valid
+        areas = seen * share_of_area(chips)
         cells = CellRange(int(chips.rows.min()), int(chips.rows.max()) + 1, extent.col0, extent.col1)
         ground, first = image_of(cells, chips, areas, np.nan)[::-1], cells.row0 - extent.row0
         columns, layers = layers_of(strip.probabilities, frame)
@@ -131,6 +139,8 @@ class MapWriter:
             for polygons in dissolver.add(MapLines(first, codes[::-1], ground, confidence)):
                 self._polygons.write(polygons)
             self.totals.add(layer.codes, areas)
+            if self.by_district is not None:
+                self.by_district.add(boxes_of_chips(chips), layer.codes, seen)
         self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), extent.row1 - cells.row1, 0)
         self._chips.write(chips, columns)
         self.mapped_ha += float(areas[np.isfinite(strip.probabilities[:, 0])].sum())

@@ -141,12 +141,13 @@ FORMATS: Mapping[str, VectorFormat] = {
 """Every format by the name that ``--formats`` takes."""
 
 
-def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    """The formats, each once, and GeoJSON in any case: the map page is made of it.
+def formats_of(text: str) -> tuple[str, ...]:
+    """The formats of a text such as ``gpkg,fgb``, each once, and GeoJSON in any case: the map page is made of it.
 
     Raises:
         UsageError: there is no such format.
     """
+    formats = [name.strip().lower() for name in text.split(",") if name.strip()]
     for name in formats:
         if name not in FORMATS:
             raise UsageError(f"There is no vector format {name!r}; --formats takes {', '.join(FORMATS)}.")
@@ -155,13 +156,13 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
 
 @contextmanager
 def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FORMATS) -> Iterator[AreasSink]:
-    """Yield a writer of polygons; at the end there is a file ``folder/<layer name><suffix>`` in each format.
+    """Yield a writer of polygons; at the end there is a file ``folder/<layer name><suffix>`` in each format, and in GeoJSON.
 
     Raises:
-        UsageError: an unknown format, or polygons where their CRS has no ground.
+        UsageError: polygons lie where their CRS has no ground.
         LanduseError: a file cannot be written.
     """
-    converted = [FORMATS[name] for name in check_formats(formats) if FORMATS[name].convert is not None]
+    converted = [FORMATS[name] for name in formats if FORMATS[name].convert is not None]
     package = folder / (f"{layer.name}.gpkg" if GPKG in formats else f".{layer.name}.scratch.gpkg")
     try:
         with ExitStack() as files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def finer_pieces(chips: Chips, split: int, min_valid: float) -> Iterator[ChipSet
         found = parents[np.minimum(np.searchsorted(parents, mine), len(parents) - 1)] == mine
         kept = piece.subset(found & (piece.valid >= min_valid) & (piece.valid > 0))
         if len(kept):
-            yield kept
+            yield replace(kept, area=chips.area)
 
 
 def _numbers(rows: IntArray, cols: IntArray) -> IntArray:

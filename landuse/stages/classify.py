@@ -16,11 +16,14 @@ from landuse.errors import LanduseError, UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
+from landuse.options.groups import Tables
 from landuse.options.survey import ClassifyOptions, SurveyOptions
+from landuse.outputs.districts import check_districts, districts_of
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
 from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest, write_record
+from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
 from landuse.scoring.dense_cells import finer_pieces, split_of
@@ -45,6 +48,8 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     Raises:
         LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
+    formats_of(options.formats)
+    check_districts(options.districts, options.district_name)
     options = on_earlier(options)
     with claimed_folder(out, fresh=options.fresh) as out:
         started = time.perf_counter()
@@ -57,14 +62,20 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             remove_parts(parts, settings)
         run, colours = run_of(inputs, bundle, (options, settings), parts)
         with staged_folder(out, fresh=options.fresh) as staging:
-            write_files(staging, bundle, run)
+            write_files(staging, bundle, run, options)
             write_quarantine(staging / QUARANTINE, run.quarantined)
             record = record_of(run, bundle, options, time.perf_counter() - started)
             record = record.model_copy(update={"details": {**record.details, "colours": colours.as_dict()}})
             sources = tuple(map(with_digest, run.inputs)) if options.digests else run.inputs
-            record = write_record(staging, record.model_copy(update={"inputs": (*sources, identify(model))}))
+            read = (*sources, *map(identify, (model, *given(options))))
+            record = write_record(staging, record.model_copy(update={"inputs": read}))
         remove_parts(parts, settings)
     return LandUseMap(out), record
+
+
+def given(options: Tables) -> tuple[Path, ...]:
+    """The files that options name."""
+    return () if options.districts is None else (options.districts,)
 
 
 def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSettings:
@@ -115,10 +126,19 @@ def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Pat
     return found[0] if found else None
 
 
-def write_files(folder: Path, bundle: Bundle, run: Run) -> None:
+def write_files(folder: Path, bundle: Bundle, run: Run, options: Tables) -> None:
     """Write the files of the map."""
-    tags = {"LANDUSE_MODEL": bundle.name, "LANDUSE_MODEL_DIGEST": bundle.digest}
-    frame = MapFrame(run.chips.grid, run.chips.extent, bundle.legend, bundle.head.thresholds, tags)
+    grid, extent = run.chips.grid, run.chips.extent
+    districts = districts_of(options.districts, options.district_name, grid.crs, grid.bounds(extent))
+    frame = MapFrame(
+        grid,
+        extent,
+        bundle.legend,
+        bundle.head.thresholds,
+        tags={"LANDUSE_MODEL": bundle.name, "LANDUSE_MODEL_DIGEST": bundle.digest},
+        formats=formats_of(options.formats),
+        districts=None if districts is None else districts.within(run.chips.area),
+    )
     with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
         write_map(folder, frame, map_strips(run, keeper))
 

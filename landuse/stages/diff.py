@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.change.comparison import ChangeRule, Comparison, compare
+from landuse.change.lattice import strips
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
 from landuse.change.several import is_several, maps_by_class
 from landuse.change.site_file import write_sites
@@ -23,10 +24,20 @@ from landuse.change.transitions import transitions, write_transitions
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.options.results import DiffOptions
-from landuse.outputs.cog import Place, write_bands_cog, write_change_cog
+from landuse.outputs.cog import Place, bounds_of, write_bands_cog, write_change_cog
+from landuse.outputs.districts import (
+    UNCHANGED_CODE,
+    Districts,
+    DistrictTotals,
+    check_districts,
+    districts_of,
+    write_change_districts,
+)
 from landuse.outputs.folder import claimed_folder, staged_folder
+from landuse.outputs.ground import boxes_of_raster
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.styles import write_change_styles
+from landuse.outputs.vector_formats import formats_of
 from landuse.words import told_apart, year_in
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
@@ -82,6 +93,8 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     options = options or DiffOptions()
     if len(maps) < 2:
         raise UsageError("Give at least two maps to compare, the earlier one first.")
+    formats_of(options.formats)
+    check_districts(options.districts, options.district_name)
     paths = [Path(path) for path in maps]
     _warn_of_order(paths)
     with claimed_folder(out, fresh=options.fresh) as target:
@@ -164,8 +177,11 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     place = Place(crs, transform, found.overlap.shape)
     changes = write_change_cog(folder / CHANGE, _change_image(found, codes), place, found.legend, codes)
     write_bands_cog(folder / PROBABILITY, _probability_image(found)[None], transform, crs, ("P(change)",))
-    tiers = write_sites(folder, found)
+    tiers = write_sites(folder, found, formats_of(options.formats))
     write_change_styles(folder, found.legend, codes, changes)
+    districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
+    if districts is not None:
+        write_change_districts(folder, _by_district(found, districts, codes), found.legend, codes)
     write_transitions(
         folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
     )
@@ -205,6 +221,19 @@ def _change_image(found: Comparison, codes: dict[str, int]) -> npt.NDArray[np.ui
     table[list(found.legend.codes)] = list(codes.values())
     before, after = found.codes
     return np.where(found.confirmed, 100 * table[before] + table[after], 0).astype(np.uint16)
+
+
+def _by_district(found: Comparison, districts: Districts, codes: dict[str, int]) -> DistrictTotals:
+    """Hectares of every confirmed change, and of what was compared without, in each district."""
+    totals, changes = DistrictTotals(districts), _change_image(found, codes).astype(np.int32)
+    before, after = found.codes
+    state = np.where(changes > 0, changes, np.where((before > 0) & (after > 0), UNCHANGED_CODE, 0))
+    transform, shape = found.overlap.transform, found.overlap.shape
+    for rows, hectares in strips(transform, found.before.crs, shape):
+        lines, cols = np.indices(hectares.shape).reshape(2, -1)
+        boxes = boxes_of_raster(transform, lines + rows.start, cols)
+        totals.add(boxes, state[rows].ravel(), hectares.ravel())
+    return totals
 
 
 def _probability_image(found: Comparison) -> npt.NDArray[np.float32]:

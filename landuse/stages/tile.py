@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ def survey_pieces(sources: Sequence[str | Path], options: SurveyOptions) -> Iter
         full = near.subset(near.valid >= max(options.min_valid, 1 / grid.chip_px))  # a pixel's width at least
         best, inside, kept = max(best, float(near.valid.max(initial=0))), inside + len(near), kept + len(full)
         if len(full):
-            yield full
+            yield full if area is None else replace(full, area=bytes(area.wkb))
     if area is not None and not inside:
         what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
         raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")

@@ -15,7 +15,7 @@ from pyproj import CRS
 from landuse.errors import LanduseError, UsageError
 from landuse.legend import LandClass, Legend
 from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.vector_formats import FORMATS, Layer, areas_writer, check_formats
+from landuse.outputs.vector_formats import FORMATS, Layer, areas_writer, formats_of
 from landuse.outputs.vectors import Dissolver, MapLines
 
 UTM = CRS.from_epsg(26919)
@@ -120,8 +120,8 @@ def test_the_package_is_of_a_version_that_old_programs_read(written):
 
 def test_an_unknown_format_is_named():
     with pytest.raises(UsageError, match="no vector format 'shp'; --formats takes gpkg, geojson"):
-        check_formats(["gpkg", "shp"])
-    assert check_formats(["fgb", "fgb"]) == ("fgb", "geojson")
+        formats_of("gpkg,shp")
+    assert formats_of("fgb, FGB,") == ("fgb", "geojson")
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path):

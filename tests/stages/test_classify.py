@@ -11,16 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
+from affine import Affine
 
 from landuse.chips import read_columns
 from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
 from landuse.options.survey import ClassifyOptions, TileOptions
+from landuse.outputs.areas import polygon_areas_ha
 from landuse.outputs.record import damaged_files, read_record
+from landuse.outputs.summary import read_summary
 from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
 from landuse.stages.classify import classify
 from landuse.stages.tile import tile
-from tests.patchwork import OPTIONS
+from tests.made import UTM, raster
+from tests.patchwork import NORTH, OPTIONS, WEST
 
 
 def options(model, **more):
@@ -206,6 +211,44 @@ def test_both_runtimes_agree(work, learnt, result, tmp_path):
         rasterio.open(result[0] / "probabilities.tif") as b,
     ):
         assert np.abs(a.read() - b.read()).max() < 1e-3
+
+
+def test_areas_stop_at_the_area_of_interest(work, learnt, tmp_path):
+    """Of chips that an area cuts, from rasters or from a table of chips, only what lies inside is counted."""
+    inside = shapely.box(WEST + 50, NORTH - 300, WEST + 340, NORTH - 10)
+    frame = geopandas.GeoDataFrame({"name": ["here"]}, geometry=[inside], crs=UTM)
+    frame.to_file(tmp_path / "aoi.gpkg")
+    own = polygon_areas_ha(np.array([inside], object), UTM)[0]
+    tile(work.survey, tmp_path / "chips", work.tile_options(aoi=tmp_path / "aoi.gpkg"))
+    for number, (inputs, more) in enumerate(
+        ((work.survey, {"aoi": tmp_path / "aoi.gpkg"}), ([tmp_path / "chips"], {}))
+    ):
+        out = tmp_path / str(number)
+        classify(inputs, out, options(learnt, districts=tmp_path / "aoi.gpkg", formats="gpkg,fgb", **more))
+        lines = read_summary(out / "summary.csv")
+        assert sum(line.area_ha for line in lines) == pytest.approx(own, rel=1e-4)
+        assert sum(line.share for line in lines) == pytest.approx(1, abs=1e-5)
+        polygons = geopandas.read_file(out / "landuse.fgb")
+        assert polygons["area_ha"].sum() == pytest.approx(own, rel=1e-4)
+        by_class = pd.read_csv(out / "districts.csv").groupby("class")["area_ha"].sum()
+        assert by_class["(not mapped)"] == pytest.approx(0, abs=1e-3)
+        for line in lines:
+            assert by_class[line.name] == pytest.approx(line.area_ha, rel=1e-4, abs=1e-4)
+
+
+def test_areas_stop_at_the_edge_of_the_imagery(work, learnt, tmp_path):
+    """Chips that the edge of the imagery cuts count with the part that has imagery."""
+    narrow = raster(tmp_path / "narrow.tif", np.full((3, 80, 80), 90, np.uint8), Affine(1, 0, WEST, 0, -1, NORTH))
+    classify([narrow], tmp_path / "map", options(learnt, min_valid=0.0))
+    (own,) = polygon_areas_ha(np.array([shapely.box(WEST, NORTH - 80, WEST + 80, NORTH)], object), UTM)
+    assert sum(line.area_ha for line in read_summary(tmp_path / "map" / "summary.csv")) == pytest.approx(own, rel=1e-3)
+
+
+def test_a_file_of_districts_that_cannot_serve_stops_the_run_before_it_begins(work, learnt, tmp_path):
+    with pytest.raises(UsageError, match="give their file with --districts"):
+        classify(work.survey, tmp_path / "map", options(learnt, district_name="TOWN"))
+    with pytest.raises(UsageError, match="no vector format 'shp'"):
+        classify(work.survey, tmp_path / "map", options(learnt, formats="shp"))
 
 
 def test_the_command_loads_nothing_that_it_has_no_use_for(work, learnt, tmp_path):

@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "What changed between two or more maps, and how surely.",
     "assess": "A sample that people label, and areas and accuracies with intervals.",
     "map": "One HTML page of maps and changes for planners.",
+    "catalog": "A static STAC catalog of results.",
     "models": "What models ship, what can be had, and the card of a model.",
     "info": "What a file or folder is, where it came from, and whether it is whole.",
     "demo": "All of the above on the sample data.",

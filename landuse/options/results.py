@@ -71,6 +71,12 @@ class PageOptions(Fresh):
     ] = 40
 
 
+class CatalogOptions(Fresh):
+    """What `catalog` can be asked for. Without `fresh` it replaces no catalog."""
+
+    title: Annotated[str | None, Flag("Title of the catalog.")] = None
+
+
 class QuantiseOptions(Fresh, Seed):
     """What `quantise` can be asked for."""
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from landuse.legend import UNMAPPED
-from landuse.outputs.categories import Categories, CodeTotals
+from landuse.outputs.categories import Categories, Category, CodeTotals
 
 MOST_NAMES = 9_999
 """GDAL's list of names has a line for each code from 0 on, so that codes above this are named in the table alone."""
@@ -62,3 +62,15 @@ def _rows(categories: Categories, totals: CodeTotals) -> Iterator[tuple[str, ...
     for c in sorted(categories, key=lambda category: category.value):
         if cells := int(totals.cells[c.value]):
             yield str(c.value), c.name, *map(str, c.rgb), str(cells), f"{totals.area_ha[c.value]:.4f}"
+
+
+def read_sidecar(raster: Path) -> tuple[Category, ...]:
+    """The codes that occur in a raster by the table that `write_sidecar` wrote; none where there is no such table."""
+    path = raster.with_name(f"{raster.name}.aux.xml")
+    if not path.is_file():
+        return ()
+    found = []
+    for row in ElementTree.parse(path).getroot().iterfind("PAMRasterBand/GDALRasterAttributeTable/Row"):
+        value, name, *rgb = [cell.text or "" for cell in row.iterfind("F")][:5]
+        found.append(Category(int(value), name, "#" + "".join(f"{int(part):02x}" for part in rgb)))
+    return tuple(found)

@@ -21,8 +21,9 @@ from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.outputs.districts import check_districts, districts_of
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.land_use_map import LandUseMap
-from landuse.outputs.map_writer import MapFrame, MapStrip, write_map
+from landuse.outputs.map_writer import PROBABILITIES, MapFrame, MapStrip, write_map
 from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest, write_record
+from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
@@ -68,7 +69,9 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
             record = record.model_copy(update={"details": {**record.details, "colours": colours.as_dict()}})
             sources = tuple(map(with_digest, run.inputs)) if options.digests else run.inputs
             read = (*sources, *map(identify, (model, *given(options))))
-            record = write_record(staging, record.model_copy(update={"inputs": read}))
+            record = record.model_copy(update={"inputs": read})
+            write_item(staging, out.resolve().name, PROBABILITIES, record)
+            record = write_record(staging, record)
         remove_parts(parts, settings)
     return LandUseMap(out), record
 

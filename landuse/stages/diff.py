@@ -36,6 +36,7 @@ from landuse.outputs.districts import (
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.ground import boxes_of_raster
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
+from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
 from landuse.outputs.vector_formats import formats_of
 from landuse.words import told_apart, year_in
@@ -187,7 +188,9 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     )
     summary = summarise(found, (labels, confirmed), tiers) | {"codes": codes}
     write_json(folder / SUMMARY, summary)
-    write_record(folder, _record(found, options, summary, time.perf_counter() - started))
+    record = _record(found, options, summary, time.perf_counter() - started)
+    write_item(folder, f"{found.before.name}_{found.after.name}", CHANGE, record)
+    write_record(folder, record)
     return summary
 
 

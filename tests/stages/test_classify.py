@@ -51,7 +51,7 @@ def test_every_promised_file_is_there_and_whole(result):
     out, _, record = result
     assert {p.name for p in out.iterdir()} == {
         "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "landuse.gpkg", "chips.parquet",
-        "summary.csv", "quarantine.csv", "run.json", "landuse.qml", "landuse.raster.sld", "landuse.polygons.sld",
+        "summary.csv", "quarantine.csv", "run.json", "item.json", "landuse.qml", "landuse.raster.sld", "landuse.polygons.sld",
         "probabilities.qml", "probabilities.raster.sld",
     }  # fmt: skip
     assert damaged_files(out, read_record(out)) == {}

@@ -2,7 +2,9 @@ import csv
 import json
 from collections import Counter
 
+import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import shapely
@@ -519,3 +521,29 @@ def test_names_that_differ_by_case_or_spaces_are_one_class(tmp_path):
     found = diff((a, b), tmp_path / "out")
     assert found.summary["cells"]["compared"] == 4
     assert found.label_differences == 0
+
+
+def test_changes_are_listed_by_district_and_in_other_formats(tmp_path, year):
+    """Two halves of the map, of which the western one holds the change; every line of a district adds up to its area."""
+    side = 224.0
+    west, south = CORNER[1] * side, CORNER[0] * side
+    halves = [
+        shapely.box(west, south, west + 20.5 * side, south + 30 * side),
+        shapely.box(west + 20.5 * side, south, west + 40 * side, south + 30 * side),
+    ]
+    towns = geopandas.GeoDataFrame({"TOWN": ["west", "east"]}, geometry=halves, crs=UTM)
+    towns.to_file(tmp_path / "towns.gpkg")
+    options = DiffOptions(districts=tmp_path / "towns.gpkg", district_name="TOWN", formats="gpkg,fgb")
+    out = diff(year, tmp_path / "out", options).out
+    lines = pd.read_csv(out / "districts.csv")
+    changed = lines[~lines["from"].str.startswith("(")]
+    assert set(changed["from"]) == {NAMES[2], NAMES[3]}
+    assert changed[changed["district"] == "east"]["area_ha"].sum() == 0
+    confirmed = sum(float(line["confirmed_ha"]) for line in lines_of(out))
+    assert changed["area_ha"].sum() == pytest.approx(confirmed, abs=1e-3)
+    assert lines.groupby("district")["share"].sum().tolist() == pytest.approx([1, 1], abs=1e-5)
+    sites = geopandas.read_file(out / "change.fgb")
+    assert sites["cells"].sum() == 4
+    assert sites.crs.to_epsg() == 26914
+    with pytest.raises(UsageError, match="no column 'name'"):
+        diff(year, tmp_path / "again", DiffOptions(districts=tmp_path / "towns.gpkg"))

@@ -33,7 +33,7 @@ def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_
     counts = record.counts
     click.echo(
         f"{counts['classified']:,} of {counted(counts['chips'], 'chip')} classified in "
-        f"{record.timings['seconds']:.1f} s -> {out}"
+        f"{record.timings['seconds']:.1f} s by model {record.details['model']} -> {out}"
     )
     click.echo(record.details["colours"]["why"])
     for line in read_summary(out / "summary.csv"):

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
+from landuse.chips.area import area_geometry, touches
+from landuse.crs import parse_crs
 from landuse.engine.parts import PartStore, own_address
 from landuse.engine.progress import Progress, busy, tell
 from landuse.engine.quarantine import write_quarantine
-from landuse.errors import LanduseError, UsageError
+from landuse.errors import LanduseError, NoOverlapError, UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
@@ -126,6 +128,10 @@ def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Pat
         )
     if found and (options.keep_features or len(inputs) > 1):
         raise UsageError(f"{found[0]} keeps features already: give it alone, and leave --keep-features out.")
+    if found and (options.aoi is not None or options.bounds is not None):
+        raise UsageError(
+            f"{found[0]} keeps the features of a whole map: leave --aoi and --bounds out, or give its chips."
+        )
     return found[0] if found else None
 
 
@@ -188,15 +194,56 @@ def chips_of(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path, 
     tables = chip_tables(inputs)
     if len(tables) > 0 and len(inputs) > 1:
         raise UsageError("Give one folder of chips at a time, or rasters only: a survey year is one map.")
-    for table in tables:
-        chips = open_chips(table)
-        for line in survey_lines(chips.survey, chips.grid):
-            tell(line)
-    if tables and split == 1:
-        return open_chips(tables[0])
-    pieces = finer_pieces(open_chips(tables[0]), split, options.min_valid) if tables else survey_pieces(inputs, options)
+    if not tables:
+        with busy("looking for chips"):
+            return open_chips(found_chips(survey_pieces(inputs, options), parts))
+    chips = open_chips(tables[0])
+    check_cut(tables[0], chips, options, split)
+    for line in survey_lines(chips.survey, chips.grid):
+        tell(line)
+    chips = chosen_chips(chips, options)
+    if split == 1:
+        return chips
     with busy("looking for chips"):
-        return open_chips(found_chips(pieces, parts))
+        return open_chips(found_chips(finer_pieces(chips, split, options.min_valid), parts))
+
+
+def check_cut(table: Path, chips: Chips, options: SurveyOptions, split: int = 1) -> None:
+    """Raise `UsageError` for options that say how chips are to be cut and read where they were cut otherwise already."""
+    usual, survey = SurveyOptions(), chips.survey
+    asked = {
+        "--chip-size": options.chip_m * split not in (usual.chip_m, chips.grid.chip_m),
+        "--crs": options.crs is not None and parse_crs(options.crs) != chips.grid.crs,
+        "--bands": options.bands is not None and tuple(options.bands) != tuple(survey.bands),
+        "--stretch": options.stretch is not None and options.stretch != survey.stretch,
+        "--collar": options.collar != usual.collar,
+    }
+    if wrong := [flag for flag, is_other in asked.items() if is_other]:
+        raise UsageError(
+            f"The chips of {table} were cut and their bands chosen by landuse tile: leave {' and '.join(wrong)} out, or give "
+            "the rasters themselves."
+        )
+
+
+def chosen_chips(chips: Chips, options: SurveyOptions) -> Chips:
+    """The chips of a table within the area and with the imagery asked for.
+
+    Raises:
+        NoOverlapError: there are none.
+    """
+    least = 0.0 if options.min_valid == SurveyOptions().min_valid else options.min_valid  # else that of tile holds
+    if options.aoi is None and options.bounds is None and not least:
+        return chips
+    area = area_geometry(options.aoi, options.bounds, chips.grid.crs, chips.grid.bounds(chips.extent))
+    found = []
+    for strip in chips.strips():
+        inside = strip.valid >= least
+        found.append(
+            strip.subset(inside if area is None else inside & touches(area, chips.grid, strip.rows, strip.cols))
+        )
+    if not any(map(len, found)):
+        raise NoOverlapError("Not one of the chips lies in the area given and has that much imagery; check both.")
+    return ChipSet.joined([strip for strip in found if len(strip)])
 
 
 def found_chips(pieces: Iterable[ChipSet], parts: Path) -> Path:

@@ -22,7 +22,7 @@ from landuse.evaluation.report import ReportParts, report_text
 from landuse.evaluation.table import TableOptions, read_predictions
 from landuse.judging import Case, caution, judge, learnt_figures, write_worst
 from landuse.legend import Legend, load_legend
-from landuse.models.bundle import find_bundle, read_bundle
+from landuse.models.bundle import SUFFIX, find_bundle, read_bundle, shipped_bundles
 from landuse.options.results import EvaluateOptions
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RunRecord, identify, write_record
@@ -106,6 +106,10 @@ def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
 
 def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Refuse, before any work, what cannot be right."""
+    if len(inputs) == 1 and (str(inputs[0]) in shipped_bundles() or str(inputs[0]).endswith(SUFFIX)):
+        raise UsageError(
+            f"{inputs[0]} is a model: give the labelled data to judge it on too, as landuse evaluate MODEL DATA --out DIR."
+        )
     if len(inputs) not in (1, 2):
         raise UsageError("Give a table of predictions, or a model and its labelled data.")
     if len(inputs) == 2 and (options.thresholds or options.multi_label is not None):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from landuse.errors import SourceNotFoundError
 from landuse.outputs.record import RECORD, RunRecord, damaged_files, read_record
+from landuse.words import counted
 
 Lines = list[tuple[str, str]]
 
@@ -27,17 +29,35 @@ def info(path: Path) -> Description:
         SourceNotFoundError: nothing is there, or a folder that no landuse command wrote.
         LanduseError: the file is none of these, or damaged.
     """
+    if path.is_dir() and not (path / RECORD).is_file() and (results := sorted(path.glob(f"*/{RECORD}"))):
+        return describe_results([file.parent for file in results])
     if path.is_dir():
         record = read_record(path)
         damaged = damaged_files(path, record)
         return Description(describe_record(record) + [(name, what) for name, what in damaged.items()], not damaged)
+    from landuse.models.bundle import find_bundle, shipped_bundles
+
+    if str(path) in shipped_bundles():
+        return Description(describe_model(find_bundle(str(path))), True)
     if not path.is_file():
-        raise SourceNotFoundError(f"There is no file or folder {path}.")
+        raise SourceNotFoundError(f"There is no file or folder {path}, and no model of that name ships.")
     if path.name == RECORD:
         return info(path.parent)
     if zipfile.is_zipfile(path):
         return Description(describe_model(path), True)
     return Description(describe_raster(path), True)
+
+
+def describe_results(folders: Sequence[Path]) -> Description:
+    """Results that lie in one folder, a line each."""
+    lines, whole = [("what", counted(len(folders), "result"))], True
+    for folder in folders:
+        record = read_record(folder)
+        damaged = damaged_files(folder, record)
+        state = "whole" if not damaged else f"damaged: {', '.join(f'{name} {what}' for name, what in damaged.items())}"
+        lines.append((folder.name, f"landuse {record.command}, {record.created[:10]}, {state}"))
+        whole = whole and not damaged
+    return Description(lines, whole)
 
 
 def describe_record(record: RunRecord) -> Lines:

@@ -50,3 +50,19 @@ def test_evaluate_prints_the_report(tmp_path, capsys):
     assert "accuracy                 0.5000" in capsys.readouterr().out
     assert run(["evaluate", str(tmp_path / "gone.csv"), "--out", str(tmp_path / "out2")]) == 1
     assert "There is no file" in capsys.readouterr().err
+
+
+def test_a_model_without_data_is_one_sentence(tmp_path, capsys):
+    for model in ("builtin", str(tmp_path / "mine.landuse")):
+        assert run(["evaluate", model, "--out", str(tmp_path / "out")]) == 2
+        assert "is a model: give the labelled data" in capsys.readouterr().err
+
+
+def test_a_step_beside_the_change_that_shows_it_is_one_sentence(tmp_path, capsys):
+    codes = np.repeat(np.arange(24) % 6, 20).reshape(24, 20).T
+    maps = [str(classified(tmp_path / f"y{year}", sharp(codes))) for year in (2014, 2017, 2020)]
+    out = tmp_path / "change"
+    assert run(["diff", *maps, "--out", str(out)]) == 0
+    step = next(path for path in out.iterdir() if path.name.startswith("1_"))
+    assert run(["map", str(out), str(step), "--out", str(tmp_path / "map.html")]) == 2
+    assert "is a step of change, which shows it already" in capsys.readouterr().err

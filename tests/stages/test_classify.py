@@ -265,3 +265,45 @@ def test_the_command_loads_nothing_that_it_has_no_use_for(work, learnt, tmp_path
     spared |= {"folium", "yaml", "pyarrow.dataset", "openvino.tools.ovc", "openvino_telemetry"}
     assert sorted(spared & loaded) == []
     assert {"openvino", "rasterio", "pyarrow.parquet"} <= loaded
+
+
+@pytest.fixture(scope="module")
+def cut(work, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cut") / "chips"
+    tile(work.survey, folder, TileOptions(**OPTIONS))
+    return folder
+
+
+def corner(chips):
+    """Longitudes and latitudes of the middle of the north-western quarter of some chips."""
+    west, south, east, north = geopandas.read_parquet(chips / "chips.parquet").to_crs(4326).total_bounds
+    return (
+        west + (east - west) * 0.2,
+        north - (north - south) * 0.3,
+        west + (east - west) * 0.3,
+        north - (north - south) * 0.2,
+    )
+
+
+def test_an_area_counts_for_chips_that_were_cut_before(work, learnt, cut, tmp_path):
+    bounds = corner(cut)
+    some, _ = classify([cut], tmp_path / "some", options(learnt, bounds=bounds))
+    same, _ = classify(work.survey, tmp_path / "same", options(learnt, bounds=bounds))
+    assert set(some.chips.ids) == set(same.chips.ids)
+    assert 0 < len(some.chips) < 100
+    with pytest.raises(NoOverlapError, match="Not one of the chips"):
+        classify([cut], tmp_path / "none", options(learnt, bounds=(10.0, 50.0, 11.0, 51.0)))
+
+
+@pytest.mark.parametrize(
+    ("more", "flags"),
+    [
+        ({"bands": (3, 2, 1)}, "--bands"),
+        ({"chip_m": 100.0, "crs": "EPSG:5070"}, "--chip-size and --crs"),
+        ({"stretch": (0.0, 9.0), "collar": "keep"}, "--stretch and --collar"),
+    ],
+)
+def test_what_cannot_change_chips_that_were_cut_before_is_refused(learnt, cut, tmp_path, more, flags):
+    with pytest.raises(UsageError, match=f"leave {flags} out, or give the rasters"):
+        classify([cut], tmp_path / "map", ClassifyOptions(model=learnt, **OPTIONS | more))
+    assert not (tmp_path / "map").exists()

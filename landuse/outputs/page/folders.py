@@ -112,6 +112,10 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
     compared = [folder for folder in folders if records[folder].command == "diff"]
     shown = {folder.resolve(): label for folder, label in labels.items()}
     steps = {folder: _steps(folder) for folder in compared}
+    twice = {step.resolve() for found in steps.values() for step in found} & {folder.resolve() for folder in compared}
+    if twice:
+        step = sorted(twice)[0]
+        raise UsageError(f"{step} is a step of {step.parent.name}, which shows it already: give only one of the two.")
     whole = [folder for folder in compared if (folder / CHANGE).is_file() or not steps[folder]]
     changes = [_read_change(folder, shown, step=False) for folder in whole]
     changes += [_read_change(step, shown, step=True) for folder in compared for step in steps[folder]]

@@ -18,7 +18,7 @@ from landuse.errors import LanduseError
 from landuse.grid import ChipGrid
 from landuse.mosaic import Survey
 from landuse.mosaic.addresses import expand
-from landuse.mosaic.colour import distance
+from landuse.mosaic.colour import Palette, distance
 from landuse.mosaic.condition import damage, lacks_overviews
 from landuse.mosaic.flights import flights_of, palette_of, thinned
 from landuse.mosaic.gdal import gdal_env
@@ -124,6 +124,20 @@ def _survey(survey: Survey, grid: ChipGrid) -> Iterator[Finding]:
         yield Finding(grade, remark.about, remark.text, remark.mend)
     yield from _files(survey)
     yield from _pixels(survey, grid)
+    yield from _seams(survey)
+
+
+def _seams(survey: Survey) -> Iterator[Finding]:
+    """Flights of one survey, by the dates in their files' names, whose colours differ."""
+    flights = [flight for flight in flights_of(survey) if flight.date]
+    palette = Palette.of(flights[0].pixels) if len(flights) > 1 else None
+    if palette is None:
+        return
+    apart = {flight.date: distance(flight.pixels, palette) for flight in flights[1:] if len(flight.pixels)}
+    date, far = max(apart.items(), key=lambda item: item[1], default=("", 0.0))
+    if far > DRIFT:
+        text = f"flights of {flights[0].date} and {date} differ by {far:.0f} of 255 grey levels in the mean"
+        yield Finding(NOTE, "seams", text, "classify --normalise quantile brings each flight to one colour.")
 
 
 def _files(survey: Survey) -> Iterator[Finding]:

@@ -78,6 +78,14 @@ def test_two_years_on_one_lattice(tmp_path):
     assert "--normalise" in said(found, "note")["colours"]
 
 
+def test_flights_of_other_colours_are_seams(tmp_path):
+    Raster(ramp(128, 128)).write(tmp_path / "a_20160620.tif")
+    Raster(np.clip(ramp(128, 128).astype(int) + 60, 1, 254).astype(np.uint8), at(128, 0)).write(
+        tmp_path / "b_20160703.tif"
+    )
+    assert "flights of 20160620 and 20160703 differ by" in said(findings(tmp_path), "note")["seams"]
+
+
 def test_two_years_on_two_lattices(tmp_path):
     one = Raster(noise(300, 300)).write(tmp_path / "a.tif")
     west, north = elsewhere("EPSG:4326")

@@ -4,13 +4,15 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from landuse.errors import UsageError
 from landuse.grid import CHIP_M, CHIP_PX
+from landuse.labels.rules import RULES
 from landuse.options.results import DiffOptions, EvaluateOptions
-from landuse.options.survey import ClassifyOptions, SurveyOptions, TileOptions
+from landuse.options.survey import ClassifyOptions, LabelRule, SurveyOptions, TileOptions
 from landuse.options.training import FineTuneOptions, HeadOptions, TrainingOptions, TrainOptions, TuneOptions
 
 ALL = (TileOptions, ClassifyOptions, DiffOptions, EvaluateOptions, TrainingOptions)
@@ -68,6 +70,10 @@ def test_a_stage_may_be_given_the_options_of_another_that_has_more():
 
 def test_the_usual_chip_is_that_of_the_lattice():
     assert (TileOptions().chip_m, TileOptions().chip_px) == (CHIP_M, CHIP_PX)
+
+
+def test_every_label_rule_can_be_asked_for():
+    assert set(get_args(LabelRule)) == set(RULES)
 
 
 def test_schemas_are_cheap_to_import():

@@ -27,8 +27,10 @@ FEWEST = 200
 MOST = 10_000
 SMALLEST = 1e-9
 """Least probability whose logarithm is told apart; what a network means by such figures is what is learnt here."""
-STIFFNESS = 30.0
-"""Cells that speak for leaving a survey as it is: the weight of a normal prior around the identity and bias 0."""
+STIFFNESS, LEAST_STIFF, MOST_STIFF = 300_000.0, 30.0, 1000.0
+"""Cells that speak for leaving a survey as it is, times cells that the pair has; and bounds of the former, which is the weight
+of a normal prior around the identity and bias 0. A few hundred cells cannot tell a bad year from real change: at 30, which
+suits tens of thousands, the real changes of real pairs of 355 cells were explained away (docs/change.md)."""
 SPARED = 0.03
 """Share of pairs that may disagree freely. Without it, four clear changes among a thousand cells are explained away."""
 
@@ -106,6 +108,7 @@ class _Fit:
     def __init__(self, log_p: Floats, log_q: Floats) -> None:
         self.logs = log_p, log_q
         self.n, self.classes = log_p.shape
+        self.stiffness = min(max(STIFFNESS / self.n, LEAST_STIFF), MOST_STIFF)
 
     def start(self) -> Floats:
         """The surveys as they are."""
@@ -129,8 +132,8 @@ class _Fit:
         inverse = 1.0 / (from_a * b).sum(axis=1, keepdims=True)
         mixing_p, bias_p = _through_softmax(from_b * inverse, p, pi, self.logs[0])
         mixing_q, bias_q = _through_softmax(from_a * inverse, q, rho, self.logs[1])
-        mixing = np.stack([mixing_p, mixing_q]) - STIFFNESS * (now.mixing - np.eye(self.classes))
-        bias = np.stack([bias_p, bias_q]) - STIFFNESS * now.bias
+        mixing = np.stack([mixing_p, mixing_q]) - self.stiffness * (now.mixing - np.eye(self.classes))
+        bias = np.stack([bias_p, bias_q]) - self.stiffness * now.bias
         diagonal = np.diag((a * inverse).T @ b)
         by_stay = (1 - SPARED) * now.stay * (diagonal - (now.stay * diagonal).sum()) + (1 / self.classes - now.stay)
         gradient = np.concatenate([mixing.ravel(), bias.ravel(), by_stay])
@@ -139,7 +142,7 @@ class _Fit:
 
     def _log_prior(self, now: _Parameters) -> float:
         away = ((now.mixing - np.eye(self.classes)) ** 2).sum() + (now.bias**2).sum()
-        return float(np.log(now.stay).mean() - 0.5 * STIFFNESS * away)
+        return float(np.log(now.stay).mean() - 0.5 * self.stiffness * away)
 
 
 def _through_softmax(upstream: Floats, p: Floats, mean: Floats, logs: Floats) -> tuple[Floats, Floats]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from landuse.change.calibration import Calibration, calibrate_pair
 from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.lattice import Overlap, overlap
 from landuse.change.maps import ClassMap
-from landuse.change.posterior import ChangePosterior, infer_change
+from landuse.change.methods import DEFAULT, change_model
+from landuse.change.pair import SurveyPair
+from landuse.change.posterior import ChangePosterior
 from landuse.change.sites import Sites, change_sites
 from landuse.change.transitions import CODES, CrossTable, cross_table, lone_cells
 from landuse.grid import IntArray, chip_ids
@@ -20,10 +21,17 @@ from landuse.legend import Legend
 
 @dataclass(frozen=True)
 class ChangeRule:
-    """When a cell counts as changed: its labels differ, its probability of change is high enough, its site large enough."""
+    """When a cell counts as changed, and how that is inferred.
+
+    Attributes:
+        min_probability: its labels differ, and this very change is at least so likely.
+        min_site: least cells of a change site.
+        method: name of the way to infer change.
+    """
 
     min_probability: float = 0.5
     min_site: int = 1
+    method: str = DEFAULT
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +45,10 @@ class Comparison:
         probability: float32 P(change) of the cells that both maps hold, NaN elsewhere; None where a map has no probabilities.
         confirmed: bool, the cells that count as changed.
         sites: they, grouped.
-        model: the posterior; None where a map has no probabilities.
-        calibration: how the probabilities were brought to one scale first; None likewise.
+        rule: what counts as changed.
+        known: bool, the cells that both maps hold probabilities of.
+        pair: what change was inferred from, the known cells in image order; None where a map has no probabilities.
+        model: the posterior of the pair; None likewise.
     """
 
     before: ClassMap
@@ -48,8 +58,10 @@ class Comparison:
     probability: npt.NDArray[np.float32] | None
     confirmed: npt.NDArray[np.bool_]
     sites: Sites
+    rule: ChangeRule
+    known: npt.NDArray[np.bool_]
+    pair: SurveyPair | None
     model: ChangePosterior | None
-    calibration: Calibration | None
 
     @property
     def legend(self) -> Legend:
@@ -78,11 +90,17 @@ class Comparison:
         if grid is None:
             return {}
         lines, columns = np.nonzero(self.confirmed)
-        rows, cols = _lattice_index(self.overlap, grid.side, lines, columns)
         before, after = (codes[lines, columns].tolist() for codes in self.codes)
         name = self.legend.name_of
         pairs = ((name(b), name(a)) for b, a in zip(before, after, strict=True))
-        return dict(zip(chip_ids(rows, cols).tolist(), pairs, strict=True))
+        return dict(zip(self.chip_ids(lines, columns), pairs, strict=True))
+
+    def chip_ids(self, lines: IntArray, columns: IntArray) -> list[str]:
+        """The chips of cells of the common ground; empty names where the maps are not of chips."""
+        grid = self.before.grid
+        if grid is None:
+            return [""] * len(lines)
+        return [str(name) for name in chip_ids(*_lattice_index(self.overlap, grid.side, lines, columns)).tolist()]
 
     def _place(self) -> ClassMap:
         """The common ground as a map, for its place alone."""
@@ -105,31 +123,32 @@ def compare(before: ClassMap, after: ClassMap, rule: ChangeRule) -> Comparison:
     first, second = before.codes[shared.before], after.codes[shared.after]
     both = (first > 0) & (second > 0)
     differ = both & (first != second)
-    probability, model, calibration = _infer(before, after, shared, both)
-    sure = differ if probability is None else differ & (np.nan_to_num(probability, nan=-1.0) >= rule.min_probability)
-    pairs = np.where(sure, first.astype(np.int32) * CODES + second, 0)
-    sites = change_sites(pairs, rule.min_site)
-    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, model, calibration)
+    known, pair = _pair(before, after, shared, both)
+    model = None if pair is None else change_model(rule.method).infer(pair)
+    probability = named = None
+    if before.probabilities is not None and after.probabilities is not None:
+        probability, named = (np.full(both.shape, np.nan, np.float32) for _ in range(2))
+    if model is not None and probability is not None and named is not None:
+        probability[known], named[known] = model.change, model.cells.named
+    sure = differ if named is None else differ & (np.nan_to_num(named, nan=-1.0) >= rule.min_probability)
+    sites = change_sites(np.where(sure, first.astype(np.int32) * CODES + second, 0), rule.min_site)
+    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, rule, known, pair, model)
 
 
-def _infer(
+def _pair(
     before: ClassMap, after: ClassMap, shared: Overlap, both: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.float32] | None, ChangePosterior | None, Calibration | None]:
-    """P(change) (H, W), the posterior and the calibration; None, None, None where a map has no probabilities."""
+) -> tuple[npt.NDArray[np.bool_], SurveyPair | None]:
+    """The cells (H, W) of which both maps hold probabilities, and what the maps say of them; None where there are none."""
     if before.probabilities is None or after.probabilities is None:
-        return None, None, None
-    first = before.probabilities[:, *shared.before]
-    second = after.probabilities[:, *shared.after]
+        return np.zeros_like(both), None
+    first, second = before.probabilities[:, *shared.before], after.probabilities[:, *shared.after]
     known = both & np.isfinite(first[0]) & np.isfinite(second[0])
-    probability = np.full(both.shape, np.nan, np.float32)
     if not known.any():
-        return probability, None, None
-    p, q = (bands[:, known].T.astype(np.float64) for bands in (first, second))
-    calibration = calibrate_pair(p, q)
-    model = infer_change(*calibration.apply(p, q))
-    change = np.where((p == q).all(axis=1), 0.0, model.change)
-    probability[known] = change
-    return probability, model, calibration
+        return known, None
+    position = np.zeros(CODES, np.int64)
+    position[list(before.legend.codes)] = np.arange(len(before.legend))
+    labels = [position[land.codes[place][known]] for land, place in ((before, shared.before), (after, shared.after))]
+    return known, SurveyPair.of((first, second), known, np.stack(labels, axis=1))
 
 
 def _lattice_index(shared: Overlap, side: float, lines: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:

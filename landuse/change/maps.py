@@ -27,7 +27,7 @@ from landuse.grid import ChipGrid
 from landuse.legend import UNMAPPED, CodeArray, LandClass, Legend, load_legend
 from landuse.outputs.class_raster import ClassRaster, code_counts, read_class_raster
 from landuse.outputs.cog import RASTER_ERRORS
-from landuse.outputs.record import THRESHOLDS, read_record
+from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 
 CODES_FILE, PROBABILITIES_FILE = "landuse.tif", "probabilities.tif"
 SPARE_COLOR = "#999999"
@@ -48,6 +48,7 @@ class ClassMap:
         open: whether the legend was made of what the file holds, so that a class it lacks may just not occur there.
         grid: lattice of chips whose cells are the pixels; None for other producers' maps.
         probabilities: float32 (K, H, W) in legend order, NaN where unknown; None where the map has none.
+        model: digest of the model that made it; None where that is not known.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ClassMap:
     open: bool = False
     grid: ChipGrid | None = None
     probabilities: npt.NDArray[np.float32] | None = None
+    model: str | None = None
 
     @property
     def occurring(self) -> tuple[str, ...]:
@@ -150,7 +152,13 @@ def _read_folder(folder: Path) -> ClassMap:
         legend=raster.legend,
         grid=grid,
         probabilities=bands,
+        model=_model_of(record),
     )
+
+
+def _model_of(record: RunRecord) -> str | None:
+    said = record.details.get("model_digest")
+    return said if isinstance(said, str) else None
 
 
 def _read_probabilities(path: Path, raster: ClassRaster) -> npt.NDArray[np.float32]:

@@ -8,7 +8,8 @@ after (j) are inferred together:
 with p and q the two vectors of the cell, pi and rho the class shares that the vectors imply on the whole, and T the joint
 share of every (before, after) pair, estimated from all cells by expectation maximisation (Dempster, Laird and Rubin 1977;
 the one-survey form is Saerens, Latinne and Decaestecker 2002). T starts near its diagonal and is smoothed towards no change
-by a Dirichlet prior. One doubtful cell then weighs little against the fact that hardly anything changes.
+by a Dirichlet prior. One doubtful cell then weighs little against the fact that hardly anything changes. A pair of classes
+that flips with the season gets a large share of T, and so takes no evidence from pairs that do not.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
+from landuse.grid import IntArray
 
 FLOOR = 1e-6
 """Least probability taken at face value: a classifier that says never is not believed beyond one in a million."""
 PIECE = 1 << 18
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,33 @@ class ChangePrior:
             raise UsageError("The prior share of change lies between 0 and 1, and its strength is above 0.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class CellChanges:
+    """What is inferred of n cells.
+
+    Attributes:
+        change: (n,) probability that the class changed.
+        pair: (n, 2) most likely classes before and after, as positions in the legend.
+        move: (n, 2) most likely change: the likeliest pair of two different classes.
+        moved: (n,) probability of that very change.
+        named: (n,) probability of the pair of classes that was asked about: those of the two maps' labels.
+    """
+
+    change: Floats
+    pair: IntArray
+    move: IntArray
+    moved: Floats
+    named: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class ChangePosterior:
-    """What the pair of surveys says about every cell.
+    """What a pair of surveys says as a whole, and with it of every cell.
 
     Attributes:
         transition: (K, K) estimated share of cells in each (before, after) pair; sums to 1.
         before, after: (K,) class shares implied by each survey's vectors.
-        change: (n,) probability that the cell's class changed.
-        pair: (n, 2) int64, indices of the most likely (before, after) classes.
+        cells: what it says of each cell.
         iterations: rounds of expectation maximisation.
         converged: whether they settled.
     """
@@ -60,8 +81,7 @@ class ChangePosterior:
     transition: Floats
     before: Floats
     after: Floats
-    change: Floats
-    pair: npt.NDArray[np.int64]
+    cells: CellChanges
     iterations: int
     converged: bool
 
@@ -70,13 +90,24 @@ class ChangePosterior:
         """Estimated share of the cells that changed: what `transition` holds off its diagonal."""
         return float(self.transition.sum() - np.trace(self.transition))
 
+    @property
+    def change(self) -> Floats:
+        """(n,) probability that each cell's class changed."""
+        return self.cells.change
+
+    @property
+    def pair(self) -> IntArray:
+        """(n, 2) most likely classes before and after."""
+        return self.cells.pair
+
 
 def infer_change(
     before: npt.ArrayLike,
     after: npt.ArrayLike,
     prior: ChangePrior | None = None,
     *,
-    max_iterations: int = 1000,
+    same: Mask | None = None,
+    named: IntArray | None = None,
     tolerance: float = 1e-6,
 ) -> ChangePosterior:
     """Probability of change of every cell from its two class-probability vectors.
@@ -85,12 +116,14 @@ def infer_change(
         before: (n, K) probabilities in the earlier survey; rows sum to 1.
         after: (n, K) probabilities of the same cells, same class order, in the later one.
         prior: how rare change is thought to be.
-        max_iterations: most rounds of expectation maximisation.
-        tolerance: they stop when the transition shares move by less than this in all.
+        same: (n,) cells that are one observation twice and so count as unchanged; None takes those whose two vectors are the
+            same to the last bit.
+        named: (n, 2) the pair of classes whose probability is asked for; None takes the largest of each vector.
+        tolerance: estimation stops when the transition shares move by less than this in all.
 
     Returns:
         The posterior. Swapping the surveys transposes `transition` and leaves `change` as it is; a permutation of the classes
-        permutes both. A cell whose two vectors are the same to the last bit is one observation twice: it counts as unchanged.
+        permutes both.
 
     Raises:
         UsageError: the arrays differ in shape, have no class or row, or are not probabilities.
@@ -100,11 +133,10 @@ def infer_change(
         raise UsageError(
             f"The surveys hold {p.shape} and {q.shape} probabilities; they must be of the same cells and classes."
         )
-    same = (p == q).all(axis=1)
-    model = _Model(p, q, same)
-    transition, iterations, converged = model.estimate(prior or ChangePrior(), max_iterations, tolerance)
-    change, pair = model.posterior(transition)
-    return ChangePosterior(transition, model.pi, model.rho, change, pair, iterations, converged)
+    model = _Model(p, q, (p == q).all(axis=1) if same is None else same)
+    transition, iterations, converged = model.estimate(prior or ChangePrior(), tolerance)
+    asked = np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1) if named is None else named
+    return ChangePosterior(transition, model.pi, model.rho, model.posterior(transition, asked), iterations, converged)
 
 
 def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:
@@ -123,7 +155,7 @@ def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:
 class _Model:
     """The two surveys as likelihood ratios (n, K), with the cells seen twice the same set apart."""
 
-    def __init__(self, p: Floats, q: Floats, same: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, p: Floats, q: Floats, same: Mask) -> None:
         p, q = _floored(p), _floored(q)
         self.n, self.classes = p.shape
         self.same = same
@@ -141,8 +173,8 @@ class _Model:
             return np.ones((1, 1))
         return np.asarray((1 - prior.change) * np.diag(stay / stay.sum()) + prior.change * moves / moves.sum())
 
-    def estimate(self, prior: ChangePrior, most: int, tolerance: float) -> tuple[Floats, int, bool]:
-        """Transition shares (K, K), rounds, and whether they settled."""
+    def estimate(self, prior: ChangePrior, tolerance: float, most: int = 1000) -> tuple[Floats, int, bool]:
+        """Transition shares (K, K), rounds, and whether they settled within `most`."""
         mean = self.prior(prior)
         transition = mean
         a, b = self.a[~self.same], self.b[~self.same]
@@ -155,20 +187,38 @@ class _Model:
                 return transition, round_, True
         return transition, most, False
 
-    def posterior(self, transition: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """P(change) (n,) and the most likely pair (n, 2) of every cell."""
-        change, pair = np.zeros(self.n), np.zeros((self.n, 2), np.int64)
+    def posterior(self, transition: Floats, named: IntArray) -> CellChanges:
+        """What is said of every cell; `named` (n, 2) are the pairs that are asked about."""
+        found = CellChanges(
+            np.zeros(self.n), np.zeros((self.n, 2), np.int64), np.zeros((self.n, 2), np.int64), np.zeros(self.n),
+            np.zeros(self.n),
+        )  # fmt: skip
         piece = max(1, PIECE // self.classes**2)
         for start in range(0, self.n, piece):
             part = slice(start, start + piece)
-            joint = transition * self.a[part, :, None] * self.b[part, None, :]
-            joint /= joint.sum(axis=(1, 2), keepdims=True)
-            change[part] = joint.sum(axis=(1, 2)) - np.trace(joint, axis1=1, axis2=2)
-            pair[part] = np.stack(np.divmod(joint.reshape(len(joint), -1).argmax(axis=1), self.classes), axis=1)
-        change[self.same] = 0.0
-        likeliest = (self.a[self.same] * self.pi).argmax(axis=1)
-        pair[self.same] = np.stack([likeliest, likeliest], axis=1)
-        return np.clip(change, 0.0, 1.0), pair
+            self._fill(found, part, transition, named[part])
+        return found
+
+    def _fill(self, found: CellChanges, part: slice, transition: Floats, named: IntArray) -> None:
+        """Write what is said of some cells into `found`."""
+        joint = transition * self.a[part, :, None] * self.b[part, None, :]
+        joint /= joint.sum(axis=(1, 2), keepdims=True)
+        same = np.flatnonzero(self.same[part])
+        joint[same] = 0.0
+        likeliest = (self.a[part][same] * self.pi).argmax(axis=1)
+        joint[same, likeliest, likeliest] = 1.0
+        every = np.arange(len(joint))
+        found.change[part] = np.clip(1.0 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0)
+        found.pair[part] = _largest(joint)
+        found.named[part] = joint[every, named[:, 0], named[:, 1]]
+        joint[:, np.arange(self.classes), np.arange(self.classes)] = -1.0
+        found.move[part] = _largest(joint)
+        found.moved[part] = np.maximum(joint[every, found.move[part, 0], found.move[part, 1]], 0.0)
+
+
+def _largest(joint: Floats) -> IntArray:
+    """(n, 2) where each (K, K) matrix of `joint` (n, K, K) is largest."""
+    return np.stack(np.divmod(joint.reshape(len(joint), -1).argmax(axis=1), joint.shape[1]), axis=1)
 
 
 def _expected_pairs(transition: Floats, a: Floats, b: Floats) -> Floats:

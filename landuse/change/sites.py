@@ -11,12 +11,12 @@ import numpy.typing as npt
 from landuse.outputs.polygons import groups, in_order
 
 TIERS = {
-    "likely": "At least 9 in 10 of such sites are expected to be real; worth acting on.",
-    "possible": "More likely real than not; look at both images before acting.",
-    "doubtful": "Less likely real than not; listed only because a lower --min-probability was asked for.",
+    "certain": "Nine in ten or more of such sites are expected to be real; worth acting on.",
+    "likely": "More likely real than not; look at both images before acting.",
+    "possible": "Less likely real than not, and more likely than anything below; worth a look where little else is found.",
     "unrated": "The two classes differ, but at least one map carries no probabilities, so nobody can say how surely.",
 }
-LIKELY, POSSIBLE = 0.9, 0.5
+CERTAIN, LIKELY = 0.9, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +66,9 @@ def tier_of(probability: float | None) -> str:
     """The tier of a site by its mean probability of change; None (or NaN) is unrated."""
     if probability is None or np.isnan(probability):
         return "unrated"
-    if probability >= LIKELY:
-        return "likely"
-    return "possible" if probability >= POSSIBLE else "doubtful"
+    if probability >= CERTAIN:
+        return "certain"
+    return "likely" if probability >= LIKELY else "possible"
 
 
 def tier_counts(tiers: Sequence[str]) -> dict[str, int]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 
 from landuse.change.comparison import Comparison
+from landuse.change.ranking import Ranking
 from landuse.change.several import WITH, WITHOUT
 from landuse.change.sites import TIERS, tier_counts
 from landuse.change.transitions import CrossTable
+from landuse.change.trust import Trust
 
 UNRATED = (
     "At least one map carries no probabilities, so every difference of labels is listed as change and none is rated; "
@@ -18,12 +22,22 @@ UNRATED = (
 )
 
 
-def summarise(found: Comparison, tables: tuple[CrossTable, CrossTable], tiers: Sequence[str]) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a summary is made of beside the comparison: tables of labels and of confirmed cells, tiers, ranking, verdict."""
+
+    labels: CrossTable
+    confirmed: CrossTable
+    tiers: Sequence[str]
+    ranking: Ranking
+    trust: Trust
+
+
+def summarise(found: Comparison, told: Told) -> dict[str, Any]:
     """The content of `summary.json`, its key `codes` apart."""
-    labels, confirmed = tables
-    off = ~np.eye(len(labels.cells), dtype=bool)
-    inner = (slice(1, None), slice(1, None))
+    labels = told.labels
     rated = found.probability is not None
+    limits = list(told.trust.limits) + _within_budget(found, told.trust)
     return {
         "before": found.before.name,
         "after": found.after.name,
@@ -34,46 +48,79 @@ def summarise(found: Comparison, tables: tuple[CrossTable, CrossTable], tiers: S
             "only_after": int(labels.cells[0, 1:].sum()),
             "label_differences": int(found.differ.sum()),
             "confirmed": int(found.confirmed.sum()),
-            "expected_false_alarms": _false_alarms(found),
+            "expected_false_alarms": _false_alarms(found) if told.trust.figures else None,
+            "false_change_budget": _budget(found) if told.trust.figures else None,
         },
-        "area_ha": {
-            "compared": _ha(labels.compared_ha),
-            "only_before": _ha(labels.area_ha[1:, 0].sum()),
-            "only_after": _ha(labels.area_ha[0, 1:].sum()),
-            "label_differences": _ha(labels.area_ha[inner][off[inner]].sum()),
-            "confirmed": _ha(confirmed.area_ha.sum()),
-        },
+        "area_ha": _areas(labels, told.confirmed),
         "sites": len(found.sites),
-        "sites_by_tier": tier_counts(tiers),
+        "sites_by_tier": tier_counts(told.tiers),
         "tiers": TIERS,
-        "model": _model_summary(found),
-        "note": None if rated else UNRATED,
+        "ranking": told.ranking.expected() if told.trust.figures else {},
+        "limits": limits,
+        "pairs": _pairs(found, told),
+        "model": _model_summary(found, told.trust),
+        "note": (" ".join(limits) or None) if rated else UNRATED,
     }
 
 
-def _model_summary(found: Comparison) -> dict[str, Any] | None:
-    """What the model estimated; None where there is none."""
-    if found.model is None or found.probability is None or found.calibration is None:
-        return None
-    known = found.probability[np.isfinite(found.probability)]
+def _areas(labels: CrossTable, confirmed: CrossTable) -> dict[str, float]:
+    off = ~np.eye(len(labels.cells), dtype=bool)
+    inner = (slice(1, None), slice(1, None))
     return {
-        "expected_change_share": round(float(known.mean()), 8),
+        "compared": _ha(labels.compared_ha),
+        "only_before": _ha(labels.area_ha[1:, 0].sum()),
+        "only_after": _ha(labels.area_ha[0, 1:].sum()),
+        "label_differences": _ha(labels.area_ha[inner][off[inner]].sum()),
+        "confirmed": _ha(confirmed.area_ha.sum()),
+    }
+
+
+def _pairs(found: Comparison, told: Told) -> list[dict[str, Any]]:
+    """Each transition: hectares expected, and how well the later survey tells its two classes apart."""
+    if found.model is None or not told.trust.figures:
+        return []
+    names, hectares = found.legend.names, found.model.transition * told.labels.compared_ha
+    return [
+        {"from": names[i], "to": names[j], "expected_ha": _ha(hectares[i, j]), "told_apart": told.trust.between(i, j)}
+        for i, j in permutations(range(len(names)), 2)
+    ]
+
+
+def _model_summary(found: Comparison, trust: Trust) -> dict[str, Any] | None:
+    """What the model estimated; None where there is none."""
+    if found.model is None or found.probability is None:
+        return None
+    share = round(float(found.model.change.mean()), 8)
+    return {
+        "method": found.rule.method,
+        "expected_change_share": share if trust.figures else None,
         "transition": np.round(found.model.transition, 8).tolist(),
         "iterations": found.model.iterations,
         "converged": found.model.converged,
-        "calibration": {
-            "cells": found.calibration.cells,
-            "mixing": np.round(found.calibration.mixing, 6).tolist(),
-            "bias": np.round(found.calibration.bias, 6).tolist(),
-        },
     }
 
 
 def _false_alarms(found: Comparison) -> float | None:
-    """Confirmed cells that are expected not to have changed, by their own probabilities."""
-    if found.probability is None:
+    """Confirmed cells that are expected not to have changed as their labels say, by their own probabilities."""
+    if found.model is None:
         return None
-    return round(float((1.0 - found.probability[found.confirmed].astype(np.float64)).sum()), 4)
+    named = found.model.cells.named[found.confirmed[found.known]]
+    return round(float((1.0 - named).sum()), 4)
+
+
+def _budget(found: Comparison) -> float | None:
+    """Label differences that are expected though the land did not change so."""
+    if found.model is None:
+        return None
+    named = found.model.cells.named[found.differ[found.known]]
+    return round(float((1.0 - named).sum()), 4)
+
+
+def _within_budget(found: Comparison, trust: Trust) -> list[str]:
+    alarms, confirmed = _false_alarms(found), int(found.confirmed.sum())
+    if not trust.figures or alarms is None or not confirmed or confirmed > 2 * alarms:
+        return []
+    return ["What is confirmed is no more than may be found where nothing changed; look at both images."]
 
 
 def gains_and_losses(found: Comparison) -> dict[str, float]:

@@ -18,9 +18,10 @@ from landuse.options.results import DiffOptions
 def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions) -> int:
     """What changed between maps of the same ground: folders of classify, or single-band class GeoTIFFs, oldest first.
 
-    A cell counts as changed where the two maps name different classes and the probability of change, inferred from both maps'
-    probabilities together, is high enough. Writes change.tif, change_probability.tif, change.geojson, transitions.csv,
-    summary.json and run.json to DIR; with three or more maps, also a folder for each step.
+    A cell counts as changed where the two maps name different classes and that very change, inferred from both maps'
+    probabilities together, is likely enough. Writes change.tif, change_probability.tif, change.geojson, sites.csv (ranked),
+    ranking.parquet (every cell, the likeliest change first), transitions.csv, summary.json and run.json to DIR; with three or
+    more maps, also a folder for each step.
     """
     from landuse.stages.diff import diff as run
     from landuse.words import counted
@@ -37,16 +38,24 @@ def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions) -> int:
         f"  {cells['confirmed']:,} {'is' if cells['confirmed'] == 1 else 'are'} confirmed as change "
         f"({area['confirmed']:,.1f} ha, {counted(summary['sites'], 'site')})"
     )
+    say_how_surely(summary)
+    return 0
+
+
+def say_how_surely(summary: dict[str, Any]) -> None:
+    """Print the tiers of sites, what is expected of them and of the ranking, and what limits the answer."""
+    from landuse.words import counted
+
     for tier, count in summary["sites_by_tier"].items():
         if count:
-            click.echo(f"    {count:,} {tier}: {summary['tiers'][tier]}")
+            click.echo(f"    {counted(count, f'{tier} site')}: {summary['tiers'][tier]}")
+    if summary["ranking"]:
+        expected = ", ".join(f"{real:.1f} of the first {first}" for first, real in summary["ranking"].items())
+        click.echo(f"  real changes expected in ranking.parquet: {expected}")
+    if alarms := summary["cells"]["expected_false_alarms"]:
+        click.echo(f"  about {alarms:.1f} of the confirmed cells are expected to be false alarms")
     if summary["note"]:
         click.echo(f"  {summary['note']}")
-    if cells["expected_false_alarms"]:
-        click.echo(
-            f"  about {cells['expected_false_alarms']:.1f} of the confirmed cells are expected to be false alarms"
-        )
-    return 0
 
 
 def say_several(summary: dict[str, Any], out: Path) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from landuse.options.groups import Fresh, Inference, Parts, Place, Seed, Tables
 from landuse.options.schema import Flag, NameOrFile
+
+ChangeMethod = Literal["calibrated", "joint", "independent"]
 
 
 class DiffOptions(Fresh, Tables):
@@ -16,6 +18,7 @@ class DiffOptions(Fresh, Tables):
 
     min_probability: Annotated[float, Field(ge=0, le=1), Flag("Least probability of change of a confirmed cell.")] = 0.5
     min_site: Annotated[int, Field(ge=1), Flag("Least cells of a change site.")] = 1
+    method: Annotated[ChangeMethod, Flag("How change is inferred: docs/change.md.")] = "calibrated"
     legend: Annotated[NameOrFile | None, Flag("Names for the codes of GeoTIFFs.", metavar="NAME_OR_FILE")] = None
     regroup: Annotated[
         NameOrFile | None, Flag("Compare in these coarser classes, such as groups3.", metavar="NAME_OR_FILE")

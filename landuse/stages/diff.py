@@ -17,10 +17,12 @@ import numpy.typing as npt
 from landuse.change.comparison import ChangeRule, Comparison, compare
 from landuse.change.lattice import strips
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
+from landuse.change.ranking import ranking_of, write_ranking
 from landuse.change.several import is_several, maps_by_class
 from landuse.change.site_file import write_sites
-from landuse.change.summary import gains_and_losses, summarise
+from landuse.change.summary import Told, gains_and_losses, summarise
 from landuse.change.transitions import transitions, write_transitions
+from landuse.change.trust import trust_of
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.options.results import DiffOptions
@@ -42,6 +44,7 @@ from landuse.outputs.vector_formats import formats_of
 from landuse.words import told_apart, year_in
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
+SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"
 TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
 MOST_CODE = 99
 Floats = npt.NDArray[np.float64]
@@ -111,7 +114,7 @@ def _diff(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:
         replace(_prepared(read_class_map(path, options.legend), options), name=name)
         for path, name in zip(maps, names, strict=True)
     ]
-    rule = ChangeRule(options.min_probability, options.min_site)
+    rule = ChangeRule(options.min_probability, options.min_site, options.method)
     with staged_folder(out, fresh=options.fresh) as staging:
         if len(lands) > 2:
             for number, (before, after) in enumerate(pairwise(lands), 1):
@@ -151,7 +154,7 @@ def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> Diff
         )
     if before.keys() != after.keys():
         raise UsageError("The two maps are not of the same classes; classify both surveys with one model.")
-    rule, found = ChangeRule(options.min_probability, options.min_site), {}
+    rule, found = ChangeRule(options.min_probability, options.min_site, options.method), {}
     with staged_folder(out, fresh=options.fresh) as staging:
         for number, name in enumerate(before, 1):
             folder = staging / f"{number}_{safe_name(name)}"
@@ -178,7 +181,9 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     place = Place(crs, transform, found.overlap.shape)
     changes = write_change_cog(folder / CHANGE, _change_image(found, codes), place, found.legend, codes)
     write_bands_cog(folder / PROBABILITY, _probability_image(found)[None], transform, crs, ("P(change)",))
-    tiers = write_sites(folder, found, formats_of(options.formats))
+    tiers = write_sites(folder, folder / SITE_TABLE, found, formats_of(options.formats))
+    ranking = ranking_of(found)
+    write_ranking(folder / RANKING, found, ranking)
     write_change_styles(folder, found.legend, codes, changes)
     districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
     if districts is not None:
@@ -186,7 +191,7 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     write_transitions(
         folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
     )
-    summary = summarise(found, (labels, confirmed), tiers) | {"codes": codes}
+    summary = summarise(found, Told(labels, confirmed, tiers, ranking, trust_of(found))) | {"codes": codes}
     write_json(folder / SUMMARY, summary)
     record = _record(found, options, summary, time.perf_counter() - started)
     write_item(folder, f"{found.before.name}_{found.after.name}", CHANGE, record)

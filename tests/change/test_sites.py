@@ -39,7 +39,7 @@ def test_small_sites_are_left_out_and_the_rest_renumbered():
 
 @pytest.mark.parametrize(
     ("probability", "tier"),
-    [(0.95, "likely"), (0.9, "likely"), (0.6, "possible"), (0.5, "possible"), (0.2, "doubtful"), (None, "unrated")],
+    [(0.95, "certain"), (0.9, "certain"), (0.6, "likely"), (0.5, "likely"), (0.2, "possible"), (None, "unrated")],
 )
 def test_tiers(probability, tier):
     assert tier_of(probability) == tier

@@ -1,16 +1,19 @@
 import csv
 import json
 from collections import Counter
+from typing import get_args
 
 import geopandas
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from landuse.change.methods import DEFAULT, METHODS
 from landuse.errors import (
     ConfigError,
     DamagedSourceError,
@@ -25,7 +28,7 @@ from landuse.errors import (
 )
 from landuse.grid import Cell, ChipGrid
 from landuse.legend import load_legend
-from landuse.options.results import DiffOptions
+from landuse.options.results import ChangeMethod, DiffOptions
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.record import damaged_files, read_record
 from landuse.stages.diff import diff
@@ -34,7 +37,7 @@ from tests.change.makers import CORNER, UTM, classified, foreign, sharp
 FILES = [
     "change.tif", "change.tif.aux.xml", "change_probability.tif", "change.geojson", "change.gpkg", "transitions.csv",
     "summary.json", "run.json", "item.json", "change.qml", "change.raster.sld", "change.polygons.sld", "change_probability.qml",
-    "change_probability.raster.sld",
+    "change_probability.raster.sld", "sites.csv", "ranking.parquet",
 ]  # fmt: skip
 NAMES = load_legend("nlcd6").names
 
@@ -86,15 +89,86 @@ def test_a_clear_change_is_found_where_it_is(tmp_path, year):
 def test_sites_carry_what_a_planner_needs(tmp_path, year):
     found = diff(year, tmp_path / "out")
     features = json.loads((found.out / "change.geojson").read_text())["features"]
-    assert len(features) == 2
-    for feature, name in zip(features, (NAMES[2], NAMES[3]), strict=True):
+    assert sorted(feature["properties"]["from"] for feature in features) == sorted((NAMES[2], NAMES[3]))
+    for feature in features:
         properties, polygon = feature["properties"], shapely.geometry.shape(feature["geometry"])
-        assert (properties["from"], properties["to"], properties["cells"]) == (name, "Developed", 2)
+        assert (properties["to"], properties["cells"]) == ("Developed", 2)
         assert properties["area_ha"] == pytest.approx(2 * 5.0176, rel=0.01)
         assert properties["probability"] > 0.9
-        assert properties["tier"] == "likely"
+        assert properties["tier"] == "certain"
         assert polygon.exterior.is_ccw
         assert -180 < polygon.centroid.x < 0 < polygon.centroid.y < 90
+
+
+def test_the_table_of_sites_begins_with_the_sites_of_the_map_and_counts_what_is_real(tmp_path, year):
+    found = diff(year, tmp_path / "out")
+    features = json.loads((found.out / "change.geojson").read_text())["features"]
+    with (found.out / "sites.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["site"]) for row in rows] == list(range(1, len(rows) + 1))
+    by_number = {feature["properties"]["site"]: feature for feature in features}
+    for row in rows[: len(features)]:
+        feature = by_number[int(row["site"])]
+        assert row["from"] == feature["properties"]["from"]
+        point = shapely.Point(float(row["lon"]), float(row["lat"]))
+        assert shapely.geometry.shape(feature["geometry"]).contains(point)
+    probabilities = [float(row["probability"]) for row in rows]
+    assert probabilities == sorted(probabilities, reverse=True)
+    shares = np.cumsum(probabilities) / np.arange(1, len(rows) + 1)
+    assert [float(row["expected_real_share"]) for row in rows] == pytest.approx(shares, abs=2e-4)
+
+
+def test_the_ranking_holds_every_cell_the_likeliest_change_first(tmp_path, year):
+    found = diff(year, tmp_path / "out")
+    table = pq.read_table(found.out / "ranking.parquet")
+    assert table.num_rows == found.summary["cells"]["compared"] == 1200
+    assert set(table["chip_id"].to_pylist()[:4]) == set(found.changes)
+    probability = table["probability"].to_numpy()
+    assert (np.diff(probability) <= 0).all()
+    assert (table["p_change"].to_numpy() >= probability - 1e-6).all()
+    assert all(a != b for a, b in zip(table["from"].to_pylist(), table["to"].to_pylist(), strict=True))
+    assert found.summary["ranking"]["10"] == pytest.approx(probability[:10].sum(), abs=1e-3)
+
+
+def test_nothing_confirmed_is_still_an_answer(tmp_path):
+    codes = np.repeat([0, 1, 2], 200).reshape(20, 30)
+    after = sharp(codes, sure=0.6)
+    after[:, 3, 4] = [0.25, 0.35, 0.1, 0.1, 0.1, 0.1]
+    maps = classified(tmp_path / "a", sharp(codes, sure=0.6)), classified(tmp_path / "b", after)
+    found = diff(maps, tmp_path / "out")
+    assert found.confirmed == 0
+    assert pq.read_table(found.out / "ranking.parquet").num_rows == 600
+    assert 0 < found.summary["ranking"]["50"] < 50
+
+
+def test_maps_that_differ_nearly_everywhere_get_no_figures_and_are_told_so(tmp_path):
+    codes = np.tile([0, 1, 2], 200).reshape(20, 30)
+    maps = classified(tmp_path / "a", sharp(codes)), classified(tmp_path / "b", sharp((codes + 1) % 3))
+    found = diff(maps, tmp_path / "out").summary
+    assert "labels differ in 100%" in found["note"]
+    assert found["cells"]["expected_false_alarms"] is None
+    assert found["model"]["expected_change_share"] is None
+    assert found["ranking"] == {}
+
+
+def test_maps_of_two_models_are_told_apart(tmp_path, year):
+    for folder, digest in zip(year, ("a" * 64, "b" * 64), strict=True):
+        record = json.loads((folder / "run.json").read_text())
+        record["details"]["model_digest"] = digest
+        (folder / "run.json").write_text(json.dumps(record))
+    assert "different models" in diff(year, tmp_path / "out").summary["note"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_a_clear_change(tmp_path, year, method):
+    found = diff(year, tmp_path / "out", DiffOptions(method=method))
+    assert found.summary["model"]["method"] == method
+    assert found.confirmed == 4
+
+
+def test_options_name_every_method():
+    assert get_args(ChangeMethod) == tuple(METHODS)
+    assert DiffOptions().method == DEFAULT
 
 
 def test_probability_is_given_for_every_compared_cell_and_for_no_other(tmp_path, year):
@@ -184,7 +258,7 @@ def test_weak_evidence_is_not_confirmed_unless_asked_for(tmp_path):
     assert strict.label_differences == lax.label_differences == 1
     assert strict.confirmed == 0
     assert lax.confirmed == 1
-    assert lax.summary["sites_by_tier"]["doubtful"] == 1
+    assert lax.summary["sites_by_tier"]["possible"] == 1
 
 
 def test_small_sites_are_left_out(tmp_path, year):

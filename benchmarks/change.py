@@ -1,0 +1,277 @@
+"""How well change is found on real imagery: `python -m benchmarks.change IMAGERY --work DIR`.
+
+IMAGERY holds `naip_dakota/YEAR.tif` (one place at several dates: red, green, blue, near infrared, nodata 0) and
+`naip_california/PLACE_YEAR.tif` (many places that hardly changed). DIR keeps models and maps, so that a method takes seconds.
+
+Dakota: a head of Water, Green and Dry is trained on the earlier date alone and classifies both; water is told by infrared
+(below its Otsu threshold, median of 5 x 5), which the model never sees. Changed are chips that went from under 30 to over 60 %
+water or back; chips in between are left out. California: whatever is confirmed between two dates is taken for false, and the
+vectors of other places, where another class is named, stand in for change.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from scipy.ndimage import median_filter
+
+from benchmarks.table import markdown
+from landuse.change.comparison import ChangeRule, Comparison, compare
+from landuse.change.maps import read_class_map
+from landuse.change.methods import METHODS, change_model
+from landuse.change.pair import SurveyPair
+from landuse.change.posterior import ChangePosterior
+from landuse.labels import LabelRequest, label_cells
+from landuse.legend import LandClass, Legend
+from landuse.options.survey import ClassifyOptions, TileOptions
+from landuse.options.training import TrainOptions
+from landuse.outputs.cog import write_class_cog
+from landuse.stages.classify import classify
+from landuse.stages.tile import tile
+from landuse.stages.train import train
+
+WATER, GREEN, DRY = 1, 2, 3
+LEGEND = Legend(
+    name="water-green-dry",
+    classes=(
+        LandClass(code=WATER, name="Water", color="#2A5AA0"),
+        LandClass(code=GREEN, name="Green", color="#3A8A3A"),
+        LandClass(code=DRY, name="Dry", color="#C8BE5A"),
+    ),
+)
+LAND, LAKE = 0.3, 0.6
+TIERS = ((0.9, 1.01), (0.5, 0.9), (0.1, 0.5))
+STAND_INS = 0.05
+LABELS = "label comparison"
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One real pair: its maps compared, and the true share of water (H, W) at both dates."""
+
+    name: str
+    found: Comparison
+    water: tuple[Floats, Floats]
+
+    @property
+    def judged(self) -> Mask:
+        """Known cells (n,) that are clearly land or clearly water at both dates."""
+        clear = [(share < LAND) | (share > LAKE) for share in self.water]
+        return np.asarray((clear[0] & clear[1])[self.found.known])
+
+    @property
+    def changed(self) -> Mask:
+        """Known cells (n,) that truly turned to water or from it."""
+        return np.asarray(((self.water[0] > LAKE) != (self.water[1] > LAKE))[self.found.known])
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a method says of the judged cells of one pair: a score (n,) each, which are truly changed, which are confirmed."""
+
+    score: Floats
+    truth: Mask
+    confirmed: Mask
+
+    @property
+    def average_precision(self) -> float:
+        """Of the ranking by score, ties in the worst order."""
+        truth = self.truth[np.lexsort((self.truth, -self.score))]
+        return float((np.cumsum(truth) / np.arange(1, len(truth) + 1))[truth].mean()) if truth.any() else np.nan
+
+    def recall_at(self, precision: float) -> float:
+        """The largest share of the true changes that a list of at least this precision holds."""
+        truth = np.cumsum(self.truth[np.lexsort((self.truth, -self.score))])
+        enough = truth / np.arange(1, len(truth) + 1) >= precision
+        return float(truth[enough].max(initial=0) / max(self.truth.sum(), 1))
+
+
+def otsu(values: npt.NDArray[np.uint8]) -> int:
+    """The threshold of Otsu (1979)."""
+    share = np.bincount(values, minlength=256) / values.size
+    below, mean = np.cumsum(share), np.cumsum(share * np.arange(256))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mean[-1] * below - mean) ** 2 / (below * (1 - below))
+    return int(np.nanargmax(between))
+
+
+def write_truth(source: Path, out: Path) -> Path:
+    """A raster of Water, Green and Dry by the infrared band; green is what has more than the middle NDVI of the land."""
+    with rasterio.open(source) as dataset:
+        bands, transform, crs = dataset.read(), dataset.transform, dataset.crs
+    seen = (bands != 0).any(axis=0)
+    wet = median_filter((bands[3] < otsu(bands[3][seen])).astype(np.uint8), 5).astype(bool)
+    red, infrared = bands[0].astype(float), bands[3].astype(float)
+    ndvi = (infrared - red) / np.maximum(infrared + red, 1)
+    scaled = np.clip(ndvi * 127 + 128, 0, 255).astype(np.uint8)
+    green = scaled > otsu(scaled[seen & ~wet])
+    codes = np.where(seen, np.where(wet, WATER, np.where(green, GREEN, DRY)), 0).astype(np.uint8)
+    write_class_cog(out, codes, transform, crs, LEGEND)
+    return out
+
+
+def model_of(source: Path, work: Path) -> Path:
+    """A head trained on one date alone."""
+    out = work / f"{source.stem}.landuse"
+    if not out.exists():
+        legend = work / "legend.yaml"
+        legend.write_text(LEGEND.model_dump_json())
+        truth = write_truth(source, work / f"{source.stem}_truth.tif")
+        options = TileOptions(labels=str(truth), legend=str(legend), fresh=True)
+        tile([source], work / f"{source.stem}_chips", options)
+        train([work / f"{source.stem}_chips"], out, TrainOptions(master="inline"))
+    return out
+
+
+def map_of(sources: Sequence[Path], out: Path, options: ClassifyOptions) -> Path:
+    """The map of a survey, made once."""
+    if not out.exists():
+        classify(sources, out, options)
+    return out
+
+
+def dakota(folder: Path, work: Path) -> Iterator[Case]:
+    """All pairs of dates, earlier first."""
+    sources = sorted(folder.glob("*.tif"))
+    for first, second in combinations(sources, 2):
+        options = ClassifyOptions(model=str(model_of(first, work)), master="inline")
+        maps = [map_of([source], work / f"{source.stem}_by_{first.stem}", options) for source in (first, second)]
+        found = compare(*(read_class_map(path) for path in maps), ChangeRule())
+        truths = [write_truth(source, work / f"{source.stem}_truth.tif") for source in (first, second)]
+        yield Case(f"{first.stem}, {second.stem}", found, (water_of(found, truths[0]), water_of(found, truths[1])))
+
+
+def water_of(found: Comparison, truth: Path) -> Floats:
+    """True share of water (H, W) of the cells of a comparison."""
+    grid, transform = found.before.grid, found.overlap.transform
+    if grid is None:
+        raise ValueError("The maps compared here are maps of chips.")
+    lines, columns = np.indices(found.known.shape)
+    rows = round(transform.f / grid.side) - 1 - lines
+    cols = columns + round(transform.c / grid.side)
+    labels = label_cells(grid, rows.ravel(), cols.ravel(), LabelRequest(truth, LEGEND.as_mapped(), "majority"))
+    shares = np.asarray(labels.shares, np.float64)
+    return np.asarray((shares[:, 0] / np.maximum(shares.sum(axis=1), 1e-9)).reshape(found.known.shape))
+
+
+def scored(case: Case, method: str) -> Scored:
+    """What a method says of the water of a pair, as `ranking.parquet` and the confirmed sites have it."""
+    pair, judged = case.found.pair, case.judged
+    if pair is None:
+        raise ValueError("The maps compared here have probabilities.")
+    water = (pair.labels == 0).sum(axis=1) == 1
+    if method == LABELS:
+        return Scored(water[judged].astype(float), case.changed[judged], water[judged])
+    cells = change_model(method).infer(pair).cells
+    about = (cells.move == 0).any(axis=1)
+    sure = water & (cells.named >= case.found.rule.min_probability)
+    return Scored(np.where(about, cells.moved, 0.0)[judged], case.changed[judged], sure[judged])
+
+
+def dakota_line(method: str, cases: Sequence[Case]) -> list[str]:
+    """One line of the table of the real pairs."""
+    each = [scored(case, method) for case in cases]
+    score, truth, sure = (np.concatenate([getattr(s, part) for s in each]) for part in ("score", "truth", "confirmed"))
+    of_tiers = [truth[(score >= low) & (score < high)] for low, high in TIERS]
+    return [
+        method,
+        " ".join(f"{s.average_precision:.2f}" for s in each),
+        f"{np.mean([s.average_precision for s in each]):.2f}",
+        *(f"{np.mean([s.recall_at(p) for s in each]):.2f}" for p in (0.8, 0.9)),
+        f"{truth[sure].sum()} of {sure.sum()}",
+        f"{truth[sure].sum() / truth.sum():.2f}",
+        *(f"{found.mean():.2f} ({len(found)})" if len(found) else "none" for found in of_tiers),
+        f"{score.sum() / truth.sum():.2f}",
+    ]
+
+
+def california(folder: Path, work: Path) -> Iterator[Comparison]:
+    """Pairs of dates of places that hardly changed."""
+    options = ClassifyOptions(model="builtin", master="inline", chip_m=112.0, crs="EPSG:32611")
+    maps = [
+        map_of(sorted(folder.glob(f"*_{year}.tif")), work / f"ca_{year}", options) for year in ("2016", "2018", "2020")
+    ]
+    for first, second in combinations(maps, 2):
+        yield compare(read_class_map(first), read_class_map(second), ChangeRule())
+
+
+def with_stand_ins(pair: SurveyPair, seed: int) -> tuple[SurveyPair, Mask]:
+    """The pair with the later vectors of other places, where the earlier map names another class, in a few cells."""
+    rng = np.random.default_rng(seed)
+    after, labels = pair.after.copy(), pair.labels.copy()
+    chosen = rng.choice(len(pair), max(1, round(STAND_INS * len(pair))), replace=False)
+    changed = np.zeros(len(pair), bool)
+    for cell in chosen.tolist():
+        others = np.flatnonzero(pair.labels[:, 0] != pair.labels[cell, 0])
+        if len(others):
+            other = int(rng.choice(others))
+            after[cell], labels[cell, 1], changed[cell] = pair.after[other], pair.labels[other, 1], True
+    return replace(pair, after=after, labels=labels), changed
+
+
+def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> list[str]:
+    """One line of the table of the unchanged pairs."""
+    false = sum(int(confirmed(pair, method).sum()) for pair in pairs)
+    each, share = [], []
+    for pair in pairs:
+        for seed in range(seeds):
+            mixed, changed = with_stand_ins(pair, seed)
+            score = change_of(mixed, method)
+            each.append(Scored(score, changed, changed).average_precision)
+            share.append(score.sum() / changed.sum())
+    cells = sum(len(pair) for pair in pairs)
+    return [method, f"{1000 * false / cells:.1f}", f"{np.mean(each):.2f}", f"{np.mean(share):.2f}"]
+
+
+def confirmed(pair: SurveyPair, method: str) -> Mask:
+    """Cells (n,) that are confirmed at the default."""
+    differ = pair.labels[:, 0] != pair.labels[:, 1]
+    return differ if method == LABELS else np.asarray(differ & (posterior(pair, method).cells.named >= 0.5))
+
+
+def change_of(pair: SurveyPair, method: str) -> Floats:
+    """P(change) (n,), or 1 where labels differ."""
+    if method == LABELS:
+        return (pair.labels[:, 0] != pair.labels[:, 1]).astype(float)
+    return posterior(pair, method).change
+
+
+def posterior(pair: SurveyPair, method: str) -> ChangePosterior:
+    """What a method says of a pair."""
+    return change_model(method).infer(pair)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("imagery", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=5)
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    methods = (LABELS, *METHODS)
+    cases = list(dakota(given.imagery / "naip_dakota", given.work))
+    for case in cases:
+        truth = case.changed[case.judged]
+        print(f"{case.name}: {truth.sum()} of {len(truth)} chips changed; labels differ in {case.found.differ.sum()}")
+    header = ("Dakota", "average precision, each pair", "mean", "recall at .8", "at .9", "real of confirmed", "recall",
+              "certain", "likely", "possible", "estimated/true")  # fmt: skip
+    print(markdown(header, [dakota_line(method, cases) for method in methods]), flush=True)
+    pairs = [
+        found.pair for found in california(given.imagery / "naip_california", given.work) if found.pair is not None
+    ]
+    header = ("California", "false cells per 1,000", "average precision of stand-ins", "estimated/true")
+    print(markdown(header, [california_line(method, pairs, given.seeds) for method in methods]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Cells seen in two surveys: all that change is inferred from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.change.posterior import Floats, Mask
+from landuse.grid import IntArray
+
+Bands = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyPair:
+    """n cells with an answer in both surveys.
+
+    Attributes:
+        before, after: (n, K) probabilities of the classes, rows sum to 1.
+        lines, columns: int64 (n,) place of each cell in the image of the common ground.
+        labels: (n, 2) positions of the classes that the two maps name.
+    """
+
+    before: Floats
+    after: Floats
+    lines: IntArray
+    columns: IntArray
+    labels: IntArray
+
+    @classmethod
+    def of(cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray) -> SurveyPair:
+        """The known cells (H, W) of two rasters of probabilities (K, H, W), in image order."""
+        before, after = (np.asarray(band[:, known].T, np.float64) for band in bands)
+        lines, columns = np.nonzero(known)
+        return cls(before, after, lines, columns, labels)
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    @property
+    def same(self) -> Mask:
+        """(n,) cells whose two vectors are equal to the last bit: one look that stands in both surveys."""
+        return np.asarray((self.before == self.after).all(axis=1))

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from pyproj import CRS
 from scipy.ndimage import median_filter
 
 from benchmarks.table import markdown
@@ -107,7 +108,7 @@ def otsu(values: npt.NDArray[np.uint8]) -> int:
 def write_truth(source: Path, out: Path) -> Path:
     """A raster of Water, Green and Dry by the infrared band; green is what has more than the middle NDVI of the land."""
     with rasterio.open(source) as dataset:
-        bands, transform, crs = dataset.read(), dataset.transform, dataset.crs
+        bands, transform, crs = dataset.read(), dataset.transform, CRS.from_user_input(dataset.crs)
     seen = (bands != 0).any(axis=0)
     wet = median_filter((bands[3] < otsu(bands[3][seen])).astype(np.uint8), 5).astype(bool)
     red, infrared = bands[0].astype(float), bands[3].astype(float)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.lattice import Overlap, overlap
 from landuse.change.maps import ClassMap
-from landuse.change.methods import DEFAULT, change_model
+from landuse.change.methods import DEFAULT, ChangeModel, change_model
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import ChangePosterior
 from landuse.change.sites import Sites, change_sites
@@ -107,8 +107,8 @@ class Comparison:
         return ClassMap("", (), self.codes[0], self.overlap.transform, self.before.crs, self.legend)
 
 
-def compare(before: ClassMap, after: ClassMap, rule: ChangeRule) -> Comparison:
-    """Compare two maps.
+def compare(before: ClassMap, after: ClassMap, rule: ChangeRule, model: ChangeModel | None = None) -> Comparison:
+    """Compare two maps, by a model of change, or by that of the rule's method.
 
     Cells without a class in either map are never compared. Without probabilities in both maps every difference of labels
     counts as changed, and nobody can say how surely.
@@ -124,15 +124,15 @@ def compare(before: ClassMap, after: ClassMap, rule: ChangeRule) -> Comparison:
     both = (first > 0) & (second > 0)
     differ = both & (first != second)
     known, pair = _pair(before, after, shared, both)
-    model = None if pair is None else change_model(rule.method).infer(pair)
+    said = None if pair is None else (model or change_model(rule.method)).infer(pair)
     probability = named = None
     if before.probabilities is not None and after.probabilities is not None:
         probability, named = (np.full(both.shape, np.nan, np.float32) for _ in range(2))
-    if model is not None and probability is not None and named is not None:
-        probability[known], named[known] = model.change, model.cells.named
+    if said is not None and probability is not None and named is not None:
+        probability[known], named[known] = said.change, said.cells.named
     sure = differ if named is None else differ & (np.nan_to_num(named, nan=-1.0) >= rule.min_probability)
     sites = change_sites(np.where(sure, first.astype(np.int32) * CODES + second, 0), rule.min_site)
-    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, rule, known, pair, model)
+    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, rule, known, pair, said)
 
 
 def _pair(

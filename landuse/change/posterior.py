@@ -209,14 +209,14 @@ class _Model:
         joint[same, likeliest, likeliest] = 1.0
         every = np.arange(len(joint))
         found.change[part] = np.clip(1.0 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0)
-        found.pair[part] = _largest(joint)
+        found.pair[part] = largest_pair(joint)
         found.named[part] = joint[every, named[:, 0], named[:, 1]]
         joint[:, np.arange(self.classes), np.arange(self.classes)] = -1.0
-        found.move[part] = _largest(joint)
+        found.move[part] = largest_pair(joint)
         found.moved[part] = np.maximum(joint[every, found.move[part, 0], found.move[part, 1]], 0.0)
 
 
-def _largest(joint: Floats) -> IntArray:
+def largest_pair(joint: Floats) -> IntArray:
     """(n, 2) where each (K, K) matrix of `joint` (n, K, K) is largest."""
     return np.stack(np.divmod(joint.reshape(len(joint), -1).argmax(axis=1), joint.shape[1]), axis=1)
 

@@ -39,7 +39,24 @@ def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions) -> int:
         f"({area['confirmed']:,.1f} ha, {counted(summary['sites'], 'site')})"
     )
     say_how_surely(summary)
+    say_steps(summary)
     return 0
+
+
+def say_steps(summary: dict[str, Any]) -> None:
+    """Print what each step of three or more maps found, and what became of the cells over all of them."""
+    from landuse.words import counted
+
+    for step in summary.get("steps", ()):
+        click.echo(
+            f"  {step['before']} to {step['after']}: {counted(step['cells']['confirmed'], 'cell')} confirmed "
+            f"({step['area_ha']['confirmed']:,.1f} ha, {counted(step['sites'], 'site')}) -> {step['folder']}"
+        )
+    if told := summary.get("timeline"):
+        click.echo(
+            f"  over all surveys {counted(told['changed'], 'cell')} changed, and {told['flickering']:,} only flickered "
+            "-> timeline.parquet"
+        )
 
 
 def say_how_surely(summary: dict[str, Any]) -> None:

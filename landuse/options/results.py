@@ -19,6 +19,10 @@ class DiffOptions(Fresh, Tables):
     min_probability: Annotated[float, Field(ge=0, le=1), Flag("Least probability of change of a confirmed cell.")] = 0.5
     min_site: Annotated[int, Field(ge=1), Flag("Least cells of a change site.")] = 1
     method: Annotated[ChangeMethod, Flag("How change is inferred: docs/change.md.")] = "calibrated"
+    transitions: Annotated[
+        Path | None,
+        Flag("YAML of how likely moves are, for three or more maps: Water: {Developed: 0.1}.", path="file"),
+    ] = None
     legend: Annotated[NameOrFile | None, Flag("Names for the codes of GeoTIFFs.", metavar="NAME_OR_FILE")] = None
     regroup: Annotated[
         NameOrFile | None, Flag("Compare in these coarser classes, such as groups3.", metavar="NAME_OR_FILE")

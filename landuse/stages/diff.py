@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from landuse.change.comparison import ChangeRule, Comparison, compare
 from landuse.change.lattice import strips
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
 from landuse.change.ranking import ranking_of, write_ranking
+from landuse.change.series import series_of, write_timeline
 from landuse.change.several import is_several, maps_by_class
 from landuse.change.site_file import write_sites
 from landuse.change.summary import Told, gains_and_losses, summarise
@@ -45,7 +46,7 @@ from landuse.words import told_apart, year_in
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"
-TRANSITIONS, SUMMARY = "transitions.csv", "summary.json"
+TRANSITIONS, SUMMARY, TIMELINE = "transitions.csv", "summary.json", "timeline.parquet"
 MOST_CODE = 99
 Floats = npt.NDArray[np.float64]
 
@@ -79,7 +80,8 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     """Compare maps of the same ground at two or more dates.
 
     The files of `out` compare the first map with the last. With three or more maps every step has such a folder too, below
-    `out`: ``1_<first>_<second>``, ``2_<second>_<third>`` and so on.
+    `out`: ``1_<first>_<second>``, ``2_<second>_<third>`` and so on; all of them are judged together, as one chain, and
+    `timeline.parquet` tells what became of each cell that changed or flickered.
 
     Args:
         maps: folders of classify or single-band class GeoTIFFs, oldest first.
@@ -114,16 +116,46 @@ def _diff(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:
         replace(_prepared(read_class_map(path, options.legend), options), name=name)
         for path, name in zip(maps, names, strict=True)
     ]
+    if len(lands) == 2 and options.transitions is not None:
+        raise UsageError("--transitions weighs the moves of a series; give three or more maps, or leave it out.")
     rule = ChangeRule(options.min_probability, options.min_site, options.method)
     with staged_folder(out, fresh=options.fresh) as staging:
         if len(lands) > 2:
-            for number, (before, after) in enumerate(pairwise(lands), 1):
-                step = staging / f"{number}_{safe_name(before.name)}_{safe_name(after.name)}"
-                step.mkdir()
-                write_comparison(step, compare(before, after, rule), options, time.perf_counter())
-        whole = compare(lands[0], lands[-1], rule)
-        summary = write_comparison(staging, whole, options, started)
+            whole, summary = _write_series(staging, lands, options)
+        else:
+            whole = compare(lands[0], lands[-1], rule)
+            summary = write_comparison(staging, whole, options, started)
     return DiffResult(out, summary, whole.changes())
+
+
+def _write_series(staging: Path, lands: Sequence[ClassMap], options: DiffOptions) -> tuple[Comparison, dict[str, Any]]:
+    """Write the comparisons of three or more maps, each step in a folder; return that of the first and last, and its summary.
+
+    Where all maps have probabilities, each comparison says what it is in the light of all of them.
+    """
+    started = time.perf_counter()
+    rule = ChangeRule(options.min_probability, options.min_site, options.method)
+    series = series_of(lands, _dates(lands), options.transitions)
+    maps, steps = list(lands if series is None else series.maps), []
+    for number, (before, after) in enumerate(pairwise(maps), 1):
+        step = staging / f"{number}_{safe_name(before.name)}_{safe_name(after.name)}"
+        step.mkdir()
+        link = None if series is None else series.between(number - 1, number)
+        found = write_comparison(step, compare(before, after, rule, link), options, time.perf_counter())
+        steps.append(
+            {"folder": step.name} | {key: found[key] for key in ("before", "after", "cells", "area_ha", "sites")}
+        )
+    whole = compare(maps[0], maps[-1], rule, None if series is None else series.between(0, len(maps) - 1))
+    more = {"steps": steps} | ({} if series is None else {"timeline": write_timeline(staging / TIMELINE, series)})
+    return whole, write_comparison(staging, whole, options, started, more)
+
+
+def _dates(lands: Sequence[ClassMap]) -> list[float]:
+    """The years in the maps' names where all have one and they ascend; else one unit of time between neighbours."""
+    years = [year_in(land.name) for land in lands]
+    dated = [float(year) for year in years if year is not None]
+    ascending = all(first < second for first, second in pairwise(dated))
+    return dated if len(dated) == len(lands) and ascending else [float(number) for number in range(len(lands))]
 
 
 def _warn_of_order(maps: Sequence[Path]) -> None:
@@ -173,8 +205,10 @@ def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
     return land if options.regroup is None else regrouped(land, load_legend(options.regroup))
 
 
-def write_comparison(folder: Path, found: Comparison, options: DiffOptions, started: float) -> dict[str, Any]:
-    """Write every file of one comparison, `run.json` last; return the content of `summary.json`."""
+def write_comparison(
+    folder: Path, found: Comparison, options: DiffOptions, started: float, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write every file of one comparison, `run.json` last; return the content of `summary.json`, to which `more` is added."""
     transform, crs = found.overlap.transform, found.before.crs
     codes = change_codes(found)
     labels, confirmed = found.labels_table(), found.confirmed_table()
@@ -191,7 +225,9 @@ def write_comparison(folder: Path, found: Comparison, options: DiffOptions, star
     write_transitions(
         folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
     )
-    summary = summarise(found, Told(labels, confirmed, tiers, ranking, trust_of(found))) | {"codes": codes}
+    summary = (
+        summarise(found, Told(labels, confirmed, tiers, ranking, trust_of(found))) | {"codes": codes} | dict(more or {})
+    )
     write_json(folder / SUMMARY, summary)
     record = _record(found, options, summary, time.perf_counter() - started)
     write_item(folder, f"{found.before.name}_{found.after.name}", CHANGE, record)

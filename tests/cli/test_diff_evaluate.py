@@ -15,7 +15,7 @@ def test_diff_says_what_it_found(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "1,200 cells compared between y2014 and y2020" in said
     assert "4 are confirmed as change" in said
-    assert "2 likely" in said
+    assert "2 certain sites" in said
     later[:] = codes
     later[0, 2] = 0
     maps.insert(0, str(classified(tmp_path / "map_2022", sharp(later))))

@@ -621,3 +621,58 @@ def test_changes_are_listed_by_district_and_in_other_formats(tmp_path, year):
     assert sites.crs.to_epsg() == 26914
     with pytest.raises(UsageError, match="no column 'name'"):
         diff(year, tmp_path / "again", DiffOptions(districts=tmp_path / "towns.gpkg"))
+
+
+def flickering(tmp_path):
+    """Three years of 20 x 30 cells: one cell comes and goes, one changes for good, one is missing in the second."""
+    codes = np.repeat([0, 1, 2], 200).reshape(20, 30)
+    years, hole = [codes.copy() for _ in range(3)], np.zeros(codes.shape, bool)
+    years[1][2, 2] = 2
+    years[1][9, 9] = years[2][9, 9] = 2
+    hole[15, 15] = True
+    return [
+        classified(tmp_path / f"y{year}", sharp(one, sure=0.99), missing=hole if year == 2014 else None)
+        for year, one in zip((2010, 2014, 2016), years, strict=True)
+    ]
+
+
+def test_three_surveys_are_one_chain(tmp_path):
+    found = diff(flickering(tmp_path), tmp_path / "out")
+    top = CORNER[0] + 19
+    gone, kept = Cell(top - 2, CORNER[1] + 2).id, Cell(top - 9, CORNER[1] + 9).id
+    assert list(found.changes) == [kept]
+    assert [step["cells"]["confirmed"] for step in found.summary["steps"]] == [1, 0]
+    assert [step["cells"]["label_differences"] for step in found.summary["steps"]] == [2, 1]
+    assert found.summary["timeline"] == {"changed": 1, "flickering": 1}
+    rows = {row["chip_id"]: row for row in pq.read_table(found.out / "timeline.parquet").to_pylist()}
+    assert set(rows) == {gone, kept}
+    assert rows[gone]["flicker"]
+    assert (rows[kept]["after"], rows[kept]["until"], rows[kept]["changes"]) == ("y2010", "y2014", 1)
+    assert [rows[kept][f"class_y{year}"] for year in (2010, 2014, 2016)] == [NAMES[1], NAMES[2], NAMES[2]]
+
+
+def test_weights_of_moves_are_read_and_checked(tmp_path):
+    maps, file = flickering(tmp_path), tmp_path / "moves.yaml"
+    file.write_text(f"{NAMES[1]}: {{{NAMES[2]}: 0}}\n")
+    assert diff(maps, tmp_path / "held", DiffOptions(transitions=file)).confirmed == 0
+    wrong = {
+        "Lava: {Forest: 1}": "no such classes",
+        f"{NAMES[0]}: 3": "where it goes",
+        f"{NAMES[0]}: {{{NAMES[1]}: -1}}": "from 0",
+    }
+    for text, says in wrong.items():
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=says):
+            diff(maps, tmp_path / "bad", DiffOptions(transitions=file))
+    with pytest.raises(UsageError, match="three or more"):
+        diff(maps[:2], tmp_path / "bad", DiffOptions(transitions=file))
+
+
+def test_a_second_survey_that_covers_less_ground_is_part_of_the_chain(tmp_path):
+    maps = flickering(tmp_path)
+    codes = np.repeat([0, 1, 2], 200).reshape(20, 30)[3:, 4:]
+    part = classified(tmp_path / "part2013", sharp(codes, sure=0.99), row=CORNER[0], col=CORNER[1] + 4)
+    found = diff([maps[0], part, maps[2]], tmp_path / "out")
+    top = CORNER[0] + 19
+    assert list(found.changes) == [Cell(top - 9, CORNER[1] + 9).id]
+    assert [step["cells"]["confirmed"] for step in found.summary["steps"]] == [0, 1]

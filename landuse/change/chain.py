@@ -1,0 +1,141 @@
+"""One hidden Markov chain over the surveys of a place: what its class was at each date, seen through several uncertain looks.
+
+The class of a cell moves from survey to survey with probabilities that grow with the years between them,
+
+    A(gap) = (1 - c) I + c M,   c = 1 - (1 - rate)^gap,
+
+where M says where a class goes once it goes. Forward and backward passes give the probability of every pair of classes of two
+surveys, given all of them; Viterbi's path is the likeliest story (Rabiner 1989). A survey that misses a cell says nothing of
+it. A class that is seen once between two looks at another (A, B, A) needs two changes, and is taken for an error of one map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from landuse.change.posterior import FLOOR, Floats
+from landuse.grid import IntArray
+
+RATE, STRENGTH = 0.005, 50.0
+"""Share of cells thought to change in a year, and how many cells that belief weighs."""
+RARE = 0.01
+"""Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
+ROUNDS = 20
+SETTLED = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """n cells in T surveys.
+
+    Attributes:
+        looks: (T, n, K) what each survey says of each class relative to the class's share; 1 where it misses the cell.
+        start: (K,) shares of the classes in the first survey.
+        moves: (T - 1, K, K) probabilities of the class after, given that before; rows sum to 1.
+    """
+
+    looks: Floats
+    start: Floats
+    moves: Floats
+
+    @classmethod
+    def fitted(cls, surveys: Floats, years: Floats, weights: Floats | None = None) -> Chain:
+        """The chain of surveys (T, n, K), NaN where one misses a cell, with its moves learnt from all cells.
+
+        Args:
+            surveys: probabilities of the classes.
+            years: (T,) dates, ascending.
+            weights: (K, K) how much likelier a move is than others, 1 for no opinion; the diagonal does not count.
+        """
+        known = np.isfinite(surveys[:, :, 0])
+        filled = np.where(known[:, :, None], np.maximum(np.nan_to_num(surveys, nan=1.0), FLOOR), 1.0)
+        shares = np.stack([one[mask].mean(axis=0) for one, mask in zip(filled, known, strict=True)])
+        looks = np.where(known[:, :, None], filled / np.maximum(shares, RARE)[:, None, :], 1.0)
+        prior = np.stack([_moves(gap, shares.mean(axis=0), weights) for gap in np.diff(years)])
+        chain = cls(looks, shares[0] / shares[0].sum(), prior)
+        for _ in range(ROUNDS):
+            better = chain._improved(prior)
+            step = float(np.abs(better.moves - chain.moves).max())
+            chain = better
+            if step < SETTLED:
+                break
+        return chain
+
+    def _improved(self, prior: Floats) -> Chain:
+        """One round of expectation maximisation (Baum and Welch), with `prior` weighing as `STRENGTH` cells of each class."""
+        counts = np.stack([pairs.sum(axis=0) for pairs in self.steps()])
+        raised = counts + STRENGTH * self.start[None, :, None] * prior
+        return Chain(self.looks, self.start, raised / raised.sum(axis=2, keepdims=True))
+
+    def steps(self) -> list[Floats]:
+        """Probability (n, K, K) of each pair of classes of neighbouring surveys, given all of them."""
+        ahead, behind = self._forward(), self._backward()
+        pairs = [
+            a[:, :, None] * move * (look * b)[:, None, :]
+            for a, move, look, b in zip(ahead, self.moves, self.looks[1:], behind[1:], strict=False)
+        ]
+        return [joint / joint.sum(axis=(1, 2), keepdims=True) for joint in pairs]
+
+    def ends(self) -> Floats:
+        """Probability (n, K, K) of each pair of classes of the first and the last survey, given all of them."""
+        joint = np.einsum("nk,kl->nkl", self.start * self.looks[0], np.eye(len(self.start)))
+        for move, look in zip(self.moves, self.looks[1:], strict=True):
+            joint = (joint @ move) * look[:, None, :]
+            joint /= joint.sum(axis=(1, 2), keepdims=True)
+        return np.asarray(joint)
+
+    def path(self) -> IntArray:
+        """The likeliest classes (n, T) of each cell, by Viterbi's algorithm."""
+        with np.errstate(divide="ignore"):
+            score = np.log(self.start * self.looks[0])
+            came = []
+            for move, look in zip(self.moves, self.looks[1:], strict=True):
+                ways = score[:, :, None] + np.log(move)
+                came.append(ways.argmax(axis=1))
+                score = ways.max(axis=1) + np.log(look)
+        path = [score.argmax(axis=1)]
+        for back in reversed(came):
+            path.append(np.take_along_axis(back, path[-1][:, None], axis=1)[:, 0])
+        return np.stack(path[::-1], axis=1)
+
+    def _forward(self) -> list[Floats]:
+        now = _scaled(self.start * self.looks[0])
+        found = [now]
+        for move, look in zip(self.moves, self.looks[1:], strict=True):
+            now = _scaled((now @ move) * look)
+            found.append(now)
+        return found
+
+    def _backward(self) -> list[Floats]:
+        now = np.ones_like(self.looks[0])
+        found = [now]
+        for move, look in zip(self.moves[::-1], self.looks[:0:-1], strict=True):
+            now = _scaled((now * look) @ move.T)
+            found.append(now)
+        return found[::-1]
+
+
+def flickers(path: IntArray, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Cells (n,) whose labels (n, T), -1 where missing, leave a class and come back while their likeliest path stays."""
+    steady = (path == path[:, :1]).all(axis=1)
+    seen = labels >= 0
+    away = ((labels != path[:, :1]) & seen).cumsum(axis=1) > 0
+    back = (labels == path[:, :1]) & seen & away
+    return np.asarray(steady & back.any(axis=1))
+
+
+def _moves(gap: float, shares: Floats, weights: Floats | None) -> Floats:
+    """Prior probabilities (K, K) of a class after so many years, given that before."""
+    towards = np.tile(shares, (len(shares), 1)) * (1.0 if weights is None else weights)
+    np.fill_diagonal(towards, 0.0)
+    total = towards.sum(axis=1, keepdims=True)
+    towards = np.divide(towards, total, out=np.zeros_like(towards), where=total > 0)
+    changing = (1 - (1 - RATE) ** max(gap, 0.0)) * np.where(total > 0, 1.0, 0.0)
+    return np.asarray(np.diag(1 - changing[:, 0]) + changing * towards)
+
+
+def _scaled(values: Floats) -> Floats:
+    return np.asarray(values / values.sum(axis=1, keepdims=True))

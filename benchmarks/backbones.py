@@ -8,10 +8,7 @@ import time
 
 import numpy as np
 
-from landuse.legend import load_legend
-from landuse.models.backbones import initial_weights, load_backbone
-from landuse.models.bundle import Bundle
-from landuse.models.heads import LogisticHead
+from benchmarks.networks import random_bundle
 from landuse.models.openvino_runtime import OpenVinoRuntime
 
 TURNS = 3
@@ -20,12 +17,7 @@ CHIPS = 64
 
 def runtime_of(name: str) -> OpenVinoRuntime:
     """A runtime with random weights."""
-    backbone, legend = load_backbone(name), load_legend("landuse7")
-    features, classes = backbone.feature_count, len(legend)
-    zeros = np.zeros(features, np.float32)
-    head = LogisticHead(np.zeros((features, classes), np.float32), np.zeros(classes, np.float32), zeros, zeros + 1)
-    bundle = Bundle(name, backbone.network, initial_weights(backbone), head, legend, backbone.preprocess)
-    return OpenVinoRuntime(bundle)
+    return OpenVinoRuntime(random_bundle(name))
 
 
 def main(names: list[str]) -> None:

@@ -47,7 +47,7 @@ def milliseconds(surveys: list[tuple[Path, int]], model: Path, folder: Path) -> 
 
 def context_error(bundle: Bundle) -> float:
     """Largest difference of a probability between windows with the context that is used and with twice as much."""
-    shape = dense_shape(bundle.network, bundle.chip_px, CELL, bundle.name)
+    shape = dense_shape(bundle.backbone, CELL, bundle.name)
     network = OpenVinoDense(bundle, shape, "f32")
     cells = KEPT + 4 * shape.context
     picture = np.concatenate([np.concatenate(list(crops()[i : i + 8]), 1) for i in range(0, 64, 8)])

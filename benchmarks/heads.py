@@ -28,14 +28,12 @@ def timed(work: Callable[[], object]) -> float:
 
 def keras_fit(folder: Path, backbone: str, weights: str | None) -> Callable[[], object]:
     """Keras' way: a frozen backbone, a dense head, and `fit` over the images of a folder."""
-    from landuse.models.keras_graph import build_keras, load_weights
-
-    import keras  # isort: skip - after keras_graph, which says how it logs
+    from landuse.models.keras_library import keras
+    from landuse.models.keras_networks import built
 
     bundle = backbone_bundle(backbone, weights, 0)
     px, images = bundle.chip_px, class_folders(folder)
-    network = build_keras(bundle.network, px)
-    load_weights(network, bundle.weights)
+    network = built(bundle.backbone, bundle.name)
     network.trainable = False
     factor, offset = bundle.preprocess.affine()
     image = keras.Input((px, px, 3))

@@ -70,16 +70,18 @@ def write_model(path: Path) -> None:
     """A network that takes the mean colour, and a head that finds the nearest of the four."""
     from landuse.legend import LandClass, Legend
     from landuse.models.bundle import Bundle, write_bundle
+    from landuse.models.conversion import backbone_of
     from landuse.models.heads import LogisticHead
-    from landuse.models.network import parse_network
+    from landuse.models.openvino import ops, ov
     from landuse.models.preprocess import Preprocess
 
     names = ("Forest", "Field", "Town", "Water")
     legend = Legend(
         name="four", classes=tuple(LandClass(code=i, name=n, color="#336699") for i, n in enumerate(names, 1))
     )
-    pooled = {"op": "global_average_pool", "name": "pooled", "inputs": ["image"]}
-    network = parse_network({"channels": 3, "output": "pooled", "nodes": [pooled]}, PX)
+    image = ops.parameter([-1, PX, PX, 3], np.float32, name="image")
+    pooled = ops.reduce_mean(image, np.array([1, 2]), False)
+    backbone = backbone_of(ov.Model([pooled.output(0)], [image], "colours"), Preprocess(scale=1 / 255))
     colour = (colours() / 255).astype(np.float32)
     head = LogisticHead(
         weight=np.asarray(colour.T * 60, np.float32),
@@ -87,7 +89,7 @@ def write_model(path: Path) -> None:
         mean=np.zeros(3, np.float32),
         scale=np.ones(3, np.float32),
     )
-    write_bundle(Bundle("colours", network, {}, head, legend, Preprocess(scale=1 / 255), chip_px=PX), path)
+    write_bundle(Bundle("colours", backbone, head, legend), path)
 
 
 def run_child(folder: Path, master: str) -> None:

@@ -7,14 +7,17 @@ too; how well it then agrees with itself was not measured, as with random weight
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.imagery import CHIP, crops
 from landuse.legend import load_legend
-from landuse.models.backbones import initial_weights, load_backbone
+from landuse.models.architectures import find_architecture
+from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
+from landuse.models.conversion import named_backbone
 from landuse.models.heads import LogisticHead
 from landuse.models.quantise import measure, with_ranges
 from landuse.models.quantised import Quantisation
@@ -26,12 +29,21 @@ UNMEASURED = Quantisation(ranges={}, agreement=1.0, chips=MEASURED, held_back=1,
 
 def random_bundle(backbone: str = "resnet50", head_seed: int = 0) -> Bundle:
     """A model with random weights; bundles that differ in `head_seed` alone share their backbone."""
-    spec, legend = load_backbone(backbone), load_legend("landuse7")
-    features, classes = spec.feature_count, len(legend)
+    made, legend = random_backbone(backbone), load_legend("landuse7")
+    features, classes = made.features, len(legend)
     weight = np.random.default_rng(head_seed).normal(0, HEAD_SPREAD, (features, classes)).astype(np.float32)
     zeros = np.zeros(features, np.float32)
     head = LogisticHead(weight, np.zeros(classes, np.float32), zeros, zeros + 1)
-    return Bundle(f"random {backbone} {head_seed}", spec.network, initial_weights(spec), head, legend, spec.preprocess)
+    return Bundle(f"random {backbone} {head_seed}", made, head, legend)
+
+
+@cache
+def random_backbone(name: str) -> Backbone:
+    """A network by its name with random weights."""
+    from landuse.models.keras_networks import initial_weights
+
+    line = find_architecture(name)
+    return named_backbone(line, initial_weights(line))
 
 
 def quantised(bundle: Bundle) -> Bundle:

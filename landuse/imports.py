@@ -1,4 +1,4 @@
-"""Libraries that others import beside what they are asked for, and that our commands have no use for.
+"""Libraries that others import beside what they are asked for, and that our commands have no use for at their start.
 
 Each costs a command a tenth of a second and more at its start.
 """
@@ -32,20 +32,9 @@ def put_off(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def without(name: str) -> Iterator[None]:
-    """A context in which a library that is not loaded yet counts as not installed."""
-    if name in sys.modules:
-        yield
-        return
-    with _known_as(name, None):  # how Python itself marks what is not to be found
-        yield
-
-
-@contextmanager
-def _known_as(name: str, module: ModuleType | None) -> Iterator[None]:
-    known: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment] # None is allowed, and has its meaning
-    known[name] = module
+def _known_as(name: str, module: ModuleType) -> Iterator[None]:
+    sys.modules[name] = module
     try:
         yield
     finally:
-        del known[name]
+        del sys.modules[name]

@@ -1,10 +1,10 @@
-"""Libraries that are loaded later, or not."""
+"""Libraries that are loaded later."""
 
 import sys
 
 import pytest
 
-from landuse.imports import put_off, without
+from landuse.imports import put_off
 
 
 @pytest.fixture
@@ -27,14 +27,3 @@ def test_a_library_is_loaded_once_it_is_used(library):
 def test_a_library_that_is_absent_stays_absent():
     with put_off("no_such_library"), pytest.raises(ModuleNotFoundError):
         import no_such_library  # noqa: F401
-
-
-def test_a_library_is_hidden_for_a_while(library):
-    with without(library), pytest.raises(ModuleNotFoundError):
-        import some_library
-    import some_library
-
-    assert some_library.answer == 42
-    with without(library), put_off(library):
-        import some_library as again
-    assert again is some_library

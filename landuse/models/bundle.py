@@ -1,7 +1,8 @@
 """The model file: one zip, `NAME.landuse`, of plain data. Nothing in it can run.
 
-bundle.json           what the model is: network, preprocessing, legend, calibration, training, metrics
-backbone.safetensors  the network's weights (float32, or float16 where space matters)
+bundle.json           what the model is: backbone, legend, calibration, training, metrics
+graph.xml             the backbone as OpenVINO describes networks, preprocessing included
+backbone.safetensors  the constants of that graph, and those variables of Keras that are none
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
 alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
@@ -17,37 +18,40 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import JsonValue
 from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.alignment import Alignment, alignment_room, pack_alignment, unpack_alignment
-from landuse.models.arrays import Weights
+from landuse.models.arrays import Shape, number_count
+from landuse.models.backbone import Backbone
+from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
 from landuse.models.heads_file import INTEGERS, as_stored, spec_of
 from landuse.models.manifest import (
     ALIGNMENT,
     FORMAT,
     FORMAT_VERSION,
+    BackboneSpec,
     Manifest,
     check_digests,
     check_fit,
     parse_manifest,
     refuse,
 )
-from landuse.models.network import Network, parameter_count, parse_network
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
-from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, read_arrays
+from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, check_finite, read_arrays
 from landuse.models.safe_zip import SafeZip, write_zip
 from landuse.mosaic.colour import Palette
 
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
-MEMBERS = frozenset({"bundle.json", BACKBONE, HEAD, CARD})
-OPTIONAL = frozenset({ALIGNMENT})
+GRAPH = "graph.xml"
+MEMBERS = frozenset({"bundle.json", HEAD, CARD})
+OF_BACKBONE = frozenset({GRAPH, BACKBONE})
+OPTIONAL = OF_BACKBONE | {ALIGNMENT}
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 MOST_HEAD_NUMBERS = 100_000_000
@@ -60,12 +64,9 @@ class Bundle:
 
     Attributes:
         name: what people call it.
-        network: the backbone.
-        weights: float32 arrays by name, as `network.weight_shapes` asks for.
+        backbone: from images to features.
         head: from features to probabilities, temperature included.
         legend: the classes, in the order of the head's columns.
-        preprocess: what happens to a uint8 image first.
-        chip_px: pixels of a chip's side.
         bands: names of the bands, in order.
         metres_per_pixel: ground size of a pixel that it was trained on, None where mixed or unknown.
         calibration: how the temperature was found.
@@ -78,12 +79,9 @@ class Bundle:
     """
 
     name: str
-    network: Network
-    weights: Weights
+    backbone: Backbone
     head: Head
     legend: Legend
-    preprocess: Preprocess
-    chip_px: int = 224
     bands: tuple[str, ...] = ("red", "green", "blue")
     metres_per_pixel: float | None = None
     calibration: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -94,11 +92,22 @@ class Bundle:
     alignment: Alignment | None = None
     palette: Palette | None = None
 
+    @property
+    def chip_px(self) -> int:
+        """Pixels of a chip's side."""
+        return self.backbone.px
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What happens to a uint8 image first."""
+        return self.backbone.preprocess
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that decides what it answers, and of what is said about it."""
         found = hashlib.sha256(_json(_describe(self)))
-        for name, array in sorted((self.weights | self.head.arrays()).items()):
+        found.update(self.backbone.digest.encode())
+        for name, array in sorted(self.head.arrays().items()):
             found.update(name.encode())
             found.update(as_stored(array).tobytes())
         if self.alignment is not None:
@@ -106,63 +115,59 @@ class Bundle:
         return found.hexdigest()
 
 
-def write_bundle(bundle: Bundle, path: Path, *, half: bool = False) -> Path:
+def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -> Path:
     """Write a model file; `path` appears whole or not at all, with the same bytes for the same model.
 
     Args:
         bundle: the model.
         path: its file; ".landuse" is added where it is missing.
-        half: store the backbone as float16 (half the size; answers change in the third digit or less).
+        shipped_in: a model that ships, whose file holds this backbone already.
 
     Returns:
         The file written.
     """
     target = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-    stored = {name: array.astype(np.float16 if half else np.float32) for name, array in sorted(bundle.weights.items())}
     members = {
-        BACKBONE: save({name: np.ascontiguousarray(array) for name, array in stored.items()}),
+        GRAPH: bundle.backbone.xml,
+        BACKBONE: bundle.backbone.weights,
         HEAD: save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
         CARD: bundle.card.encode(),
     }
     if bundle.alignment is not None:
         members[ALIGNMENT] = pack_alignment(bundle.alignment)
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = _json(_describe(bundle) | {"digests": digests})
-    write_zip(target, {"bundle.json": manifest, **members})
+    said = _describe(bundle) | {"digests": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}}
+    if shipped_in is not None:
+        said["backbone"] |= {"shipped_in": shipped_in}
+        members = {name: data for name, data in members.items() if name not in OF_BACKBONE}
+    write_zip(target, {"bundle.json": _json(said), **members})
     return target
 
 
 def read_bundle(path: Path) -> Bundle:
-    """Read a model file of unknown origin.
+    """Read a model file of unknown origin. Its graph is checked here, and once more when OpenVINO has read it.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, of another version, or whose parts do not fit.
     """
     with SafeZip(path, MEMBERS, OPTIONAL) as archive:
         manifest = parse_manifest(archive.read("bundle.json", MAX_JSON), path)
-        network = parse_network(manifest.network, manifest.chip_px)
-        check_fit(manifest, network, path)
-        shapes, width = network.weight_shapes(manifest.chip_px), network.feature_count(manifest.chip_px)
-        head_shapes = manifest.head.shapes(width, len(manifest.legend))
-        if parameter_count(head_shapes.values()) > MOST_HEAD_NUMBERS:
+        check_fit(manifest, path)
+        width = manifest.backbone.features
+        shapes = manifest.head.shapes(width, len(manifest.legend))
+        if number_count(shapes.values()) > MOST_HEAD_NUMBERS:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
-        limits = {BACKBONE: arrays_room(shapes), HEAD: arrays_room(head_shapes), CARD: MAX_CARD}
-        limits[ALIGNMENT] = alignment_room(width) + HEADER_ROOM
+        limits = {HEAD: arrays_room(shapes), CARD: MAX_CARD, ALIGNMENT: alignment_room(width) + HEADER_ROOM}
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
+        members |= _backbone_members(archive, manifest.backbone.shipped_in, path)
     check_digests(members, manifest, path)
-    arrays = read_arrays(members[HEAD], head_shapes, f"{HEAD} in {path}", INTEGERS)
-    try:
-        head = manifest.head.head(arrays, width, manifest.temperature)
-    except UsageError as error:
-        refuse(path, str(error))
+    check_finite(members[BACKBONE], f"{BACKBONE} in {path}")
+    check_graph(members[GRAPH], len(members[BACKBONE]), f"{GRAPH} in {path}")
+    aligned = members.get(ALIGNMENT)
     return Bundle(
         name=manifest.name,
-        network=network,
-        weights=read_arrays(members[BACKBONE], shapes, f"{BACKBONE} in {path}"),
-        head=head,
+        backbone=_backbone(manifest, members),
+        head=_head(manifest, shapes, members[HEAD], path),
         legend=manifest.legend,
-        preprocess=manifest.preprocess,
-        chip_px=manifest.chip_px,
         bands=manifest.bands,
         metres_per_pixel=manifest.metres_per_pixel,
         calibration=manifest.calibration,
@@ -171,10 +176,47 @@ def read_bundle(path: Path) -> Bundle:
         quantisation=manifest.quantisation,
         palette=manifest.palette,
         card=members[CARD].decode("utf8", errors="replace"),
-        alignment=unpack_alignment(members[ALIGNMENT], width, f"{ALIGNMENT} in {path}")
-        if ALIGNMENT in members
-        else None,
+        alignment=None if aligned is None else unpack_alignment(aligned, width, f"{ALIGNMENT} in {path}"),
     )
+
+
+def _backbone_members(archive: SafeZip, shipped_in: str | None, path: Path) -> dict[str, bytes]:
+    """The graph and its weights: those of the file, or those of the model that ships and holds them."""
+    if shipped_in is None:
+        missing = sorted(name for name in OF_BACKBONE if not archive.holds(name))
+        if missing:
+            refuse(path, f"it does not hold {missing[0]}")
+        return {
+            GRAPH: archive.read(GRAPH, MAX_XML),
+            BACKBONE: archive.read(BACKBONE, archive.size),
+        }  # stored as they are
+    if shipped_in not in shipped_bundles() or find_bundle(shipped_in) == path:
+        refuse(path, f"its backbone is that of the model {shipped_in!r}, which does not ship with this release")
+    with SafeZip(find_bundle(shipped_in), MEMBERS, OPTIONAL) as other:
+        return _backbone_members(other, None, path)
+
+
+def _backbone(manifest: Manifest, members: Mapping[str, bytes]) -> Backbone:
+    spec = manifest.backbone
+    return Backbone(
+        xml=members[GRAPH],
+        weights=members[BACKBONE],
+        px=spec.px,
+        channels=len(manifest.bands),
+        features=spec.features,
+        preprocess=spec.preprocess,
+        architecture=spec.architecture,
+        orders=spec.orders,
+        batch=spec.batch,
+    )
+
+
+def _head(manifest: Manifest, shapes: Mapping[str, Shape], data: bytes, path: Path) -> Head:
+    arrays = read_arrays(data, shapes, f"{HEAD} in {path}", INTEGERS)
+    try:
+        return manifest.head.head(arrays, manifest.backbone.features, manifest.temperature)
+    except UsageError as error:
+        refuse(path, str(error))
 
 
 def read_manifest(path: Path) -> tuple[Manifest, str]:
@@ -221,10 +263,19 @@ def check_model_out(out: Path, *, fresh: bool) -> None:
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    """Everything of a model but its arrays and its card, as JSON data. A plain head goes without saying."""
+    """Everything of a model but its arrays, its graph and its card, as JSON data. A plain head goes without saying."""
     head = spec_of(bundle.head).model_dump(mode="json", exclude_defaults=True)
     colours = {} if bundle.palette is None else {"palette": asdict(bundle.palette)}
     narrow = {} if bundle.quantisation is None else {"quantisation": bundle.quantisation.model_dump(mode="json")}
+    backbone = bundle.backbone
+    spec = BackboneSpec(
+        architecture=backbone.architecture,
+        px=backbone.px,
+        features=backbone.features,
+        preprocess=backbone.preprocess,
+        orders=dict(backbone.orders),
+        batch=backbone.batch,
+    )
     return (
         ({"head": head} if head else {})
         | narrow
@@ -233,10 +284,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "name": bundle.name,
-            "network": bundle.network.model_dump(mode="json"),
-            "preprocess": bundle.preprocess.model_dump(mode="json"),
+            "backbone": spec.model_dump(mode="json", exclude_none=True),
             "legend": bundle.legend.model_dump(mode="json"),
-            "chip_px": bundle.chip_px,
             "bands": list(bundle.bands),
             "metres_per_pixel": bundle.metres_per_pixel,
             "temperature": bundle.head.temperature,

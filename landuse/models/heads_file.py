@@ -12,12 +12,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats
+from landuse.models.arrays import Floats, Shape
 from landuse.models.heads import Arrays, Head, LogisticHead
 from landuse.models.heads_dense import DenseHead
 from landuse.models.heads_forest import ForestHead
 from landuse.models.heads_multi import MultiLabelHead
-from landuse.models.nodes import Shape
 
 Size = Annotated[int, Field(ge=1, le=16_384)]
 INTEGERS = frozenset({"roots", "feature", "left", "right"})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-import keras
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Images
+from landuse.models.arrays import Images, KerasModel
 from landuse.models.heads import in_graph
-from landuse.models.keras_graph import build_keras, load_weights
+from landuse.models.keras_library import keras
+from landuse.models.keras_networks import built
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class KerasRuntime:
     def __init__(self, bundle: Bundle, precision: Precision = "auto") -> None:
         if precision == "bf16":
             raise UsageError("The TensorFlow runtime computes in float32: use precision auto or f32.")
-        self._px, self._bands = bundle.chip_px, bundle.network.channels
+        self._px, self._bands = bundle.chip_px, bundle.backbone.channels
         self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
         self._model, self._head = build_whole(bundle), None if in_graph(bundle.head) is not None else bundle.head
 
@@ -54,16 +54,14 @@ class KerasRuntime:
             yield self.predict(batch)
 
 
-def build_whole(bundle: Bundle) -> keras.Model:
+def build_whole(bundle: Bundle) -> KerasModel:
     """A Keras model from uint8 images (n, px, px, C) to probabilities (n, K) and features (n, D); features alone where the
     head is not one that a graph holds.
     """  # noqa: D205
-    image = keras.Input((bundle.chip_px, bundle.chip_px, bundle.network.channels), dtype="uint8")
+    image = keras.Input((bundle.chip_px, bundle.chip_px, bundle.backbone.channels), dtype="uint8")
     ordered = keras.ops.flip(image, axis=-1) if bundle.preprocess.order == "bgr" else image
     factor, offset = bundle.preprocess.affine()
-    backbone = build_keras(bundle.network, bundle.chip_px)
-    load_weights(backbone, bundle.weights)
-    features = backbone(keras.ops.cast(ordered, "float32") * factor + offset, training=False)
+    features = built(bundle.backbone, bundle.name)(keras.ops.cast(ordered, "float32") * factor + offset, training=False)
     head = in_graph(bundle.head)
     if head is None:
         return keras.Model(image, features)

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from landuse.errors import ModelFileError
-from landuse.models.arrays import Weights
-from landuse.models.keras_order import WeightLayer, weight_layers
-from landuse.models.network import Network
-from landuse.models.nodes import Shape
+from landuse.models.architectures import Architecture
+from landuse.models.arrays import Shape, Weights
 from landuse.models.safe_hdf5 import SafeHdf5
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 MAX_NESTING = 4
+PREPARING = ("normalization", "rescaling")
+"""Names of layers that prepare images; our networks leave that to `Preprocess`."""
+
+
+@dataclass(frozen=True)
+class WeightLayer:
+    """A layer of a network with weights.
+
+    Attributes:
+        name: its name.
+        kind: its class as Keras writes it in files, such as "conv2d".
+        shapes: shape of each weight by its name, in Keras' order.
+    """
+
+    name: str
+    kind: str
+    shapes: Mapping[str, Shape]
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class StoredLayer:
     arrays: tuple[str, ...]
 
 
-def load_keras_weights(path: Path, network: Network, px: int) -> Weights:
+def load_keras_weights(path: Path, architecture: Architecture) -> Weights:
     """The weights of a network from a file that Keras wrote. Nothing in the file is run, nor are other files read.
 
     Layers are found by name where the file has all names of the network; by Keras' order of layers otherwise. A
@@ -43,30 +58,37 @@ def load_keras_weights(path: Path, network: Network, px: int) -> Weights:
 
     Args:
         path: an HDF5 file (.h5, .weights.h5).
-        network: what the weights are for.
-        px: pixels of an image's side, which decides no weight of a network that ends in a pooling.
+        architecture: the network that the weights are for.
 
     Returns:
-        float32 arrays by name, as `network.weight_shapes` asks for.
+        float32 arrays, as `keras_networks.variables` names them.
 
     Raises:
         ModelFileError: the file is missing, damaged, or holds other layers than the network.
     """
-    return read_weights(path, str(path), network, px)
-
-
-def read_weights(source: Path | BinaryIO, name: str, network: Network, px: int) -> Weights:
-    """As `load_keras_weights`, from a file or from its bytes as a stream; messages call it `name`."""
-    wanted = weight_layers(network, px)
-    with SafeHdf5(source, name) as file:
-        stored = _stored_layers(file)
+    with SafeHdf5(path, str(path)) as file:
+        stored = [layer for layer in _stored_layers(file) if not layer.name.startswith(PREPARING)]
         if not stored:
-            raise ModelFileError(f"{name} holds no weights in Keras' layout: write them with save_weights of Keras.")
+            raise ModelFileError(f"{path} holds no weights in Keras' layout: write them with save_weights of Keras.")
+        wanted = weight_layers(architecture)
         weights: Weights = {}
-        for layer, found in zip(wanted, _match(wanted, stored, name), strict=True):
-            _check_shapes(file, layer, found)
-            weights |= {key: file.read(path) for key, path in zip(layer.shapes, found.arrays, strict=True)}
+        for layer, found in zip(wanted, _match(wanted, stored, str(path)), strict=True):
+            arrays = _check_shapes(file, layer, found)
+            weights |= {key: file.read(array) for key, array in zip(layer.shapes, arrays, strict=True)}
     return weights
+
+
+def weight_layers(architecture: Architecture) -> list[WeightLayer]:
+    """The layers of a network that have weights, in Keras' order. Imports TensorFlow."""
+    from landuse.models.keras_networks import build, keras_kind, named_layers, variable_name
+
+    found = []
+    for name, layer in named_layers(build(architecture, architecture.px)):
+        ordered = [*layer.trainable_weights, *layer.non_trainable_weights]
+        shapes = {f"{name}/{variable_name(v)}": tuple(map(int, v.shape)) for v in ordered}
+        if shapes:
+            found.append(WeightLayer(plain_name(name), keras_kind(layer), shapes))
+    return found
 
 
 def plain_name(name: str) -> str:
@@ -136,14 +158,16 @@ def _by_class(wanted: list[WeightLayer], stored: list[StoredLayer]) -> list[Stor
     return [queues[layer.kind].pop() for layer in wanted if queues.get(layer.kind)]
 
 
-def _check_shapes(file: SafeHdf5, layer: WeightLayer, found: StoredLayer) -> None:
-    """Refuse a stored layer whose arrays are not those of the layer, before any of them is read."""
-    shapes = [file.shape(path) for path in found.arrays[:8]]
+def _check_shapes(file: SafeHdf5, layer: WeightLayer, found: StoredLayer) -> tuple[str, ...]:
+    """The arrays of a stored layer; refused, before any of them is read, where they are not those of the layer."""
+    arrays = found.arrays[:8]
+    shapes = [file.shape(path) for path in arrays]
     if shapes != list(layer.shapes.values()):
         raise ModelFileError(
             f"{file.name} does not fit the network: its layer {found.name} has weights {_text(shapes)}, and layer "
             f"{layer.name} of the network takes {_text(list(layer.shapes.values()))}; give weights of the same network."
         )
+    return arrays
 
 
 def _text(shapes: list[Shape]) -> str:

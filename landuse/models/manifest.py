@@ -12,16 +12,40 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from landuse.errors import ModelFileError
 from landuse.legend import Legend
+from landuse.models.architectures import ARCHITECTURES
 from landuse.models.heads_file import HeadSpec
-from landuse.models.network import Network
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
 from landuse.mosaic.colour import Palette
 
 FORMAT = "landuse-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ALIGNMENT = "alignment.safetensors"
 MAX_PX = 1024
+
+
+class BackboneSpec(BaseModel):
+    """What `bundle.json` says of a backbone.
+
+    Attributes:
+        architecture: the name by which Keras builds it, None where it cannot.
+        px: pixels of an image's side.
+        features: length of its feature vector.
+        preprocess: what happens to a uint8 image first.
+        orders: for each variable that is a constant of the graph, the order of its axes there.
+        batch: images that its graph takes at once, None where it takes any number.
+        shipped_in: the model that ships and holds the graph and its weights for this one too; None where they are here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    architecture: Annotated[str, Field(max_length=80)] | None = None
+    px: Annotated[int, Field(ge=8, le=MAX_PX)]
+    features: Annotated[int, Field(ge=1, le=16_384)]
+    preprocess: Preprocess
+    orders: Annotated[dict[str, Annotated[tuple[int, ...], Field(max_length=8)]], Field(max_length=20_000)] = {}
+    batch: Annotated[int, Field(ge=1, le=64)] | None = None
+    shipped_in: Annotated[str, Field(max_length=80)] | None = None
 
 
 class Manifest(BaseModel):
@@ -30,12 +54,10 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["landuse-model"]
-    format_version: Literal[1]
+    format_version: Literal[2]
     name: Annotated[str, Field(min_length=1, max_length=120)]
-    network: JsonValue
-    preprocess: Preprocess
+    backbone: BackboneSpec
     legend: Legend
-    chip_px: Annotated[int, Field(ge=8, le=MAX_PX)]
     bands: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1, max_length=64)]
     metres_per_pixel: Annotated[float, Field(gt=0, le=10_000)] | None
     temperature: Annotated[float, Field(gt=0, le=1000)]
@@ -54,7 +76,10 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         data = json.loads(text, parse_constant=_no_number)
         if isinstance(data, dict) and data.get("format") == FORMAT and data.get("format_version") != FORMAT_VERSION:
             version = str(data.get("format_version"))[:20]
-            refuse(path, f"it is of format version {version}, and this release reads version {FORMAT_VERSION}")
+            refuse(
+                path,
+                f"it is of format version {version}, and this release reads version {FORMAT_VERSION}; train it again",
+            )
         return Manifest.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
@@ -79,11 +104,12 @@ def check_digests(members: Mapping[str, bytes], manifest: Manifest, path: Path) 
         refuse(path, f"{missing[0][:80]} was taken out after the model was written")
 
 
-def check_fit(manifest: Manifest, network: Network, path: Path) -> None:
-    """Raise unless the network takes the bands that are named and prepared."""
-    if network.channels != len(manifest.bands):
-        refuse(path, f"the network takes {network.channels} bands, and {len(manifest.bands)} are named")
-    if not manifest.preprocess.fits(network.channels):
+def check_fit(manifest: Manifest, path: Path) -> None:
+    """Raise unless the backbone is one that this release can have, for the bands that are named."""
+    spec = manifest.backbone
+    if spec.architecture is not None and spec.architecture not in ARCHITECTURES:
+        refuse(path, f"this release has no network {spec.architecture!r}; get the release that it was trained with")
+    if not spec.preprocess.fits(len(manifest.bands)):
         refuse(path, "the preprocessing has another number of bands than the network")
     _check_palette(manifest, path)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from landuse.models.arrays import Floats, Images
-from landuse.models.dense import DenseShape, dense_shape
-from landuse.models.heads import in_graph
-from landuse.models.openvino_graph import build_after, build_until
-from landuse.models.openvino_library import ov
-from landuse.models.openvino_runtime import arithmetic, ranges_of
+from landuse.models.arrays import Floats, Graph, Images, Node
+from landuse.models.dense import DenseShape, dense_shape, feature_map, node_of
+from landuse.models.heads import LogisticHead, in_graph
+from landuse.models.openvino import ops, ov
+from landuse.models.openvino_runtime import arithmetic, ranges_of, results_of
+from landuse.models.quantised import Ranges, rounded
 from landuse.models.runtime import Precision, Prediction, read_cached
 
 if TYPE_CHECKING:
@@ -35,11 +35,8 @@ class OpenVinoDense:
         core = ov.Core()
         self.precision, hint = arithmetic(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), bundle)
         self._head, inside = bundle.head, in_graph(bundle.head)
-        ranges = ranges_of(bundle) if self.precision == "int8" else None
-        until = build_until(bundle.network, bundle.weights, bundle.preprocess, shape.source, ranges)
-        box = shape.channels, shape.side, shape.step
-        lines = None if bundle.alignment is None else (bundle.alignment.factor, bundle.alignment.offset)
-        after = build_after(bundle.network, bundle.weights, shape.pool, box, inside, lines)
+        until = map_graph(bundle, shape, ranges_of(bundle) if self.precision == "int8" else None)
+        after = cell_graph(bundle, shape, inside)
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
         if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
             config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
@@ -78,6 +75,56 @@ class OpenVinoDense:
         return Prediction(self._head.apply(features) if len(answers) == 1 else answers[0].copy(), features)
 
 
+def map_graph(bundle: Bundle, shape: DenseShape, ranges: Ranges | None) -> Graph:
+    """A model from a window uint8 (1, H, W, C) of any size to its feature map float32 (1, D, h, w)."""
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    axes = feature_map(graph).axes
+    found = node_of(graph, shape.pool).input_value(0)
+    if axes != (2, 3):
+        rest = [axis for axis in range(4) if axis not in axes]
+        found = ops.transpose(found, np.array([*rest, *axes])).output(0)
+    graph = ov.Model([found], graph.get_parameters(), "landuse_map")
+    if ranges is not None:
+        graph = rounded(graph, ranges)
+    graph.reshape([1, -1, -1, bundle.backbone.channels])
+    return graph
+
+
+def cell_graph(bundle: Bundle, shape: DenseShape, head: LogisticHead | None) -> Graph:
+    """A model from a feature map (1, D, h, w) to what the network says of each square of it, in image order.
+
+    Its second input, (1, 1, h, w), is 1 at the positions that count and 0 elsewhere; a square's features are the mean over
+    those that do, brought to those of chips by the alignment where there is one. The head, where it can be in the graph, makes
+    probabilities (cells, K), which come before the features (cells, d).
+    """
+    found = ops.parameter([1, shape.channels, -1, -1], np.float32, name="map")
+    counts = ops.parameter([1, 1, -1, -1], np.float32, name="counts")
+    sums, numbers = (_box_mean(t, shape.side, shape.step) for t in (ops.multiply(found, counts), counts))
+    means = ops.divide(sums, ops.maximum(numbers, np.float32(1e-6)))
+    vectors = ops.reshape(ops.transpose(means, np.array([0, 2, 3, 1])), np.array([-1, shape.channels]), False)
+    features = _pooled_onward(bundle, shape, vectors)
+    if bundle.alignment is not None:
+        lines = bundle.alignment
+        features = ops.add(ops.multiply(features, lines.factor[None]), lines.offset[None]).output(0)
+    return ov.Model(results_of(features, head), [found, counts], "landuse_cells")
+
+
+def _pooled_onward(bundle: Bundle, shape: DenseShape, vectors: Node) -> Node:
+    """What the network makes of pooled vectors (cells, D): the operations behind its pooling, over them."""
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    pooled = node_of(graph, shape.pool).output(0)
+    rank = pooled.get_partial_shape().rank.get_length()
+    spread = [-1, *(d.get_length() for d in list(pooled.get_partial_shape())[1:])]
+    given = vectors if rank == 2 else ops.reshape(vectors, np.array(spread), False)
+    pooled.replace(given.output(0))
+    return graph.get_results()[0].input_value(0)
+
+
+def _box_mean(tensor: Node, side: int, step: int) -> Node:
+    """Mean over each square of `side` positions, `step` apart."""
+    return ops.avg_pool(tensor, [step] * 2, [0, 0], [0, 0], [side] * 2, True, "floor", "valid")
+
+
 _OPEN: dict[tuple[str, DenseShape, Precision, int], OpenVinoDense] = {}
 
 
@@ -88,7 +135,7 @@ def open_dense(path: Path, cell_px: float, precision: Precision, threads: int) -
         UsageError: the network cannot answer on such cells, or not in that precision.
     """
     bundle = read_cached(path)
-    shape = dense_shape(bundle.network, bundle.chip_px, cell_px, bundle.name)
+    shape = dense_shape(bundle.backbone, cell_px, bundle.name)
     key = (bundle.digest, shape, precision, threads)
     if key not in _OPEN:
         _OPEN[key] = OpenVinoDense(bundle, shape, precision, threads)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Images
-from landuse.models.heads import Head, in_graph
-from landuse.models.openvino_graph import Ranges, build_openvino
-from landuse.models.openvino_library import ov
+from landuse.models.arrays import Floats, Graph, Images, Node
+from landuse.models.heads import Head, LogisticHead, in_graph
+from landuse.models.openvino import ops, ov
+from landuse.models.quantised import Ranges, rounded
 from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
@@ -31,16 +31,17 @@ class OpenVinoRuntime:
     def __init__(self, bundle: Bundle, precision: Precision = "auto", threads: int = 0) -> None:
         core = ov.Core()
         self.precision, hint = arithmetic(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), bundle)
-        self._px, self._bands = bundle.chip_px, bundle.network.channels
+        self._px, self._bands = bundle.chip_px, bundle.backbone.channels
         self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
         inside = in_graph(bundle.head)
         self._head = None if inside is not None else bundle.head
         ranges = ranges_of(bundle) if self.precision == "int8" else None
-        model = build_openvino(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, inside, ranges)
+        model = classifier(bundle, inside, ranges)
         config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
         if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
             config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
         self._compiled = core.compile_model(model, "CPU", config)
+        self._batch = bundle.backbone.batch
         self._at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
         self._idle: list[Any] = []
 
@@ -61,10 +62,11 @@ class OpenVinoRuntime:
             for batch in batches:
                 check_batch(batch, self._px, self._bands)
                 waiting.append(_Answer(len(batch), self._class_count, self._feature_count, self._head))
-                for first in range(0, len(batch), PIECE):
+                piece = self._batch or PIECE
+                for first in range(0, len(batch), piece):
                     if len(running) >= self._at_once:
                         self._finish(running.popleft())
-                    running.append(self._start(batch[first : first + PIECE], waiting[-1], first))
+                    running.append(self._start(batch[first : first + piece], waiting[-1], first))
                 while waiting and waiting[0].complete:
                     yield waiting.popleft().prediction()
             while waiting:
@@ -77,15 +79,36 @@ class OpenVinoRuntime:
 
     def _start(self, images: Images, answer: _Answer, first: int) -> _Job:
         request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
-        request.start_async({0: images})
-        return _Job(request, answer, first)
+        missing = (self._batch or len(images)) - len(images)
+        whole = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
+        request.start_async({0: whole})
+        return _Job(request, answer, first, len(images))
 
     def _finish(self, job: _Job) -> None:
         """Wait for a request and copy its results to their place."""
         job.request.wait()
         outputs = range(1 if self._head else 2)
-        job.answer.put(job.first, *(job.request.get_output_tensor(index).data for index in reversed(outputs)))
+        found = (job.request.get_output_tensor(index).data[: job.count] for index in reversed(outputs))
+        job.answer.put(job.first, *found)
         self._idle.append(job.request)
+
+
+def classifier(bundle: Bundle, head: LogisticHead | None, ranges: Ranges | None = None) -> Graph:
+    """An openvino.Model from uint8 images (n, px, px, C) to, with a head, probabilities (n, K), then features (n, D)."""
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    if ranges is not None:
+        graph = rounded(graph, ranges)
+    features = graph.get_results()[0].input_value(0)
+    return ov.Model(results_of(features, head), graph.get_parameters(), "landuse")
+
+
+def results_of(features: Node, head: LogisticHead | None) -> list[Node]:
+    """Probabilities (n, K), where there is a head, by its softmax of an affine function; and features (n, D)."""
+    if head is None:
+        return [features]
+    matrix, offset = head.affine()
+    scores = ops.add(ops.matmul(features, matrix, False, False), offset[None])
+    return [ops.softmax(scores, 1).output(0), features]
 
 
 class _Answer:
@@ -114,11 +137,12 @@ class _Answer:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A request under way: an openvino.InferRequest, and where its results go."""
+    """A request under way: an openvino.InferRequest, and where the results of its first `count` images go."""
 
     request: Any
     answer: _Answer
     first: int
+    count: int
 
 
 def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16"]:

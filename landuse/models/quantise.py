@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Images
-from landuse.models.network import Network
-from landuse.models.nodes import Conv, DepthwiseConv
-from landuse.models.openvino_graph import build_nodes
-from landuse.models.openvino_library import ops, ov
-from landuse.models.quantised import Quantisation
+from landuse.models.openvino import ops, ov
+from landuse.models.quantised import Quantisation, fed
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
@@ -45,22 +43,24 @@ class Extremes:
         }
 
 
-def narrowed(network: Network) -> tuple[str, ...]:
-    """The nodes whose output feeds a convolution: those are rounded. The image itself is not; it has few channels."""
-    fed = {node.inputs[0] for node in network.nodes if isinstance(node, Conv | DepthwiseConv)}
-    return tuple(node.name for node in network.nodes if node.name in fed)
-
-
 def measure(bundle: Bundle, batches: Iterable[Images]) -> Extremes:
-    """Extremes of all tensors that are rounded, over images uint8 (n, px, px, bands), in float32."""
-    names = narrowed(bundle.network)
-    image, tensors = build_nodes(bundle.network, bundle.weights, bundle.preprocess, bundle.chip_px, names)
+    """Extremes of all tensors that are rounded, over images uint8 (n, px, px, bands), in float32.
+
+    Raises:
+        UsageError: the network has no convolution that could compute in 8 bits.
+    """
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    tensors = fed(graph)
+    if not tensors:
+        raise UsageError(f"Model {bundle.name} has no convolutions that 8 bits would speed up: use it as it is.")
     axes = np.array([1, 2, 3])
-    results = [reduce(tensor, axes, False) for tensor in tensors for reduce in (ops.reduce_min, ops.reduce_max)]
+    results = [
+        reduce(tensor, axes, False) for tensor in tensors.values() for reduce in (ops.reduce_min, ops.reduce_max)
+    ]
     compiled = ov.Core().compile_model(
-        ov.Model(results, [image], "landuse_extremes"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        ov.Model(results, graph.get_parameters(), "landuse_extremes"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
-    found = Extremes(names)
+    found = Extremes(tuple(tensors))
     for batch in batches:
         for first in range(0, len(batch), PIECE):
             answers = compiled([batch[first : first + PIECE]])

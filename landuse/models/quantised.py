@@ -1,10 +1,23 @@
-"""What a model file says of its own 8-bit form: the ranges of its tensors, and how well it agrees with itself."""
+"""8-bit form of a network: what a model file says of it, and the graph that it makes.
+
+Ranges are measured after training on images (Jacob et al. 2018); OpenVINO turns convolutions between rounded tensors into
+integer arithmetic.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
+from landuse.models.arrays import Floats, Graph, Node
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Least and largest value of tensors, by the name of the operation that makes them."""
+CONVOLUTIONS = {"Convolution": (1, 2, 3), "GroupConvolution": (2, 3, 4)}
+"""Operations whose weights are rounded, and the axes of a kernel that make one number of the output."""
 
 LEAST_AGREEMENT = 0.99
 """Least share of held-back chips that must get the same label in 8 bits."""
@@ -32,3 +45,59 @@ class Quantisation(BaseModel):
     held_back: Annotated[int, Field(ge=1)]
     against: Annotated[str, Field(max_length=8)]
     digest: Annotated[str, Field(max_length=128)] = ""
+
+
+def fed(model: Graph) -> dict[str, Node]:
+    """The tensors that feed a convolution, by name: those are rounded. The image itself is not; it has few channels."""
+    bands = model.input().get_partial_shape()[3].get_length()
+    found: dict[str, Node] = {}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() in CONVOLUTIONS:
+            source = node.input_value(0)
+            if source.get_partial_shape()[1].get_length() != bands:
+                found[source.get_node().get_friendly_name()] = source
+    return found
+
+
+def rounded(model: Graph, ranges: Ranges) -> Graph:
+    """The model itself, whose convolutions that read a tensor with a range compute in 8-bit integers."""
+    from landuse.models.openvino import ops
+
+    readers = [node for node in model.get_ordered_ops() if node.get_type_name() in CONVOLUTIONS]
+    tensors = {name: tensor for name, tensor in fed(model).items() if name in ranges}
+    for node in readers:
+        if node.input_value(0).get_node().get_friendly_name() in tensors:
+            _round_kernel(node)
+    for name, tensor in tensors.items():
+        targets = tensor.get_target_inputs()
+        low, high = span_of(ranges[name])
+        ends = [np.float32(end).reshape(1, 1, 1, 1) for end in (low, high)]
+        narrow = ops.fake_quantize(tensor, *ends, *ends, 256)
+        for target in targets:
+            target.replace_source_output(narrow.output(0))
+    model.validate_nodes_and_infer_types()
+    return model
+
+
+def span_of(span: tuple[float, float]) -> tuple[float, float]:
+    """A range of 256 steps of which 0 is one; what lies outside is clipped."""
+    low, high = min(span[0], 0.0), max(span[1], 1e-6)
+    if low < 0:
+        high = max(high, -low * 127 / 128)
+        low = -high * 128 / 127
+    return low, high
+
+
+def _round_kernel(node: Node) -> None:
+    """Bring a kernel to 255 steps, the same to both sides of 0, each output channel by itself."""
+    from landuse.models.openvino import ops
+
+    held = node.input_value(1).get_node()
+    while held.get_type_name() != "Constant":
+        held = held.input_value(0).get_node()
+    values: Floats = held.get_data().astype(np.float32)
+    largest = np.abs(values).max(axis=CONVOLUTIONS[node.get_type_name()], keepdims=True)
+    scale = (np.maximum(largest, 1e-12) / 127).astype(np.float32)
+    whole = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
+    kernel = ops.multiply(ops.convert(ops.constant(np.ascontiguousarray(whole)), np.float32), ops.constant(scale))
+    node.input(1).replace_source_output(kernel.output(0))

@@ -11,15 +11,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from landuse.errors import ModelFileError
-from landuse.models.network import parameter_count
-from landuse.models.nodes import Shape
+from landuse.models.arrays import Shape, number_count
 
 HEADER_ROOM = 1_000_000
 
 
 def arrays_room(shapes: Mapping[str, Shape]) -> int:
     """The most bytes that safetensors of these shapes can have."""
-    return 4 * parameter_count(shapes.values()) + HEADER_ROOM
+    return 4 * number_count(shapes.values()) + HEADER_ROOM
 
 
 def load_arrays(data: bytes, where: str) -> dict[str, npt.NDArray[Any]]:
@@ -29,6 +28,13 @@ def load_arrays(data: bytes, where: str) -> dict[str, npt.NDArray[Any]]:
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise ModelFileError(f"{where} is damaged: get the model file again.") from error
     return arrays
+
+
+def check_finite(data: bytes, where: str) -> None:
+    """Raise `ModelFileError` where safetensors are damaged, or hold values that are not finite numbers."""
+    for name, array in load_arrays(data, where).items():
+        if array.dtype.kind == "f" and array.size > 1 and not np.isfinite(array).all():  # single ones mask attention
+            raise ModelFileError(f"{where}: array {name[:100]} holds values that are not finite numbers.")
 
 
 def read_arrays(

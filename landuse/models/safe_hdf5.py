@@ -13,8 +13,7 @@ import h5py
 import numpy as np
 
 from landuse.errors import ModelFileError
-from landuse.models.arrays import Floats
-from landuse.models.nodes import Shape
+from landuse.models.arrays import Floats, Shape
 
 MAX_CHILDREN = 20_000
 MAX_TEXT = 1_000

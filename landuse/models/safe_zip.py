@@ -17,7 +17,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 class SafeZip:
     """A zip file of known members, and of some that may be missing. As a context manager it closes the file.
 
-    All trouble is a `ModelFileError`.
+    All trouble is a `ModelFileError`. `size` is that of the whole file, bytes.
     """
 
     def __init__(self, path: Path, members: frozenset[str], optional: frozenset[str] = frozenset()) -> None:
@@ -28,6 +28,7 @@ class SafeZip:
             raise ModelFileError(f"There is no model file {path}: check the name.") from error
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise ModelFileError(f"{path} is not a model file, or was cut short: get it again.") from error
+        self.size = path.stat().st_size
         names = [info.filename for info in self._zip.infolist()]
         if len(names) != len(set(names)) or set(names) - optional != members:
             self._zip.close()

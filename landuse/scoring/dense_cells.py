@@ -33,7 +33,7 @@ def split_of(bundle: Bundle, chip_m: float, cell_m: float, runtime: Kind) -> int
             raise UsageError("The dense grid runs in OpenVINO alone: leave --runtime tensorflow or --cell out.")
         return split
     if not fitting:
-        dense_shape(bundle.network, bundle.chip_px, bundle.chip_px * cell_m / chip_m, bundle.name)
+        dense_shape(bundle.backbone, bundle.chip_px * cell_m / chip_m, bundle.name)
     choices = ", ".join(f"{chip_m / n:g}" for n in fitting) or "no other"
     raise UsageError(
         f"Cells of {cell_m:g} m do not fit chips of {chip_m:g} m of model {bundle.name}: give --cell {chip_m:g} or {choices}."
@@ -47,7 +47,7 @@ def splits_of(bundle: Bundle) -> list[int]:
 
 def _fits(bundle: Bundle, split: int) -> bool:
     try:
-        dense_shape(bundle.network, bundle.chip_px, bundle.chip_px / split, bundle.name)
+        dense_shape(bundle.backbone, bundle.chip_px / split, bundle.name)
     except UsageError:
         return False
     return True

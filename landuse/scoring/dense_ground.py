@@ -45,7 +45,7 @@ class Reach:
     @classmethod
     def of(cls, survey: Survey, grid: ChipGrid, bundle: Bundle, split: int) -> Reach:
         """The reach of a model's answers on the cells of a survey."""
-        shape = dense_shape(bundle.network, bundle.chip_px, bundle.chip_px / split, bundle.name)
+        shape = dense_shape(bundle.backbone, bundle.chip_px / split, bundle.name)
         tree = shapely.STRtree(survey.footprints(grid.crs))
         return cls(grid, split, shape.halo + shape.context, survey_cells(survey, grid), tree)
 

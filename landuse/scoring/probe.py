@@ -131,7 +131,7 @@ def cost_of(job: ScoreJob, task: BlockTask) -> float:
     if job.split == 1 or job.extent is None:
         return task.chips
     bundle = read_cached(job.model.locate())
-    shape = dense_shape(bundle.network, bundle.chip_px, job.grid.chip_px, bundle.name)
+    shape = dense_shape(bundle.backbone, job.grid.chip_px, bundle.name)
     work = task.work
     frame = Frame.around(work.rows, work.cols, shape.halo, job.extent)
     return sum(window.read.size for window in block_windows(frame, shape, job.threads))

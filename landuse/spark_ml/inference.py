@@ -48,7 +48,7 @@ def find_model(name: str) -> tuple[Path, Bundle]:
     """
     path = find_bundle(name)
     bundle = read_cached(path)
-    if bundle.network.channels != 3:
+    if bundle.backbone.channels != 3:
         raise ModelFileError(
             f"Model {name!r} takes {counted(len(bundle.bands), 'band')} ({', '.join(bundle.bands)}), and pictures have three."
         )

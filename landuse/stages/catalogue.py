@@ -7,11 +7,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from landuse.models.backbones import BACKBONES, load_backbone
+from landuse.models.architectures import ARCHITECTURES
 from landuse.models.bundle import find_bundle, read_manifest, shipped_bundles
-from landuse.models.imagenet import PUBLISHED
-from landuse.models.manifest import Manifest
-from landuse.models.network import Network, parameter_count, parse_network
 
 Lines = list[tuple[str, str]]
 SHIPS = "they ship"
@@ -24,20 +21,12 @@ class Size:
     """How large a network is.
 
     Attributes:
-        weights: how many numbers it has learnt.
         features: length of its feature vector.
         px: pixels of its input's side.
     """
 
-    weights: int
     features: int
     px: int
-
-    @classmethod
-    def of(cls, network: Network, px: int) -> Size:
-        """The size of a network for images of `px` pixels."""
-        shapes = network.weight_shapes(px)
-        return cls(parameter_count(shapes.values()), network.feature_count(px), px)
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,7 @@ class ModelEntry:
     Attributes:
         name: what `--model` takes.
         size: of its network.
+        architecture: the name of its network, None where it came from a file.
         file_bytes: of its file.
         classes: names in the order of the legend.
         metrics: as the file states them.
@@ -64,6 +54,7 @@ class ModelEntry:
 
     name: str
     size: Size
+    architecture: str | None
     file_bytes: int
     classes: tuple[str, ...]
     metrics: dict[str, JsonValue]
@@ -77,15 +68,15 @@ def shipped_models() -> list[ModelEntry]:
 
 def backbones() -> list[BackboneEntry]:
     """The backbones of the registry."""
-    entries = []
-    for name in BACKBONES:
-        if name in shipped_bundles():
-            entries.append(BackboneEntry(name, describe_model(name).size, SHIPS))
-            continue
-        backbone = load_backbone(name)
-        source = PUBLIC if name in PUBLISHED else NONE
-        entries.append(BackboneEntry(name, Size.of(backbone.network, backbone.px), source))
-    return entries
+    shipped = shipped_bundles()
+    return [
+        BackboneEntry(
+            name,
+            Size(line.features, line.px),
+            SHIPS if name in shipped else NONE if line.own else PUBLIC,
+        )
+        for name, line in ARCHITECTURES.items()
+    ]
 
 
 def describe_model(name_or_file: str | Path) -> ModelEntry:
@@ -98,7 +89,8 @@ def describe_model(name_or_file: str | Path) -> ModelEntry:
     manifest, card = read_manifest(path)
     return ModelEntry(
         name=str(name_or_file),
-        size=_size(manifest),
+        size=Size(manifest.backbone.features, manifest.backbone.px),
+        architecture=manifest.backbone.architecture,
         file_bytes=path.stat().st_size,
         classes=manifest.legend.names,
         metrics=manifest.metrics,
@@ -106,16 +98,12 @@ def describe_model(name_or_file: str | Path) -> ModelEntry:
     )
 
 
-def _size(manifest: Manifest) -> Size:
-    return Size.of(parse_network(manifest.network, manifest.chip_px), manifest.chip_px)
-
-
 def model_lines(entry: ModelEntry) -> Lines:
     """A model in labelled lines: size, classes and figures."""
     size = entry.size
     return [
         ("file", f"{entry.file_bytes / 1e6:.1f} MB"),
-        ("network", f"{size.weights / 1e6:.1f} million weights, {size.features:,} features, {size.px} pixels"),
+        ("network", f"{entry.architecture or 'from a file'}, {size.features:,} features, {size.px} pixels"),
         ("classes", f"{len(entry.classes)}: {', '.join(entry.classes)}"),
         *((key.replace("_", " "), shown) for key, value in entry.metrics.items() if (shown := figure(value))),
     ]
@@ -123,10 +111,10 @@ def model_lines(entry: ModelEntry) -> Lines:
 
 def backbone_rows(entries: list[BackboneEntry]) -> list[tuple[str, ...]]:
     """A table of backbones, its heading first."""
-    rows: list[tuple[str, ...]] = [("backbone", "weights", "features", "pixels", "where the weights come from")]
+    rows: list[tuple[str, ...]] = [("backbone", "features", "pixels", "where the weights come from")]
     for entry in entries:
         size = entry.size
-        rows.append((entry.name, f"{size.weights / 1e6:.1f} M", f"{size.features:,}", str(size.px), entry.source))
+        rows.append((entry.name, f"{size.features:,}", str(size.px), entry.source))
     return rows
 
 

@@ -15,10 +15,11 @@ from landuse.errors import UsageError
 from landuse.evaluation.metrics import metrics
 from landuse.models.arrays import Floats
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
+from landuse.models.conversion import retrained
 from landuse.models.heads import LogisticHead
 from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
-from landuse.options.training import LAST_BLOCK, FineTuneOptions, TrainOptions
+from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
 from landuse.training.backbone import backbone_of
@@ -26,7 +27,6 @@ from landuse.training.balance import BalanceRule, fitting_rows
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.finetune.checkpoint import CheckpointStore
 from landuse.training.finetune.history import Epoch, best_of, plot_history, write_history
-from landuse.training.finetune.layers import layers_to_train
 from landuse.training.finetune.sides import Sides, sides_of
 from landuse.training.fitting import Fitted
 from landuse.training.palettes import training_palette
@@ -70,11 +70,13 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
 
     Raises:
         OutputExistsError: `out` exists and `fresh` is not given.
-        UsageError: samples with lists of labels or without pictures; too few to hold some back twice.
+        UsageError: samples with lists of labels or without pictures; too few to hold some back twice; a backbone that Keras
+            does not build.
         RunLockedError: another run trains the same file.
     """
     with claimed_model(out, options):
         base = backbone_of(options, options.seed)
+        base.backbone.built_by(base.name)
         samples = samples_for(data, base, options)
         sides = sides_of(samples, SplitRule.of(options))
         store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
@@ -111,19 +113,18 @@ def learn(
     head = fit_head(fit.take(sure), options)
     if not isinstance(head, LogisticHead):
         raise UsageError(f"Fine-tuning begins with a logistic head, not one of the kind {head.kind}.")
-    chosen = layers_to_train(base.network, base.chip_px, how.layers or LAST_BLOCK, how.train_batch_norm)
     device = choose_device(how.fine_precision)
-    student = Student(base, head, chosen, device, how.augment)
+    student = Student(base, head, how, device)
     targets = np.zeros_like(samples.targets)
     targets[sides.fit] = weighted_targets(fit, sure, options)
     steps = sides.fit[targets[sides.fit].any(axis=1)]
     lessons = Lessons(steps, targets, sides.watch, samples.positions, samples.legend.names, options.seed)
     with pictures.reader(base.chip_px) as reader:
-        stream = PictureStream(reader, (base.chip_px, base.chip_px, base.network.channels), how.batch)
+        stream = PictureStream(reader, (base.chip_px, base.chip_px, base.backbone.channels), how.batch)
         history = Training(student, stream, lessons, how, store).run()
     bundle = replace(
         base,
-        weights=student.weights(),
+        backbone=retrained(base.backbone, student.weights()),
         head=student.head(),
         legend=samples.legend,
         quantisation=None,  # this and the next were of other weights

@@ -9,13 +9,14 @@ import numpy as np
 
 from landuse.errors import UsageError
 from landuse.legend import load_legend
+from landuse.models.architectures import ARCHITECTURES, Architecture
 from landuse.models.arrays import Weights
-from landuse.models.backbones import BACKBONES, Backbone, initial_weights, load_backbone
+from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
-from landuse.models.foreign import Declared, is_foreign, read_foreign
+from landuse.models.conversion import named_backbone
 from landuse.models.heads import LogisticHead
-from landuse.models.imagenet import imagenet_file
 from landuse.models.keras_weights import load_keras_weights
+from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.preprocess import PREPROCESSING
 from landuse.options.training import BackboneOptions
 
@@ -46,56 +47,49 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
         UsageError: no such backbone, or weights that cannot be had.
         ModelFileError: the model file or the weights file is not sound, or does not fit.
     """
-    if is_foreign(name):
-        return _foreign(name, weights, declared)
+    if is_network_file(name):
+        return _from_file(name, weights, declared)
     if weights is None and (name in shipped_bundles() or Path(name).is_file()):
         return replace(read_bundle(find_bundle(name)), quantisation=None)  # it was measured with another head
-    if name not in BACKBONES:
+    if name not in ARCHITECTURES:
         raise UsageError(
             f"No backbone {name!r}: give a model file, a .keras or .onnx file, a SavedModel's folder, or one of "
-            f"{', '.join(BACKBONES)}."
+            f"{', '.join(ARCHITECTURES)}."
         )
     if weights is None:
         raise UsageError(
             f"Backbone {name} ships without weights; give --weights random, imagenet or a file, or a trained model file "
             "as --backbone."
         )
-    backbone = load_backbone(name)
-    return featuriser(backbone, _weights(backbone, weights, seed))
+    architecture = ARCHITECTURES[name]
+    return featuriser(name, named_backbone(architecture, _weights(architecture, weights, seed)))
 
 
-def _foreign(name: str, weights: str | None, declared: Declared | None) -> Bundle:
+def _from_file(name: str, weights: str | None, declared: Declared | None) -> Bundle:
     """A bundle of a network from a file of another program."""
     if weights is not None:
         raise UsageError(f"{name} brings its own weights: leave --weights out.")
     if declared is None:
         raise UsageError(f"{name} does not say how its images are prepared; say so with --preprocess.")
-    return featuriser(*read_foreign(Path(name), declared))
+    path = Path(name)
+    return featuriser(path.stem[:80] or "network", read_network(path, declared))
 
 
-def _weights(backbone: Backbone, source: str, seed: int) -> Weights:
-    """Weights of a backbone of the registry."""
-    if source == RANDOM:
-        return initial_weights(backbone, seed)
-    path = imagenet_file(backbone.name) if source == IMAGENET else Path(source)
-    return load_keras_weights(path, backbone.network, backbone.px)
+def _weights(architecture: Architecture, source: str, seed: int) -> Weights:
+    """Weights of a network that Keras builds."""
+    if source not in (RANDOM, IMAGENET):
+        return load_keras_weights(Path(source), architecture)
+    from landuse.models.keras_networks import imagenet_weights, initial_weights  # which imports TensorFlow
+
+    return imagenet_weights(architecture) if source == IMAGENET else initial_weights(architecture, seed)
 
 
-def featuriser(backbone: Backbone, weights: Weights) -> Bundle:
-    """A bundle of a backbone and its weights with a head that knows nothing."""
-    legend, d = load_legend(PLACEHOLDER), backbone.feature_count
+def featuriser(name: str, backbone: Backbone) -> Bundle:
+    """A bundle of a backbone with a head that knows nothing."""
+    legend, d = load_legend(PLACEHOLDER), backbone.features
     zeros, ones = np.zeros(d, np.float32), np.ones(d, np.float32)
     head = LogisticHead(np.zeros((d, len(legend)), np.float32), np.zeros(len(legend), np.float32), zeros, ones)
-    return Bundle(
-        backbone.name,
-        backbone.network,
-        weights,
-        head,
-        legend,
-        backbone.preprocess,
-        backbone.px,
-        bands=_bands(backbone.network.channels),
-    )
+    return Bundle(name, backbone, head, legend, bands=_bands(backbone.channels))
 
 
 def _bands(channels: int) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def with_alignment(bundle: Bundle, data: Sequence[Path], seed: int) -> Bundle:
     chips = [read_chips(path) for path in tables]
     if sum(map(len, chips)) < FEWEST:
         return bundle
-    shape = dense_shape(bundle.network, bundle.chip_px, bundle.chip_px / splits[-1], bundle.name)
+    shape = dense_shape(bundle.backbone, bundle.chip_px / splits[-1], bundle.name)
     wanted = -(-PAIRS // len(chips))
     windows = [w for table in chips for w in _windows(replace_px(table, bundle.chip_px), shape, wanted, seed)]
     found = fit_alignment(*_features(bundle, shape, windows)) if windows else None

@@ -138,7 +138,7 @@ def arithmetic(settings: ScoreSettings) -> str:
     """What this machine computes in, where the settings leave it open."""
     if settings.runtime != "openvino" or settings.precision == "int8":
         return settings.precision
-    from landuse.models.openvino_library import ov
+    from landuse.models.openvino import ov
     from landuse.models.openvino_runtime import choose_precision
 
     return choose_precision(settings.precision, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from landuse.models.bundle import write_bundle
-from landuse.models.network import parse_network
+from landuse.models.openvino import ops
 from tests.cluster.processes import CHIPS, run
 from tests.models import small
 from tests.patchwork import Patchwork, patchwork
@@ -17,17 +17,12 @@ BLOCKS = 12
 
 def slow_bundle(seed: int = 0, **changes):
     """A model of three convolutions at full size: about a seventh of a second a block on one core."""
-    nodes = [
-        small.node("conv", "conv1", "image", filters=FILTERS, kernel=3, padding="same"),
-        small.node("activation", "relu1", "conv1", function="relu"),
-        small.node("conv", "conv2", "relu1", filters=FILTERS, kernel=3, padding="same"),
-        small.node("activation", "relu2", "conv2", function="relu"),
-        small.node("conv", "conv3", "relu2", filters=FILTERS, kernel=3, padding="same"),
-        small.node("global_average_pool", "vector", "conv3"),
-    ]
-    net = parse_network({"channels": 3, "output": "vector", "nodes": nodes}, small.PX)
-    weights = small.random_weights(net, small.PX, seed)
-    return small.bundle(name="slow", network=net, weights=weights, head=small.random_head(FILTERS, 3), **changes)
+    layers = small.Layers(seed)
+    image, found = small.image_of(small.PX)
+    for _ in range(2):
+        found = ops.relu(layers.conv(found, FILTERS, 3, 1))
+    backbone = small.made(small.means(layers.conv(found, FILTERS, 3, 1)), image)
+    return small.bundle(name="slow", backbone=backbone, head=small.random_head(FILTERS, 3), **changes)
 
 
 @pytest.fixture(scope="package")

@@ -68,11 +68,10 @@ def with_model(**changes) -> Callable[[Killed, Path], ClassifyOptions]:
     return options
 
 
-OTHER_WEIGHTS = small.random_weights(small.network(), small.PX, seed=1)
 CHANGES = {
-    "weights": with_model(weights=OTHER_WEIGHTS),
+    "weights": with_model(backbone=small.backbone(1)),
     "head": with_model(head=small.random_head(6, 3, seed=1)),
-    "preprocessing": with_model(preprocess=Preprocess(order="rgb", scale=1 / 255)),
+    "preprocessing": with_model(backbone=small.backbone(0, Preprocess(order="rgb", scale=1 / 255))),
     "chip size": lambda killed, _: plain(killed, **OPTIONS | {"chip_m": 64.0}),
     "runtime arithmetic": lambda killed, _: plain(killed, precision="f32"),
 }

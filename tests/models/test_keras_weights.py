@@ -1,4 +1,4 @@
-"""Weights from files in Keras' layouts, hostile ones among them. No TensorFlow here."""
+"""Weights from files in Keras' layouts, hostile ones among them."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,36 +8,45 @@ import numpy as np
 import pytest
 
 from landuse.errors import ModelFileError
-from landuse.models.backbones import load_backbone
-from landuse.models.keras_order import weight_layers
-from landuse.models.keras_weights import load_keras_weights
-from landuse.models.network import parse_network
-from tests.models.small import node, random_weights
+from landuse.models.architectures import Architecture, find_architecture
+from landuse.models.keras_weights import load_keras_weights, weight_layers
+from landuse.models.preprocess import SIGNED
+from tests.models.small import random_array
 
 PX = 16
 REAL = Path(__file__).parents[2] / "../shared/data/weights/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
+def parted(image):
+    """A separable convolution beside a strided one, as in Xception."""
+    from landuse.models.keras_library import keras
+
+    layers = keras.layers
+    first = layers.Conv2D(4, 3, padding="same", name="first")(image)
+    way = layers.BatchNormalization(name="way_bn")(layers.Conv2D(6, 1, 2, use_bias=False, name="way")(first))
+    found = layers.SeparableConv2D(6, 3, 2, "same", use_bias=False, name="sep")(first)
+    found = layers.Activation("relu", name="sep_act")(layers.BatchNormalization(scale=False, name="sep_bn")(found))
+    return layers.GlobalAveragePooling2D(name="pooled")(layers.Add(name="sum")([found, way]))
+
+
 @pytest.fixture(scope="module")
 def network():
-    """A separable convolution beside a strided one, as in Xception."""
-    nodes = [
-        node("conv", "first", "image", filters=4, kernel=3, bias=True),
-        node("conv", "way", "first", filters=6, kernel=1, stride=2),
-        node("batch_norm", "way_bn", "way"),
-        node("depthwise_conv", "sep_depthwise", "first", kernel=3, stride=2),
-        node("conv", "sep_pointwise", "sep_depthwise", filters=6, kernel=1),
-        node("batch_norm", "sep_bn", "sep_pointwise", scale=False),
-        node("activation", "sep_act", "sep_bn"),
-        node("add", "sum", "sep_act", "way_bn"),
-        node("global_average_pool", "pooled", "sum"),
-    ]
-    return parse_network({"channels": 3, "output": "pooled", "nodes": nodes}, PX)
+    from landuse.models import own_networks
+
+    own_networks.parted = parted
+    yield Architecture("parted", "parted", PX, SIGNED, 6, own=True)
+    del own_networks.parted
 
 
 @pytest.fixture(scope="module")
 def weights(network):
-    return random_weights(network, PX)
+    return random_weights(network)
+
+
+def random_weights(architecture):
+    rng = np.random.default_rng(0)
+    shapes = {name: shape for layer in weight_layers(architecture) for name, shape in layer.shapes.items()}
+    return {name: random_array(rng, name, np.empty(shape, np.float32)) for name, shape in shapes.items()}
 
 
 def write_old(path, layers, names=None, root=""):
@@ -73,7 +82,7 @@ def write_new(path, layers, names=None):
 @pytest.fixture
 def layers(network, weights):
     """Kind and arrays of each layer, in Keras' order."""
-    return {layer.name: (layer.kind, [weights[key] for key in layer.shapes]) for layer in weight_layers(network, PX)}
+    return {layer.name: (layer.kind, [weights[key] for key in layer.shapes]) for layer in weight_layers(network)}
 
 
 def same(found, weights):
@@ -81,9 +90,9 @@ def same(found, weights):
 
 
 def test_keras_order_is_by_depth(network):
-    layers = weight_layers(network, PX)
+    layers = weight_layers(network)
     assert [layer.name for layer in layers] == ["first", "sep", "sep_bn", "way", "way_bn"]
-    assert list(layers[1].shapes) == ["sep_depthwise/kernel", "sep_pointwise/kernel"]
+    assert list(layers[1].shapes) == ["sep/depthwise_kernel", "sep/pointwise_kernel"]
     assert list(layers[4].shapes) == [f"way_bn/{p}" for p in ("gamma", "beta", "moving_mean", "moving_variance")]
 
 
@@ -91,24 +100,24 @@ def test_keras_order_is_by_depth(network):
 @pytest.mark.parametrize("renamed", [False, True])
 def test_the_old_layout_by_name_and_by_order(tmp_path, network, weights, layers, root, renamed):
     names = [f"layer_{i}" for i in range(len(layers))] if renamed else None
-    assert same(load_keras_weights(write_old(tmp_path / "w.h5", layers, names, root), network, PX), weights)
+    assert same(load_keras_weights(write_old(tmp_path / "w.h5", layers, names, root), network), weights)
 
 
 def test_names_win_over_order(tmp_path, network, weights, layers):
     turned = dict(reversed(layers.items()))
-    assert same(load_keras_weights(write_old(tmp_path / "w.h5", turned), network, PX), weights)
+    assert same(load_keras_weights(write_old(tmp_path / "w.h5", turned), network), weights)
 
 
 @pytest.mark.parametrize("names", [None, {}, {"way": "conv2d_7"}])
 def test_the_new_layout_by_name_and_by_class(tmp_path, network, weights, layers, names):
-    assert same(load_keras_weights(write_new(tmp_path / "w.weights.h5", layers, names), network, PX), weights)
+    assert same(load_keras_weights(write_new(tmp_path / "w.weights.h5", layers, names), network), weights)
 
 
 def test_a_classifier_at_the_end_is_left_out(tmp_path, network, weights, layers):
     more = layers | {"predictions": ("dense", [np.ones((6, 10)), np.ones(10)])}
     names = [f"n{i}" for i in range(len(more))]
-    assert same(load_keras_weights(write_old(tmp_path / "w.h5", more, names), network, PX), weights)
-    assert same(load_keras_weights(write_new(tmp_path / "w.weights.h5", more), network, PX), weights)
+    assert same(load_keras_weights(write_old(tmp_path / "w.h5", more, names), network), weights)
+    assert same(load_keras_weights(write_new(tmp_path / "w.weights.h5", more), network), weights)
 
 
 def test_a_list_of_layers_dealt_out_to_several_attributes(tmp_path, network, weights, layers):
@@ -117,15 +126,15 @@ def test_a_list_of_layers_dealt_out_to_several_attributes(tmp_path, network, wei
         names = list(file.attrs["layer_names"])
         del file.attrs["layer_names"]
         file.attrs["layer_names0"], file.attrs["layer_names1"] = names[:3], names[3:]
-    assert same(load_keras_weights(path, network, PX), weights)
+    assert same(load_keras_weights(path, network), weights)
 
 
 def squeezenet_file(path):
     """A file of the layout of the published one: slashes in the names, kernels with names of their own."""
-    network = load_backbone("squeezenet").network
-    weights = random_weights(network, 227)
+    network = find_architecture("squeezenet")
+    weights = random_weights(network)
     layers = {}
-    for layer in weight_layers(network, 227):
+    for layer in weight_layers(network):
         name = layer.name.replace("_", "/", 1) if layer.name.startswith("fire") else layer.name
         layers[name] = (layer.kind, [weights[key] for key in layer.shapes])
     return write_old(path, layers), weights
@@ -133,12 +142,12 @@ def squeezenet_file(path):
 
 def test_squeezenet_reads_a_file_of_the_published_layout(tmp_path):
     path, weights = squeezenet_file(tmp_path / "w.h5")
-    assert same(load_keras_weights(path, load_backbone("squeezenet").network, 227), weights)
+    assert same(load_keras_weights(path, find_architecture("squeezenet")), weights)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the published weights are not here")
 def test_squeezenet_reads_the_published_file():
-    weights = load_keras_weights(REAL, load_backbone("squeezenet").network, 227)
+    weights = load_keras_weights(REAL, find_architecture("squeezenet"))
     assert sum(array.size for array in weights.values()) == 722_496
     with h5py.File(REAL) as file:
         assert (weights["fire2_expand1x1/bias"] == file["fire2/expand1x1/fire2/expand1x1_b"][()]).all()
@@ -146,7 +155,7 @@ def test_squeezenet_reads_the_published_file():
 
 def refused(path, network, match):
     with pytest.raises(ModelFileError, match=match) as caught:
-        load_keras_weights(path, network, PX)
+        load_keras_weights(path, network)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -181,7 +190,7 @@ def test_damaged_bytes_never_crash(tmp_path, network, layers, seed):
         data[place] = rng.integers(256)
     (tmp_path / "w.h5").write_bytes(data)
     with suppress(ModelFileError):
-        load_keras_weights(tmp_path / "w.h5", network, PX)
+        load_keras_weights(tmp_path / "w.h5", network)
 
 
 def replace_first(path, make):

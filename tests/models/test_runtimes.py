@@ -1,15 +1,27 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from landuse.errors import BandsError, UsageError
-from landuse.models.backbones import BACKBONES, load_backbone
+from landuse.models.architectures import find_architecture
 from landuse.models.bundle import write_bundle
-from landuse.models.heads import fit_logistic
 from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
 from landuse.models.runtime import open_runtime
-from tests.models.small import PX, bundle, images, random_head, random_weights
+from tests.models.small import (
+    PX,
+    Layers,
+    bundle,
+    forget_tiny,
+    image_of,
+    images,
+    know_tiny,
+    means,
+    random_array,
+    random_head,
+    tiny_backbone,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,46 +29,73 @@ def small():
     return OpenVinoRuntime(bundle(), "f32")
 
 
-def test_every_op_agrees_between_the_runtimes():
+@pytest.fixture
+def tiny():
+    know_tiny()
+    yield bundle(backbone=tiny_backbone())
+    forget_tiny()
+
+
+def test_every_kind_of_layer_agrees_between_the_runtimes(tiny):
     from landuse.models.keras_runtime import KerasRuntime
 
     batch = images(5)
-    ours, theirs = OpenVinoRuntime(bundle(), "f32").predict(batch), KerasRuntime(bundle()).predict(batch)
+    ours, theirs = OpenVinoRuntime(tiny, "f32").predict(batch), KerasRuntime(tiny).predict(batch)
     assert np.abs(ours.features - theirs.features).max() < 1e-5
     assert np.abs(ours.probabilities - theirs.probabilities).max() < 1e-5
     assert ours.probabilities.std(axis=0).min() > 1e-4  # the images are told apart at all
 
 
-ELSEWHERE = ("resnet50", "inceptionv3", "xception", "vgg16", "vgg19")  # in test_keras_applications, vgg19 by vgg16
+SIDES = {"builtin": 64, "efficientnetb0": 64, "convnexttiny": 32, "mobilenetv3small": 64}
+"""A network of each kind, and pixels small enough for a test."""
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in ELSEWHERE])
-def test_every_backbone_agrees_between_the_runtimes(name):
+@pytest.mark.parametrize("name", SIDES)
+def test_every_family_agrees_between_the_runtimes(name):
+    from landuse.models.conversion import named_backbone
+    from landuse.models.keras_networks import arrays, build
     from landuse.models.keras_runtime import KerasRuntime
 
-    backbone = load_backbone(name)
-    weights = random_weights(backbone.network, backbone.px)
-    batch = images(2, backbone.px)
+    line, px, rng = find_architecture(name), SIDES[name], np.random.default_rng(0)
+    weights = {name: random_array(rng, name, array) for name, array in arrays(build(line, px)).items()}
+    found = named_backbone(line, weights, px)
+    assert sum(array.size for array in found.variables("x").values()) == sum(array.size for array in weights.values())
+    assert len(found.weights) < 2.6 * sum(array.size for array in weights.values())  # no kernel is there twice
+    batch = images(2, px)
     batch[1] //= 3
-    model = bundle(
-        network=backbone.network,
-        weights=weights,
-        preprocess=backbone.preprocess,
-        chip_px=backbone.px,
-        head=random_head(backbone.feature_count, 3),
+    features = (
+        OpenVinoRuntime(bundle(backbone=found, head=random_head(line.features, 3)), "f32").predict(batch).features
     )
-    features = OpenVinoRuntime(model, "f32").predict(batch).features
-    model = bundle(
-        network=backbone.network,
-        weights=weights,
-        preprocess=backbone.preprocess,
-        chip_px=backbone.px,
-        head=fit_logistic(features, np.array([0, 2]), class_count=3),
-    )
+    head = random_head(line.features, 3)
+    spread = np.full_like(head.scale, features.std() * np.sqrt(line.features))
+    model = bundle(backbone=found, head=replace(head, mean=features.mean(axis=0), scale=spread))
     ours, theirs = OpenVinoRuntime(model, "f32").predict(batch), KerasRuntime(model).predict(batch)
-    assert ours.features.shape == (2, backbone.feature_count)
+    assert ours.features.shape == (2, line.features)
     assert np.abs(ours.probabilities - theirs.probabilities).max() < 1e-3
     assert np.allclose(ours.features, theirs.features, rtol=1e-3, atol=1e-3 * np.abs(ours.features).max())
+
+
+def test_a_network_from_a_file_runs_in_openvino_alone():
+    with pytest.raises(UsageError, match=r"came from a file, .* use --runtime openvino"):
+        open_runtime(bundle(), kind="tensorflow")
+
+
+def test_a_graph_of_one_image_at_a_time_answers_for_any_number(small):
+    import openvino as ov
+
+    from landuse.models.conversion import backbone_of
+    from landuse.models.preprocess import Preprocess
+
+    image, found = image_of(PX)
+    image.set_partial_shape(ov.PartialShape([3, PX, PX, 3]))
+    layers = Layers()
+    graph = ov.Model([means(layers.conv(found, 6)).output(0)], [image], "fixed")
+    fixed = backbone_of(graph, Preprocess())
+    assert fixed.batch == 3
+    runtime = OpenVinoRuntime(bundle(backbone=fixed), "f32")
+    whole = runtime.predict(images(7))
+    alone = np.concatenate([runtime.predict(images(7)[i : i + 1]).features for i in range(7)])
+    assert np.allclose(whole.features, alone, atol=1e-4)
 
 
 def test_the_head_in_the_graph_is_the_head(small):
@@ -113,7 +152,7 @@ def test_compiled_once_for_equal_models(tmp_path):
     path = write_bundle(bundle(), tmp_path / "m")
     first = open_runtime(path)
     assert open_runtime(path) is first
-    assert open_runtime(bundle()) is first  # float32 on disk: the same content
+    assert open_runtime(bundle()) is first
     assert open_runtime(path, threads=1) is not first
     assert open_runtime(bundle(head=random_head(6, 3, seed=1))) is not first
 

@@ -1,7 +1,5 @@
 """The dense grid: the same answers whatever the windows and blocks, and those of a chip where the window is one."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from affine import Affine
@@ -9,9 +7,9 @@ from affine import Affine
 from landuse.engine.progress import Progress
 from landuse.errors import UsageError
 from landuse.grid import CellRange
-from landuse.models.backbones import initial_weights, load_backbone
 from landuse.models.bundle import find_bundle, read_bundle, write_bundle
 from landuse.models.dense import dense_shape
+from landuse.models.openvino import ops
 from landuse.models.openvino_dense import OpenVinoDense
 from landuse.models.openvino_runtime import OpenVinoRuntime
 from landuse.options.results import DiffOptions
@@ -23,8 +21,9 @@ from landuse.scoring.dense_ground import Frame, Reach, grown, most_cells, pieces
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.tile import survey_chips
-from landuse.training.backbone import featuriser
+from landuse.training.backbone import backbone_bundle
 from tests.made import raster
+from tests.models import small
 from tests.scoring.dense_model import CELL, NORTH, PX, SIDE, WEST, dense_bundle, place
 
 
@@ -45,11 +44,9 @@ def cells_of(here, **more):
 
 @pytest.mark.parametrize("name", ["builtin", "alexnet"])
 def test_a_window_of_one_chip_gives_the_answer_of_the_chip(name):
-    backbone = load_backbone("alexnet")
-    shipped = name == "builtin"
-    bundle = read_bundle(find_bundle(name)) if shipped else featuriser(backbone, initial_weights(backbone))
+    bundle = read_bundle(find_bundle(name)) if name == "builtin" else backbone_bundle("alexnet", "random", 0)
     image = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
-    shape = dense_shape(bundle.network, 224, 32, name)
+    shape = dense_shape(bundle.backbone, 32, name)
     dense = OpenVinoDense(bundle, shape, "f32")
     found = next(dense.maps(iter(image)))
     answer = dense.cells(found, np.ones(found.shape[1:], bool))
@@ -116,13 +113,21 @@ def test_windows_cover_what_is_needed_once():
     assert grown(CellRange(0, 1, 0, 1), 2).size == 25
 
 
+def squeezed():
+    """A network with squeeze-and-excite: a mean of whole maps in its middle."""
+    layers = small.Layers()
+    image, found = small.image_of(PX)
+    found = layers.conv(found, 8)
+    found = ops.multiply(found, ops.sigmoid(layers.conv(small.means(found, keep=True), 8, 1, 1)))
+    return small.made(small.means(layers.conv(found, 6)), image)
+
+
 def test_networks_that_cannot_are_refused_in_a_sentence():
-    xception, bundle = load_backbone("xception"), dense_bundle()
-    with pytest.raises(UsageError, match="299 pixels"):
-        dense_shape(xception.network, xception.px, 299 / 7, "xception")
-    pooled = replace(bundle, network=bundle.network.model_copy(update={"nodes": bundle.network.nodes[:-1]}))
-    with pytest.raises(UsageError, match="not convolutional"):
-        split_of(pooled, 224, 32, "openvino")
+    bundle = dense_bundle()
+    with pytest.raises(UsageError, match="56 pixels a side, which do not make an odd number"):
+        dense_shape(bundle.backbone, 28, "dense")
+    with pytest.raises(UsageError, match=r"one pooling"):
+        dense_shape(squeezed(), 8, "squeezed")
     with pytest.raises(UsageError, match="do not fit"):
         split_of(bundle, SIDE, 14, "openvino")
     with pytest.raises(UsageError, match="OpenVINO alone"):
@@ -207,10 +212,8 @@ def test_a_source_counts_for_the_blocks_around_it(halves):
 
 
 def test_windows_are_as_large_as_memory_allows():
-    shape = dense_shape(load_backbone("resnet50").network, 224, 32, "resnet50")
-    assert 190_000 < shape.cell_bytes < 210_000  # three maps of 256 channels at a quarter of the resolution
-    assert most_cells(shape.cell_bytes, 16 << 30) > 125**2
+    shape = dense_shape(read_bundle(find_bundle("builtin")).backbone, 32, "builtin")
+    assert 190_000 < shape.cell_bytes < 210_000  # three maps of 64 channels at half the resolution
+    assert most_cells(shape.cell_bytes, 16 << 30) > 110**2
     assert most_cells(shape.cell_bytes, 2 << 30) < 7_000
     assert most_cells(shape.cell_bytes, 1 << 20) > 30**2
-    deep = dense_shape(load_backbone("vgg16").network, 224, 32, "vgg16")
-    assert deep.cell_bytes > 2 * shape.cell_bytes

@@ -13,7 +13,7 @@ from landuse.options.survey import ClassifyOptions
 from landuse.scoring.features import FEATURES_FILE
 from landuse.stages.classify import classify
 from tests.models.small import random_head
-from tests.scoring.dense_model import dense_bundle, place
+from tests.scoring.dense_model import dense_backbone, dense_bundle, place
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,7 @@ def test_features_are_a_line_a_chip_in_half_precision(kept):
 
 def test_another_backbone_is_refused_in_a_sentence(kept, tmp_path):
     folder, here, _ = kept
-    weights = {name: array * 1.01 for name, array in dense_bundle().weights.items()}
-    other = write_bundle(dense_bundle(weights=weights, name="stranger"), tmp_path / "other.landuse")
+    other = write_bundle(dense_bundle(backbone=dense_backbone(1), name="stranger"), tmp_path / "other.landuse")
     with pytest.raises(UsageError, match="another backbone"):
         classify([folder / "map"], tmp_path / "out", ClassifyOptions(model=str(other)))
     with pytest.raises(UsageError, match="not of the cells"):

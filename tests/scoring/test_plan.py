@@ -15,7 +15,7 @@ from landuse.outputs.record import FileIdentity
 from landuse.scoring import plan as planning
 from landuse.scoring.plan import DENSE_BLOCK, BlockTask, ScoreSettings, check_bands, identify_sources, plan
 from tests.made import chip_set, survey
-from tests.models.small import bundle
+from tests.models.small import backbone, bundle
 from tests.scoring.dense_model import dense_bundle
 
 MODEL = bundle()
@@ -65,7 +65,7 @@ def test_every_chip_is_in_one_task_and_tasks_run_from_south_to_north(split):
         {"runtime": "tensorflow"},
         {"features": True},
         {"model": bundle(name="other")},
-        {"model": replace(MODEL, chip_px=64)},
+        {"model": bundle(backbone=backbone(1))},
         {"chips": replace(CHIPS, survey=replace(CHIPS.survey, bands=(3, 2, 1)))},
         {"chips": replace(CHIPS, survey=replace(CHIPS.survey, stretch=(0.0, 1.0)))},
         {"chips": replace(CHIPS, grid=replace(CHIPS.grid, chip_m=225.0))},

@@ -10,7 +10,8 @@ from landuse.errors import OutputExistsError, QuantisationError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads import fit_logistic
 from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
-from landuse.models.quantise import measure, narrowed, with_ranges
+from landuse.models.quantise import measure, with_ranges
+from landuse.models.quantised import fed
 from landuse.options.results import QuantiseOptions
 from landuse.options.survey import TileOptions
 from landuse.stages.quantise import quantise
@@ -29,12 +30,12 @@ def made(tmp_path_factory):
 
 def test_a_model_is_written_with_its_ranges_and_runs_in_8_bits(made):
     folder, _ = made
-    calm = replace(dense_bundle().head, temperature=3.0)
+    calm = replace(dense_bundle().head, bias=np.array([3, 0, -3], np.float32))
     model = write_bundle(dense_bundle(head=calm), folder / "calm.landuse")
     found = quantise(model, [folder / "chips"], folder / "narrow.landuse", QuantiseOptions(chips=16))
     narrow = read_bundle(folder / "narrow.landuse")
     assert narrow.quantisation == found
-    assert set(found.ranges) == {"act0", "act1"}
+    assert set(found.ranges) == set(fed(dense_bundle().backbone.graph()))
     assert found.agreement >= 0.99
     assert (found.chips, found.held_back) == (16, 32)
     batch = images(4, 56)
@@ -63,7 +64,7 @@ class Crushed:
     """Ranges so narrow that the network sees nothing."""
 
     def ranges(self, share):
-        return {"act0": (0.0, 1e-5), "act1": (0.0, 1e-5)}
+        return dict.fromkeys(fed(dense_bundle().backbone.graph()), (0.0, 1e-5))
 
 
 def test_8_bits_are_only_taken_where_they_are_asked_for_and_known():
@@ -76,7 +77,7 @@ def test_8_bits_are_only_taken_where_they_are_asked_for_and_known():
 def test_every_kind_of_node_can_stand_beside_8_bits():
     model = bundle()
     found = measure(model, [images(12)])
-    assert set(narrowed(model.network)) == set(found.names)
+    assert set(fed(model.backbone.graph())) == set(found.names)
     ranges = found.ranges(1.0)
     assert all(low < high for low, high in ranges.values())
     plain, eight = OpenVinoRuntime(model, "f32"), OpenVinoRuntime(with_ranges(model, ranges), "int8")

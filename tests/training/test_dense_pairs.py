@@ -28,7 +28,7 @@ def test_a_model_learns_how_its_chips_look_in_their_ground(chips, tmp_path):
     assert with_alignment(dense_bundle(), [chips], 0).digest == model.digest != dense_bundle().digest
     read = read_bundle(write_bundle(model, tmp_path / "aligned"))
     assert np.array_equal(read.alignment.factor, model.alignment.factor)
-    shape = dense_shape(model.network, model.chip_px, CELL, "x")
+    shape = dense_shape(model.backbone, CELL, "x")
     image = np.random.default_rng(1).integers(0, 256, (1, 112, 112, 3), dtype=np.uint8)
     plain, aligned = (OpenVinoDense(bundle, shape, "f32") for bundle in (dense_bundle(), read))
     found = next(plain.maps(iter(image)))
@@ -44,7 +44,7 @@ def test_pairs_are_nearer_once_aligned(chips):
     from landuse.training import dense_pairs
 
     model = dense_bundle()
-    shape = dense_shape(model.network, model.chip_px, CELL, "x")
+    shape = dense_shape(model.backbone, CELL, "x")
     windows = list(dense_pairs._windows(read_chips(chips), shape, 64, 5))
     dense, alone = dense_pairs._features(model, shape, windows)
     lines = with_alignment(model, [chips], 0).alignment
@@ -56,4 +56,4 @@ def test_without_chips_of_ground_a_model_keeps_what_came_with_its_backbone(chips
     known = with_alignment(dense_bundle(), [chips], 0)
     assert with_alignment(known, [tmp_path], 0) is known
     pooled = replace(small.bundle(), alignment=known.alignment)
-    assert with_alignment(replace(pooled, chip_px=64), [chips], 0).alignment is known.alignment
+    assert with_alignment(pooled, [chips], 0).alignment is known.alignment

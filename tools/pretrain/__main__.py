@@ -18,7 +18,7 @@ from tools.pretrain.data import Data, data_options, infrared_option
 @click.option("--share", default=0.25, show_default=True, help="How far from the start to the tuned weights to ship.")
 def main(data: Data, infrared: Path | None, steps: int, rate: float, share: float) -> None:
     """Tune the built-in backbone, and fit and write its two models; a broken-off run goes on where it stopped."""
-    from landuse.models.backbones import builtin
+    from landuse.models.architectures import find_architecture
     from tools.pretrain.run import tune
     from tools.pretrain.ship import Shipment, ship
     from tools.pretrain.student import Phase, Plan
@@ -28,9 +28,9 @@ def main(data: Data, infrared: Path | None, steps: int, rate: float, share: floa
 
     data.out.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO, filename=data.out / "run.log", format="%(asctime)s %(message)s")
-    source, start, backbone = data.images(), data.origin(), builtin()
+    source, start, architecture = data.images(), data.origin(), find_architecture("builtin")
     plan = Plan((Phase(PX, steps),), rate=rate, seed=data.seed)
-    tuned = tune(backbone, start, source, plan, data.out / "student", data.origin_features)
+    tuned = tune(architecture, start, source, plan, data.out / "student", data.origin_features)
     training: dict[str, str | int | float] = {
         "images": len(source.images),
         "images held out": int(source.held_out.sum()),
@@ -43,7 +43,7 @@ def main(data: Data, infrared: Path | None, steps: int, rate: float, share: floa
         "seed": data.seed,
     }
     lakes = draw_lakes(infrared, data.seed) if infrared else None
-    for bundle in ship(Shipment(backbone, between(start, tuned, share), training), source, lakes, data.out):
+    for bundle in ship(Shipment(architecture, between(start, tuned, share), training), source, lakes, data.out):
         click.echo(bundle.name)
         for name, value in bundle.metrics.items():
             click.echo(f"  {name}: {value}")

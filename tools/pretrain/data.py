@@ -46,13 +46,12 @@ class Data:
 
     def origin_features(self, images: ImageSet) -> Floats:
         """What the start sees in every image as it is, float32 (n, 2560); kept in `out`."""
-        from landuse.models.backbones import builtin
-        from tools.pretrain.features import extractor
+        from tools.pretrain.features import builtin_extractor
 
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"origin_features_{images.digest[:16]}.npy"
         if not path.exists():
-            np.save(path, extractor(builtin(), self.origin())(images.images))
+            np.save(path, builtin_extractor(self.origin())(images.images))
         features: Floats = np.load(path, allow_pickle=False)
         return features
 

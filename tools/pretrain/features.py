@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from landuse.errors import ModelFileError
+from landuse.models.architectures import find_architecture
 from landuse.models.arrays import Floats, Images, Weights
-from landuse.models.backbones import Backbone
-from landuse.models.openvino_graph import build_openvino
-from landuse.models.openvino_library import ov
+from landuse.models.backbone import Backbone
+from landuse.models.conversion import named_backbone
+from landuse.models.openvino import ov
 from tools.pretrain.views import PX, resize
 
 BATCH = 16
@@ -19,9 +20,14 @@ Extract = Callable[[Images], Floats]
 """Features (n, D) of uint8 images (n, h, w, 3), resized to 224 px where they are not."""
 
 
-def extractor(backbone: Backbone, weights: Weights) -> Extract:
-    """Features of a backbone with these weights, in float32."""
-    return _extractor(build_openvino(backbone.network, weights, backbone.preprocess, backbone.px))
+def extractor(backbone: Backbone) -> Extract:
+    """Features of a backbone, in float32."""
+    return _extractor(backbone.graph())
+
+
+def builtin_extractor(weights: Weights) -> Extract:
+    """Features of the built-in network with these weights, as a model file would hold them."""
+    return extractor(named_backbone(find_architecture("builtin"), weights))
 
 
 def teacher_extractor(path: Path) -> Extract:

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from landuse.errors import ModelFileError
+from landuse.models.architectures import find_architecture
 from landuse.models.arrays import Floats, Weights
-from landuse.models.builtin import MOBILE, SQUEEZE, with_far
 from landuse.models.keras_weights import load_keras_weights
 from landuse.models.preprocess import CAFFE, SIGNED
-from landuse.models.squeezenet import squeezenet
 
-SQUEEZENET_PX = 227
 _LAYER = re.compile(
     r"Conv2d_(\d+)(_depthwise|_pointwise)?/(weights_quant/FakeQuantWithMinMaxVars|BatchNorm_Fold/bias)$"
 )
@@ -22,9 +20,24 @@ _LAYER = re.compile(
 
 def read_origin(mobilenet: Path, squeezenet_file: Path) -> Weights:
     """Weights of the built-in network that give the features of its two teachers."""
+    from landuse.models.own_networks import MOBILE, SQUEEZE
+
     of_mobile = {f"{MOBILE}{name}": array for name, array in mobilenet_weights(mobilenet).items()}
     of_squeeze = {f"{SQUEEZE}{name}": array for name, array in squeezenet_weights(squeezenet_file).items()}
     return with_far(of_mobile | of_squeeze)
+
+
+def with_far(weights: Weights) -> Weights:
+    """Weights of the two near branches, and those of the first copied to the branch that sees from further away."""
+    from landuse.models.own_networks import FAR, LAST_FAR, MOBILE
+
+    names = [f"{MOBILE}conv{index}" for index in range(LAST_FAR + 1)]
+    copied = {
+        f"{FAR}{name.removeprefix(MOBILE)}": array
+        for name, array in weights.items()
+        if name.partition("/")[0].removesuffix("_depthwise").removesuffix("_pointwise") in names
+    }
+    return weights | copied
 
 
 def mobilenet_weights(path: Path) -> Weights:
@@ -58,7 +71,7 @@ def mobilenet_weights(path: Path) -> Weights:
 
 def squeezenet_weights(path: Path) -> Weights:
     """SqueezeNet 1.1 of a Keras file, its input convention changed from ImageNet means (BGR) to -1 to 1 (RGB)."""
-    weights = load_keras_weights(path, squeezenet(), SQUEEZENET_PX)
+    weights = load_keras_weights(path, find_architecture("squeezenet"))
     kernel, bias = weights["conv1/kernel"].astype(np.float64), weights["conv1/bias"]
     level, mean = SIGNED.std[0], np.asarray(CAFFE.mean)
     offset = (kernel * (SIGNED.mean[0] - mean)[None, None, :, None]).sum(axis=(0, 1, 2))

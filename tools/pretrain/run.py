@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from landuse.models.architectures import Architecture
 from landuse.models.arrays import Floats, Weights
-from landuse.models.backbones import Backbone
 from landuse.models.heads import LogisticHead, fit_logistic
 from tools.pretrain.batches import Drawer
 from tools.pretrain.images import ImageSet
@@ -17,7 +17,7 @@ from tools.pretrain.student import Plan, Student, train_student
 
 
 def tune(
-    backbone: Backbone,
+    architecture: Architecture,
     start: Weights,
     source: ImageSet,
     plan: Plan,
@@ -30,7 +30,7 @@ def tune(
     not spoil them (Kumar et al. 2022, arXiv:2202.10054).
     """
     features = features_of(source)
-    student = Student(backbone, start, first_head(source, features), plan)
+    student = Student(architecture, start, first_head(source, features), plan)
     return train_student(student, Drawer(source, features), plan, folder / "checkpoint.npz")
 
 

@@ -96,14 +96,13 @@ def two_dates(source: ImageSet) -> tuple[Ints, Ints]:
 @data_options
 def main(data: Data, model: str) -> None:
     """Print the accuracy of a probe under each shift: of the model, of what it started from, and of its teacher."""
-    from landuse.models.backbones import Backbone, builtin
     from landuse.models.bundle import find_bundle, read_bundle
-    from tools.pretrain.features import extractor
+    from tools.pretrain.features import builtin_extractor, extractor
 
     source, bundle = data.images(), read_bundle(find_bundle(model))
-    extract = extractor(Backbone(model, bundle.network, bundle.preprocess, bundle.chip_px), bundle.weights)
+    extract = extractor(bundle.backbone)
     tuned = held_out_shifts(source, extract(source.images), extract)
-    start = held_out_shifts(source, data.origin_features(source), extractor(builtin(), data.origin()))
+    start = held_out_shifts(source, data.origin_features(source), builtin_extractor(data.origin()))
     columns = {model: tuned["all"], "start": start["all"], "teacher (MobileNetV1)": start["MobileNetV1"]}
     rows = {shift: {name: values[shift] for name, values in columns.items()} for shift in tuned["all"]}
     click.echo(table(rows))

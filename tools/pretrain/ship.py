@@ -1,18 +1,21 @@
-"""From tuned weights to the two model files that ship, with their cards."""
+"""From tuned weights to the two model files that ship, with their cards. The second has its backbone in the first."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from landuse.legend import load_legend
+from landuse.models.architectures import Architecture
 from landuse.models.arrays import Floats, Images, Weights
-from landuse.models.backbones import Backbone
+from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
+from landuse.models.conversion import named_backbone
 from tools.pretrain.card import class_card, land_use_card
 from tools.pretrain.features import Extract, extractor
 from tools.pretrain.images import ImageSet
@@ -29,14 +32,14 @@ Facts = Mapping[str, str | int | float]
 class Shipment:
     """What both models share: the backbone, its weights, and how they came about."""
 
-    backbone: Backbone
+    architecture: Architecture
     weights: Weights
     training: Facts
 
-    def rounded(self) -> Shipment:
-        """The same with weights as float16 holds them, which is what the files hold."""
-        rounded = {name: array.astype(np.float16).astype(np.float32) for name, array in self.weights.items()}
-        return replace(self, weights=rounded)
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The graph of the network with its weights in half precision, as the files hold it."""
+        return named_backbone(self.architecture, self.weights)
 
     def bundle(self, name: str, fitted: FittedHead, probed: Mapping[str, float]) -> Bundle:
         """A model with one of the heads."""
@@ -51,12 +54,9 @@ class Shipment:
         }[name]
         return Bundle(
             name=name,
-            network=self.backbone.network,
-            weights=self.weights,
+            backbone=self.backbone,
             head=fitted.head,
             legend=load_legend(legend),
-            preprocess=self.backbone.preprocess,
-            chip_px=self.backbone.px,
             calibration={"method": "temperature", "on": on},
             training=dict(self.training),
             metrics=metrics,
@@ -66,8 +66,7 @@ class Shipment:
 
 def ship(shipment: Shipment, source: ImageSet, lakes: Lakes | None, out: Path) -> tuple[Bundle, Bundle]:
     """Fit both heads, measure, and write `builtin.landuse` and `builtin-ucmerced.landuse` to `out`."""
-    shipment = shipment.rounded()
-    extract = extractor(shipment.backbone, shipment.weights)
+    extract = extractor(shipment.backbone)
     seen = Seen(source, labelled_features(source, source.images[source.labels >= 0], extract))
     probed = probes(seen)
     log.info("probes %s", probed)
@@ -78,7 +77,9 @@ def ship(shipment: Shipment, source: ImageSet, lakes: Lakes | None, out: Path) -
     named = {"builtin": landuse, "builtin-ucmerced": classes}
     bundles = [shipment.bundle(name, fitted, probed) for name, fitted in named.items()]
     for bundle in bundles:
-        write_bundle(bundle, out / f"{bundle.name}.landuse", half=True)
+        write_bundle(
+            bundle, out / f"{bundle.name}.landuse", shipped_in=None if bundle is bundles[0] else bundles[0].name
+        )
     return bundles[0], bundles[1]
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from landuse.models.architectures import Architecture
 from landuse.models.arrays import Floats, Weights
-from landuse.models.backbones import Backbone
 from landuse.models.heads import LogisticHead
-from landuse.models.keras_graph import build_keras, load_weights
+from landuse.models.keras_networks import assign, build
+from landuse.models.keras_networks import variables as variables_of
 from tools.pretrain.batches import Batch, Drawer
 
 log = logging.getLogger(__name__)
@@ -83,17 +84,17 @@ class Plan:
 class Student:
     """The backbone, a head for the classes and a projection for the pairs, with Adam's moments and averaged weights."""
 
-    def __init__(self, backbone: Backbone, start: Weights, head: LogisticHead, plan: Plan) -> None:
+    def __init__(self, architecture: Architecture, start: Weights, head: LogisticHead, plan: Plan) -> None:
         self._plan = plan
-        self._model = build_keras(backbone.network)
-        load_weights(self._model, start)
-        self._factor, self._offset = backbone.preprocess.affine()
+        self._model = build(architecture)
+        assign(self._model, start, "The start")
+        self._factor, self._offset = architecture.preprocess.affine()
         self._mean, self._scale = tf.constant(head.mean), tf.constant(head.scale)
         rng = np.random.default_rng([plan.seed, 9])
         projection = rng.normal(0, len(head.mean) ** -0.5, (len(head.mean), PROJECTED)).astype(np.float32)
         extra = {"head/kernel": head.weight, "head/bias": head.bias, "projection/kernel": projection}
         self._extra = {name: tf.Variable(value) for name, value in extra.items()}
-        self.variables = {f"{layer.name}/{v.name}": v for layer in self._model.layers for v in layer.weights}
+        self.variables = variables_of(self._model)
         self._names = tuple(self.variables | self._extra)
         trained = [*self.variables.values(), *self._extra.values()]
         self._slots = [[tf.Variable(tf.zeros_like(v)) for v in trained] for _ in range(2)]

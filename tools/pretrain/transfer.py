@@ -154,9 +154,8 @@ def transposed(rows: Mapping[str, Rows]) -> str:
 @infrared_option
 def main(data: Data, model: str, landscape: Path | None, infrared: Path | None) -> None:
     """Judge the teacher, the start and a model, each with a plain head, and the model with its own."""
-    from landuse.models.backbones import Backbone, builtin
     from landuse.models.bundle import find_bundle, read_bundle
-    from tools.pretrain.features import extractor
+    from tools.pretrain.features import builtin_extractor, extractor
 
     source, bundle, legend = data.images(), read_bundle(find_bundle(model)), load_legend("landuse7")
     sources, coarse = sources_of(source, legend, landscape, infrared), coarse_images(source)
@@ -174,8 +173,8 @@ def main(data: Data, model: str, landscape: Path | None, infrared: Path | None) 
             rows[name] = probed | judge_head(head.apply, cut, sources, legend)
         return seen
 
-    judge(PARTS, extractor(builtin(), data.origin()), data.origin_features(source)[:labelled])
-    own = extractor(Backbone(model, bundle.network, bundle.preprocess, bundle.chip_px), bundle.weights)
+    judge(PARTS, builtin_extractor(data.origin()), data.origin_features(source)[:labelled])
+    own = extractor(bundle.backbone)
     seen = judge({f"{model}, plain head": None}, own, own(source.images[:labelled]))
     rows[model] = judge_head(bundle.head.apply, seen, sources, legend)
     data.out.mkdir(parents=True, exist_ok=True)

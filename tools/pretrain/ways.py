@@ -34,8 +34,9 @@ WAYS: dict[str, dict[str, Any]] = {
 @click.option("--only", multiple=True, help="Ways to try; all unless given.")
 def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, only: tuple[str, ...]) -> None:
     """Train every way on the other classes and cities, and print how each does on the unseen ones."""
-    from landuse.models.backbones import builtin, initial_weights
-    from tools.pretrain.features import extractor, teacher_extractor
+    from landuse.models.architectures import find_architecture
+    from landuse.models.keras_networks import initial_weights
+    from tools.pretrain.features import builtin_extractor, teacher_extractor
     from tools.pretrain.measure import CITIES, CLASSES, table, unseen_of
     from tools.pretrain.run import tune
     from tools.pretrain.student import Phase, Plan
@@ -45,7 +46,7 @@ def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, o
     logging.basicConfig(level=logging.INFO, filename=data.out / "ways.log", format="%(asctime)s %(message)s")
     source = data.images().without(CLASSES, CITIES)
     unseen = unseen_of(source, landscape)
-    backbone, start = builtin(), data.origin()
+    architecture, start = find_architecture("builtin"), data.origin()
     plan = Plan((Phase(px, steps),), rate=rate, seed=data.seed)
     stored = data.out / "ways.json"
     rows: dict[str, dict[str, float]] = json.loads(stored.read_text()) if stored.exists() else {}
@@ -58,19 +59,19 @@ def main(data: Data, landscape: Path | None, steps: int, px: int, rate: float, o
             logging.info("%s %s", name, rows[name])
 
     judge("teacher (MobileNetV1)", lambda: teacher_extractor(data.teachers[0]))
-    judge("start (both teachers)", lambda: extractor(backbone, start))
+    judge("start (both teachers)", lambda: builtin_extractor(start))
     for name, weights in WAYS.items():
         if not only or name in only:
-            tuned = tune(backbone, start, source, replace(plan, **weights), data.out / name, data.origin_features)
-            judge(name, lambda tuned=tuned: extractor(backbone, tuned))
+            tuned = tune(architecture, start, source, replace(plan, **weights), data.out / name, data.origin_features)
+            judge(name, lambda tuned=tuned: builtin_extractor(tuned))
             if name == "mixture":
                 for share in (0.5, 0.25):
                     mixed = between(start, tuned, share)
-                    judge(f"{name}, {share:.0%} of the way", lambda mixed=mixed: extractor(backbone, mixed))
+                    judge(f"{name}, {share:.0%} of the way", lambda mixed=mixed: builtin_extractor(mixed))
     if not only or "from random" in only:
-        random = initial_weights(backbone, data.seed)
-        tuned = tune(backbone, random, source, plan, data.out / "random", data.origin_features)
-        judge("from random, mixture", lambda: extractor(backbone, tuned))
+        random = initial_weights(architecture, data.seed)
+        tuned = tune(architecture, random, source, plan, data.out / "random", data.origin_features)
+        judge("from random, mixture", lambda: builtin_extractor(tuned))
     click.echo(table(rows))
 
 

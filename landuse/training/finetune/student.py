@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 import numpy as np
 
 from landuse.models.arrays import Floats, Weights
 from landuse.models.bundle import Bundle
 from landuse.models.heads import LogisticHead
-from landuse.models.keras_graph import build_keras, dump_weights, load_weights
+from landuse.models.keras_library import keras
+from landuse.models.keras_networks import arrays, assign, built, named_layers
 from landuse.models.openvino_runtime import choose_precision
 from landuse.models.runtime import Precision
+from landuse.options.training import LAST_BLOCK, FineTuneOptions
 from landuse.training.finetune.augment import augment
+from landuse.training.finetune.layers import layers_to_train
 from landuse.training.finetune.tensors import Tensor, tf
 
 Arrays = Mapping[str, Any]
@@ -36,7 +38,7 @@ def choose_device(wanted: Precision) -> Device:
     """One GPU where there is one, else the processor; bf16 where it has it. Raises `UsageError` where bf16 cannot be had."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        from landuse.models.openvino_library import ov
+        from landuse.models.openvino import ov
 
         return Device("cpu", choose_precision(wanted, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
     try:
@@ -54,24 +56,23 @@ class Student:
     Args:
         bundle: the backbone, its preprocessing and its legend.
         head: where the head begins.
-        chosen: names of the nodes that learn.
+        how: which layers learn, and whether images are changed at random in a step.
         device: where it runs.
-        augmented: whether images are changed at random in a step.
+
+    Raises:
+        UsageError: Keras does not build the backbone, or it has fewer layers than asked for.
     """
 
-    def __init__(
-        self, bundle: Bundle, head: LogisticHead, chosen: frozenset[str], device: Device, augmented: bool = True
-    ) -> None:
-        self._bundle, self._head, self._augmented = bundle, head, augmented
-        self._backbone = _build(bundle, chosen, device)
+    def __init__(self, bundle: Bundle, head: LogisticHead, how: FineTuneOptions, device: Device) -> None:
+        self._bundle, self._head, self._augmented = bundle, head, how.augment
+        self._backbone, self._chosen = _build(bundle, how, device)
         self._factor, self._offset = bundle.preprocess.affine()
-        self._chosen = chosen
         self._weight = keras.Variable(head.weight / head.temperature, name="head_weight")
         self._bias = keras.Variable(head.bias / head.temperature, name="head_bias")
         self._trained = [*self._backbone.trainable_variables, self._weight, self._bias]
         self._optimizer = keras.optimizers.AdamW(1e-3, weight_decay=DECAY, global_clipnorm=CLIP)
         self._optimizer.build(self._trained)
-        images = tf.TensorSpec((None, bundle.chip_px, bundle.chip_px, bundle.network.channels), tf.uint8)
+        images = tf.TensorSpec((None, bundle.chip_px, bundle.chip_px, bundle.backbone.channels), tf.uint8)
         targets = tf.TensorSpec((None, head.class_count), tf.float32)
         self._compiled = tf.function(self._step, input_signature=[images, targets, tf.TensorSpec((2,), tf.int32)])
         self.scores = tf.function(self._scores, input_signature=[images])
@@ -98,7 +99,7 @@ class Student:
     def restore(self, state: Arrays) -> None:
         """Go on from a state."""
         network = {name.removeprefix("network/"): array for name, array in state.items() if name.startswith("network/")}
-        load_weights(self._backbone, {**dump_weights(self._backbone), **network})
+        assign(self._backbone, arrays(self._backbone) | network, "The checkpoint")
         self._weight.assign(state["head/weight"])
         self._bias.assign(state["head/bias"])
         for i, variable in enumerate(self._optimizer.variables):
@@ -106,7 +107,7 @@ class Student:
 
     def weights(self) -> Weights:
         """All weights of the backbone, float32."""
-        return {**self._bundle.weights, **self._learnt()}
+        return arrays(self._backbone)
 
     def head(self) -> LogisticHead:
         """The head as it is now."""
@@ -114,7 +115,7 @@ class Student:
 
     def _learnt(self) -> Weights:
         """The weights of the layers that learn."""
-        return {n: a for n, a in dump_weights(self._backbone).items() if n.rpartition("/")[0] in self._chosen}
+        return {n: a for n, a in arrays(self._backbone).items() if n.rpartition("/")[0] in self._chosen}
 
     def _step(self, images: Tensor, targets: Tensor, seed: Tensor) -> Tensor:
         """One step of AdamW on the mean weighted cross-entropy."""
@@ -136,15 +137,15 @@ class Student:
         return tf.matmul((features - self._head.mean) / self._head.scale, self._weight) + self._bias
 
 
-def _build(bundle: Bundle, chosen: frozenset[str], device: Device) -> Any:  # noqa: ANN401 - keras.Model is untyped
-    """The backbone in Keras; layers that do not learn are frozen, and so run with their fixed statistics."""
+def _build(bundle: Bundle, how: FineTuneOptions, device: Device) -> tuple[Any, frozenset[str]]:
+    """The backbone in Keras and the layers that learn; the others are frozen, and so run with their fixed statistics."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if device.precision == "bf16" else "float32")
     try:
-        backbone = build_keras(bundle.network, bundle.chip_px)
+        backbone = built(bundle.backbone, bundle.name)
     finally:
         keras.config.set_dtype_policy(before)
-    load_weights(backbone, bundle.weights)
-    for layer in backbone.layers:
-        layer.trainable = layer.name in chosen
-    return backbone
+    chosen = layers_to_train(backbone, how.layers or LAST_BLOCK, how.train_batch_norm)
+    for name, layer in named_layers(backbone):
+        layer.trainable = name in chosen
+    return backbone, chosen

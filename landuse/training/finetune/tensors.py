@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from landuse.models.quiet import quiet_console
-
-with quiet_console():
-    import tensorflow as tf
-
-    tf.config.list_physical_devices()  # looks for CUDA, and complains where there is none
+from landuse.models.keras_library import tf
 
 __all__ = ["Tensor", "tf"]
 

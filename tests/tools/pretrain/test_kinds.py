@@ -4,10 +4,9 @@ import rasterio
 from rasterio.transform import from_origin
 
 from landuse.legend import load_legend
-from landuse.models.backbones import builtin, initial_weights
-from landuse.models.builtin import FAR, MOBILE, with_far
 from tools.pretrain.images import ImageSet
 from tools.pretrain.kinds import balanced, image_views, lake_views
+from tools.pretrain.origin import with_far
 from tools.pretrain.water import Lakes, draw_lakes, in_east, wet
 
 LEGEND = load_legend("landuse7")
@@ -66,9 +65,13 @@ def test_only_the_western_half_of_a_raster_teaches(tmp_path):
 
 
 def test_the_far_branch_starts_as_a_copy():
-    network = builtin().network
-    near = {name: array for name, array in initial_weights(builtin()).items() if not name.startswith(FAR)}
+    from landuse.models.architectures import find_architecture
+    from landuse.models.keras_networks import initial_weights
+    from landuse.models.own_networks import FAR, MOBILE
+
+    weights = initial_weights(find_architecture("builtin"))
+    near = {name: array for name, array in weights.items() if not name.startswith(FAR)}
     whole = with_far(near)
-    assert {name: array.shape for name, array in whole.items()} == network.weight_shapes(224)
+    assert {name: array.shape for name, array in whole.items()} == {n: a.shape for n, a in weights.items()}
     assert (whole[f"{FAR}conv11_pointwise/kernel"] == near[f"{MOBILE}conv11_pointwise/kernel"]).all()
     assert f"{FAR}conv12_pointwise/kernel" not in whole

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from landuse.errors import ModelFileError, UsageError
-from landuse.models.backbones import builtin
 from tools.pretrain.data import _two
 from tools.pretrain.origin import read_origin
 
@@ -15,23 +14,21 @@ SQUEEZENET = WEIGHTS / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 @pytest.mark.skipif(not MOBILENET.exists(), reason="the teachers are not here")
 def test_the_start_sees_what_its_teachers_see():
-    from landuse.models.backbones import Backbone
+    from landuse.models.architectures import find_architecture
     from landuse.models.bundle import find_bundle, read_bundle
+    from landuse.models.conversion import named_backbone
     from landuse.models.keras_weights import load_keras_weights
-    from landuse.models.preprocess import CAFFE
-    from landuse.models.squeezenet import squeezenet
-    from tools.pretrain.features import extractor, teacher_extractor
+    from tools.pretrain.features import builtin_extractor, extractor, teacher_extractor
 
     start = read_origin(MOBILENET, SQUEEZENET)
-    assert {name: array.shape for name, array in start.items()} == builtin().network.weight_shapes(224)
     coarse = np.random.default_rng(0).integers(0, 256, (3, 14, 14, 3), dtype=np.uint8)
     images = np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2)
-    seen = extractor(builtin(), start)(images)
-    other = Backbone("squeezenet", squeezenet(), CAFFE)  # its borders differ, so likeness is all that can be asked
-    wanted = extractor(other, load_keras_weights(SQUEEZENET, squeezenet(), 227))(images)
+    seen = builtin_extractor(start)(images)
+    line = find_architecture("squeezenet")  # its borders differ, so likeness is all that can be asked
+    wanted = extractor(named_backbone(line, load_keras_weights(SQUEEZENET, line), 224))(images)
     assert likeness(seen[:, :1024], teacher_extractor(MOBILENET)(images)) > 0.98
     assert likeness(seen[:, 1024:1536], wanted) > 0.95
-    shipped = read_bundle(find_bundle("builtin")).weights
+    shipped = read_bundle(find_bundle("builtin")).backbone.variables("builtin")
     assert shipped.keys() == start.keys()
     assert not any((shipped[name] == start[name].astype(np.float16)).all() for name in start)
 

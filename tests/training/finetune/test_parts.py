@@ -1,6 +1,7 @@
 """The pieces of fine-tuning: layers, options, schedule, augmentation, streams, sides, history."""
 
 import threading
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -8,10 +9,9 @@ import pytest
 from PIL import Image
 
 from landuse.errors import UsageError
-from landuse.models.backbones import load_backbone
+from landuse.models.architectures import find_architecture
 from landuse.options.training import FineTuneOptions, parse_layers
 from landuse.training.finetune.history import Epoch, best_of, plot_history, validated, write_history
-from landuse.training.finetune.layers import layers_to_train
 from landuse.training.finetune.schedule import Schedule
 from landuse.training.finetune.sides import sides_of
 from landuse.training.pictures import FilePictures
@@ -35,6 +35,19 @@ def test_what_may_be_asked_for():
         FineTuneOptions(learning_rate=2.0)
 
 
+def layers_to_train(*given, **more):
+    from landuse.training.finetune import layers  # which imports TensorFlow
+
+    return layers.layers_to_train(*given, **more)
+
+
+@cache
+def network(name):
+    from landuse.models.keras_networks import build
+
+    return build(find_architecture(name), 224)
+
+
 @pytest.mark.parametrize(
     ("name", "count", "norms", "first"),
     [
@@ -44,21 +57,21 @@ def test_what_may_be_asked_for():
     ],
 )
 def test_the_last_block_is_what_works_at_the_coarsest_resolution(name, count, norms, first):
-    backbone = load_backbone(name)
-    chosen = layers_to_train(backbone.network, 224, "last-block")
+    model = network(name)
+    chosen = layers_to_train(model, "last-block")
     assert first in chosen
     assert len(chosen) == count
-    with_norms = layers_to_train(backbone.network, 224, "last-block", batch_norm=True)
+    with_norms = layers_to_train(model, "last-block", batch_norm=True)
     assert len(with_norms) == count + norms
-    assert layers_to_train(backbone.network, 224, "all") > chosen
+    assert layers_to_train(model, "all") > chosen
 
 
 def test_layers_are_counted_from_the_top():
-    network = load_backbone("resnet50").network
-    assert layers_to_train(network, 224, 2) == {"conv5_block3_2_conv", "conv5_block3_3_conv"}
-    assert layers_to_train(network, 224, 53) == layers_to_train(network, 224, "all")
+    model = network("resnet50")
+    assert layers_to_train(model, 2) == {"conv5_block3_2_conv", "conv5_block3_3_conv"}
+    assert layers_to_train(model, 53) == layers_to_train(model, "all")
     with pytest.raises(UsageError, match="53 layers, not 54"):
-        layers_to_train(network, 224, 54)
+        layers_to_train(model, 54)
 
 
 def test_the_rate_warms_up_and_falls():

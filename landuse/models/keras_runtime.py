@@ -12,7 +12,7 @@ from landuse.models.arrays import Images, KerasModel
 from landuse.models.heads import in_graph
 from landuse.models.keras_library import keras
 from landuse.models.keras_networks import built
-from landuse.models.runtime import Kind, Precision, Prediction, check_batch
+from landuse.models.prediction import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle

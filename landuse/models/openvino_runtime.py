@@ -13,8 +13,8 @@ from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Graph, Images, Node
 from landuse.models.heads import Head, LogisticHead, in_graph
 from landuse.models.openvino import ops, ov
+from landuse.models.prediction import Kind, Precision, Prediction, check_batch
 from landuse.models.quantised import Ranges, rounded
-from landuse.models.runtime import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle

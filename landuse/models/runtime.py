@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from landuse.errors import BandsError, UsageError
-from landuse.models.arrays import Floats, Images
+from landuse.errors import UsageError
+from landuse.models.prediction import Kind, Precision, Prediction, Runtime
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
-Kind = Literal["openvino", "tensorflow"]
-Precision = Literal["auto", "f32", "bf16", "int8"]
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says of a batch.
-
-    Attributes:
-        probabilities: float32 (n, K), rows sum to 1, columns in legend order.
-        features: float32 (n, D), the backbone's pooled features.
-    """
-
-    probabilities: Floats
-    features: Floats
-
-
-class Runtime(Protocol):
-    """A model that is ready to run.
-
-    Attributes:
-        kind: "openvino" or "tensorflow".
-        precision: what it computes in, "f32", "bf16" or "int8".
-    """
-
-    @property
-    def kind(self) -> Kind:
-        """Which interpreter it is."""
-
-    @property
-    def precision(self) -> Literal["f32", "bf16", "int8"]:
-        """What it computes in."""
-
-    def predict(self, batch: Images) -> Prediction:
-        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
-
-    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
-        """A prediction for each batch, in order; the next batches are read while earlier ones are computed."""
-
+__all__ = ["Kind", "Precision", "Prediction", "Runtime", "open_runtime", "read_cached"]
 
 _OPEN: dict[tuple[str, Kind, Precision, int], Runtime] = {}
 
@@ -109,11 +67,3 @@ def _read(path: Path, size: int, modified: int) -> Bundle:
     from landuse.models.bundle import read_bundle
 
     return read_bundle(path)
-
-
-def check_batch(batch: Images, px: int, bands: int) -> None:
-    """Raise `BandsError` unless a batch is uint8 (n, px, px, bands)."""
-    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (px, px, bands):
-        raise BandsError(
-            f"The model takes uint8 images of {px} x {px} pixels and {bands} bands, not {batch.dtype} {batch.shape[1:]}."
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landuse.errors import UsageError
-from landuse.models.preprocess import CAFFE, HALVED, SIGNED, TORCH, Preprocess
+from landuse.models.preprocess import CAFFE, HALVED, LITE, SIGNED, TORCH, Preprocess
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Architecture:
 
 
 _LINES = (
-    Architecture("builtin", "builtin", 224, SIGNED, 2560, own=True),
+    Architecture("builtin", "efficientnet_lite0", 224, LITE, 744, own=True),
     Architecture("alexnet", "alexnet", 224, SIGNED, 256, own=True),
     Architecture("squeezenet", "squeezenet", 227, CAFFE, 512, own=True),
     Architecture("resnet50", "ResNet50", 224, CAFFE, 2048),

@@ -1,4 +1,4 @@
-"""Our own networks in Keras: AlexNet, SqueezeNet and the one that ships. Importing this imports TensorFlow."""
+"""Our own networks in Keras: AlexNet, SqueezeNet, and EfficientNet-Lite0, which ships. Importing this imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from landuse.models.keras_library import keras
 
 Tensor = Any
 """A symbolic tensor of Keras, (n, h, w, C)."""
-MOBILE, SQUEEZE, FAR = "mobile_", "squeeze_", "far_"
-WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
-"""Channels after each of the 13 separable convolutions (Howard et al. 2017, arXiv:1704.04861, table 1)."""
-HALVING = (2, 4, 6, 12)
-"""Which of them halve the map."""
-MIDDLE, LAST_FAR = 9, 11
-"""The separable convolution whose map is a feature too, and the last one of the branch that sees half of the pixels."""
+LITE_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+"""Blocks, kernel, stride, widening and channels of the stages of EfficientNet-Lite0 (Tan and Le 2019, table 1)."""
+LITE_ENDS = (2, 3, 4, 5, 6)
+"""Stages whose last maps are features: 40 + 80 + 112 + 192 + 320 channels, on strides of 8, 16, 16, 32 and 32 pixels."""
 
 
 def alexnet(image: Tensor) -> Tensor:
@@ -43,20 +48,17 @@ def squeezenet(image: Tensor) -> Tensor:
 
     The last convolution of the original makes the scores of its 1,000 classes; it gives way to global pooling, of 512 features.
     """
-    return keras.layers.GlobalAveragePooling2D(name="features")(fires(image))
+    return keras.layers.GlobalAveragePooling2D(name="features")(_fires(image))
 
 
-def fires(image: Tensor, prefix: str = "", padding: str = "valid") -> Tensor:
-    """The map of SqueezeNet: a 3 x 3 convolution and eight fire modules, pooled after the first and before modules 4 and 6.
-
-    With padding "same" a map cell covers exactly 16 x 16 pixels, and the map of 224 px has 14 x 14 cells.
-    """
-    found = keras.layers.Conv2D(64, 3, 2, padding, activation="relu", name=f"{prefix}conv1")(image)
-    found = keras.layers.MaxPooling2D(3, 2, padding, name=f"{prefix}pool1")(found)
+def _fires(image: Tensor) -> Tensor:
+    """The map of SqueezeNet: a 3 x 3 convolution and eight fire modules, pooled after the first and before modules 4 and 6."""
+    found = keras.layers.Conv2D(64, 3, 2, "valid", activation="relu", name="conv1")(image)
+    found = keras.layers.MaxPooling2D(3, 2, "valid", name="pool1")(found)
     for module, squeeze in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
-        found = _fire(found, f"{prefix}fire{module}", squeeze)
+        found = _fire(found, f"fire{module}", squeeze)
         if module in (3, 5):
-            found = keras.layers.MaxPooling2D(3, 2, padding, name=f"{prefix}pool{module}")(found)
+            found = keras.layers.MaxPooling2D(3, 2, "valid", name=f"pool{module}")(found)
     return found
 
 
@@ -68,33 +70,36 @@ def _fire(source: Tensor, name: str, squeeze: int) -> Tensor:
     return keras.layers.Concatenate(name=f"{name}_concat")([small, large])
 
 
-def builtin(image: Tensor) -> Tensor:
-    """The network that ships, 2,560 features: MobileNetV1 and SqueezeNet 1.1 side by side, near and from twice as far.
+def efficientnet_lite0(image: Tensor) -> Tensor:
+    """EfficientNet-Lite0 without its last convolution, 744 features: the linear maps at the ends of five stages.
 
-    The features are the last map of MobileNetV1 (1,024) and of SqueezeNet 1.1 (512), a middle map of the former (512: texture,
-    for coarse surveys), and the eleventh map of a second MobileNetV1 that sees the image at twice the pixel size (512). All
-    become one map of stride 32 before the only pooling over the whole image, so that the dense grid can pool any part of it:
-    maps of stride 16 are averaged over 2 x 2 cells first. Batch norms are folded into the weights.
+    Coarse maps know objects, fine ones texture, which is what a coarse survey has. All become one map of stride 32 before the
+    only pooling over the whole image, so that the dense grid can pool any part of it. Batch norms are folded into the weights.
     """
-    halved = keras.layers.AveragePooling2D(2, 2, "same", name=f"{FAR}image")(image)
-    far = separable(halved, FAR, LAST_FAR)[-1]
-    near = separable(image, MOBILE, len(WIDTHS))
-    middle = keras.layers.AveragePooling2D(2, 2, "same", name=f"{MOBILE}pool{MIDDLE}")(near[MIDDLE])
-    squeeze = keras.layers.AveragePooling2D(2, 2, "same", name=f"{SQUEEZE}pool9")(fires(image, SQUEEZE, "same"))
-    whole = keras.layers.Concatenate(name="map")([near[-1], squeeze, middle, far])
-    return keras.layers.GlobalAveragePooling2D(name="features")(whole)
+    found = _relu6(keras.layers.Conv2D(32, 3, 2, "same", name="stem")(image), "stem")
+    ends, number, stride = [], 0, 2
+    for stage, (blocks, kernel, step, widening, width) in enumerate(LITE_STAGES):
+        stride *= step
+        for block in range(blocks):
+            found = _inverted(found, f"block{number}", (kernel, step if block == 0 else 1), (widening, width))
+            number += 1
+        if stage in LITE_ENDS:
+            times = 32 // stride
+            pooled = keras.layers.AveragePooling2D(times, times, name=f"end{stage}")
+            ends.append(found if times == 1 else pooled(found))
+    return keras.layers.GlobalAveragePooling2D(name="features")(keras.layers.Concatenate(name="map")(ends))
 
 
-def separable(image: Tensor, prefix: str, count: int) -> list[Tensor]:
-    """Maps of MobileNetV1: of its first convolution, and of each of its `count` separable ones."""
-    found = keras.layers.Conv2D(32, 3, 2, "same", name=f"{prefix}conv0")(image)
-    maps = [_relu6(found, f"{prefix}conv0")]
-    for index, width in enumerate(WIDTHS[:count], start=1):
-        name, stride = f"{prefix}conv{index}", 2 if index in HALVING else 1
-        found = keras.layers.DepthwiseConv2D(3, stride, "same", name=f"{name}_depthwise")(maps[-1])
-        found = keras.layers.Conv2D(width, 1, name=f"{name}_pointwise")(_relu6(found, f"{name}_depthwise"))
-        maps.append(_relu6(found, f"{name}_pointwise"))
-    return maps
+def _inverted(source: Tensor, name: str, window: tuple[int, int], widths: tuple[int, int]) -> Tensor:
+    """An inverted residual (Sandler et al. 2018): widened, looked at by each channel, brought to few channels."""
+    (kernel, stride), (widening, width) = window, widths
+    found = source
+    if widening > 1:
+        wide = keras.layers.Conv2D(widening * source.shape[-1], 1, name=f"{name}_expand")(source)
+        found = _relu6(wide, f"{name}_expand")
+    deep = keras.layers.DepthwiseConv2D(kernel, stride, "same", name=f"{name}_depthwise")(found)
+    found = keras.layers.Conv2D(width, 1, name=f"{name}_project")(_relu6(deep, f"{name}_depthwise"))
+    return keras.layers.Add(name=f"{name}_add")([source, found]) if found.shape == source.shape else found
 
 
 def _relu6(source: Tensor, name: str) -> Tensor:

@@ -55,6 +55,9 @@ class Preprocess(BaseModel):
 SIGNED = Preprocess(mean=(127.5,), std=(127.5,))
 """-1 to 1, red first: our own backbones."""
 
+LITE = Preprocess(mean=(127.0,), std=(128.0,))
+"""-1 to 1 around 127, red first: EfficientNet-Lite."""
+
 HALVED = Preprocess(mean=(128.0,), std=(128.0,))
 """-1 to 1 around 128, red first: EfficientNetV2 S, M and L in Keras applications."""
 

@@ -58,6 +58,14 @@ class SampleOptions(Options):
         Path | None,
         Flag("Folder of a table's paths or chips; the table's own otherwise. No path may leave it.", path="folder"),
     ] = None
+    band_names: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Names of the chips' bands, in order.  [default: red,green,blue and, of four, nir]",
+            metavar="NAME,...",
+            example="red,green,blue,nir",
+        ),
+    ] = ()
     soft_labels: Annotated[bool, Flag("Learn the area shares of mixed chips, not their labels alone.")] = False
 
 

@@ -31,6 +31,7 @@ from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
 from landuse.scoring.dense_cells import finer_pieces, split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
+from landuse.scoring.plan import check_bands
 from landuse.stages.lattice import on_earlier, survey_lines
 from landuse.stages.tile import survey_pieces
 
@@ -113,6 +114,7 @@ def run_of(
     if kept is not None:
         return run_head(kept, bundle), Colours(None, "Colours are those of the run that kept the features.")
     chips = chips_of(inputs, survey_options(options, bundle, settings.split), parts, settings.split)
+    check_bands(chips, bundle)
     colours = colours_for(chips.survey, bundle.palette, options.normalise)
     settings = replace(settings, recolouring=colours.recolouring)
     with Progress(len(chips), "chips", "classifying") as progress:

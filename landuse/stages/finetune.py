@@ -22,7 +22,7 @@ from landuse.mosaic.picture import batches
 from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
-from landuse.training.backbone import backbone_of
+from landuse.training.backbone import base_for
 from landuse.training.balance import BalanceRule, fitting_rows
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.finetune.checkpoint import CheckpointStore
@@ -75,7 +75,7 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         RunLockedError: another run trains the same file.
     """
     with claimed_model(out, options):
-        base = backbone_of(options, options.seed)
+        base = base_for(data, options)
         base.backbone.built_by(base.name)
         samples = samples_for(data, base, options)
         sides = sides_of(samples, SplitRule.of(options))

@@ -23,7 +23,7 @@ from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.heads import Head
 from landuse.options.training import TrainOptions
 from landuse.scoring import ScoreSettings
-from landuse.training.backbone import backbone_of
+from landuse.training.backbone import base_for
 from landuse.training.balance import BalanceRule
 from landuse.training.cache import cache_folder
 from landuse.training.dense_pairs import with_alignment
@@ -57,7 +57,7 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
         UsageError: fewer than two classes.
     """
     with claimed_model(out, options):
-        base = backbone_of(options, options.seed)
+        base = base_for(data, options)
         samples = samples_for(data, base, options)
         with busy("fitting the head"):
             bundle = fit(samples, replace(base, name=out.stem), options)

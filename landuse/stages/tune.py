@@ -25,7 +25,7 @@ from landuse.models.calibration import log_loss
 from landuse.options.groups import INLINE
 from landuse.options.training import FOLDS, TrainOptions, TuneOptions
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
-from landuse.training.backbone import backbone_of
+from landuse.training.backbone import base_for
 from landuse.training.dataset import Samples
 from landuse.training.dense_pairs import with_alignment
 from landuse.training.split import Split, SplitRule, folds, split
@@ -88,7 +88,7 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
 def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Tuned:
     settings = settings_of(tuning, options)
     backbones = list(dict.fromkeys(_backbone(options.changed(**s)) for s in settings))
-    bases = {b: backbone_of(options.changed(backbone=b[0], weights=b[1]), options.seed) for b in backbones}
+    bases = {b: base_for(data, options.changed(backbone=b[0], weights=b[1])) for b in backbones}
     samples = {b: samples_for(data, base, options.changed(backbone=b[0], weights=b[1])) for b, base in bases.items()}
     check_same(list(samples.values()))
     trials = run_trials(samples, settings, options, tuning)

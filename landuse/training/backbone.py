@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from landuse.errors import UsageError
+from landuse.chips import CHIPS_FILE, open_chips
+from landuse.errors import BandsError, UsageError
 from landuse.legend import load_legend
 from landuse.models.architectures import ARCHITECTURES, Architecture
 from landuse.models.arrays import Weights
@@ -18,11 +20,15 @@ from landuse.models.heads import LogisticHead
 from landuse.models.keras_weights import load_keras_weights
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.preprocess import PREPROCESSING
-from landuse.options.training import BackboneOptions
+from landuse.models.statistics import RGB, with_statistics
+from landuse.options.training import BackboneOptions, TrainOptions
+from landuse.words import counted
 
 RANDOM = "random"
 IMAGENET = "imagenet"
 PLACEHOLDER = "groups3"
+USUAL = {3: RGB, 4: (*RGB, "nir")}
+"""Names of bands where none are given: those of most aerial surveys."""
 
 
 def backbone_of(options: BackboneOptions, seed: int) -> Bundle:
@@ -92,6 +98,37 @@ def featuriser(name: str, backbone: Backbone) -> Bundle:
     return Bundle(name, backbone, head, legend, bands=_bands(backbone.channels))
 
 
+def base_for(data: Sequence[Path], options: TrainOptions) -> Bundle:
+    """The backbone asked for, with statistics of those bands of chips that it does not see. Raises as `for_bands`."""
+    base = backbone_of(options, options.seed)
+    tables = [path for path in data if path.name == CHIPS_FILE or (path / CHIPS_FILE).is_file()]
+    return for_bands(base, len(open_chips(tables[0]).survey.bands), options.band_names) if tables else base
+
+
+def for_bands(base: Bundle, count: int, names: Sequence[str]) -> Bundle:
+    """The bundle for chips of so many bands: where they are more than its network sees, statistics of all are features too.
+
+    Args:
+        base: a network that sees red, green and blue, or as many bands as there are.
+        count: bands of the chips.
+        names: of them, in order; the usual ones where none are given.
+
+    Raises:
+        BandsError: as many names as bands are not given, or the network's own bands are not among them.
+    """
+    if count == base.backbone.channels and not names:
+        return base
+    bands = tuple(names) or USUAL.get(count, ())
+    if len(bands) != count or len(set(bands)) != count:
+        raise BandsError(
+            f"The chips have {counted(count, 'band')}, and {len(set(bands))} are named: name each with --band-names, for "
+            "example --band-names red,green,blue,nir."
+        )
+    if count == base.backbone.channels:
+        return replace(base, bands=bands)
+    return replace(featuriser(base.name, with_statistics(base.backbone, bands)), bands=bands)
+
+
 def _bands(channels: int) -> tuple[str, ...]:
     """Names of bands: the usual three, or numbers."""
-    return ("red", "green", "blue") if channels == 3 else tuple(f"band{i}" for i in range(1, channels + 1))
+    return RGB if channels == 3 else tuple(f"band{i}" for i in range(1, channels + 1))

@@ -1,4 +1,4 @@
-"""One command from folders of images to the shipped model files."""
+"""One command from a published trunk and folders of images to the shipped model files."""
 
 from __future__ import annotations
 
@@ -7,43 +7,30 @@ from pathlib import Path
 
 import click
 
-from tools.pretrain.data import Data, data_options, infrared_option
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@data_options
-@infrared_option
-@click.option("--steps", default=40, show_default=True, help="Steps of 32 views.")
-@click.option("--rate", default=5e-4, show_default=True, help="Largest relative step.")
-@click.option("--share", default=0.25, show_default=True, help="How far from the start to the tuned weights to ship.")
-def main(data: Data, infrared: Path | None, steps: int, rate: float, share: float) -> None:
-    """Tune the built-in backbone, and fit and write its two models; a broken-off run goes on where it stopped."""
-    from landuse.models.architectures import find_architecture
-    from tools.pretrain.run import tune
-    from tools.pretrain.ship import Shipment, ship
-    from tools.pretrain.student import Phase, Plan
-    from tools.pretrain.views import PX
-    from tools.pretrain.water import draw_lakes
-    from tools.pretrain.wise import between
+@click.option("--trunk", type=FILE, required=True, help="EfficientNet-Lite0's weights, safetensors.")
+@click.option("--ucmerced", type=FOLDER, required=True, help="Class folders of UC Merced Land Use.")
+@click.option("--nwpu", type=FOLDER, required=True, help="Class folders of NWPU-RESISC45.")
+@click.option("--eurosat", type=FOLDER, required=True, help="Class folders of EuroSAT in red, green and blue.")
+@click.option("--infrared", type=FOLDER, help="Rasters R G B NIR of lakes: western halves teach, eastern judge.")
+@click.option("--aerial", type=FOLDER, help="Images of Californian places, CITY_YEAR_NUMBER.jpg: they judge.")
+@click.option("--landscape", type=FOLDER, help="Folder that `python -m tools.landscape` made: it judges.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Models, features, log.")
+@click.option("--seed", default=0, show_default=True)
+def main(trunk: Path, out: Path, seed: int, **folders: Path | None) -> None:
+    """Fit and write the built-in models; a broken-off run goes on where it stopped."""
+    from tools.pretrain.ship import COLLECTIONS, Data, ship
+    from tools.pretrain.unseen import Unseen
 
-    data.out.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(level=logging.INFO, filename=data.out / "run.log", format="%(asctime)s %(message)s")
-    source, start, architecture = data.images(), data.origin(), find_architecture("builtin")
-    plan = Plan((Phase(PX, steps),), rate=rate, seed=data.seed)
-    tuned = tune(architecture, start, source, plan, data.out / "student", data.origin_features)
-    training: dict[str, str | int | float] = {
-        "images": len(source.images),
-        "images held out": int(source.held_out.sum()),
-        "images digest": source.digest,
-        "start": ", ".join(path.name for path in data.teachers),
-        "steps": steps,
-        "largest relative step": rate,
-        "share of the way from the start": share,
-        "water": "half of each raster" if infrared else "UC Merced's alone",
-        "seed": data.seed,
-    }
-    lakes = draw_lakes(infrared, data.seed) if infrared else None
-    for bundle in ship(Shipment(architecture, between(start, tuned, share), training), source, lakes, data.out):
+    out.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(level=logging.INFO, filename=out / "run.log", format="%(asctime)s %(message)s")
+    learnt = {name: Path(str(folders[name])) for name in COLLECTIONS}
+    unseen = Unseen(folders["aerial"], folders["landscape"], folders["infrared"])
+    for bundle in ship(Data(trunk, learnt, unseen, out, seed)):
         click.echo(bundle.name)
         for name, value in bundle.metrics.items():
             click.echo(f"  {name}: {value}")

@@ -1,55 +1,66 @@
-"""Features of images by OpenVINO, as the shipped model computes them."""
+"""Features of images by OpenVINO, as the shipped model computes them, kept on disk so that a broken-off run goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from landuse.errors import ModelFileError
-from landuse.models.architectures import find_architecture
-from landuse.models.arrays import Floats, Images, Weights
+from landuse.models.arrays import Floats, Images
 from landuse.models.backbone import Backbone
-from landuse.models.conversion import named_backbone
 from landuse.models.openvino import ov
-from tools.pretrain.views import PX, resize
+from tools.pretrain.kinds import Views
+from tools.pretrain.sources import Ints, Mask
+from tools.pretrain.views import resize
 
 BATCH = 16
-Extract = Callable[[Images], Floats]
-"""Features (n, D) of uint8 images (n, h, w, 3), resized to 224 px where they are not."""
 
 
-def extractor(backbone: Backbone) -> Extract:
-    """Features of a backbone, in float32."""
-    return _extractor(backbone.graph())
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a backbone sees in views: features float32 (n, D), classes int64 (n,), and which views are held out (n,)."""
+
+    features: Floats
+    labels: Ints
+    held_out: Mask
+
+    def take(self, chosen: Mask) -> Seen:
+        """Some of the views."""
+        return Seen(self.features[chosen], self.labels[chosen], self.held_out[chosen])
 
 
-def builtin_extractor(weights: Weights) -> Extract:
-    """Features of the built-in network with these weights, as a model file would hold them."""
-    return extractor(named_backbone(find_architecture("builtin"), weights))
+class FeatureStore:
+    """Features by name in a folder: those of an earlier run are read, all others computed and kept."""
 
+    def __init__(self, folder: Path, backbone: Backbone) -> None:
+        self._folder, self._px = folder, backbone.px
+        self._graph, self._compiled = backbone.graph(), None
+        folder.mkdir(parents=True, exist_ok=True)
 
-def teacher_extractor(path: Path) -> Extract:
-    """The pooled features of the TFLite teacher as it is, with its 8-bit arithmetic."""
-    model = ov.Core().read_model(str(path))
-    pools = [op for op in model.get_ordered_ops() if op.get_type_name() == "AvgPool"]
-    if not pools:
-        raise ModelFileError(f"{path} has no average pooling, so it cannot serve as a teacher.")
-    cut = ov.Model([pools[-1].output(0)], model.get_parameters())
-    cut.reshape([-1, PX, PX, 3])
-    return _extractor(cut)
+    def of(self, name: str, make: Callable[[], Views]) -> Seen:
+        """The features of the views that `make` would make."""
+        path = self._folder / f"{name}.npz"
+        if not path.is_file():
+            views = make()
+            with (partial := path.with_suffix(".partial")).open("wb") as file:
+                np.savez(file, features=self.extract(views.images), labels=views.labels, held_out=views.held_out)
+            partial.rename(path)
+        with np.load(path) as kept:
+            return Seen(kept["features"], kept["labels"], kept["held_out"])
 
+    def extract(self, images: Images) -> Floats:
+        """Features float32 (n, D) of images uint8 (n, h, w, 3), brought to the backbone's size."""
+        pieces = [self._see(images[first : first + BATCH]) for first in range(0, len(images), BATCH)]
+        return np.concatenate(pieces)
 
-def _extractor(model: ov.Model) -> Extract:
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    def _see(self, images: Images) -> Floats:
+        batch = np.stack([image if len(image) == self._px else resize(image, self._px) for image in images])
+        return np.asarray(self._network()(batch)[0], np.float32).copy()
 
-    def extract(images: Images) -> Floats:
-        """Features float32 (n, d) of images of any size."""
-        found = []
-        for first in range(0, len(images), BATCH):
-            piece = np.stack([resize(image, PX) for image in images[first : first + BATCH]])
-            found.append(np.asarray(compiled(piece)[0], np.float32).reshape(len(piece), -1).copy())
-        return np.concatenate(found)
-
-    return extract
+    def _network(self) -> Any:  # noqa: ANN401 - an openvino.CompiledModel
+        if self._compiled is None:
+            self._compiled = ov.Core().compile_model(self._graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return self._compiled

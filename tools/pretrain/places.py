@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.pretrain.images import Ints
+from tools.pretrain.sources import Ints
 
 SEEN = {
     "Forest": "eureka_7 eureka_16 eureka_20",

@@ -1,109 +1,138 @@
-"""From tuned weights to the two model files that ship, with their cards. The second has its backbone in the first."""
+"""From the published trunk and collections of images to the model files that ship."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from landuse.legend import load_legend
-from landuse.models.architectures import Architecture
-from landuse.models.arrays import Floats, Images, Weights
+from landuse.legend import Legend, load_legend
+from landuse.models.architectures import ARCHITECTURES
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.conversion import named_backbone
 from tools.pretrain.card import class_card, land_use_card
-from tools.pretrain.features import Extract, extractor
-from tools.pretrain.images import ImageSet
-from tools.pretrain.landuse_head import FittedHead, Seen, fit_class_head, fit_landuse_head
-from tools.pretrain.probe import PENALTY, five_fold, held_out_accuracy
-from tools.pretrain.views import spoil
-from tools.pretrain.water import Lakes
+from tools.pretrain.features import FeatureStore, Seen
+from tools.pretrain.kinds import Views, image_views, lake_views
+from tools.pretrain.landuse_head import Fitted, Part, fit_class_head, fit_landuse_head
+from tools.pretrain.sources import Source, read_source
+from tools.pretrain.trunk import read_trunk
+from tools.pretrain.unseen import Unseen
+from tools.pretrain.views import PX
+from tools.pretrain.water import draw_lakes
 
 log = logging.getLogger(__name__)
-Facts = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True)
-class Shipment:
-    """What both models share: the backbone, its weights, and how they came about."""
+class Collection:
+    """How much of a collection is learnt from: one of `every` of the first `most` images a class, and the kinds of view."""
 
-    architecture: Architecture
-    weights: Weights
-    training: Facts
-
-    @cached_property
-    def backbone(self) -> Backbone:
-        """The graph of the network with its weights in half precision, as the files hold it."""
-        return named_backbone(self.architecture, self.weights)
-
-    def bundle(self, name: str, fitted: FittedHead, probed: Mapping[str, float]) -> Bundle:
-        """A model with one of the heads."""
-        metrics = dict(fitted.metrics) | dict(probed)
-        legend, card, on = {
-            "builtin": (
-                "landuse7",
-                land_use_card,
-                "views of half of the held-out images, and scenes of them by a head that knows none",
-            ),
-            "builtin-ucmerced": ("ucmerced21", class_card, "views of half of the held-out images"),
-        }[name]
-        return Bundle(
-            name=name,
-            backbone=self.backbone,
-            head=fitted.head,
-            legend=load_legend(legend),
-            calibration={"method": "temperature", "on": on},
-            training=dict(self.training),
-            metrics=metrics,
-            card=card(metrics, self.training),
-        )
+    every: int
+    most: int | None
+    kinds: tuple[str, ...]
 
 
-def ship(shipment: Shipment, source: ImageSet, lakes: Lakes | None, out: Path) -> tuple[Bundle, Bundle]:
-    """Fit both heads, measure, and write `builtin.landuse` and `builtin-ucmerced.landuse` to `out`."""
-    extract = extractor(shipment.backbone)
-    seen = Seen(source, labelled_features(source, source.images[source.labels >= 0], extract))
-    probed = probes(seen)
-    log.info("probes %s", probed)
-    landuse = fit_landuse_head(seen, load_legend("landuse7"), extract, lakes, seed=0)
-    log.info("builtin %s", landuse.metrics)
-    classes = fit_class_head(seen, spoilt_features(source, extract), PENALTY)
+COLLECTIONS: Mapping[str, Collection] = {
+    "ucmerced": Collection(1, None, ("plain", "coarse", "far")),
+    "nwpu": Collection(1, None, ("plain",)),
+    "eurosat": Collection(2, 260, ("plain",)),
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where everything is.
+
+    Attributes:
+        trunk: safetensors of EfficientNet-Lite0.
+        folders: class folders by the names of `COLLECTIONS`.
+        unseen: what judges; of its rasters of lakes the western halves teach.
+        out: where models, features and the log go.
+        seed: of all draws.
+    """
+
+    trunk: Path
+    folders: Mapping[str, Path]
+    unseen: Unseen
+    out: Path
+    seed: int = 0
+
+    def sources(self) -> dict[str, Source]:
+        """The collections."""
+        return {
+            name: read_source(folder, COLLECTIONS[name].every, COLLECTIONS[name].most)
+            for name, folder in self.folders.items()
+        }
+
+
+def ship(data: Data) -> tuple[Bundle, Bundle]:
+    """Fit both heads, measure, and write `builtin.landuse` and `builtin-ucmerced.landuse` to the folder of the results."""
+    backbone = named_backbone(ARCHITECTURES["builtin"], read_trunk(data.trunk))
+    store, legend = FeatureStore(data.out / "features", backbone), load_legend("landuse7")
+    sources = data.sources()
+    parts = list(parts_of(data, sources, store, legend))
+    fitted = fit_landuse_head(parts, len(legend))
+    metrics = dict(fitted.metrics) | data.unseen.judge(fitted.head, store, legend)
+    log.info("builtin %s", metrics)
+    training = _training(parts)
+    folders = load_legend("ucmerced21")
+    classes = fit_class_head(_folders(sources["ucmerced"], store, parts, folders), len(folders))
     log.info("builtin-ucmerced %s", classes.metrics)
-    named = {"builtin": landuse, "builtin-ucmerced": classes}
-    bundles = [shipment.bundle(name, fitted, probed) for name, fitted in named.items()]
-    for bundle in bundles:
-        write_bundle(
-            bundle, out / f"{bundle.name}.landuse", shipped_in=None if bundle is bundles[0] else bundles[0].name
-        )
-    return bundles[0], bundles[1]
+    fitted = Fitted(fitted.head, metrics)
+    land_use = _bundle(backbone, fitted, ("builtin", "landuse7"), land_use_card(metrics, training), training)
+    own = _bundle(backbone, classes, ("builtin-ucmerced", "ucmerced21"), class_card(classes.metrics), {})
+    write_bundle(land_use, data.out / "builtin.landuse")
+    write_bundle(own, data.out / "builtin-ucmerced.landuse", shipped_in="builtin")
+    return land_use, own
 
 
-def probes(seen: Seen) -> dict[str, float]:
-    """Accuracy of logistic probes of the features on the class folders."""
-    labelled = seen.source.labels >= 0
-    features, labels = seen.features[labelled], seen.source.labels[labelled]
-    return {
-        "probe_classes": float(len(seen.source.names)),
-        "probe_held_out_accuracy": round(held_out_accuracy(features, labels, seen.source.held_out[labelled]), 4),
-        "probe_five_fold_accuracy_of_images_it_has_seen": round(five_fold(features, labels), 4),
-    }
+def parts_of(data: Data, sources: Mapping[str, Source], store: FeatureStore, legend: Legend) -> Iterator[Part]:
+    """All views that the land-use head learns from, and those that are held out."""
+    for name, source in sources.items():
+        for kind in COLLECTIONS[name].kinds:
+            rng = np.random.default_rng([data.seed, *name.encode(), *kind.encode()])
+            seen = store.of(f"{name}_{kind}", partial(image_views, source, legend, kind, rng))
+            yield Part(name, kind, seen)
+    if data.unseen.infrared is not None:
+        lakes, rng = data.unseen.infrared, np.random.default_rng([data.seed, 7])
+        seen = store.of("lakes", lambda: lake_views(draw_lakes(lakes, data.seed), legend, rng))
+        yield Part("lakes", "lakes", seen)
 
 
-def spoilt_features(source: ImageSet, extract: Extract) -> Floats:
-    """Features of a spoilt copy of every labelled image, 0 for the others."""
-    rng = np.random.default_rng([0, 5])
-    spoilt = [spoil(image, rng) for image in source.images[source.labels >= 0]]
-    return labelled_features(source, np.stack(spoilt), extract)
+def _folders(source: Source, store: FeatureStore, parts: list[Part], legend: Legend) -> Seen:
+    """The images of UC Merced as they are, in the classes of its folders: those that have a land use, and the others."""
+    kept = source.classes(load_legend("landuse7")) >= 0
+    known = next(part.seen for part in parts if part.source == "ucmerced" and part.kind == "plain")
+    rest = source.take(np.flatnonzero(~kept))
+    others = store.of("ucmerced_left_out", lambda: Views(rest.images(PX), rest.classes(legend), rest.held_out))
+    return Seen(
+        np.concatenate([known.features, others.features]),
+        np.concatenate([source.classes(legend)[kept], others.labels]),
+        np.concatenate([known.held_out, others.held_out]),
+    )
 
 
-def labelled_features(source: ImageSet, images: Images, extract: Extract) -> Floats:
-    """float32 (n, D): features of these versions of the labelled images, 0 for the others."""
-    found = extract(images)
-    features = np.zeros((len(source.labels), found.shape[1]), np.float32)
-    features[source.labels >= 0] = found
-    return features
+def _training(parts: list[Part]) -> dict[str, str | int | float]:
+    views = {f"{part.source}, {part.kind}": int((~part.seen.held_out).sum()) for part in parts}
+    return {"images held out": int(sum(part.seen.held_out.sum() for part in parts if part.kind == "plain")), **views}
+
+
+def _bundle(
+    backbone: Backbone, fitted: Fitted, names: tuple[str, str], card: str, training: Mapping[str, str | int | float]
+) -> Bundle:
+    name, legend = names
+    return Bundle(
+        name=name,
+        backbone=backbone,
+        head=fitted.head,
+        legend=load_legend(legend),
+        calibration={"method": "temperature", "on": "collections held out whole" if training else "held-out images"},
+        training=dict(training),
+        metrics=dict(fitted.metrics),
+        card=card,
+    )

@@ -4,74 +4,52 @@ import rasterio
 from rasterio.transform import from_origin
 
 from landuse.legend import load_legend
-from tools.pretrain.images import ImageSet
-from tools.pretrain.kinds import balanced, image_views, lake_views
-from tools.pretrain.origin import with_far
-from tools.pretrain.water import Lakes, draw_lakes, in_east, wet
+from tests.tools.pretrain.test_sources import folders
+from tools.pretrain.kinds import image_views, rows_of
+from tools.pretrain.sources import read_source
+from tools.pretrain.views import PX
+from tools.pretrain.water import read_chips, wet
 
 LEGEND = load_legend("landuse7")
 
 
 @pytest.fixture(scope="module")
-def source():
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(3), 20)
-    images = rng.integers(0, 60, (60, 64, 64, 3)) + 60 * labels[:, None, None, None]
-    held = np.arange(60) % 20 >= 16
-    return ImageSet(images.astype(np.uint8), labels, held, ("a", "b", "c"), ("x",) * 60)
+def source(tmp_path_factory):
+    return read_source(folders(tmp_path_factory.mktemp("images"), ("beach", "harbor", "river"), each=20))
 
 
-@pytest.mark.parametrize(("kind", "count"), [("plain", 32), ("spoilt", 32), ("coarse", 32), ("far", 16)])
-def test_views_of_each_kind_keep_to_the_rows_and_their_classes(source, kind, count):
-    rows = np.flatnonzero(~source.held_out & (source.labels < 2))
-    part = image_views(source, rows, np.array([4, 2, -1, -1]), kind, np.random.default_rng(0))
-    assert len(part.images) == len(part.labels) == len(part.weight) == count
-    assert part.images.dtype == np.uint8
-    assert set(part.rows) <= set(rows)
-    assert (part.labels == np.array([4, 2])[source.labels[part.rows]]).all()
-    assert part.weight.sum() == pytest.approx(1)
+@pytest.mark.parametrize(("kind", "each"), [("plain", 20), ("coarse", 5), ("far", 5)])
+def test_views_of_each_kind_are_of_classes_that_the_legend_has(source, kind, each):
+    views = image_views(source, LEGEND, kind, np.random.default_rng(0))
+    assert views.images.shape == (2 * each, PX, PX, 3)
+    assert np.bincount(views.labels, minlength=7).tolist() == [0, each, 0, 0, 0, 0, each]
+    assert (views.held_out == source.held_out[rows_of(source, LEGEND, kind)]).all()
 
 
-def test_weights_lie_between_alike_by_row_and_alike_by_class():
-    labels = np.array([0] * 9 + [1])
-    assert np.allclose(balanced(labels, 0), 0.1)
-    assert balanced(labels, 1)[9] == pytest.approx(0.5)
-    assert balanced(labels)[9] == pytest.approx(1 / 4)
+def test_a_mosaic_of_images_to_learn_from_shows_none_that_is_held_out(source, monkeypatch):
+    marked = np.where(source.held_out, 255, 0).astype(np.uint8)[:, None, None, None] + np.zeros(
+        (1, 32, 32, 3), np.uint8
+    )
+    monkeypatch.setattr(type(source), "images", lambda self, side=0: marked)
+    monkeypatch.setattr("tools.pretrain.kinds.spoil", lambda image, rng: image)
+    views = image_views(source, LEGEND, "far", np.random.default_rng(0))
+    for image, held in zip(views.images, views.held_out, strict=True):
+        assert (image == (255 if held else 0)).all()
 
 
-def test_windows_of_lakes_are_water_land_or_left_out():
-    water = np.array([0.9, 0.5, 0.2, *[0.0] * 200], np.float32)
-    images = np.zeros((len(water), 32, 32, 3), np.uint8)
-    part = lake_views(Lakes(images, water), LEGEND, np.random.default_rng(0))
-    counts = dict(zip(*np.unique(part.labels, return_counts=True), strict=True))
-    assert counts[LEGEND.names.index("Water")] == 1
-    cultivated, herbaceous = (counts[LEGEND.names.index(name)] for name in ("Cultivated", "Herbaceous"))
-    assert cultivated + herbaceous == 200
-    assert 120 < cultivated < 160
+def test_water_is_where_green_is_brighter_than_infrared():
+    green, infrared = np.array([60, 60, 0], np.uint8), np.array([20, 90, 0], np.uint8)
+    assert wet(green, infrared).tolist() == [True, False, False]
 
 
-def test_only_the_western_half_of_a_raster_teaches(tmp_path):
-    bands = np.full((4, 80, 160), 50, np.uint8)
-    bands[3, :, 80:] = 5  # the eastern half is water
+def test_chips_of_the_eastern_half_know_their_share_of_water(tmp_path):
+    bands = np.full((4, 90, 90), 100, np.uint8)
+    bands[3, 45:] = 10
+    profile = {"driver": "GTiff", "count": 4, "height": 90, "width": 90, "dtype": "uint8"}
     with rasterio.open(
-        tmp_path / "a.tif", "w", "GTiff", 160, 80, 4, "EPSG:32614", from_origin(0, 0, 5, 5), "uint8"
+        tmp_path / "a.tif", "w", **profile, crs="EPSG:26914", transform=from_origin(0, 0, 224 / 45, 224 / 45)
     ) as file:
         file.write(bands)
-    lakes = draw_lakes(tmp_path, 0)
-    assert lakes.images.shape[1:] == (224, 224, 3)
-    assert lakes.water.max() == 0
-    assert list(wet(np.array([50, 50]), np.array([5, 50]))) == [True, False]
-    assert list(in_east((2, 4))) == [False, False, True, True] * 2
-
-
-def test_the_far_branch_starts_as_a_copy():
-    from landuse.models.architectures import find_architecture
-    from landuse.models.keras_networks import initial_weights
-    from landuse.models.own_networks import FAR, MOBILE
-
-    weights = initial_weights(find_architecture("builtin"))
-    near = {name: array for name, array in weights.items() if not name.startswith(FAR)}
-    whole = with_far(near)
-    assert {name: array.shape for name, array in whole.items()} == {n: a.shape for n, a in weights.items()}
-    assert (whole[f"{FAR}conv11_pointwise/kernel"] == near[f"{MOBILE}conv11_pointwise/kernel"]).all()
-    assert f"{FAR}conv12_pointwise/kernel" not in whole
+    images, water = read_chips(tmp_path / "a.tif", 32)
+    assert images.shape == (2, 32, 32, 3)
+    assert water.tolist() == [0, 1]

@@ -51,7 +51,7 @@ def network(name):
 @pytest.mark.parametrize(
     ("name", "count", "norms", "first"),
     [
-        ("builtin", 16, 0, "mobile_conv12_depthwise"),
+        ("builtin", 14, 0, "block11_depthwise"),
         ("resnet50", 10, 10, "conv5_block1_1_conv"),
         ("alexnet", 3, 3, "conv3_conv"),
     ],

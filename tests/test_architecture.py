@@ -20,6 +20,7 @@ FLOORS = {
         "crs",
         "legend",
         "errors",
+        "palette",
         "imports",
         "own_data",
         "options",

@@ -44,7 +44,7 @@ from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
 from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, check_finite, read_arrays
 from landuse.models.safe_zip import SafeZip, write_zip
-from landuse.mosaic.colour import Palette
+from landuse.palette import Palette
 
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"

@@ -16,7 +16,7 @@ from landuse.models.architectures import ARCHITECTURES
 from landuse.models.heads_file import HeadSpec
 from landuse.models.preprocess import Preprocess
 from landuse.models.quantised import Quantisation
-from landuse.mosaic.colour import Palette
+from landuse.palette import Palette
 
 FORMAT = "landuse-model"
 FORMAT_VERSION = 2

@@ -9,15 +9,13 @@ Image Processing, 3.3.2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-LEVELS = 256
-QUANTILES = 65
-"""Quantiles kept of a band, evenly spread between `TAILS`."""
+from landuse.palette import LEVELS, QUANTILES, Palette
+
 TAILS = (0.005, 0.995)
 KINDS = 8
 """Kinds of colour that the land is parted into."""
@@ -39,51 +37,15 @@ Curves = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Palette:
-    """The colours of a survey, small enough for a model file.
-
-    Attributes:
-        quantiles: B lists of `QUANTILES` ascending values from 0 to 255, one a band.
-        centres: the colour (B values) of each kind.
-        shares: share of the pixels that are of each kind; they sum to 1.
-        variance: of the colours of a kind around its centre; how soft the kinds' borders are.
-    """
-
-    quantiles: tuple[tuple[float, ...], ...]
-    centres: tuple[tuple[float, ...], ...]
-    shares: tuple[float, ...]
-    variance: float
-
-    @property
-    def bands(self) -> int:
-        """Number of bands."""
-        return len(self.quantiles)
-
-    def sound(self, bands: int) -> bool:
-        """Whether it can be one of so many bands; a file may say anything."""
-        rows = (*self.quantiles, *self.centres, self.shares, (self.variance,))
-        numbers = [number for row in rows for number in row]
-        return (
-            len(self.quantiles) == bands
-            and {len(row) for row in self.quantiles} == {QUANTILES}
-            and {len(row) for row in self.centres} == {bands}
-            and 0 < len(self.centres) == len(self.shares) <= LEVELS
-            and bool(np.isfinite(numbers).all())
-            and min(numbers) >= 0
-            and self.variance > 0
-        )
-
-    @classmethod
-    def of(cls, pixels: Samples, seed: int = 0) -> Palette | None:
-        """The palette of a sample (n, B); None where it holds fewer than `FEWEST` pixels."""
-        if len(pixels) < FEWEST:
-            return None
-        values = np.asarray(pixels, np.float64)
-        centres = _centres(values, seed)
-        variance = round(1 + float(np.median(_squares(values, centres).min(axis=1))), 2)
-        shares = _kinds(values, centres, variance).mean(axis=0).round(6)
-        return cls(_nested(_quantiles(values)), _nested(centres), tuple(shares.tolist()), variance)
+def palette_of(pixels: Samples, seed: int = 0) -> Palette | None:
+    """The palette of a sample (n, B); None where it holds fewer than `FEWEST` pixels."""
+    if len(pixels) < FEWEST:
+        return None
+    values = np.asarray(pixels, np.float64)
+    centres = _centres(values, seed)
+    variance = round(1 + float(np.median(_squares(values, centres).min(axis=1))), 2)
+    shares = _kinds(values, centres, variance).mean(axis=0).round(6)
+    return Palette(_nested(_quantiles(values)), _nested(centres), tuple(shares.tolist()), variance)
 
 
 def probabilities() -> Floats:

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import BandsError, DamagedSourceError
-from landuse.mosaic.colour import Palette, apply_curves, curves_to, distance, relative_range, without_clouds
+from landuse.mosaic import colour
+from landuse.mosaic.colour import apply_curves, curves_to, distance, relative_range, without_clouds
 from landuse.mosaic.files import OpenFiles, Window, read_raw
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.source import Source
 from landuse.mosaic.stretch import spread, to_uint8
 from landuse.mosaic.survey import Recolouring, Survey
+from landuse.palette import Palette
 
 MOST_FILES = 64
 MOST_PIXELS = 20_000
@@ -78,7 +80,7 @@ def flights_of(survey: Survey) -> list[Flight]:
 
 def palette_of(survey: Survey) -> Palette | None:
     """The palette of a whole survey; None where there is too little imagery."""
-    return Palette.of(thinned([flight.pixels for flight in flights_of(survey)]))
+    return colour.palette_of(thinned([flight.pixels for flight in flights_of(survey)]))
 
 
 def match(survey: Survey, reference: Palette) -> Matched:

@@ -14,8 +14,9 @@ from pyproj import CRS
 
 from landuse.errors import UsageError
 from landuse.grid import Bounds
-from landuse.mosaic.colour import LEVELS, Curves
+from landuse.mosaic.colour import Curves
 from landuse.mosaic.source import EDGE_POINTS, Source, same_crs, transformer
+from landuse.palette import LEVELS
 
 
 @dataclass(frozen=True)

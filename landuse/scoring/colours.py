@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from landuse.errors import UsageError
 from landuse.mosaic import Survey
-from landuse.mosaic.colour import Palette
 from landuse.mosaic.flights import Matched, match
 from landuse.mosaic.survey import Recolouring
 from landuse.options.survey import Normalise
+from landuse.palette import Palette
 
 ALIKE = 4.0
 """Mean distance of quantiles, in grey levels, up to which `auto` takes two surveys for alike."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from landuse.mosaic.colour import Palette
+from landuse.mosaic.colour import palette_of
 from landuse.mosaic.flights import flights_of, thinned
+from landuse.palette import Palette
 from landuse.training.pictures import ChipPictures, Pictures
 
 
@@ -14,4 +15,4 @@ def training_palette(pictures: Pictures | None) -> Palette | None:
     """
     if not isinstance(pictures, ChipPictures):
         return None
-    return Palette.of(thinned([flight.pixels for survey, _ in pictures.surveys for flight in flights_of(survey)]))
+    return palette_of(thinned([flight.pixels for survey, _ in pictures.surveys for flight in flights_of(survey)]))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.mosaic.colour import FEWEST, SLOPES, Palette, apply_curves, curves_to, distance, without_clouds
+from landuse.mosaic.colour import FEWEST, SLOPES, apply_curves, curves_to, distance, palette_of, without_clouds
 
 LAND = {"field": (120, 110, 90, 150), "wood": (50, 70, 45, 130), "water": (40, 60, 70, 20)}
 
@@ -28,7 +28,7 @@ def error(pixels: np.ndarray, curves: np.ndarray) -> float:
 
 def test_colours_of_the_same_land_come_back():
     pixels = land(3000, 2000, 1000)
-    reference = Palette.of(pixels)
+    reference = palette_of(pixels)
     curves = curves_to(darker(pixels), reference)
     assert error(pixels, curves) < 1.5
     assert distance(darker(pixels), reference) > 10
@@ -38,7 +38,7 @@ def test_colours_of_the_same_land_come_back():
 def test_more_water_is_not_taken_for_darker_light():
     """Twice the water: quantiles alone would brighten half of it to woods, by 60 levels of infrared."""
     wet = land(2400, 1600, 2000, seed=1)
-    curves = curves_to(darker(wet), Palette.of(land(3000, 2000, 1000)))
+    curves = curves_to(darker(wet), palette_of(land(3000, 2000, 1000)))
     off = apply_curves(darker(wet), curves)[-2000:].mean(axis=0) - wet[-2000:].mean(axis=0)
     assert abs(off[3]) < 6
     assert np.abs(off).max() < 12
@@ -46,8 +46,8 @@ def test_more_water_is_not_taken_for_darker_light():
 
 def test_a_survey_on_itself_stays_as_it_is():
     pixels = land(3000, 2000, 1000)
-    assert error(pixels, curves_to(darker(pixels), Palette.of(pixels))) < 1.5
-    same = apply_curves(pixels, curves_to(pixels, Palette.of(pixels)))
+    assert error(pixels, curves_to(darker(pixels), palette_of(pixels))) < 1.5
+    same = apply_curves(pixels, curves_to(pixels, palette_of(pixels)))
     assert np.abs(same.astype(int) - pixels).max() <= 2
 
 
@@ -56,20 +56,20 @@ def test_a_survey_on_itself_stays_as_it_is():
 def test_curves_rise_and_their_slopes_are_bounded(seed, gain, offset):
     pixels = land(400, 200, 100, seed)
     other = np.clip(pixels * gain + offset, 0, 255).astype(np.uint8)
-    steps = np.diff(curves_to(other, Palette.of(pixels, seed)).astype(int), axis=1)
+    steps = np.diff(curves_to(other, palette_of(pixels, seed)).astype(int), axis=1)
     assert steps.min() >= 0
     assert steps.max() <= SLOPES[1] + 1
 
 
 def test_too_few_pixels_have_no_colours():
     few = land(FEWEST - 1, 0, 0)
-    assert Palette.of(few) is None
-    assert curves_to(few, Palette.of(land(1000, 1000, 1000))) is None
+    assert palette_of(few) is None
+    assert curves_to(few, palette_of(land(1000, 1000, 1000))) is None
 
 
 def test_one_colour_everywhere_is_no_division_by_zero():
     flat = np.full((1000, 3), 7, np.uint8)
-    curves = curves_to(flat, Palette.of(flat))
+    curves = curves_to(flat, palette_of(flat))
     assert (apply_curves(flat, curves) == 7).all()
 
 

@@ -16,9 +16,9 @@ import shapely
 from landuse.engine.checkup import NOTE, OK, STOP, Finding
 from landuse.errors import LanduseError
 from landuse.grid import ChipGrid
-from landuse.mosaic import Survey
+from landuse.mosaic import Survey, colour
 from landuse.mosaic.addresses import expand
-from landuse.mosaic.colour import Palette, distance
+from landuse.mosaic.colour import distance
 from landuse.mosaic.condition import damage, lacks_overviews
 from landuse.mosaic.flights import flights_of, palette_of, thinned
 from landuse.mosaic.gdal import gdal_env
@@ -130,7 +130,7 @@ def _survey(survey: Survey, grid: ChipGrid) -> Iterator[Finding]:
 def _seams(survey: Survey) -> Iterator[Finding]:
     """Flights of one survey, by the dates in their files' names, whose colours differ."""
     flights = [flight for flight in flights_of(survey) if flight.date]
-    palette = Palette.of(flights[0].pixels) if len(flights) > 1 else None
+    palette = colour.palette_of(flights[0].pixels) if len(flights) > 1 else None
     if palette is None:
         return
     apart = {flight.date: distance(flight.pixels, palette) for flight in flights[1:] if len(flight.pixels)}

@@ -242,9 +242,9 @@ def test_an_elastic_net_leaves_features_out(work, chips, tmp_path):
 
 
 def test_a_network_of_another_program_serves_as_backbone(chips, tmp_path):
-    from tests.models.test_onnx_file import chain, write
+    from tests.models.test_network_file import convolutions
 
-    file = write(tmp_path / "net.onnx", *chain())
+    file = convolutions(px="s")[0].write(tmp_path / "net.onnx")
     said = TrainOptions(backbone=str(file), preprocess="torch", input_px=24, regularisation=1.0)
     bundle = train([chips], tmp_path / "m.landuse", said)
     assert bundle.metrics["accuracy"] > 0.95

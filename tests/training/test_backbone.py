@@ -23,8 +23,9 @@ def test_imagenet_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch):
     def fails(*_, **__):
         raise OSError("no network")
 
-    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fails)
-    monkeypatch.setattr("keras.applications.mobilenet.file_utils.get_file", fails)
+    from landuse.models import keras_networks  # which imports Keras
+
+    monkeypatch.setattr(keras_networks.keras.src.utils.file_utils, "get_file", fails)
     with pytest.raises(ModelFileError, match=r"no network\): fetch them .* --weights FILE"):
         backbone_bundle("mobilenet", "imagenet", 0)
     with pytest.raises(UsageError, match="no ImageNet weights of alexnet"):

@@ -105,7 +105,10 @@ def crops() -> npt.NDArray[np.uint8]:
 
 
 def write_sparse_survey(folder: Path, sources: int, side: int) -> list[Path]:
-    """So many empty rasters in a square, each of `side` x `side` chips; only their headers take room on disk."""
+    """So many empty rasters in a square, each of `side` x `side` chips; only their headers take room on disk.
+
+    They are black all over, which `tile` takes for a collar unless it is told to keep it.
+    """
     across = int(np.ceil(sources**0.5))
     west, north = ORIGINS[LATTICE]
     step, paths = side * CHIP, []

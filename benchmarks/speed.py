@@ -72,7 +72,7 @@ def tiling(bench: Bench) -> list[Row]:
     folder = bench.folder / "survey"
     folder.mkdir()
     paths = write_sparse_survey(folder, sources, side)
-    ran = landuse("tile", folder, "--out", bench.folder / "tiled")
+    ran = landuse("tile", folder, "--collar", "keep", "--out", bench.folder / "tiled")
     name = f"tile of {len(paths) * side * side:,} chips over {sources} files"
     return [
         value_row(name, ran.seconds, Asked(30, at_most=True), "s"),

@@ -92,4 +92,4 @@ def test_growth_is_judged_for_ten_times_the_chips_and_memory_by_the_last_against
 def test_a_sparse_survey_takes_no_room(tmp_path):
     paths = write_sparse_survey(tmp_path, 4, 3)
     assert sum(path.stat().st_size for path in paths) < 20_000
-    assert len(survey_chips(paths, TileOptions())) == 36
+    assert len(survey_chips(paths, TileOptions(collar="keep"))) == 36

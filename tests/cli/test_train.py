@@ -20,8 +20,10 @@ def table(tmp_path_factory):
         Image.fromarray((COLOURS[i % 3] + noise).clip(0, 255).astype(np.uint8)).save(root / f"{i}.png")
         lines.append(f"{i}.png,{('Field', 'Water', 'Town')[i % 3]},s{i // 5}")
     (root / "t.csv").write_text("\n".join([*lines, "none.png,Town,s0"]))
-    write_bundle(small.bundle(), root / "small.landuse")
-    return root / "t.csv"
+    small.know_tiny()
+    write_bundle(small.bundle(backbone=small.tiny_backbone()), root / "small.landuse")
+    yield root / "t.csv"
+    small.forget_tiny()
 
 
 def command(table, out, *more):

@@ -94,7 +94,7 @@ def test_nothing_of_another_version_is_reused(killed, tmp_path, monkeypatch):
 
 
 def test_blocks_of_a_source_that_has_changed_are_computed_again(killed, tmp_path):
-    survey = [Path(shutil.copy(path, tmp_path)) for path in killed.work.survey]
+    survey = [Path(shutil.copy2(path, tmp_path)) for path in killed.work.survey]
     same = replace(killed, work=replace(killed.work, survey=survey))
     (tmp_path / "moved").mkdir()
     parts = len(list(killed.parts.glob("part-*.parquet")))

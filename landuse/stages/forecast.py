@@ -30,11 +30,13 @@ SAMPLE = 4_096
 """Blocks among which those of the probe are chosen."""
 OVERVIEWS = 4 / 3
 POLYGON_BYTES, TABLE_BYTES = 100, 60
-"""Bytes a chip of landuse.geojson and of the base columns of chips.parquet: more than was seen on real land cover."""
+"""Bytes a chip of landuse.geojson, which landuse.gpkg has too, and of the base columns of chips.parquet: more than was seen."""
 FEATURE_BYTES = 2
 """Bytes of a feature that is kept."""
 WRITE_S = 7e-5
 """Seconds a chip until it is in the files of the map (`make bench-big`, whose network answers at once)."""
+EMPTY_MAP = 120_000
+"""Bytes of a map without a cell: tables and style of a GeoPackage, styles beside it."""
 START_S = 1.0
 """Seconds of imports and of files that do not grow with the map (`python -m benchmarks --only fixed`)."""
 RESERVE = 1.2
@@ -230,7 +232,7 @@ def disk_bytes(chips: Chips, bundle: Bundle, rates: Rates | None, *, features: b
     """
     cells, count, classes = chips.extent.size, len(chips), len(bundle.legend)
     rasters = cells * (1 + 4 * classes)
-    stay = rasters * OVERVIEWS + count * (POLYGON_BYTES + TABLE_BYTES + 4 * (classes + 1))
+    stay = EMPTY_MAP + rasters * OVERVIEWS + count * (2 * POLYGON_BYTES + TABLE_BYTES + 4 * (classes + 1))
     stay += count * FEATURE_BYTES * bundle.head.feature_count if features else 0
     parts = count * (rates.part_bytes_per_chip if rates else 0.0)
     return round(stay + rasters + parts + count * TABLE_BYTES), round(stay)

@@ -86,8 +86,12 @@ def imagery_of(folder: Path) -> Chips | None:
         chips = open_chips(folder / CHIPS_FILE)
     except (LanduseError, OSError):
         return None
-    paths = [path for source in chips.survey.sources for path in source.paths]
-    return chips if paths and all(Path(path).is_file() for path in paths) else None
+    return chips if at_hand(chips.survey) else None
+
+
+def at_hand(survey: Survey) -> bool:
+    """Whether every raster is a file on this machine: a folder may come from a stranger, so nothing it names is fetched."""
+    return bool(survey.sources) and all(Path(path).is_file() for source in survey.sources for path in source.paths)
 
 
 def native_px(survey: Survey, grid: ChipGrid) -> int:
@@ -116,9 +120,15 @@ def _look(viewer: Viewer, cell: Cell) -> Look:
 
 def data_address(rgb: Rgb) -> str:
     """A data address of an image (H, W, 3) as WebP."""
-    profile = {"driver": "WEBP", "height": rgb.shape[0], "width": rgb.shape[1], "count": 3, "dtype": "uint8"}
+    return webp(np.moveaxis(rgb, 2, 0), QUALITY)
+
+
+def webp(bands: npt.NDArray[np.uint8], quality: int) -> str:
+    """A data address of an image (C, H, W) as WebP: red, green, blue, and opacity where there is a fourth."""
+    count, height, width = bands.shape
+    profile = {"driver": "WEBP", "height": height, "width": width, "count": count, "dtype": "uint8"}
     with MemoryFile() as memory, warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(QUALITY)) as dataset:
-            dataset.write(np.moveaxis(rgb, 2, 0))
+        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(quality)) as dataset:
+            dataset.write(bands)
         return f"data:image/webp;base64,{base64.b64encode(memory.read()).decode()}"

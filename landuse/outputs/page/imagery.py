@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
 from pyproj import CRS, Transformer
-from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
 from landuse.chips import CHIPS_FILE, ChipSet, read_chips
@@ -23,7 +19,7 @@ from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.source import metric_scale
 from landuse.outputs.page.folders import Corners, MapYear
-from landuse.outputs.views import imagery_of, native_px
+from landuse.outputs.views import at_hand, imagery_of, native_px, webp
 
 MERCATOR = "+proj=merc +a=6378137 +b=6378137 +lon_0={} +units=m +no_defs"
 """Web Mercator, about a meridian of one's own: a picture across 180 degrees is drawn about that."""
@@ -77,7 +73,7 @@ def _pixel_m(year: MapYear) -> float | None:
 def _picture(year: MapYear, index: int) -> Picture | None:
     try:
         chips = read_chips(year.folder / CHIPS_FILE)
-        if not len(chips) or not _at_hand(chips.survey):
+        if not len(chips) or not at_hand(chips.survey):
             return None
         small = _small(chips)
         if small is None or not small.rgba[3].any():
@@ -85,12 +81,7 @@ def _picture(year: MapYear, index: int) -> Picture | None:
         bounds, rgba = _to_mercator(small)
     except (LanduseError, OSError):  # moved, damaged or elsewhere by now: the page is whole without it
         return None
-    return Picture(year.label, index, bounds, webp(rgba))
-
-
-def _at_hand(survey: Survey) -> bool:
-    """Whether every raster is a file on this machine: a folder may come from a stranger, so nothing it names is fetched."""
-    return bool(survey.sources) and all(Path(path).is_file() for source in survey.sources for path in source.paths)
+    return Picture(year.label, index, bounds, webp(rgba, QUALITY))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +157,3 @@ def _meridian(crs: CRS, extent: tuple[float, float, float, float]) -> int:
         [west, west, east, east], [south, north, south, north]
     )
     return 180 if max(lon) - min(lon) > 180 else 0
-
-
-def webp(rgba: npt.NDArray[np.uint8]) -> str:
-    """A data address of an image (4, H, W): red, green, blue and opacity."""
-    profile = {"driver": "WEBP", "height": rgba.shape[1], "width": rgba.shape[2], "count": 4, "dtype": "uint8"}
-    with MemoryFile() as memory, warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(QUALITY)) as dataset:
-            dataset.write(rgba)
-        return f"data:image/webp;base64,{base64.b64encode(memory.read()).decode()}"

@@ -7,12 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from pyproj import Transformer
 
 from landuse.grid import Bounds, CellRange, ChipGrid
 from landuse.outputs.page.folders import MapChange, MapYear, Place
 from landuse.outputs.views import Viewer, data_address, imagery_of
 
+Ring = npt.NDArray[np.float64]
 PARTS = 4
 """Parts of a cell's side: pictures begin and end on them, a part beyond the site."""
 
@@ -50,10 +52,10 @@ def site_pictures(change: MapChange, years: Sequence[MapYear], budget: int) -> d
         return {}
     found: dict[int, SitePicture] = {}
     with ExitStack() as stack:
-        fine = first.grid.with_cell(first.grid.chip_m / PARTS)
+        fine = parted(first.grid)
         viewers = [stack.enter_context(Viewer(chips.survey, fine)) for chips in (first, second)]
         for position in _order(change.sites):
-            picture = _picture(change.sites[position], fine, viewers)
+            picture = picture_of(_rings(change.sites[position], fine), viewers)
             if picture is None:
                 continue
             budget -= picture.size
@@ -69,11 +71,25 @@ def _order(sites: Sequence[Place]) -> Iterator[int]:
     yield from sorted(range(len(sites)), key=keys.__getitem__)
 
 
-def _picture(site: Place, grid: ChipGrid, viewers: Sequence[Viewer]) -> SitePicture | None:
+def parted(grid: ChipGrid) -> ChipGrid:
+    """The lattice of which pictures of sites take whole cells."""
+    return grid.with_cell(grid.chip_m / PARTS)
+
+
+def _rings(site: Place, grid: ChipGrid) -> list[Ring]:
     to_grid = Transformer.from_crs(4326, grid.crs, always_xy=True)
     shells = [np.asarray(rings[0], np.float64)[:, :2] for rings in site.polygons]
-    rings = [np.stack(to_grid.transform(shell[:, 0], shell[:, 1]), axis=1) for shell in shells]
-    points = np.concatenate(rings)
+    return [np.stack(to_grid.transform(shell[:, 0], shell[:, 1]), axis=1) for shell in shells]
+
+
+def picture_of(rings: Sequence[Ring], viewers: Sequence[Viewer]) -> SitePicture | None:
+    """A site seen by the viewers of both dates, which share a lattice that is `parted`; None where one sees nothing.
+
+    Args:
+        rings: outlines of the site, (n, 2) each, in the CRS of the lattice.
+        viewers: of the earlier and of the later survey.
+    """
+    grid, points = viewers[0].grid, np.concatenate(rings)
     (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
     cells = _square(grid.touching(Bounds(west, south, east, north)))
     images = [viewer.picture(cells) for viewer in viewers]

@@ -28,7 +28,7 @@ from landuse.change.comparison import ChangeRule, Comparison, compare
 from landuse.change.maps import read_class_map
 from landuse.change.methods import METHODS, change_model
 from landuse.change.pair import SurveyPair
-from landuse.change.posterior import ChangePosterior
+from landuse.change.posterior import CellChanges
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import LandClass, Legend
 from landuse.options.survey import ClassifyOptions, TileOptions
@@ -172,7 +172,7 @@ def scored(case: Case, method: str) -> Scored:
     water = (pair.labels == 0).sum(axis=1) == 1
     if method == LABELS:
         return Scored(water[judged].astype(float), case.changed[judged], water[judged])
-    cells = change_model(method).infer(pair).cells
+    cells = inferred(pair, method)
     about = (cells.move == 0).any(axis=1)
     sure = water & (cells.named >= case.found.rule.min_probability)
     return Scored(np.where(about, cells.moved, 0.0)[judged], case.changed[judged], sure[judged])
@@ -236,19 +236,19 @@ def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> lis
 def confirmed(pair: SurveyPair, method: str) -> Mask:
     """Cells (n,) that are confirmed at the default."""
     differ = pair.labels[:, 0] != pair.labels[:, 1]
-    return differ if method == LABELS else np.asarray(differ & (posterior(pair, method).cells.named >= 0.5))
+    return differ if method == LABELS else np.asarray(differ & (inferred(pair, method).named >= 0.5))
 
 
 def change_of(pair: SurveyPair, method: str) -> Floats:
     """P(change) (n,), or 1 where labels differ."""
     if method == LABELS:
         return (pair.labels[:, 0] != pair.labels[:, 1]).astype(float)
-    return posterior(pair, method).change
+    return inferred(pair, method).change
 
 
-def posterior(pair: SurveyPair, method: str) -> ChangePosterior:
-    """What a method says of a pair."""
-    return change_model(method).infer(pair)
+def inferred(pair: SurveyPair, method: str) -> CellChanges:
+    """What a method says of each cell of a pair."""
+    return change_model(method).fit(pair).apply(pair)
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.lattice import Overlap, overlap
 from landuse.change.maps import ClassMap
-from landuse.change.methods import DEFAULT, ChangeModel, change_model
+from landuse.change.methods import DEFAULT, ChangeModel, FittedChange, change_model
 from landuse.change.pair import SurveyPair
-from landuse.change.posterior import ChangePosterior
+from landuse.change.posterior import CellChanges
 from landuse.change.sites import Sites, change_sites
 from landuse.change.transitions import CODES, CrossTable, cross_table, lone_cells
 from landuse.grid import IntArray, chip_ids
@@ -48,7 +48,8 @@ class Comparison:
         rule: what counts as changed.
         known: bool, the cells that both maps hold probabilities of.
         pair: what change was inferred from, the known cells in image order; None where a map has no probabilities.
-        model: the posterior of the pair; None likewise.
+        fitted: what was learnt from the pair; None likewise.
+        cells: what that says of each of its cells; None likewise.
     """
 
     before: ClassMap
@@ -61,7 +62,8 @@ class Comparison:
     rule: ChangeRule
     known: npt.NDArray[np.bool_]
     pair: SurveyPair | None
-    model: ChangePosterior | None
+    fitted: FittedChange | None
+    cells: CellChanges | None
 
     @property
     def legend(self) -> Legend:
@@ -124,15 +126,16 @@ def compare(before: ClassMap, after: ClassMap, rule: ChangeRule, model: ChangeMo
     both = (first > 0) & (second > 0)
     differ = both & (first != second)
     known, pair = _pair(before, after, shared, both)
-    said = None if pair is None else (model or change_model(rule.method)).infer(pair)
+    fitted = None if pair is None else (model or change_model(rule.method)).fit(pair)
+    said = None if pair is None or fitted is None else fitted.apply(pair)
     probability = named = None
     if before.probabilities is not None and after.probabilities is not None:
         probability, named = (np.full(both.shape, np.nan, np.float32) for _ in range(2))
     if said is not None and probability is not None and named is not None:
-        probability[known], named[known] = said.change, said.cells.named
+        probability[known], named[known] = said.change, said.named
     sure = differ if named is None else differ & (np.nan_to_num(named, nan=-1.0) >= rule.min_probability)
     sites = change_sites(np.where(sure, first.astype(np.int32) * CODES + second, 0), rule.min_site)
-    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, rule, known, pair, said)
+    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, rule, known, pair, fitted, said)
 
 
 def _pair(

@@ -1,60 +1,108 @@
-"""The ways to infer change, by the name that `diff --method` takes: one class a way, one line of `METHODS` each."""
+"""The ways to infer change, by the name that `diff --method` takes: one class a way, one line of `METHODS` each.
+
+A way is fitted to a sample of the cells that two surveys share, and then applied to all of them, block by block: a block is as
+large as memory likes, and what is said of a cell does not depend on the block that it came in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from landuse.change.calibration import calibrate_pair
+from landuse.change.calibration import Calibration, calibrate_pair
 from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges, ChangePosterior, infer_change
+from landuse.change.posterior import CellChanges, Floats, TransitionModel, fit_transitions
 from landuse.errors import UsageError
+
+
+class FittedChange(Protocol):
+    """What a way to infer change has learnt from a pair of surveys."""
+
+    @property
+    def transition(self) -> Floats:
+        """(K, K) estimated share of cells in each (before, after) pair; sums to 1."""
+
+    @property
+    def iterations(self) -> int:
+        """Rounds of estimation; 0 where there are none."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether they settled."""
+
+    def apply(self, block: SurveyPair) -> CellChanges:
+        """What is said of each cell of a block."""
 
 
 class ChangeModel(Protocol):
     """A way to infer change."""
 
-    def infer(self, pair: SurveyPair) -> ChangePosterior:
-        """What two surveys say of each cell and as a whole."""
+    def fit(self, sample: SurveyPair) -> FittedChange:
+        """Learn from a random sample of cells, in image order: all of them up to some hundred thousand."""
 
 
 class Joint:
     """Both surveys' probabilities as they are, with the shares of all transitions estimated from the pair."""
 
-    def infer(self, pair: SurveyPair) -> ChangePosterior:
-        """See `infer_change`."""
-        return infer_change(pair.before, pair.after, same=pair.same, named=pair.labels)
+    def fit(self, sample: SurveyPair) -> FittedChange:
+        """See `fit_transitions`."""
+        return _Fitted(None, fit_transitions(sample.before, sample.after, same=sample.same))
 
 
 class Calibrated:
     """As `Joint`, after the surveys are brought to one scale by the pair itself as far as it has the cells for it."""
 
-    def infer(self, pair: SurveyPair) -> ChangePosterior:
-        """See `calibrate_pair` and `infer_change`. Cells seen once in two surveys are set apart before calibration."""
-        before, after = calibrate_pair(pair.before, pair.after).apply(pair.before, pair.after)
-        return infer_change(before, after, same=pair.same, named=pair.labels)
+    def fit(self, sample: SurveyPair) -> FittedChange:
+        """See `calibrate_pair` and `fit_transitions`. Cells seen once in two surveys are set apart before calibration."""
+        scale = calibrate_pair(sample.before, sample.after)
+        return _Fitted(scale, fit_transitions(*scale.apply(sample.before, sample.after), same=sample.same))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A model of transitions between surveys on a scale of their own, or (None) on that of their probabilities."""
+
+    scale: Calibration | None
+    model: TransitionModel
+
+    @property
+    def transition(self) -> Floats:
+        return self.model.transition
+
+    @property
+    def iterations(self) -> int:
+        return self.model.iterations
+
+    @property
+    def converged(self) -> bool:
+        return self.model.converged
+
+    def apply(self, block: SurveyPair) -> CellChanges:
+        before, after = block.before, block.after
+        if self.scale is not None:
+            before, after = self.scale.apply(before, after)
+        return self.model.apply(before, after, block.same, block.labels)
 
 
 class Independent:
     """1 - sum p q: the chance that two independent looks mean different classes. It is here to be compared with."""
 
-    def infer(self, pair: SurveyPair) -> ChangePosterior:
+    def fit(self, sample: SurveyPair) -> FittedChange:
         """Nothing is learnt from the pair; the transition shares are the mean of the cells' own."""
-        p, q = pair.before, pair.after
-        every, joint = np.arange(len(p)), p[:, :, None] * q[:, None, :]
-        pairs = joint.reshape(len(p), -1)
-        moves = np.where(np.eye(p.shape[1], dtype=bool).ravel(), -1.0, pairs)
-        most, move = (np.stack(np.divmod(x.argmax(axis=1), p.shape[1]), axis=1) for x in (pairs, moves))
-        cells = CellChanges(
-            change=np.clip(1 - (p * q).sum(axis=1), 0.0, 1.0),
-            pair=most,
-            move=move,
-            moved=np.maximum(moves.max(axis=1), 0.0),
-            named=joint[every, pair.labels[:, 0], pair.labels[:, 1]],
-        )
-        return ChangePosterior(joint.mean(axis=0), p.mean(axis=0), q.mean(axis=0), cells, 0, True)
+        return _Unlearnt(sample.before.T @ sample.after / len(sample))
+
+
+@dataclass(frozen=True, eq=False)
+class _Unlearnt:
+    """Each cell's own product of its two vectors."""
+
+    transition: Floats
+    iterations: int = 0
+    converged: bool = True
+
+    def apply(self, block: SurveyPair) -> CellChanges:
+        return CellChanges.of(block.before[:, :, None] * block.after[:, None, :], block.labels)
 
 
 METHODS: Mapping[str, ChangeModel] = {

@@ -14,7 +14,8 @@ that flips with the season gets a large share of T, and so takes no evidence fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -65,15 +66,33 @@ class CellChanges:
     moved: Floats
     named: Floats
 
+    @classmethod
+    def of(cls, joint: Floats, named: IntArray) -> CellChanges:
+        """What joint probabilities (n, K, K) of the classes before and after say; `named` (n, 2) is asked about."""
+        every, classes = np.arange(len(joint)), joint.shape[1]
+        off = np.where(np.eye(classes, dtype=bool), -1.0, joint)
+        move = largest_pair(off)
+        return cls(
+            change=np.clip(1.0 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0),
+            pair=largest_pair(joint),
+            move=move,
+            moved=np.maximum(off[every, move[:, 0], move[:, 1]], 0.0),
+            named=joint[every, named[:, 0], named[:, 1]],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[CellChanges]) -> CellChanges:
+        """The cells of some parts, in order."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
 
 @dataclass(frozen=True, eq=False)
-class ChangePosterior:
-    """What a pair of surveys says as a whole, and with it of every cell.
+class TransitionModel:
+    """What a pair of surveys says as a whole, and from which each cell's probabilities follow.
 
     Attributes:
         transition: (K, K) estimated share of cells in each (before, after) pair; sums to 1.
         before, after: (K,) class shares implied by each survey's vectors.
-        cells: what it says of each cell.
         iterations: rounds of expectation maximisation.
         converged: whether they settled.
     """
@@ -81,7 +100,6 @@ class ChangePosterior:
     transition: Floats
     before: Floats
     after: Floats
-    cells: CellChanges
     iterations: int
     converged: bool
 
@@ -90,27 +108,40 @@ class ChangePosterior:
         """Estimated share of the cells that changed: what `transition` holds off its diagonal."""
         return float(self.transition.sum() - np.trace(self.transition))
 
-    @property
-    def change(self) -> Floats:
-        """(n,) probability that each cell's class changed."""
-        return self.cells.change
+    def apply(self, before: Floats, after: Floats, same: Mask, named: IntArray) -> CellChanges:
+        """What is said of n cells, each by itself.
 
-    @property
-    def pair(self) -> IntArray:
-        """(n, 2) most likely classes before and after."""
-        return self.cells.pair
+        Args:
+            before: (n, K) probabilities in the earlier survey.
+            after: (n, K) those in the later one.
+            same: (n,) cells that are one observation twice and so count as unchanged.
+            named: (n, 2) the pair of classes whose probability is asked for.
+        """
+        p, q = _floored(before), _floored(after)
+        piece = max(1, PIECE // p.shape[1] ** 2)
+        parts = [slice(start, start + piece) for start in range(0, max(len(p), 1), piece)]
+        return CellChanges.joined([CellChanges.of(self._joint(p[s], q[s], same[s]), named[s]) for s in parts])
+
+    def _joint(self, p: Floats, q: Floats, same: Mask) -> Floats:
+        """Probability (n, K, K) of each pair of classes of some cells."""
+        joint = self.transition * (p / self.before)[:, :, None] * (q / self.after)[:, None, :]
+        joint /= joint.sum(axis=(1, 2), keepdims=True)
+        twice = np.flatnonzero(same)
+        likeliest = p[twice].argmax(axis=1)
+        joint[twice] = 0.0
+        joint[twice, likeliest, likeliest] = 1.0
+        return np.asarray(joint)
 
 
-def infer_change(
+def fit_transitions(
     before: npt.ArrayLike,
     after: npt.ArrayLike,
     prior: ChangePrior | None = None,
     *,
     same: Mask | None = None,
-    named: IntArray | None = None,
     tolerance: float = 1e-6,
-) -> ChangePosterior:
-    """Probability of change of every cell from its two class-probability vectors.
+) -> TransitionModel:
+    """Estimate the share of every transition from cells' class-probability vectors at both dates.
 
     Args:
         before: (n, K) probabilities in the earlier survey; rows sum to 1.
@@ -118,12 +149,10 @@ def infer_change(
         prior: how rare change is thought to be.
         same: (n,) cells that are one observation twice and so count as unchanged; None takes those whose two vectors are the
             same to the last bit.
-        named: (n, 2) the pair of classes whose probability is asked for; None takes the largest of each vector.
         tolerance: estimation stops when the transition shares move by less than this in all.
 
     Returns:
-        The posterior. Swapping the surveys transposes `transition` and leaves `change` as it is; a permutation of the classes
-        permutes both.
+        The model. Swapping the surveys transposes `transition`; a permutation of the classes permutes it.
 
     Raises:
         UsageError: the arrays differ in shape, have no class or row, or are not probabilities.
@@ -133,10 +162,9 @@ def infer_change(
         raise UsageError(
             f"The surveys hold {p.shape} and {q.shape} probabilities; they must be of the same cells and classes."
         )
-    model = _Model(p, q, (p == q).all(axis=1) if same is None else same)
-    transition, iterations, converged = model.estimate(prior or ChangePrior(), tolerance)
-    asked = np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1) if named is None else named
-    return ChangePosterior(transition, model.pi, model.rho, model.posterior(transition, asked), iterations, converged)
+    evidence = _Evidence(p, q, (p == q).all(axis=1) if same is None else same)
+    transition, iterations, converged = evidence.estimate(prior or ChangePrior(), tolerance)
+    return TransitionModel(transition, evidence.pi, evidence.rho, iterations, converged)
 
 
 def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:
@@ -152,15 +180,14 @@ def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:
     return np.asarray(matrix / total)
 
 
-class _Model:
+class _Evidence:
     """The two surveys as likelihood ratios (n, K), with the cells seen twice the same set apart."""
 
     def __init__(self, p: Floats, q: Floats, same: Mask) -> None:
         p, q = _floored(p), _floored(q)
         self.n, self.classes = p.shape
-        self.same = same
         self.pi, self.rho = p.mean(axis=0), q.mean(axis=0)
-        self.a, self.b = p / self.pi, q / self.rho
+        self.a, self.b = p[~same] / self.pi, q[~same] / self.rho
         self.unchanged = p[same].sum(axis=0)
 
     def prior(self, prior: ChangePrior) -> Floats:
@@ -177,43 +204,14 @@ class _Model:
         """Transition shares (K, K), rounds, and whether they settled within `most`."""
         mean = self.prior(prior)
         transition = mean
-        a, b = self.a[~self.same], self.b[~self.same]
         for round_ in range(1, most + 1):
-            counts = np.diag(self.unchanged) + _expected_pairs(transition, a, b)
+            counts = np.diag(self.unchanged) + _expected_pairs(transition, self.a, self.b)
             moved = (counts + prior.strength * mean) / (self.n + prior.strength)
             step = float(np.abs(moved - transition).sum())
             transition = moved
             if step < tolerance:
                 return transition, round_, True
         return transition, most, False
-
-    def posterior(self, transition: Floats, named: IntArray) -> CellChanges:
-        """What is said of every cell; `named` (n, 2) are the pairs that are asked about."""
-        found = CellChanges(
-            np.zeros(self.n), np.zeros((self.n, 2), np.int64), np.zeros((self.n, 2), np.int64), np.zeros(self.n),
-            np.zeros(self.n),
-        )  # fmt: skip
-        piece = max(1, PIECE // self.classes**2)
-        for start in range(0, self.n, piece):
-            part = slice(start, start + piece)
-            self._fill(found, part, transition, named[part])
-        return found
-
-    def _fill(self, found: CellChanges, part: slice, transition: Floats, named: IntArray) -> None:
-        """Write what is said of some cells into `found`."""
-        joint = transition * self.a[part, :, None] * self.b[part, None, :]
-        joint /= joint.sum(axis=(1, 2), keepdims=True)
-        same = np.flatnonzero(self.same[part])
-        joint[same] = 0.0
-        likeliest = (self.a[part][same] * self.pi).argmax(axis=1)
-        joint[same, likeliest, likeliest] = 1.0
-        every = np.arange(len(joint))
-        found.change[part] = np.clip(1.0 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0)
-        found.pair[part] = largest_pair(joint)
-        found.named[part] = joint[every, named[:, 0], named[:, 1]]
-        joint[:, np.arange(self.classes), np.arange(self.classes)] = -1.0
-        found.move[part] = largest_pair(joint)
-        found.moved[part] = np.maximum(joint[every, found.move[part, 0], found.move[part, 1]], 0.0)
 
 
 def largest_pair(joint: Floats) -> IntArray:

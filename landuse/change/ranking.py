@@ -48,10 +48,10 @@ class Ranking:
 
 def ranking_of(found: Comparison) -> Ranking:
     """The cells of a comparison in order; none where a map has no probabilities."""
-    if found.pair is None or found.model is None:
+    if found.pair is None or found.cells is None:
         nothing, none = np.empty(0, np.int64), np.empty(0)
         return Ranking(nothing, nothing, np.empty((0, 2), np.int64), none, none)
-    cells, pair = found.model.cells, found.pair
+    cells, pair = found.cells, found.pair
     order = np.argsort(-cells.moved, kind="stable")
     return Ranking(pair.lines[order], pair.columns[order], cells.move[order], cells.moved[order], cells.change[order])
 

@@ -16,7 +16,7 @@ from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.lattice import Overlap, overlap
 from landuse.change.maps import ClassMap
 from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges, ChangePosterior, Floats, largest_pair
+from landuse.change.posterior import CellChanges, Floats
 from landuse.chips.arrow import arrow_array, named_array, text_array
 from landuse.errors import ConfigError
 from landuse.grid import IntArray, chip_ids
@@ -63,24 +63,33 @@ class Link:
     place: IntArray
     corner: tuple[int, int]
 
-    def infer(self, pair: SurveyPair) -> ChangePosterior:
-        """See `ChangeModel`. Cells outside the first map have no chain and are left as unchanged."""
-        lines, columns = pair.lines + self.corner[0], pair.columns + self.corner[1]
+    @property
+    def transition(self) -> Floats:
+        """(K, K) mean share of the cells in each pair of classes."""
+        return np.asarray(self.joint.mean(axis=0))
+
+    @property
+    def iterations(self) -> int:
+        """None of its own: the chain is fitted before."""
+        return 0
+
+    @property
+    def converged(self) -> bool:
+        """It has nothing to settle."""
+        return True
+
+    def fit(self, sample: SurveyPair) -> Link:
+        """See `ChangeModel`: all is learnt already."""
+        return self
+
+    def apply(self, block: SurveyPair) -> CellChanges:
+        """See `FittedChange`. Cells outside the first map have no chain and are left as unchanged."""
+        lines, columns = block.lines + self.corner[0], block.columns + self.corner[1]
         height, width = self.place.shape
         inside = (lines >= 0) & (lines < height) & (columns >= 0) & (columns < width)
         at = np.where(inside, self.place[np.where(inside, lines, 0), np.where(inside, columns, 0)], -1)
-        classes, every = self.joint.shape[1], np.arange(len(pair))
-        joint = np.where((at >= 0)[:, None, None], self.joint[at], np.eye(classes) * pair.before[:, :, None])
-        off = np.where(np.eye(classes, dtype=bool), -1.0, joint)
-        cells = CellChanges(
-            change=np.clip(1 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0),
-            pair=largest_pair(joint),
-            move=largest_pair(off),
-            moved=np.maximum(off.max(axis=(1, 2)), 0.0),
-            named=joint[every, pair.labels[:, 0], pair.labels[:, 1]],
-        )
-        shares = joint.mean(axis=0)
-        return ChangePosterior(shares, shares.sum(axis=1), shares.sum(axis=0), cells, 0, True)
+        still = np.eye(self.joint.shape[1]) * block.before[:, :, None]
+        return CellChanges.of(np.where((at >= 0)[:, None, None], self.joint[at], still), block.labels)
 
 
 def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Path | None = None) -> Series | None:

@@ -74,8 +74,8 @@ def possible_sites(found: Comparison) -> SiteTable:
     """The sites of other cells whose likeliest change has a probability of at least `POSSIBLE`."""
     shape, codes = found.known.shape, np.asarray(found.legend.codes, np.int64)
     pairs, probability = np.zeros((*shape, 2), np.int64), np.full(shape, np.nan)
-    if found.model is not None:
-        pairs[found.known], probability[found.known] = codes[found.model.cells.move], found.model.cells.moved
+    if found.cells is not None:
+        pairs[found.known], probability[found.known] = codes[found.cells.move], found.cells.moved
     listed = ~found.confirmed & (np.nan_to_num(probability) >= POSSIBLE)
     kinds = np.where(listed, pairs[..., 0] * (int(codes.max()) + 1) + pairs[..., 1], 0)
     return _measured(found, change_sites(kinds, found.rule.min_site), pairs, probability, confirmed=False)
@@ -84,8 +84,8 @@ def possible_sites(found: Comparison) -> SiteTable:
 def _named(found: Comparison) -> Floats:
     """Probability (H, W) of the change that the labels name, NaN where it is not known."""
     named = np.full(found.known.shape, np.nan)
-    if found.model is not None:
-        named[found.known] = found.model.cells.named
+    if found.cells is not None:
+        named[found.known] = found.cells.named
     return named
 
 

@@ -77,9 +77,9 @@ def _areas(labels: CrossTable, confirmed: CrossTable) -> dict[str, float]:
 
 def _pairs(found: Comparison, told: Told) -> list[dict[str, Any]]:
     """Each transition: hectares expected, and how well the later survey tells its two classes apart."""
-    if found.model is None or not told.trust.figures:
+    if found.fitted is None or not told.trust.figures:
         return []
-    names, hectares = found.legend.names, found.model.transition * told.labels.compared_ha
+    names, hectares = found.legend.names, found.fitted.transition * told.labels.compared_ha
     return [
         {"from": names[i], "to": names[j], "expected_ha": _ha(hectares[i, j]), "told_apart": told.trust.between(i, j)}
         for i, j in permutations(range(len(names)), 2)
@@ -88,31 +88,31 @@ def _pairs(found: Comparison, told: Told) -> list[dict[str, Any]]:
 
 def _model_summary(found: Comparison, trust: Trust) -> dict[str, Any] | None:
     """What the model estimated; None where there is none."""
-    if found.model is None or found.probability is None:
+    if found.fitted is None or found.cells is None:
         return None
-    share = round(float(found.model.change.mean()), 8)
+    share = round(float(found.cells.change.mean()), 8)
     return {
         "method": found.rule.method,
         "expected_change_share": share if trust.figures else None,
-        "transition": np.round(found.model.transition, 8).tolist(),
-        "iterations": found.model.iterations,
-        "converged": found.model.converged,
+        "transition": np.round(found.fitted.transition, 8).tolist(),
+        "iterations": found.fitted.iterations,
+        "converged": found.fitted.converged,
     }
 
 
 def _false_alarms(found: Comparison) -> float | None:
     """Confirmed cells that are expected not to have changed as their labels say, by their own probabilities."""
-    if found.model is None:
+    if found.cells is None:
         return None
-    named = found.model.cells.named[found.confirmed[found.known]]
+    named = found.cells.named[found.confirmed[found.known]]
     return round(float((1.0 - named).sum()), 4)
 
 
 def _budget(found: Comparison) -> float | None:
     """Label differences that are expected though the land did not change so."""
-    if found.model is None:
+    if found.cells is None:
         return None
-    named = found.model.cells.named[found.differ[found.known]]
+    named = found.cells.named[found.differ[found.known]]
     return round(float((1.0 - named).sum()), 4)
 
 

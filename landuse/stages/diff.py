@@ -257,7 +257,7 @@ def change_codes(found: Comparison) -> dict[str, int]:
 
 
 def _expected_ha(found: Comparison, compared_ha: float) -> Floats | None:
-    return None if found.model is None else found.model.transition * compared_ha
+    return None if found.fitted is None else found.fitted.transition * compared_ha
 
 
 def _change_image(found: Comparison, codes: dict[str, int]) -> npt.NDArray[np.uint16]:

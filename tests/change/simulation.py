@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landuse.change.posterior import CellChanges, TransitionModel, fit_transitions
+
 SCALE = 2.26  # distance of the class means in noise standard deviations: 82 % of the labels come out right
 
 
@@ -47,3 +49,39 @@ def _look(rng, truth, place, shared, tilt):
     seen[np.arange(len(truth)), truth] += SCALE
     evidence = np.exp(SCALE * (seen - seen.max(axis=1, keepdims=True)))
     return evidence / evidence.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What a pair of surveys says as a whole and of each cell."""
+
+    model: TransitionModel
+    cells: CellChanges
+
+    @property
+    def transition(self) -> np.ndarray:
+        return self.model.transition
+
+    @property
+    def change_share(self) -> float:
+        return self.model.change_share
+
+    @property
+    def converged(self) -> bool:
+        return self.model.converged
+
+    @property
+    def change(self) -> np.ndarray:
+        return self.cells.change
+
+    @property
+    def pair(self) -> np.ndarray:
+        return self.cells.pair
+
+
+def infer_change(before, after) -> Inferred:
+    """Fitted to all cells and applied to all of them."""
+    model = fit_transitions(before, after)
+    p, q = np.asarray(before, float), np.asarray(after, float)
+    named = np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1)
+    return Inferred(model, model.apply(p, q, (p == q).all(axis=1), named))

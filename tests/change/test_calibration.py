@@ -2,8 +2,7 @@ import numpy as np
 from scipy.optimize import check_grad
 
 from landuse.change.calibration import Calibration, _Fit, _logs, calibrate_pair
-from landuse.change.posterior import infer_change
-from tests.change.simulation import surveys
+from tests.change.simulation import infer_change, surveys
 
 
 def test_gradient_is_that_of_the_loss():

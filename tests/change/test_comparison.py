@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from landuse.change.calibration import calibrate_pair
 from landuse.change.comparison import ChangeRule, compare
 from landuse.change.maps import ClassMap
-from landuse.change.posterior import infer_change
 from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.legend import load_legend
 from tests.change.makers import CORNER, UTM
+from tests.change.simulation import infer_change
 
 LEGEND = load_legend("groups3")
 CODES = np.array(LEGEND.codes, np.uint8)
@@ -54,7 +54,7 @@ def test_what_is_confirmed_differs_and_is_likely_enough(seed):
     assert np.array_equal(found.differ, known & (before.codes != after.codes))
     assert np.array_equal(np.isfinite(found.probability), known)
     named = np.zeros(known.shape)
-    named[found.known] = found.model.cells.named
+    named[found.known] = found.cells.named
     assert np.array_equal(found.confirmed, found.differ & (named >= 0.5))
     assert (named[found.differ] <= found.probability[found.differ] + 1e-6).all()
     assert np.array_equal(found.confirmed, found.sites.ids > 0)
@@ -111,7 +111,7 @@ def test_chips_are_named_by_their_place_on_the_lattice():
 def test_without_probabilities_every_difference_counts_and_nobody_says_how_surely():
     before, after = drawn(1)
     found = compare(before, replace(after, probabilities=None), ChangeRule(0.99))
-    assert (found.probability, found.model, found.pair) == (None, None, None)
+    assert (found.probability, found.fitted, found.pair) == (None, None, None)
     assert np.array_equal(found.confirmed, found.differ)
 
 
@@ -120,7 +120,7 @@ def test_probabilities_that_are_nowhere_known_confirm_nothing():
     unknown = replace(after, probabilities=np.full_like(after.probabilities, np.nan))
     found = compare(before, unknown, ChangeRule(0.5))
     assert np.isnan(found.probability).all()
-    assert found.model is None
+    assert found.fitted is None
     assert found.differ.any()
     assert not found.confirmed.any()
 

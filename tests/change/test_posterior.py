@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change.posterior import ChangePrior, infer_change
+from landuse.change.posterior import ChangePrior
 from landuse.errors import UsageError
-from tests.change.simulation import surveys
+from tests.change.simulation import infer_change, surveys
 
 
 @st.composite

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from landuse.errors import UsageError
-from landuse.options.results import DiffOptions, EvaluateOptions, PageOptions
+from landuse.options.results import DiffOptions, EvaluateOptions, ExportOptions, PageOptions
 from landuse.options.schema import Options, flag_of
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainingOptions
@@ -183,6 +183,23 @@ def evaluate(model: Address, data: Address | None = None, out: Address | None = 
     inputs = [model] if data is None else [model, data]
     found = stage([i if isinstance(i, str) else Path(i) for i in inputs], target, EvaluateOptions(**options))
     return Evaluation(target, found.metrics.as_dict(), found.report)
+
+
+@keywords(ExportOptions)
+def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN401
+    """Write a model as a file that other programs run.
+
+    Args:
+        model: a model, its file, or the name of one that ships.
+        out: the ``.onnx`` or ``.xml`` file, or the folder of a SavedModel.
+        options: see `landuse.options.results.ExportOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    from landuse.stages.export import export as stage
+
+    return stage(model if isinstance(model, str) else Path(model), Path(out), ExportOptions(**options))[-1]
 
 
 def map_paths(results: tuple[Address, ...]) -> list[Path]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "tile": "Chips of a survey, with labels if there are any.",
     "train": "A model from labelled chips, class folders, annotations or a table.",
     "quantise": "A model that can also compute in 8-bit integers.",
+    "export": "A model as ONNX, as OpenVINO's files or as a SavedModel, for other programs.",
     "evaluate": "How good a model or a table of predictions is.",
     "classify": "A land-use map of a survey.",
     "diff": "What changed between two or more maps, and how surely.",

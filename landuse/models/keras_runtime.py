@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Images, KerasModel
+from landuse.models.arrays import Floats, Images, KerasModel
 from landuse.models.heads import in_graph
 from landuse.models.keras_library import keras
 from landuse.models.keras_networks import built
@@ -17,6 +17,8 @@ from landuse.models.prediction import Kind, Precision, Prediction, check_batch
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
+Tensor = Any
+"""A symbolic tensor of Keras."""
 PIECE = 32
 """Images of one call, so that memory stays small whatever the batch."""
 
@@ -58,14 +60,31 @@ def build_whole(bundle: Bundle) -> KerasModel:
     """A Keras model from uint8 images (n, px, px, C) to probabilities (n, K) and features (n, D); features alone where the
     head is not one that a graph holds.
     """  # noqa: D205
-    image = keras.Input((bundle.chip_px, bundle.chip_px, bundle.backbone.channels), dtype="uint8")
+    image, features = _beginning(bundle)
+    head = in_graph(bundle.head)
+    return keras.Model(image, features if head is None else [_ending(features, [head.affine()], "softmax"), features])
+
+
+def keras_classifier(bundle: Bundle, layers: list[tuple[Floats, Floats]]) -> KerasModel:
+    """A Keras model from uint8 images (n, px, px, C) to probabilities (n, K), by a head made of such layers."""
+    image, features = _beginning(bundle)
+    return keras.Model(image, _ending(features, layers, "softmax" if bundle.head.thresholds is None else "sigmoid"))
+
+
+def _beginning(bundle: Bundle) -> tuple[Tensor, Tensor]:
+    """An image uint8 (n, px, px, C) and its features (n, D)."""
+    image = keras.Input((bundle.chip_px, bundle.chip_px, bundle.backbone.channels), dtype="uint8", name="image")
     ordered = keras.ops.flip(image, axis=-1) if bundle.preprocess.order == "bgr" else image
     factor, offset = bundle.preprocess.affine()
-    features = built(bundle.backbone, bundle.name)(keras.ops.cast(ordered, "float32") * factor + offset, training=False)
-    head = in_graph(bundle.head)
-    if head is None:
-        return keras.Model(image, features)
-    dense = keras.layers.Dense(head.class_count, activation="softmax")
-    model = keras.Model(image, [dense(features), features])
-    dense.set_weights(list(head.affine()))
-    return model
+    prepared = keras.ops.cast(ordered, "float32") * factor + offset
+    return image, built(bundle.backbone, bundle.name)(prepared, training=False)
+
+
+def _ending(features: Tensor, layers: list[tuple[Floats, Floats]], link: str) -> Tensor:
+    """Probabilities (n, K) by layers of weights (a, b) and (b,), ReLU between them."""
+    found = features
+    for number, (matrix, offset) in enumerate(layers):
+        layer = keras.layers.Dense(len(offset), activation=link if number == len(layers) - 1 else "relu")
+        found = layer(found)
+        layer.set_weights([matrix, offset])
+    return found

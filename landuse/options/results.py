@@ -1,4 +1,4 @@
-"""Options of what reads results: `diff`, `evaluate`, `map`; and of `quantise` and `demo`."""
+"""Options of what reads results: `diff`, `evaluate`, `map`; and of `quantise`, `export` and `demo`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from landuse.options.groups import Fresh, Inference, Parts, Place, Seed, Tables
 from landuse.options.schema import Flag, NameOrFile
 
 ChangeMethod = Literal["calibrated", "joint", "independent"]
+ExportFormat = Literal["onnx", "openvino", "savedmodel"]
 
 
 class DiffOptions(Fresh, Tables):
@@ -89,6 +90,21 @@ class QuantiseOptions(Fresh, Seed):
 
     chips: Annotated[int, Field(ge=1), Flag("Chips that ranges are measured on.")] = 256
     held_back: Annotated[int, Field(ge=1), Flag("Other chips, to compare labels on.")] = 1000
+
+
+class ExportOptions(Fresh):
+    """What `export` can be asked for."""
+
+    format: Annotated[ExportFormat, Flag("What is written: docs/export.md.")] = "onnx"
+    chip_m: Annotated[
+        float | None,
+        Field(gt=0),
+        Flag(
+            "Side of the chips that it is to be run on, in metres (as trained, else 224).",
+            name="--chip-size",
+            metavar="M",
+        ),
+    ] = None
 
 
 class DemoOptions(Fresh, Place):

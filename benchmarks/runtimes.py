@@ -1,0 +1,91 @@
+"""How far the two runtimes are apart, in float32: `python -m benchmarks.runtimes [resnet50 vgg16 ...] [--done FILE]`.
+
+Each network gets random weights whose batch norms are not neutral, and images of 96 pixels, which every one of them takes. A
+line a network goes to FILE as it is done, and a network whose line is there already is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.table import markdown
+from landuse.legend import load_legend
+from landuse.models.architectures import ARCHITECTURES
+from landuse.models.bundle import Bundle
+from landuse.models.heads import LogisticHead
+
+PX = 96
+IMAGES = 2
+
+
+def random_weights(shapes: Mapping[str, npt.NDArray[np.float32]], seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+    """Arrays of the same shapes: kernels that keep activations of order one, batch norms that are not neutral."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(name: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Values for one array."""
+        if array.ndim > 1:
+            inputs = array.shape[:2] if "depthwise" in name else array.shape[:-1]
+            return np.asarray(rng.standard_normal(array.shape) * np.sqrt(2 / max(2, np.prod(inputs))), np.float32)
+        positive = name.endswith(("gamma", "moving_variance"))
+        return np.asarray(
+            rng.uniform(0.8, 1.2, array.shape) if positive else rng.normal(0, 0.1, array.shape), np.float32
+        )
+
+    return {name: drawn(name, array) for name, array in shapes.items()}
+
+
+def compared(name: str) -> dict[str, object]:
+    """The largest difference of features between the runtimes, as a share of the largest feature."""
+    from landuse.models.conversion import named_backbone
+    from landuse.models.keras_networks import arrays, build
+    from landuse.models.keras_runtime import KerasRuntime
+    from landuse.models.openvino_runtime import OpenVinoRuntime
+
+    line = ARCHITECTURES[name]
+    backbone = named_backbone(line, random_weights(arrays(build(line, PX))), PX)
+    zeros, legend = np.zeros(line.features, np.float32), load_legend("landuse7")
+    head = LogisticHead(zeros[:, None].repeat(len(legend), 1), zeros[: len(legend)], zeros, zeros + 1)
+    bundle = Bundle(name, backbone, head, legend)
+    images = np.random.default_rng(1).integers(0, 256, (IMAGES, PX, PX, 3), dtype=np.uint8)
+    ours = OpenVinoRuntime(bundle, "f32").predict(images).features
+    theirs = KerasRuntime(bundle).predict(images).features
+    kinds = {node.get_type_name() for node in backbone.graph().get_ordered_ops()}
+    return {
+        "name": name,
+        "largest": float(np.abs(theirs).max()),
+        "difference": float(np.abs(ours - theirs).max() / np.abs(theirs).max()),
+        "apart": float(np.abs(theirs[0] - theirs[1]).max() / np.abs(theirs).max()),
+        "operations": sorted(kinds),
+    }
+
+
+def main() -> None:
+    from landuse.models.keras_library import keras
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(ARCHITECTURES), help="backbones, by name")
+    parser.add_argument("--done", type=Path, default=Path("runtimes.jsonl"), help="lines of what is done")
+    given = parser.parse_args()
+    lines = given.done.read_text().splitlines() if given.done.exists() else []
+    found = {str(line["name"]): line for line in map(json.loads, lines)}
+    for name in given.names:
+        if name not in found:
+            found[name] = compared(name)
+            with given.done.open("a") as stream:
+                stream.write(json.dumps(found[name]) + "\n")
+            keras.backend.clear_session()
+            gc.collect()
+    rows = [[name, f"{found[name]['difference']:.1e}", f"{found[name]['apart']:.1e}"] for name in given.names]
+    print(markdown(["backbone", "between the runtimes", "between two images"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -69,11 +69,11 @@ def colours() -> np.ndarray[Any, np.dtype[np.uint8]]:
 def write_model(path: Path) -> None:
     """A network that takes the mean colour, and a head that finds the nearest of the four."""
     from landuse.legend import LandClass, Legend
+    from landuse.models.architectures import Preprocess
     from landuse.models.bundle import Bundle, write_bundle
     from landuse.models.conversion import backbone_of
     from landuse.models.heads import LogisticHead
     from landuse.models.openvino import ops, ov
-    from landuse.models.preprocess import Preprocess
 
     names = ("Forest", "Field", "Town", "Water")
     legend = Legend(

@@ -19,8 +19,7 @@ from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.conversion import named_backbone
 from landuse.models.heads import LogisticHead
-from landuse.models.quantise import measure, with_ranges
-from landuse.models.quantised import Quantisation
+from landuse.models.quantisation import Quantisation, measure, with_ranges
 
 HEAD_SPREAD = 0.05
 MEASURED = 16

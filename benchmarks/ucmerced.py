@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from landuse.models.heads import fit_logistic
+from landuse.models.heads_linear import fit_logistic
 from landuse.options.training import TrainOptions
 from landuse.stages.train import samples_for
 from landuse.training.backbone import backbone_bundle

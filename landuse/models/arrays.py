@@ -1,37 +1,79 @@
-"""Names for the arrays that models take and give."""
+"""What models take and give: arrays, and predictions of batches of images."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from landuse.errors import BandsError
+
 Images = npt.NDArray[np.uint8]
 """A batch (n, px, px, bands)."""
-
 Floats = npt.NDArray[np.float32]
-
 Weights = dict[str, Floats]
 """Weight arrays by name, such as "conv1/kernel"."""
-
 Shape = tuple[int, ...]
-
 Graph = Any
 """An openvino.Model; the library's own annotations are partial, as are those of Keras."""
-
 Node = Any
 """An operation of such a graph (openvino.Node), or one of its outputs (openvino.Output)."""
-
 KerasModel = Any
 """A keras.Model."""
-
 KerasLayer = Any
 """A keras.Layer."""
+Kind = Literal["openvino", "tensorflow"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 
 
 def number_count(shapes: Iterable[Shape]) -> int:
     """Number of values in arrays of these shapes."""
     return sum(math.prod(shape) for shape in shapes)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of a batch.
+
+    Attributes:
+        probabilities: float32 (n, K), rows sum to 1, columns in legend order.
+        features: float32 (n, D), the backbone's pooled features.
+    """
+
+    probabilities: Floats
+    features: Floats
+
+
+class Runtime(Protocol):
+    """A model that is ready to run.
+
+    Attributes:
+        kind: "openvino" or "tensorflow".
+        precision: what it computes in, "f32", "bf16" or "int8".
+    """
+
+    @property
+    def kind(self) -> Kind:
+        """Which interpreter it is."""
+
+    @property
+    def precision(self) -> Literal["f32", "bf16", "int8"]:
+        """What it computes in."""
+
+    def predict(self, batch: Images) -> Prediction:
+        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
+
+    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
+        """A prediction for each batch, in order; the next batches are read while earlier ones are computed."""
+
+
+def check_batch(batch: Images, px: int, bands: int) -> None:
+    """Raise `BandsError` unless a batch is uint8 (n, px, px, bands)."""
+    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (px, px, bands):
+        raise BandsError(
+            f"The model takes uint8 images of {px} x {px} pixels and {bands} bands, not {batch.dtype} {batch.shape[1:]}."
+        )

@@ -23,27 +23,27 @@ from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
-from landuse.models.alignment import Alignment, alignment_room, pack_alignment, unpack_alignment
+from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Shape, number_count
-from landuse.models.backbone import Backbone
+from landuse.models.backbone import Alignment, Backbone, alignment_room, pack_alignment, unpack_alignment
 from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
-from landuse.models.heads_file import INTEGERS, as_stored, spec_of
 from landuse.models.manifest import (
     ALIGNMENT,
     FORMAT,
     FORMAT_VERSION,
+    INTEGERS,
     BackboneSpec,
     Manifest,
+    as_stored,
     check_digests,
     check_fit,
     parse_manifest,
     refuse,
+    spec_of,
 )
-from landuse.models.preprocess import Preprocess
-from landuse.models.quantised import Quantisation
-from landuse.models.safe_arrays import HEADER_ROOM, arrays_room, check_finite, read_arrays
-from landuse.models.safe_zip import SafeZip, write_zip
+from landuse.models.quantisation import Quantisation
+from landuse.models.safe_files import HEADER_ROOM, SafeZip, arrays_room, check_finite, read_arrays, write_zip
 from landuse.palette import Palette
 
 SUFFIX = ".landuse"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,8 @@ from landuse.evaluation.metrics import calibration_error
 from landuse.evaluation.reliability import expected_error, reliability
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
-from landuse.models.heads import Head, calibrate
-from landuse.models.heads_multi import MultiLabelHead
-from landuse.models.heads_solver import sigmoid_loss, softmax_loss
-from landuse.models.thresholds import best_thresholds
+from landuse.models.heads import HALF, Head, Labels, MultiLabelHead, log_softmax
+from landuse.models.heads_linear import sigmoid_loss, softmax_loss
 
 Method = Literal["temperature", "vector"]
 Truth = npt.NDArray[Any]
@@ -32,6 +30,9 @@ SMALLEST = 1e-12
 PRIOR = 1.0
 """Weight of the pull of vector scaling towards the temperature's answer: as much as one sample's log loss for a class that is
 off by sqrt(2). Classes with few held-back samples stay near it."""
+AnyHead = TypeVar("AnyHead", bound=Head)
+FEWEST = 5
+"""Samples with and without a class below which its threshold stays one half: fewer say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +132,6 @@ def targets_of(head: Head, labels: Truth) -> npt.NDArray[np.float64]:
     return np.asarray(labels if labels.ndim == 2 else np.eye(head.class_count)[labels], np.float64)
 
 
-METHODS: dict[Method, Fitter] = {"temperature": fit_temperature, "vector": fit_vector}
-
-
 def choose_calibration(head: Head, features: Floats, labels: Truth, folds: IntArray) -> Calibration:
     """Calibrate by the method of the least log loss on held-back samples, each judged by a fit without its own fold.
 
@@ -223,3 +221,60 @@ def _error(labels: Truth, probabilities: Floats) -> float | None:
     if labels.ndim == 2:
         return expected_error(exact.ravel(), labels.ravel() > 0)
     return calibration_error(labels, exact.argmax(axis=1).astype(np.int64), exact)
+
+
+def calibrate(head: AnyHead, features: Floats, labels: Labels) -> AnyHead:
+    """The head with the temperature that fits held-back data best (least negative log-likelihood).
+
+    Args:
+        head: to calibrate; its present temperature is replaced.
+        features: (n, D), not used in fitting.
+        labels: class index of each row.
+
+    Raises:
+        UsageError: without rows.
+    """
+    if not len(labels):
+        raise UsageError("Calibration needs held-back samples, and there are none.")
+    plain = head.scaled(1.0, 0.0, 1.0)
+    scores = plain.scores(features)
+
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature: float) -> float:
+        """Mean negative log-likelihood at a temperature."""
+        likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)
+        return -float(likelihood[np.arange(len(labels)), labels].mean())
+
+    best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
+    return cast(AnyHead, plain.scaled(1.0, 0.0, float(np.exp(best.x))))
+
+
+def best_thresholds(targets: npt.NDArray[np.generic], probabilities: Floats) -> Floats:
+    """The threshold of each class with the highest F1 on some samples, float32 (K,), halfway between two probabilities.
+
+    Of equally good ones the highest is taken. A threshold chosen on samples flatters the F1 measured on the same ones.
+
+    Args:
+        targets: (n, K), 0 or 1.
+        probabilities: float32 (n, K).
+    """
+    pairs = zip(np.asarray(targets, bool).T, probabilities.T.astype(np.float64), strict=True)
+    return np.array([_best(members, scores) for members, scores in pairs], np.float32)
+
+
+def _best(members: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> float:
+    total = int(members.sum())
+    if min(total, len(members) - total) < FEWEST:
+        return HALF
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    found = np.cumsum(members[order])
+    f1 = 2 * found / (np.arange(1, len(scores) + 1) + total)
+    cuts = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # equal scores are given together or not at all
+    last = int(cuts[f1[cuts].argmax()])
+    below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
+    return float((ranked[last] + below) / 2)
+
+
+METHODS: dict[Method, Fitter] = {"temperature": fit_temperature, "vector": fit_vector}

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from landuse.models.architectures import ARCHITECTURES, Architecture
+from landuse.models.architectures import ARCHITECTURES, Architecture, Preprocess
 from landuse.models.arrays import Floats, Graph, KerasModel
 from landuse.models.backbone import Backbone
 from landuse.models.graph_file import half, halved, pack_graph
-from landuse.models.preprocess import Preprocess
 
 
 def named_backbone(

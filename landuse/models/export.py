@@ -18,9 +18,7 @@ import numpy as np
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Graph, Node
 from landuse.models.bundle import Bundle
-from landuse.models.heads import Head, LogisticHead
-from landuse.models.heads_dense import DenseHead
-from landuse.models.heads_multi import MultiLabelHead
+from landuse.models.heads import DenseHead, Head, LogisticHead, MultiLabelHead
 from landuse.models.onnx_writer import OnnxModel, onnx_model
 from landuse.version import __version__
 

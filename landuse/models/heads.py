@@ -1,25 +1,47 @@
-"""Heads: from a feature vector to class probabilities."""
+"""Heads: from a feature vector to class probabilities.
+
+Frozen, made of plain arrays, applied with numpy whatever library fitted them. Trees are in `heads_forest`.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
-from landuse.models.heads_solver import Penalty, Standard, solve_softmax, standard_of
-from landuse.models.links import log_softmax, softmax
 
+Scores = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer]
 Factor = float | npt.NDArray[np.float64]
 """One number, or one for each class (K,)."""
 Arrays = dict[str, npt.NDArray[np.float32] | npt.NDArray[np.int32]]
 ABSENT = -30.0
 """Score of a class that no sample had: its probability is 0 to thirteen digits."""
+Mask = npt.NDArray[np.bool_]
+HALF = 0.5
+
+
+def log_softmax(scores: Scores, axis: int) -> Scores:
+    """Logarithms of `softmax`, of the same shape and type."""
+    shifted = scores - scores.max(axis=axis, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
+
+
+def softmax(scores: Scores, axis: int) -> Scores:
+    """Probabilities that sum to 1 along an axis, of the same shape and type; large scores do not overflow."""
+    exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=axis, keepdims=True))
+
+
+def expit(scores: Scores) -> Scores:
+    """The logistic function, of the same shape and type; large scores do not overflow."""
+    small = np.exp(-np.abs(scores))
+    return np.asarray(np.where(scores >= 0, 1 / (1 + small), small / (1 + small)))
 
 
 class Head(Protocol):
@@ -127,81 +149,142 @@ def in_graph(head: Head) -> LogisticHead | None:
     return head if isinstance(head, LogisticHead) else None
 
 
-def fit_logistic(
-    features: Floats,
-    labels: Labels,
-    *,
-    class_count: int,
-    C: float = 1.0,
-    sample_weight: npt.NDArray[np.floating] | None = None,
-    penalty: Penalty | None = None,
-) -> LogisticHead:
-    """Fit a multinomial logistic regression on the driver.
+@dataclass(frozen=True, eq=False)
+class DenseHead(SoftmaxHead):
+    """Layers of weights with ReLU between them.
 
-    Args:
-        features: (n, D).
-        labels: class index of each row, 0 to `class_count` - 1. A class without a row gets probability 0.
-        class_count: K.
-        C: inverse strength of an L2 penalty on standardised features; used where no penalty is given.
-        sample_weight: (n,), or None for equal weights.
-        penalty: elastic net as Spark MLlib has it.
+    Attributes:
+        kernels: float32 (D, h1), (h1, h2), ..., (hm, K).
+        biases: float32 (h1,), ..., (K,).
+        mean: float32 (D,), taken off the features.
+        scale: float32 (D,), what they are then divided by; above 0.
+        temperature: what the scores are divided by; above 0.
+    """
+
+    kernels: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+    mean: Floats
+    scale: Floats
+    temperature: float = 1.0
+    kind: ClassVar[Literal["dense"]] = "dense"
+
+    @property
+    def feature_count(self) -> int:
+        """D."""
+        return int(self.kernels[0].shape[0])
+
+    @property
+    def class_count(self) -> int:
+        """K."""
+        return int(self.kernels[-1].shape[1])
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return tuple(len(bias) for bias in self.biases[:-1])
+
+    def scores(self, features: Floats) -> npt.NDArray[np.float64]:
+        """Scores (n, K) of the last layer, temperature included."""
+        values = (features.astype(np.float32) - self.mean) / self.scale
+        for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
+            values = np.maximum(values @ kernel + bias, 0)
+        return (values.astype(np.float64) @ self.kernels[-1] + self.biases[-1]) / self.temperature
+
+    def scaled(self, scale: Factor, offset: Factor, temperature: float) -> DenseHead:
+        """The head with other scores; scale and offset become part of the last layer."""
+        last, bias = self.kernels[-1] * scale, self.biases[-1] * scale + offset
+        return replace(
+            self,
+            kernels=(*self.kernels[:-1], last.astype(np.float32)),
+            biases=(*self.biases[:-1], bias.astype(np.float32)),
+            temperature=temperature,
+        )
+
+    def arrays(self) -> Arrays:
+        """The layers by number, mean and scale."""
+        layers: Arrays = {f"kernel{i}": kernel for i, kernel in enumerate(self.kernels)}
+        layers |= {f"bias{i}": bias for i, bias in enumerate(self.biases)}
+        return layers | {"mean": self.mean, "scale": self.scale}
+
+
+@dataclass(frozen=True, eq=False)
+class MultiLabelHead:
+    """The scores of another head through a sigmoid a class.
+
+    Attributes:
+        body: makes the scores.
+        thresholds: float32 (K,), probability from which each class is given.
+    """
+
+    body: LogisticHead | DenseHead
+    thresholds: Floats
+
+    @property
+    def kind(self) -> str:
+        """That of the body."""
+        return self.body.kind
+
+    @property
+    def feature_count(self) -> int:
+        """D."""
+        return self.body.feature_count
+
+    @property
+    def class_count(self) -> int:
+        """K."""
+        return self.body.class_count
+
+    @property
+    def temperature(self) -> float:
+        """That of the body."""
+        return self.body.temperature
+
+    def scores(self, features: Floats) -> npt.NDArray[np.float64]:
+        """Scores (n, K) before the sigmoids."""
+        return self.body.scores(features)
+
+    def apply(self, features: Floats) -> Floats:
+        """Probability float32 (n, K) of each class by itself."""
+        return np.asarray(expit(self.scores(features)), np.float32)
+
+    def given(self, probabilities: Floats) -> Mask:
+        """Which classes each row is given, bool (n, K)."""
+        return np.asarray(probabilities >= self.thresholds)
+
+    def scaled(self, scale: Factor, offset: Factor, temperature: float) -> MultiLabelHead:
+        """The head with other scores and the same thresholds."""
+        return replace(self, body=self.body.scaled(scale, offset, temperature))
+
+    def with_thresholds(self, thresholds: npt.NDArray[np.floating]) -> MultiLabelHead:
+        """The head with other thresholds."""
+        return replace(self, thresholds=thresholds.astype(np.float32))
+
+    def arrays(self) -> Arrays:
+        """Those of the body, and the thresholds."""
+        return self.body.arrays() | {"thresholds": self.thresholds}
+
+
+def halves(class_count: int) -> Floats:
+    """Thresholds of one half, float32 (K,)."""
+    return np.full(class_count, HALF, np.float32)
+
+
+def affine_layers(head: Head) -> list[tuple[Floats, Floats]]:
+    """A head before its softmax or sigmoids as matrices and offsets with ReLU between, float32, temperature included.
 
     Raises:
-        UsageError: without rows, for labels outside the legend, or with one class only.
+        UsageError: a head that is not made of such layers.
     """
-    present, own = present_classes(labels, class_count)
-    weights = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    rule = penalty or Penalty(1 / (C * float(weights.sum())))
-    standard = standard_of(features, weights)
-    found = solve_softmax(standard.of(features), own, weights, rule)
-    return logistic_head(found, standard, present, class_count)
-
-
-def present_classes(labels: Labels, class_count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The classes that occur, and each label's position among them. Raises as `fit_logistic`."""
-    present, own = np.unique(np.asarray(labels, np.int64), return_inverse=True)
-    if not len(labels) or present[0] < 0 or present[-1] >= class_count:
-        raise UsageError(f"Labels must be class indices from 0 to {class_count - 1}, and there must be some.")
-    if len(present) == 1:
-        raise UsageError("All samples are of one class: a head needs samples of at least two.")
-    return present, own.astype(np.int64)
-
-
-def logistic_head(
-    found: npt.NDArray[np.float64], standard: Standard, present: npt.NDArray[np.int64], class_count: int
-) -> LogisticHead:
-    """A head of K classes from weights float64 (D + 1, P) of the P that occurred, biases last."""
-    weight = np.zeros((len(found) - 1, class_count), np.float32)
-    bias = np.full(class_count, ABSENT, np.float32)
-    weight[:, present], bias[present] = found[:-1], found[-1]
-    return LogisticHead(weight, bias, standard.mean.astype(np.float32), standard.scale.astype(np.float32))
-
-
-AnyHead = TypeVar("AnyHead", bound=Head)
-
-
-def calibrate(head: AnyHead, features: Floats, labels: Labels) -> AnyHead:
-    """The head with the temperature that fits held-back data best (least negative log-likelihood).
-
-    Args:
-        head: to calibrate; its present temperature is replaced.
-        features: (n, D), not used in fitting.
-        labels: class index of each row.
-
-    Raises:
-        UsageError: without rows.
-    """
-    if not len(labels):
-        raise UsageError("Calibration needs held-back samples, and there are none.")
-    plain = head.scaled(1.0, 0.0, 1.0)
-    scores = plain.scores(features)
-
-    from scipy.optimize import minimize_scalar
-
-    def loss(log_temperature: float) -> float:
-        """Mean negative log-likelihood at a temperature."""
-        likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)
-        return -float(likelihood[np.arange(len(labels)), labels].mean())
-
-    best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
-    return cast(AnyHead, plain.scaled(1.0, 0.0, float(np.exp(best.x))))
+    body = head.body if isinstance(head, MultiLabelHead) else head
+    if isinstance(body, LogisticHead):
+        return [body.affine()]
+    if not isinstance(body, DenseHead):
+        raise UsageError(
+            "The head of the model is a forest, which no format for other programs holds as part of a network: train it with "
+            "--head logistic or --head dense."
+        )
+    kernels, biases = (list(values) for values in (body.kernels, body.biases))
+    first = kernels[0].astype(np.float64) / body.scale[:, None]
+    kernels[0], biases[0] = first.astype(np.float32), (biases[0] - body.mean @ first).astype(np.float32)
+    kernels[-1], biases[-1] = kernels[-1] / np.float32(body.temperature), biases[-1] / np.float32(body.temperature)
+    return list(zip(kernels, biases, strict=True))

@@ -1,23 +1,128 @@
-"""Backbones by name in Keras: building them, and their variables by stable names. Importing this imports TensorFlow."""
+"""Backbones by name in Keras: our own, building all of them, and their variables. Importing this imports TensorFlow."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
-from landuse.models import own_networks
 from landuse.models.architectures import ARCHITECTURES, Architecture
 from landuse.models.arrays import Floats, KerasLayer, KerasModel, Weights
 from landuse.models.backbone import Backbone
 from landuse.models.keras_library import keras
 
+Tensor = Any
+"""A symbolic tensor of Keras, (n, h, w, C)."""
+LITE_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+"""Blocks, kernel, stride, widening and channels of the stages of EfficientNet-Lite0 (Tan and Le 2019, table 1)."""
+LITE_ENDS = (2, 3, 4, 5, 6)
+"""Stages whose last maps are features: 40 + 80 + 112 + 192 + 320 channels, on strides of 8, 16, 16, 32 and 32 pixels."""
 IMAGENET = "imagenet"
 PREPARING = ("InputLayer", "Rescaling", "Normalization")
 """Layers at the start of some networks that prepare the image; here `Preprocess` does."""
+
+
+def alexnet(image: Tensor) -> Tensor:
+    """Five convolutions after Krizhevsky et al. 2012, with batch norm for their response normalisation, 256 features.
+
+    The three dense layers of the original give way to global pooling, so that it takes images of any size.
+    """
+    found = _conv_norm(image, "conv1", 96, 11, 4)
+    found = keras.layers.MaxPooling2D(3, 2, name="pool1")(found)
+    found = _conv_norm(found, "conv2", 256, 5)
+    found = keras.layers.MaxPooling2D(3, 2, name="pool2")(found)
+    for name, width in (("conv3", 384), ("conv4", 384), ("conv5", 256)):
+        found = _conv_norm(found, name, width, 3)
+    return keras.layers.GlobalAveragePooling2D(name="features")(found)
+
+
+def _conv_norm(source: Tensor, name: str, filters: int, kernel: int, stride: int = 1) -> Tensor:
+    """A convolution with batch norm and a rectifier."""
+    found = keras.layers.Conv2D(filters, kernel, stride, "same", use_bias=False, name=f"{name}_conv")(source)
+    found = keras.layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(found)
+    return keras.layers.Activation("relu", name=f"{name}_act")(found)
+
+
+def squeezenet(image: Tensor) -> Tensor:
+    """SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360, and the authors' release 1.1), as its Keras port has it.
+
+    The last convolution of the original makes the scores of its 1,000 classes; it gives way to global pooling, of 512 features.
+    """
+    return keras.layers.GlobalAveragePooling2D(name="features")(_fires(image))
+
+
+def _fires(image: Tensor) -> Tensor:
+    """The map of SqueezeNet: a 3 x 3 convolution and eight fire modules, pooled after the first and before modules 4 and 6."""
+    found = keras.layers.Conv2D(64, 3, 2, "valid", activation="relu", name="conv1")(image)
+    found = keras.layers.MaxPooling2D(3, 2, "valid", name="pool1")(found)
+    for module, squeeze in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
+        found = _fire(found, f"fire{module}", squeeze)
+        if module in (3, 5):
+            found = keras.layers.MaxPooling2D(3, 2, "valid", name=f"pool{module}")(found)
+    return found
+
+
+def _fire(source: Tensor, name: str, squeeze: int) -> Tensor:
+    """A fire module: few 1 x 1 filters, then four times as many of 1 x 1 and of 3 x 3 side by side."""
+    found = keras.layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}_squeeze1x1")(source)
+    small = keras.layers.Conv2D(4 * squeeze, 1, activation="relu", name=f"{name}_expand1x1")(found)
+    large = keras.layers.Conv2D(4 * squeeze, 3, padding="same", activation="relu", name=f"{name}_expand3x3")(found)
+    return keras.layers.Concatenate(name=f"{name}_concat")([small, large])
+
+
+def efficientnet_lite0(image: Tensor) -> Tensor:
+    """EfficientNet-Lite0 without its last convolution, 744 features: the linear maps at the ends of five stages.
+
+    Coarse maps know objects, fine ones texture, which is what a coarse survey has. All become one map of stride 32 before the
+    only pooling over the whole image, so that the dense grid can pool any part of it. Batch norms are folded into the weights.
+    """
+    found = _relu6(keras.layers.Conv2D(32, 3, 2, "same", name="stem")(image), "stem")
+    ends, number, stride = [], 0, 2
+    for stage, (blocks, kernel, step, widening, width) in enumerate(LITE_STAGES):
+        stride *= step
+        for block in range(blocks):
+            found = _inverted(found, f"block{number}", (kernel, step if block == 0 else 1), (widening, width))
+            number += 1
+        if stage in LITE_ENDS:
+            times = 32 // stride
+            pooled = keras.layers.AveragePooling2D(times, times, name=f"end{stage}")
+            ends.append(found if times == 1 else pooled(found))
+    return keras.layers.GlobalAveragePooling2D(name="features")(keras.layers.Concatenate(name="map")(ends))
+
+
+def _inverted(source: Tensor, name: str, window: tuple[int, int], widths: tuple[int, int]) -> Tensor:
+    """An inverted residual (Sandler et al. 2018): widened, looked at by each channel, brought to few channels."""
+    (kernel, stride), (widening, width) = window, widths
+    found = source
+    if widening > 1:
+        wide = keras.layers.Conv2D(widening * source.shape[-1], 1, name=f"{name}_expand")(source)
+        found = _relu6(wide, f"{name}_expand")
+    deep = keras.layers.DepthwiseConv2D(kernel, stride, "same", name=f"{name}_depthwise")(found)
+    found = keras.layers.Conv2D(width, 1, name=f"{name}_project")(_relu6(deep, f"{name}_depthwise"))
+    return keras.layers.Add(name=f"{name}_add")([source, found]) if found.shape == source.shape else found
+
+
+def _relu6(source: Tensor, name: str) -> Tensor:
+    return keras.layers.ReLU(6.0, name=f"{name}_relu")(source)
+
+
+OWN: dict[str, Callable[[Tensor], Tensor]] = {
+    "alexnet": alexnet,
+    "squeezenet": squeezenet,
+    "efficientnet_lite0": efficientnet_lite0,
+}
+"""Our own networks, from images to features."""
 
 
 def build(
@@ -34,7 +139,7 @@ def build(
     shape = (px, px, channels)
     if architecture.own:
         image = keras.Input(shape, name="image")
-        return keras.Model(image, getattr(own_networks, architecture.builder)(image), name=architecture.name)
+        return keras.Model(image, OWN[architecture.builder](image), name=architecture.name)
     make = getattr(keras.applications, architecture.builder)
     return without_preparation(make(include_top=False, weights=weights, input_shape=shape, pooling="avg"))
 
@@ -50,7 +155,9 @@ def imagenet_weights(architecture: Architecture) -> Weights:
         raise UsageError(f"Keras has no ImageNet weights of {architecture.name}: give a file with --weights FILE.")
     try:
         return arrays(build(architecture, architecture.px, weights=IMAGENET))
-    except Exception as error:
+    except Exception as error:  # the class that Keras raises itself where a download fails
+        if not isinstance(error, OSError | ValueError) and not isinstance(error.__context__, OSError):
+            raise
         cause = " ".join(str(error).split())[:160]
         raise ModelFileError(
             f"The ImageNet weights of {architecture.name} cannot be had ({cause}): fetch them where there is a network, and "

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Images, KerasModel
+from landuse.models.arrays import Floats, Images, KerasModel, Kind, Precision, Prediction, check_batch
 from landuse.models.heads import in_graph
 from landuse.models.keras_library import keras
 from landuse.models.keras_networks import built
-from landuse.models.prediction import Kind, Precision, Prediction, check_batch
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
+from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Graph, Node
 from landuse.models.backbone import Backbone
 from landuse.models.conversion import backbone_of
 from landuse.models.graph_file import COMPUTING
 from landuse.models.network_readers import SAVED_MODEL, chosen_px, read_keras, read_onnx, read_saved_model
-from landuse.models.preprocess import Preprocess
 
 SUFFIXES = (".keras", ".onnx")
 MAX_BANDS = 64

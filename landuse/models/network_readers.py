@@ -17,7 +17,7 @@ import h5py
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.arrays import Graph
-from landuse.models.safe_zip import SafeZip
+from landuse.models.safe_files import SafeZip
 
 MAX_BYTES = 1_664_000_000
 MAX_CONFIG = 16_000_000

@@ -1,6 +1,7 @@
 """OpenVINO, without its reports: importing it sends a message to its makers, by a process of its own, from every worker.
 
 It does without where it finds no `openvino_telemetry`, which is all that is hidden from it here, and only while it is imported.
+Its own switch is no setting of a process: it writes into the home of the user.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from landuse.models.dense import DenseShape, dense_shape, feature_map, node_of
 from landuse.models.heads import LogisticHead, in_graph
 from landuse.models.openvino import ops, ov
 from landuse.models.openvino_runtime import arithmetic, ranges_of, results_of
-from landuse.models.quantised import Ranges, rounded
+from landuse.models.quantisation import Ranges, rounded
 from landuse.models.runtime import Precision, Prediction, read_cached
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Images, Node
+from landuse.models.arrays import Floats, Graph, Images, Kind, Node, Precision, Prediction, check_batch
 from landuse.models.heads import Head, LogisticHead, in_graph
 from landuse.models.openvino import ops, ov
-from landuse.models.prediction import Kind, Precision, Prediction, check_batch
-from landuse.models.quantised import Ranges, rounded
+from landuse.models.quantisation import Ranges, rounded
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle

@@ -6,15 +6,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landuse.engine.parts import part_key
 from landuse.errors import UsageError
-from landuse.models.prediction import Kind, Precision, Prediction, Runtime
+from landuse.models.arrays import Kind, Precision, Prediction, Runtime
 
+__all__ = ["Kind", "Precision", "Prediction", "Runtime", "open_runtime", "read_cached"]
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
-__all__ = ["Kind", "Precision", "Prediction", "Runtime", "open_runtime", "read_cached"]
-
 _OPEN: dict[tuple[str, Kind, Precision, int], Runtime] = {}
+VERSION = 1
+"""Changes where images are read in another way than before."""
 
 
 def open_runtime(
@@ -67,3 +69,8 @@ def _read(path: Path, size: int, modified: int) -> Bundle:
     from landuse.models.bundle import read_bundle
 
     return read_bundle(path)
+
+
+def backbone_key(bundle: Bundle, runtime: str, precision: str) -> str:
+    """Digest of all that shapes features but the image: the graph with its weights, and arithmetic; no head."""
+    return part_key(version=VERSION, backbone=bundle.backbone.digest, runtime=runtime, precision=precision)

@@ -20,8 +20,8 @@ from landuse.engine.parts import PartStore
 from landuse.engine.quarantine import Quarantined
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
-from landuse.models.backbone_key import backbone_key
 from landuse.models.bundle import Bundle
+from landuse.models.runtime import backbone_key
 from landuse.outputs.record import read_record
 from landuse.scoring.results import Float32, Run, ScoredStrip
 

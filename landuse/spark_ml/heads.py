@@ -11,7 +11,7 @@ from landuse.errors import UsageError
 from landuse.legend import Legend
 from landuse.models.bundle import Bundle
 from landuse.models.heads import Head
-from landuse.models.heads_spark import forest_of, logistic_of
+from landuse.models.heads_forest import forest_of, logistic_of
 from landuse.spark_ml.inference import find_model
 
 Classifier = LogisticRegressionModel | RandomForestClassificationModel

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.models.preprocess import Preprocess
+from landuse.models.architectures import Preprocess
 from landuse.spark_ml.keras_inference import read_keras
 
 

@@ -16,8 +16,7 @@ from landuse.grid import Cell
 from landuse.models.arrays import Floats, Images
 from landuse.models.bundle import Bundle, check_model_out, find_bundle, read_bundle, write_bundle
 from landuse.models.openvino_runtime import OpenVinoRuntime
-from landuse.models.quantise import measure, with_ranges
-from landuse.models.quantised import LEAST_AGREEMENT, Quantisation
+from landuse.models.quantisation import LEAST_AGREEMENT, Quantisation, measure, with_ranges
 from landuse.models.runtime import Prediction
 from landuse.mosaic import MosaicReader
 from landuse.options.results import QuantiseOptions

@@ -11,7 +11,7 @@ import numpy as np
 from landuse.chips import CHIPS_FILE, open_chips
 from landuse.errors import BandsError, UsageError
 from landuse.legend import load_legend
-from landuse.models.architectures import ARCHITECTURES, Architecture
+from landuse.models.architectures import ARCHITECTURES, PREPROCESSING, Architecture
 from landuse.models.arrays import Weights
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
@@ -19,7 +19,6 @@ from landuse.models.conversion import named_backbone
 from landuse.models.heads import LogisticHead
 from landuse.models.keras_weights import load_keras_weights
 from landuse.models.network_file import Declared, is_network_file, read_network
-from landuse.models.preprocess import PREPROCESSING
 from landuse.models.statistics import RGB, with_statistics
 from landuse.options.training import BackboneOptions, TrainOptions
 from landuse.words import counted

@@ -11,8 +11,8 @@ import numpy as np
 from landuse.chips import CHIPS_FILE, ChipSet, read_chips
 from landuse.errors import LanduseError
 from landuse.grid import CellRange
-from landuse.models.alignment import FEWEST, fit_alignment
 from landuse.models.arrays import Floats, Images
+from landuse.models.backbone import FEWEST, fit_alignment
 from landuse.models.bundle import Bundle
 from landuse.models.dense import DenseShape, dense_shape
 from landuse.mosaic import MosaicReader

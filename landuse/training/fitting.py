@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 
 from landuse.engine.session import spark_session
 from landuse.errors import UsageError
-from landuse.models.heads import Head, fit_logistic
-from landuse.models.heads_multi import MultiLabelHead, fit_multi_logistic, halves, varied
-from landuse.models.heads_solver import MAX_ITER, Exact, Penalty
-from landuse.models.heads_spark import ForestRule, fit_forest_spark, fit_logistic_spark, fitting_frame
+from landuse.models.arrays import Floats, KerasModel
+from landuse.models.heads import DenseHead, Head, MultiLabelHead, halves
+from landuse.models.heads_forest import ForestRule, fit_forest_spark, fit_logistic_spark, fitting_frame
+from landuse.models.heads_linear import MAX_ITER, Exact, Penalty, fit_logistic, fit_multi_logistic, standard_of, varied
 from landuse.options.training import HeadOptions
 from landuse.training.balance import BalanceRule, Rows, class_factors, fitting_rows
 from landuse.training.dataset import Samples
@@ -23,6 +23,12 @@ from landuse.training.split import SplitRule, split
 
 STOP_SHARE = 0.15
 """Share of the samples on which a dense head sees when to stop."""
+BATCH = 64
+PATIENCE = 10
+"""Epochs without a lower loss on the samples held out, after which the best epoch's weights are taken."""
+BLIND_EPOCHS = 30
+"""Epochs where nothing is held out to say when to stop."""
+RATE = 1e-3
 WORTH_THREADS = 2e8
 """Multiplications of one step of a fit from which several threads gain; below it they wait for each other for longer than they
 compute (measured: 5 to 10 times as long on two busy cores)."""
@@ -61,7 +67,7 @@ def fit_samples(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart
         if rule.head == "dense":
             targets = np.eye(len(samples.legend), dtype=np.float32)[rows.labels]
             held = _held(samples, apart)[rows.samples]
-            return _fit_dense((samples.features[rows.samples], targets, rows.weights, held), rule, None)
+            return _fit_dense(DenseData(samples.features[rows.samples], targets, rows.weights, held), rule)
         if rule.by_spark:
             return Fitted(_fit_spark(samples, rows, rule))
         return Fitted(
@@ -85,18 +91,11 @@ def _fit_multi(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart:
     weights = samples.weights * (len(samples) / samples.weights.sum())
     if rule.head == "dense":
         varied(samples.targets)
-        found = _fit_dense((samples.features, samples.targets, weights, _held(samples, apart)), rule, factors)
+        data = DenseData(samples.features, samples.targets, weights, _held(samples, apart), factors)
+        found = _fit_dense(data, rule)
         return replace(found, head=MultiLabelHead(found.head, halves(len(factors))))  # type: ignore[arg-type]  # a DenseHead
     each: Exact = weights[:, None] * np.where(samples.targets > 0, factors, 1.0)
     return Fitted(fit_multi_logistic(samples.features, samples.targets, each, penalty_of(rule, float(weights.sum()))))
-
-
-def _fit_dense(data: tuple[Any, Any, Exact, Mask], rule: HeadOptions, factors: Exact | None) -> Fitted:
-    from landuse.models.heads_keras import DenseData, DenseRule, fit_dense  # which imports TensorFlow
-
-    own = DenseRule(rule.hidden, rule.dropout, rule.max_iter or DenseRule.epochs, rule.seed)
-    head, history = fit_dense(DenseData(*data, factors), own)
-    return Fitted(head, tuple(history))
 
 
 def _held(samples: Samples, apart: SplitRule) -> Mask:
@@ -122,3 +121,114 @@ def one_thread(samples: Samples) -> AbstractContextManager[Any]:
     work = samples.features.size * len(samples.legend)
     limits: AbstractContextManager[Any] = threadpool_limits(1 if work < WORTH_THREADS else None, "blas")
     return limits
+
+
+def _fit_dense(data: DenseData, rule: HeadOptions) -> Fitted:
+    head, history = fit_dense(data, DenseRule(rule.hidden, rule.dropout, rule.max_iter or DenseRule.epochs, rule.seed))
+    return Fitted(head, tuple(history))
+
+
+@dataclass(frozen=True)
+class DenseRule:
+    """What a dense head is like, and how long it is fitted.
+
+    Attributes:
+        hidden: units of each hidden layer.
+        dropout: share of the units of a hidden layer that are left out at random while fitting.
+        epochs: at most so many.
+        seed: of weights, order and dropout.
+    """
+
+    hidden: tuple[int, ...] = (256,)
+    dropout: float = 0.3
+    epochs: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class DenseData:
+    """What a dense head is fitted on.
+
+    Attributes:
+        features: (n, D).
+        targets: float (n, K): shares that sum to 1, or with `multi` 0 and 1.
+        weights: (n,), what each row counts.
+        held: bool (n,), rows that say when to stop and are not learnt from.
+        factors: (K,), with `multi` what having a class counts against not having it; else None.
+    """
+
+    features: Floats
+    targets: Floats
+    weights: Exact
+    held: Mask
+    factors: Exact | None = None
+
+    @property
+    def multi(self) -> bool:
+        """Whether each class is a question of its own."""
+        return self.factors is not None
+
+
+def fit_dense(data: DenseData, rule: DenseRule) -> tuple[DenseHead, list[dict[str, float]]]:
+    """Fit by Adam with dropout and early stopping on the cross-entropy; binary for several labels.
+
+    Returns:
+        The head of the best epoch, and each epoch's loss on what it learns from and on what is held out.
+    """
+    from landuse.models.keras_library import keras  # which takes seconds
+
+    learning = ~data.held
+    standard = standard_of(data.features[learning], data.weights[learning])
+    values = np.asarray(standard.of(data.features), np.float32)
+    keras.utils.set_random_seed(rule.seed)
+    model = _model(values.shape[1], data.targets.shape[1], rule)
+    model.compile(keras.optimizers.Adam(RATE), _loss(data.factors))
+    watched = bool(data.held.any())
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
+    found = model.fit(
+        values[learning],
+        data.targets[learning],
+        sample_weight=data.weights[learning].astype(np.float32),
+        validation_data=(values[data.held], data.targets[data.held], data.weights[data.held]) if watched else None,
+        batch_size=BATCH,
+        epochs=rule.epochs if watched else min(rule.epochs, BLIND_EPOCHS),
+        callbacks=[stop] if watched else [],
+        verbose=0,
+    )
+    layers = [layer.get_weights() for layer in model.layers if layer.get_weights()]
+    mean, scale = standard.mean.astype(np.float32), standard.scale.astype(np.float32)
+    head = DenseHead(tuple(kernel for kernel, _ in layers), tuple(bias for _, bias in layers), mean, scale)
+    return head, _history(found.history)
+
+
+def _model(depth: int, classes: int, rule: DenseRule) -> KerasModel:
+    from landuse.models.keras_library import keras
+
+    values = inputs = keras.Input((depth,))
+    for units in rule.hidden:
+        values = keras.layers.Dense(units, activation="relu")(values)
+        values = keras.layers.Dropout(rule.dropout)(values)
+    return keras.Model(inputs, keras.layers.Dense(classes)(values))
+
+
+def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
+    """Cross-entropy of scores: over all classes, or of each with what having it counts."""
+    from landuse.models.keras_library import keras
+
+    if factors is None:
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
+    extra = np.asarray(factors - 1, np.float32)
+
+    def binary(truth: Any, scores: Any) -> Any:  # noqa: ANN401
+        """Mean over the classes of each row's losses."""
+        each = keras.ops.softplus(scores) - truth * scores
+        return keras.ops.mean(each * (1 + truth * extra), axis=-1)
+
+    return binary
+
+
+def _history(found: dict[str, list[float]]) -> list[dict[str, float]]:
+    """A line an epoch, fit for JSON."""
+    names = {"loss": "loss", "val_loss": "held_out_loss"}
+    kept = {names[name]: values for name, values in found.items() if name in names}
+    return [dict(zip(kept, map(float, row), strict=True)) for row in zip(*kept.values(), strict=True)]

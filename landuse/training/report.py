@@ -10,7 +10,7 @@ import numpy as np
 
 from landuse.models.bundle import Bundle, shipped_bundles
 from landuse.models.heads import Head
-from landuse.models.heads_file import spec_of
+from landuse.models.manifest import spec_of
 from landuse.options.training import TrainOptions
 from landuse.training.dataset import Samples
 from landuse.training.fitting import Fitted

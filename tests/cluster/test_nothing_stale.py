@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from landuse.models.architectures import Preprocess
 from landuse.models.bundle import write_bundle
-from landuse.models.preprocess import Preprocess
 from landuse.options.survey import ClassifyOptions
 from landuse.scoring import plan
 from landuse.stages.classify import classify

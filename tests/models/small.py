@@ -5,13 +5,12 @@ from functools import cache
 import numpy as np
 
 from landuse.legend import LandClass, Legend
-from landuse.models.architectures import ARCHITECTURES, Architecture
+from landuse.models.architectures import ARCHITECTURES, Architecture, Preprocess
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle
 from landuse.models.conversion import backbone_of, named_backbone
 from landuse.models.heads import LogisticHead
 from landuse.models.openvino import ops, ov
-from landuse.models.preprocess import Preprocess
 
 PX = 32
 LEGEND = Legend(
@@ -96,16 +95,16 @@ def tiny(image):
 
 def know_tiny() -> Architecture:
     """Put `tiny` among the networks that Keras builds from a name."""
-    from landuse.models import own_networks
+    from landuse.models.keras_networks import OWN
 
-    own_networks.tiny = tiny
+    OWN["tiny"] = tiny
     return ARCHITECTURES.setdefault("tiny", Architecture("tiny", "tiny", PX, PREPROCESS, 6, own=True))
 
 
 def forget_tiny() -> None:
-    from landuse.models import own_networks
+    from landuse.models.keras_networks import OWN
 
-    del ARCHITECTURES["tiny"], own_networks.tiny
+    del ARCHITECTURES["tiny"], OWN["tiny"]
 
 
 @cache

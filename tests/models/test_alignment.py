@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import save
 
 from landuse.errors import ModelFileError
-from landuse.models.alignment import fit_alignment, pack_alignment, unpack_alignment
+from landuse.models.backbone import fit_alignment, pack_alignment, unpack_alignment
 
 
 def test_lines_are_found_again():

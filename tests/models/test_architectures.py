@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from landuse.errors import ModelFileError, UsageError
-from landuse.models.architectures import ARCHITECTURES, find_architecture
-from landuse.models.preprocess import CAFFE, HALVED, SIGNED, TORCH
+from landuse.models.architectures import ARCHITECTURES, CAFFE, HALVED, SIGNED, TORCH, find_architecture
 
 FAMILIES = ("builtin", "alexnet", "squeezenet", "resnet50", "resnet50v2", "vgg16", "inceptionv3", "xception")
 MORE = (

@@ -9,15 +9,14 @@ from landuse.evaluation.metrics import calibration_error
 from landuse.models.calibration import (
     PRIOR,
     Scaling,
+    best_thresholds,
     choose_calibration,
     fit_temperature,
     fit_vector,
     log_loss,
     reliability_bins,
 )
-from landuse.models.heads import LogisticHead
-from landuse.models.heads_multi import MultiLabelHead, halves
-from landuse.models.thresholds import best_thresholds
+from landuse.models.heads import LogisticHead, MultiLabelHead, halves
 
 RNG = np.random.default_rng(3)
 

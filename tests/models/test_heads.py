@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.models.heads import LogisticHead, calibrate, fit_logistic
+from landuse.models.calibration import calibrate
+from landuse.models.heads import LogisticHead
+from landuse.models.heads_linear import fit_logistic
 from tests.models.small import random_head
 
 

@@ -8,13 +8,11 @@ from scipy.special import expit, softmax
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.calibration import choose_calibration, log_loss
-from landuse.models.heads_dense import DenseHead
+from landuse.models.calibration import best_thresholds, choose_calibration, log_loss
+from landuse.models.heads import DenseHead, MultiLabelHead, halves
 from landuse.models.heads_forest import ForestHead
-from landuse.models.heads_multi import MultiLabelHead, fit_multi_logistic, halves
-from landuse.models.heads_solver import Penalty
+from landuse.models.heads_linear import Penalty, fit_multi_logistic
 from landuse.models.runtime import open_runtime
-from landuse.models.thresholds import best_thresholds
 from tests.models import small
 
 
@@ -186,7 +184,7 @@ def test_calibration_of_several_labels_mends_what_is_too_sure():
 
 
 def test_keras_fits_a_dense_head_that_numpy_applies():
-    from landuse.models.heads_keras import DenseData, DenseRule, fit_dense
+    from landuse.training.fitting import DenseData, DenseRule, fit_dense
 
     rng = np.random.default_rng(0)
     features = rng.normal(size=(300, 2)).astype(np.float32)

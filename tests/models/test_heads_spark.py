@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landuse.models.heads import fit_logistic
-from landuse.models.heads_solver import Penalty
+from landuse.models.heads_linear import Penalty, fit_logistic
 
 pytestmark = pytest.mark.spark
 
@@ -21,7 +20,7 @@ def clouds(classes=4, count=300, seed=0):
 
 @pytest.fixture(scope="module")
 def frame(spark):
-    from landuse.models.heads_spark import fitting_frame
+    from landuse.models.heads_forest import fitting_frame
 
     data, present = fitting_frame(spark, *clouds(), class_count=5)
     assert present.tolist() == [0, 1, 3, 4]
@@ -30,7 +29,7 @@ def frame(spark):
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_spark_and_the_driver_fit_the_same_elastic_net(frame, share):
-    from landuse.models.heads_spark import fit_logistic_spark
+    from landuse.models.heads_forest import fit_logistic_spark
 
     features, labels, weights = clouds()
     penalty = Penalty(0.03, share, 500)
@@ -46,7 +45,7 @@ def test_spark_and_the_driver_fit_the_same_elastic_net(frame, share):
 
 
 def test_two_classes_are_one_sigmoid_for_both(spark):
-    from landuse.models.heads_spark import fit_logistic_spark, fitting_frame
+    from landuse.models.heads_forest import fit_logistic_spark, fitting_frame
 
     features, labels, weights = clouds(classes=2)
     penalty = Penalty(0.1, 0.5, 500)
@@ -59,7 +58,7 @@ def test_two_classes_are_one_sigmoid_for_both(spark):
 def test_a_forest_in_numpy_answers_as_in_spark(frame, spark):
     from pyspark.ml.classification import RandomForestClassifier
 
-    from landuse.models.heads_spark import forest_of
+    from landuse.models.heads_forest import forest_of
 
     data, present = frame
     model = RandomForestClassifier(numTrees=12, maxDepth=6, seed=3, weightCol="weight").fit(data)
@@ -75,7 +74,7 @@ def test_a_forest_in_numpy_answers_as_in_spark(frame, spark):
 
 @given(st.floats(-(2.0**99), 2.0**99, width=32), st.floats(-1e30, 1e30))
 def test_a_floored_threshold_parts_the_same_values(value, threshold):
-    from landuse.models.heads_spark import _floored
+    from landuse.models.heads_forest import _floored
 
     (floored,) = _floored(np.array([threshold]))
     assert (np.float32(value) <= floored) == (float(value) <= threshold)

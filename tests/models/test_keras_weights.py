@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from landuse.errors import ModelFileError
-from landuse.models.architectures import Architecture, find_architecture
+from landuse.models.architectures import SIGNED, Architecture, find_architecture
 from landuse.models.keras_weights import load_keras_weights, weight_layers
-from landuse.models.preprocess import SIGNED
 from tests.models.small import random_array
 
 PX = 16
@@ -31,11 +30,11 @@ def parted(image):
 
 @pytest.fixture(scope="module")
 def network():
-    from landuse.models import own_networks
+    from landuse.models.keras_networks import OWN
 
-    own_networks.parted = parted
+    OWN["parted"] = parted
     yield Architecture("parted", "parted", PX, SIGNED, 6, own=True)
-    del own_networks.parted
+    del OWN["parted"]
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from landuse.errors import ModelFileError, UsageError
+from landuse.models.architectures import PREPROCESSING, SIGNED, Preprocess
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.openvino import ov
-from landuse.models.preprocess import PREPROCESSING, SIGNED, Preprocess
 from tests.models.small import images
 
 PX = 32

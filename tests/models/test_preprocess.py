@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from landuse.models.preprocess import CAFFE, SIGNED, Preprocess
+from landuse.models.architectures import CAFFE, SIGNED, Preprocess
 
 
 def test_signed_maps_the_ends_to_one():

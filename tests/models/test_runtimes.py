@@ -83,8 +83,8 @@ def test_a_network_from_a_file_runs_in_openvino_alone():
 def test_a_graph_of_one_image_at_a_time_answers_for_any_number(small):
     import openvino as ov
 
+    from landuse.models.architectures import Preprocess
     from landuse.models.conversion import backbone_of
-    from landuse.models.preprocess import Preprocess
 
     image, found = image_of(PX)
     image.set_partial_shape(ov.PartialShape([3, PX, PX, 3]))

@@ -15,8 +15,7 @@ from landuse.cli.main import landuse
 from landuse.errors import ConfigError, UsageError
 from landuse.legend import LandClass, Legend
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.heads_multi import fit_multi_logistic
-from landuse.models.heads_solver import Penalty
+from landuse.models.heads_linear import Penalty, fit_multi_logistic
 from landuse.models.runtime import open_runtime
 from landuse.options.survey import ClassifyOptions
 from landuse.outputs.land_use_map import LandUseMap

@@ -112,7 +112,7 @@ def test_statistics_of_further_bands_are_part_of_it(tmp_path):
 
 
 def dense_head(classes):
-    from landuse.models.heads_dense import DenseHead
+    from landuse.models.heads import DenseHead
 
     rng = np.random.default_rng(3)
     kernels = rng.normal(size=(6, 5)).astype(np.float32), rng.normal(size=(5, classes)).astype(np.float32)
@@ -122,7 +122,7 @@ def dense_head(classes):
 
 @pytest.mark.parametrize("kind", ["dense", "several"])
 def test_other_heads(kind, tmp_path):
-    from landuse.models.heads_multi import MultiLabelHead
+    from landuse.models.heads import MultiLabelHead
 
     body = dense_head(3)
     head = body if kind == "dense" else MultiLabelHead(body, np.array([0.5, 0.25, 0.75], np.float32))

@@ -8,10 +8,9 @@ import pytest
 import landuse.stages.quantise as stage
 from landuse.errors import OutputExistsError, QuantisationError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.heads import fit_logistic
+from landuse.models.heads_linear import fit_logistic
 from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
-from landuse.models.quantise import measure, with_ranges
-from landuse.models.quantised import fed
+from landuse.models.quantisation import fed, measure, with_ranges
 from landuse.options.results import QuantiseOptions
 from landuse.options.survey import TileOptions
 from landuse.stages.quantise import quantise

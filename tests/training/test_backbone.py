@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from landuse.errors import ModelFileError, UsageError
+from landuse.models.architectures import SIGNED
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.network_file import Declared
-from landuse.models.preprocess import SIGNED
 from landuse.training.backbone import backbone_bundle
 from tests.models.test_keras_weights import squeezenet_file
 from tests.models.test_network_file import PX, convolutions
@@ -20,13 +20,22 @@ def test_weights_of_a_file_make_the_features(tmp_path):
 
 
 def test_imagenet_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch):
-    def fails(*_, **__):
-        raise OSError("no network")
-
     from landuse.models import keras_networks  # which imports Keras
+
+    def fails(*_, **__):
+        try:
+            raise OSError("no network")
+        except OSError:
+            raise Exception("URL fetch failure: no network")  # noqa: B904  # as Keras does
+
+    def mistaken(*_, **__):
+        raise AttributeError("a mistake of a program")
 
     monkeypatch.setattr(keras_networks.keras.src.utils.file_utils, "get_file", fails)
     with pytest.raises(ModelFileError, match=r"no network\): fetch them .* --weights FILE"):
+        backbone_bundle("mobilenet", "imagenet", 0)
+    monkeypatch.setattr(keras_networks.keras.src.utils.file_utils, "get_file", mistaken)
+    with pytest.raises(AttributeError):
         backbone_bundle("mobilenet", "imagenet", 0)
     with pytest.raises(UsageError, match="no ImageNet weights of alexnet"):
         backbone_bundle("alexnet", "imagenet", 0)

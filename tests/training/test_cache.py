@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from landuse.errors import LanduseWarning
-from landuse.models.backbone_key import backbone_key
+from landuse.models.runtime import backbone_key
 from landuse.training.cache import FeatureCache, cache_folder, content_key, trim
 from tests.models import small
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landuse.errors import UsageError
-from landuse.models.heads import fit_logistic
+from landuse.models.heads_linear import fit_logistic
 from landuse.options.survey import TileOptions
 from landuse.options.training import TrainOptions
 from landuse.stages.tile import tile

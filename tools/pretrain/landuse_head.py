@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from landuse.evaluation.metrics import calibration_error
 from landuse.models.arrays import Floats
-from landuse.models.heads import LogisticHead, calibrate
+from landuse.models.calibration import calibrate
+from landuse.models.heads import LogisticHead
 from tools.pretrain.features import Seen
 from tools.pretrain.probe import fit_quickly
 from tools.pretrain.sources import Ints

@@ -20,7 +20,7 @@ STEPS = (
 
 
 def read_trunk(path: Path) -> Weights:
-    """Variables by the names of `landuse.models.own_networks.efficientnet_lite0`, float32.
+    """Variables by the names of `landuse.models.keras_networks.efficientnet_lite0`, float32.
 
     Args:
         path: safetensors with PyTorch's names (`_blocks.N._expand_conv.weight`, OIHW), as efficientnet_lite_pytorch has them.

@@ -1,4 +1,4 @@
-"""The least penalised loss of an affine classifier: softmax or sigmoid, with elastic net, in the terms of Spark MLlib.
+"""Fitting logistic heads: the least penalised loss of an affine classifier, in the terms of Spark MLlib.
 
 What is minimised, over standardised features and with a bias that is not penalised, is
 
@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
-from landuse.models.links import expit, log_softmax
+from landuse.models.heads import ABSENT, Labels, LogisticHead, Mask, MultiLabelHead, expit, halves, log_softmax
 
 Exact = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]
 Link = Callable[[Exact, Numbers], tuple[Exact, Exact]]
 """From scores (n, K) and targets (n, K) to each row's losses (n, K) or (n, 1) and their slopes (n, K)."""
-
 MAX_ITER = 1000
 TOLERANCE = 1e-5
 """Steepest slope of the objective at which a fit is done. At a tenth of it, probabilities are within 4e-4 and the time is
@@ -190,3 +189,83 @@ def softmax_loss(scores: Exact, targets: Numbers) -> tuple[Exact, Exact]:
 def sigmoid_loss(scores: Exact, targets: Numbers) -> tuple[Exact, Exact]:
     """Binary cross-entropy (n, K) of each class by itself, and its slopes."""
     return np.logaddexp(0, scores) - targets * scores, expit(scores) - targets
+
+
+def fit_logistic(
+    features: Floats,
+    labels: Labels,
+    *,
+    class_count: int,
+    C: float = 1.0,
+    sample_weight: npt.NDArray[np.floating] | None = None,
+    penalty: Penalty | None = None,
+) -> LogisticHead:
+    """Fit a multinomial logistic regression on the driver.
+
+    Args:
+        features: (n, D).
+        labels: class index of each row, 0 to `class_count` - 1. A class without a row gets probability 0.
+        class_count: K.
+        C: inverse strength of an L2 penalty on standardised features; used where no penalty is given.
+        sample_weight: (n,), or None for equal weights.
+        penalty: elastic net as Spark MLlib has it.
+
+    Raises:
+        UsageError: without rows, for labels outside the legend, or with one class only.
+    """
+    present, own = present_classes(labels, class_count)
+    weights = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    rule = penalty or Penalty(1 / (C * float(weights.sum())))
+    standard = standard_of(features, weights)
+    found = solve_softmax(standard.of(features), own, weights, rule)
+    return logistic_head(found, standard, present, class_count)
+
+
+def present_classes(labels: Labels, class_count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The classes that occur, and each label's position among them. Raises as `fit_logistic`."""
+    present, own = np.unique(np.asarray(labels, np.int64), return_inverse=True)
+    if not len(labels) or present[0] < 0 or present[-1] >= class_count:
+        raise UsageError(f"Labels must be class indices from 0 to {class_count - 1}, and there must be some.")
+    if len(present) == 1:
+        raise UsageError("All samples are of one class: a head needs samples of at least two.")
+    return present, own.astype(np.int64)
+
+
+def logistic_head(
+    found: npt.NDArray[np.float64], standard: Standard, present: npt.NDArray[np.int64], class_count: int
+) -> LogisticHead:
+    """A head of K classes from weights float64 (D + 1, P) of the P that occurred, biases last."""
+    weight = np.zeros((len(found) - 1, class_count), np.float32)
+    bias = np.full(class_count, ABSENT, np.float32)
+    weight[:, present], bias[present] = found[:-1], found[-1]
+    return LogisticHead(weight, bias, standard.mean.astype(np.float32), standard.scale.astype(np.float32))
+
+
+def fit_multi_logistic(
+    features: Floats, targets: Floats, weights: npt.NDArray[np.float64], penalty: Penalty
+) -> MultiLabelHead:
+    """A logistic regression of each class against its absence, all at once: binary cross-entropy with elastic net.
+
+    A class that no row has gets probability 0, one that every row has 1.
+
+    Args:
+        features: (n, D).
+        targets: float32 (n, K), 0 or 1.
+        weights: (n, K), what each row says of each class counts.
+        penalty: of each class's mean loss.
+    """
+    both = varied(targets)
+    standard = standard_of(features, weights.mean(axis=1))
+    present = np.flatnonzero(both)
+    found = solve(standard.of(features), targets[:, both], weights[:, both], penalty, sigmoid_loss)
+    head = logistic_head(found, standard, present, targets.shape[1])
+    always = targets.all(axis=0) & ~both
+    return MultiLabelHead(replace(head, bias=np.where(always, -ABSENT, head.bias)), halves(targets.shape[1]))
+
+
+def varied(targets: Floats) -> Mask:
+    """Which classes some rows have and others have not, bool (K,). Raises `UsageError` where there is none."""
+    both = np.asarray(targets.any(axis=0) & ~targets.all(axis=0))
+    if not both.any():
+        raise UsageError("Every class is in all samples or in none, so there is nothing to tell apart.")
+    return both

@@ -1,7 +1,7 @@
 """Libraries that others import beside what they are asked for, and that our commands have no use for at their start.
 
-One is put off: rasterio imports boto3 wherever it is installed, which takes as long as rasterio itself (`python -X importtime`),
-and object stores are read by GDAL here.
+One is put off: rasterio imports boto3 wherever it is installed, which doubles its time (`-X importtime`), and object
+stores are read by GDAL here.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ KerasModel = Any
 """A keras.Model."""
 KerasLayer = Any
 """A keras.Layer."""
+Tensor = Any
+"""A tensor of TensorFlow, or a symbolic one of Keras."""
 Kind = Literal["openvino", "tensorflow"]
 Precision = Literal["auto", "f32", "bf16", "int8"]
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import ARCHITECTURES, Architecture
-from landuse.models.arrays import Floats, KerasLayer, KerasModel, Weights
+from landuse.models.arrays import Floats, KerasLayer, KerasModel, Tensor, Weights
 from landuse.models.backbone import Backbone
 from landuse.models.keras_library import keras
 
-Tensor = Any
-"""A symbolic tensor of Keras, (n, h, w, C)."""
 LITE_STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -92,7 +91,7 @@ def efficientnet_lite0(image: Tensor) -> Tensor:
     for stage, (blocks, kernel, step, widening, width) in enumerate(LITE_STAGES):
         stride *= step
         for block in range(blocks):
-            found = _inverted(found, f"block{number}", (kernel, step if block == 0 else 1), (widening, width))
+            found = _Inverted(kernel, step if block == 0 else 1, widening, width).of(found, f"block{number}")
             number += 1
         if stage in LITE_ENDS:
             times = 32 // stride
@@ -101,16 +100,24 @@ def efficientnet_lite0(image: Tensor) -> Tensor:
     return keras.layers.GlobalAveragePooling2D(name="features")(keras.layers.Concatenate(name="map")(ends))
 
 
-def _inverted(source: Tensor, name: str, window: tuple[int, int], widths: tuple[int, int]) -> Tensor:
+@dataclass(frozen=True)
+class _Inverted:
     """An inverted residual (Sandler et al. 2018): widened, looked at by each channel, brought to few channels."""
-    (kernel, stride), (widening, width) = window, widths
-    found = source
-    if widening > 1:
-        wide = keras.layers.Conv2D(widening * source.shape[-1], 1, name=f"{name}_expand")(source)
-        found = _relu6(wide, f"{name}_expand")
-    deep = keras.layers.DepthwiseConv2D(kernel, stride, "same", name=f"{name}_depthwise")(found)
-    found = keras.layers.Conv2D(width, 1, name=f"{name}_project")(_relu6(deep, f"{name}_depthwise"))
-    return keras.layers.Add(name=f"{name}_add")([source, found]) if found.shape == source.shape else found
+
+    kernel: int
+    stride: int
+    widening: int
+    width: int
+
+    def of(self, source: Tensor, name: str) -> Tensor:
+        """The block over a map."""
+        found = source
+        if self.widening > 1:
+            wide = keras.layers.Conv2D(self.widening * source.shape[-1], 1, name=f"{name}_expand")(source)
+            found = _relu6(wide, f"{name}_expand")
+        deep = keras.layers.DepthwiseConv2D(self.kernel, self.stride, "same", name=f"{name}_depthwise")(found)
+        found = keras.layers.Conv2D(self.width, 1, name=f"{name}_project")(_relu6(deep, f"{name}_depthwise"))
+        return keras.layers.Add(name=f"{name}_add")([source, found]) if found.shape == source.shape else found
 
 
 def _relu6(source: Tensor, name: str) -> Tensor:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Images, KerasModel, Kind, Precision, Prediction, check_batch
+from landuse.models.arrays import Floats, Images, KerasModel, Kind, Precision, Prediction, Tensor, check_batch
 from landuse.models.heads import in_graph
 from landuse.models.keras_library import keras
 from landuse.models.keras_networks import built
@@ -16,8 +16,6 @@ from landuse.models.keras_networks import built
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
-Tensor = Any
-"""A symbolic tensor of Keras."""
 PIECE = 32
 """Images of one call, so that memory stays small whatever the batch."""
 

@@ -1,27 +1,91 @@
-"""The ground of a dense grid: what a block is made of, the sources that lie there, and its windows. Geometry alone."""
+"""The ground of a dense grid: which cells it has, what a block is made of, the sources that lie there, and its windows."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
+from landuse.chips import Chips, ChipSet
+from landuse.chips.cells import survey_strips
 from landuse.engine.machine import cores, memory
+from landuse.errors import UsageError
 from landuse.grid import CellRange, ChipGrid, IntArray
 from landuse.models.bundle import Bundle
 from landuse.models.dense import DenseShape, dense_shape
+from landuse.models.runtime import Kind
 from landuse.mosaic import Survey
 
+MOST_SPLIT = 64
 MOST_BYTES = 3_200_000_000
 """What a window may need: a dense block then is four windows of ResNet50. With more and smaller ones, context would be a
 larger part of what is computed."""
 LEAST_BYTES = 300_000_000
 SHARE = 0.6
 """Of a worker's memory for a window; the rest is for weights, imagery, answers and whatever else the machine does."""
+
+
+def split_of(bundle: Bundle, chip_m: float, cell_m: float, runtime: Kind) -> int:
+    """Cells of `cell_m` metres along a chip; 1 where the cell is the chip.
+
+    Raises:
+        UsageError: cells that do not fit chips of `chip_m` metres, or a network that cannot answer on them.
+    """
+    split = round(chip_m / cell_m)
+    if split == 1 and abs(cell_m - chip_m) <= 1e-6 * chip_m:
+        return 1
+    fitting = splits_of(bundle)
+    if split in fitting and abs(cell_m * split - chip_m) <= 1e-6 * chip_m:
+        if runtime != "openvino":
+            raise UsageError("The dense grid runs in OpenVINO alone: leave --runtime tensorflow or --cell out.")
+        return split
+    if not fitting:
+        dense_shape(bundle.backbone, bundle.chip_px * cell_m / chip_m, bundle.name)
+    choices = ", ".join(f"{chip_m / n:g}" for n in fitting) or "no other"
+    raise UsageError(
+        f"Cells of {cell_m:g} m do not fit chips of {chip_m:g} m of model {bundle.name}: give --cell {chip_m:g} or {choices}."
+    )
+
+
+def splits_of(bundle: Bundle) -> list[int]:
+    """The numbers of cells along a chip on which a model can answer, the chip itself apart; the finest grid is last."""
+    return [n for n in range(3, MOST_SPLIT, 2) if _fits(bundle, n)]
+
+
+def _fits(bundle: Bundle, split: int) -> bool:
+    try:
+        dense_shape(bundle.backbone, bundle.chip_px / split, bundle.name)
+    except UsageError:
+        return False
+    return True
+
+
+def finer_pieces(chips: Chips, split: int, min_valid: float) -> Iterator[ChipSet]:
+    """The cells of chips that have enough imagery themselves, in pieces of some rows of blocks, in block order.
+
+    Args:
+        chips: the chips.
+        split: cells along the side of a chip.
+        min_valid: least share of a cell with imagery.
+    """
+    parents = np.sort(np.concatenate([_numbers(strip.rows, strip.cols) for strip in chips.strips()]))
+    ground = chips.grid.bounds(chips.extent)
+    for piece in survey_strips(chips.survey, chips.grid.with_cell(chips.grid.chip_m / split), ground):
+        mine = _numbers(piece.rows // split, piece.cols // split)
+        found = parents[np.minimum(np.searchsorted(parents, mine), len(parents) - 1)] == mine
+        kept = piece.subset(found & (piece.valid >= min_valid) & (piece.valid > 0))
+        if len(kept):
+            yield replace(kept, area=chips.area)
+
+
+def _numbers(rows: IntArray, cols: IntArray) -> IntArray:
+    """A number for each cell that no other cell has."""
+    return rows * 2**32 + cols
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,7 @@ from landuse.spark_ml.keras_estimator import KerasImageEstimator
 from landuse.spark_ml.keras_model import KerasImageModel
 from landuse.spark_ml.keras_transformer import KerasTransformer
 from landuse.spark_ml.reader import read_images
-from landuse.spark_ml.sql import register_model_udf
-from landuse.spark_ml.stages import ChipFeaturizer, ChipPredictor
+from landuse.spark_ml.stages import ChipFeaturizer, ChipPredictor, register_model_udf
 
 __all__ = [
     "ChipFeaturizer",

@@ -18,8 +18,7 @@ from landuse.engine.shared_file import SharedFile, share
 from landuse.errors import ModelFileError
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import Prediction, open_runtime, read_cached
-from landuse.spark_ml.answers import CLASSES, classes, vectors
-from landuse.spark_ml.columns import PictureStream
+from landuse.spark_ml.columns import CLASSES, PictureStream, classes, vectors
 from landuse.words import counted
 
 ColumnFunction = Callable[[pa.Array], pa.Array]

@@ -26,9 +26,8 @@ from landuse.engine.shared_file import scratch
 from landuse.errors import LanduseWarning, UsageError
 from landuse.spark_ml.columns import pictures
 from landuse.spark_ml.inference import column_function
-from landuse.spark_ml.keras_file import SUFFIX, check_keras_file
 from landuse.spark_ml.keras_model import KerasImageModel, KerasImageParams
-from landuse.spark_ml.keras_transformer import HasModelFile
+from landuse.spark_ml.keras_transformer import SUFFIX, HasModelFile, check_keras_file
 from landuse.spark_ml.schema import column, input_type, numbers
 from landuse.spark_ml.stages import given, needed
 

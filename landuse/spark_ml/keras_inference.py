@@ -14,8 +14,7 @@ import pyarrow as pa
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
-from landuse.spark_ml.answers import vectors
-from landuse.spark_ml.columns import PictureStream, dense
+from landuse.spark_ml.columns import PictureStream, dense, vectors
 
 PIECE = 32
 """Rows of one call."""

@@ -25,7 +25,7 @@ from landuse.engine.shared_file import DIGITS, SharedFile, scratch, share
 from landuse.errors import UsageError
 from landuse.models.architectures import CAFFE, SIGNED, Preprocess
 from landuse.spark_ml.inference import column_function, once
-from landuse.spark_ml.keras_file import SUFFIX, check_keras_file
+from landuse.spark_ml.keras_transformer import SUFFIX, check_keras_file
 from landuse.spark_ml.schema import check_pictures, column, refuse_existing
 from landuse.spark_ml.stages import KeywordStage, needed
 

@@ -1,10 +1,15 @@
-"""A Keras model over a column of arrays, as a stage of pyspark.ml."""
+"""Keras model files, checked without TensorFlow before any work; and one over a column of arrays, as a stage of pyspark.ml."""
 
 # ruff: noqa: N802, N815 -- names are those of pyspark.ml
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pyarrow as pa
 from pyspark import keyword_only
@@ -17,11 +22,70 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
 from landuse.engine.shared_file import SharedFile, share
-from landuse.errors import UsageError
+from landuse.errors import ModelFileError, UsageError
 from landuse.spark_ml.inference import column_function, once
-from landuse.spark_ml.keras_file import check_keras_file
 from landuse.spark_ml.schema import input_type, is_numbers, numbers, refuse_existing
 from landuse.spark_ml.stages import KeywordStage, given, needed
+
+SUFFIX = ".keras"
+MAX_CONFIG = 16_000_000
+LAMBDAS = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+"""Parts that carry code, which runs when they are loaded or called."""
+
+
+def check_keras_file(name: str | Path) -> Path:
+    """The path of a `.keras` file, after a look at its description.
+
+    Raises:
+        ModelFileError: there is none, it is damaged, or it holds code of its own.
+    """
+    path = Path(name)
+    if path.suffix != SUFFIX or not path.is_file():
+        raise ModelFileError(f"There is no model file {str(name)!r}: give a {SUFFIX} file.")
+    for part in _parts(_description(path)):
+        kind, module = str(part.get("class_name")), part.get("module")
+        foreign = isinstance(module, str) and module != "builtins" and module.split(".")[0] != "keras"
+        if kind in LAMBDAS or foreign or (module is None and part.get("registered_name")):
+            _refuse(path, f"its {kind[:60]!r} is code of its own, and only Keras' own layers are loaded")
+    return path
+
+
+def _description(path: Path) -> object:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("config.json").file_size > MAX_CONFIG:
+                _refuse(path, "its description is larger than one can be")
+            found: object = json.loads(archive.read("config.json"))
+            return found
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        OSError,
+        ValueError,
+        RecursionError,
+        NotImplementedError,
+    ) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path} is not a {SUFFIX} file, or was cut short: save the model again.") from error
+
+
+def _parts(node: object) -> Iterator[dict[str, Any]]:
+    """Every described object of a configuration, without recursion."""
+    waiting: list[object] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if "class_name" in one:
+                yield one
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise ModelFileError(f"{path} cannot be used as a model: {reason}.")
 
 
 class HasModelFile(Params):

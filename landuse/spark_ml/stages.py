@@ -1,11 +1,13 @@
-"""Transformers of pictures with a model of this package: features for other stages, or classes to read."""
+"""Models of this package in pipelines and in SQL: pictures to features for other stages, or to classes to read."""
 
 # ruff: noqa: N802, N815 -- names are those of pyspark.ml
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from pyspark import keyword_only
 from pyspark.ml import Transformer
@@ -13,17 +15,19 @@ from pyspark.ml.linalg import VectorUDT
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DataType, StructField, StructType
 from pyspark.sql.udf import UserDefinedFunction
 
 from landuse.errors import UsageError
-from landuse.spark_ml.answers import CLASSES
+from landuse.spark_ml.columns import CLASSES
 from landuse.spark_ml.inference import ImageJob, classes_function, features_function, find_model, image_job, once
 from landuse.spark_ml.schema import check_pictures, check_shape, column, refuse_existing
 
 BUILTIN = "builtin"
 TOP = 5
+Output = Literal["classes", "features"]
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class KeywordStage(Params):
@@ -222,3 +226,32 @@ def check_top(top: int) -> None:
     """Raise `UsageError` unless at least one class is asked for."""
     if top < 1:
         raise UsageError(f"topK is at least 1, not {top}.")
+
+
+def register_model_udf(
+    spark: SparkSession, name: str, model: str | Path, *, output: Output = "classes", top_k: int = TOP
+) -> None:
+    """Make a model a function of SQL: `SELECT name(image) FROM ...`, for this session.
+
+    The function takes image structs, encoded files or nested arrays, and gives null for what it cannot read.
+
+    Args:
+        spark: the session.
+        name: of the function.
+        model: a shipped model, or a `.landuse` file.
+        output: "classes" gives array<struct<class, probability>>, likeliest first; "features" the feature vector.
+        top_k: at most so many classes.
+
+    Raises:
+        UsageError: a name that SQL does not take, an unknown output, or a top_k below 1.
+        ModelFileError: an unknown model or a damaged file.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(f"{name!r} cannot be a function of SQL; use letters, digits and underscores.")
+    if output not in ("classes", "features"):
+        raise UsageError(f"output is classes or features, not {output!r}.")
+    check_top(top_k)
+    path, _ = find_model(str(model))
+    job = image_job(spark, path)
+    function = classes_function(job, top_k) if output == "classes" else features_function(job)
+    spark.udf.register(name, function)

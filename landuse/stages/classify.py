@@ -29,7 +29,7 @@ from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
-from landuse.scoring.dense_cells import finer_pieces, split_of
+from landuse.scoring.dense_ground import finer_pieces, split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
 from landuse.stages.lattice import on_earlier, survey_lines

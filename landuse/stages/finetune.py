@@ -22,15 +22,13 @@ from landuse.mosaic.picture import batches
 from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
-from landuse.training.backbone import base_for
+from landuse.training.backbone import base_for, with_alignment
 from landuse.training.balance import BalanceRule, fitting_rows
-from landuse.training.dense_pairs import with_alignment
 from landuse.training.finetune.checkpoint import CheckpointStore
 from landuse.training.finetune.history import Epoch, best_of, plot_history, write_history
 from landuse.training.finetune.sides import Sides, sides_of
 from landuse.training.fitting import Fitted
-from landuse.training.palettes import training_palette
-from landuse.training.pictures import Pictures
+from landuse.training.pictures import Pictures, training_palette
 from landuse.training.report import head_report, trained_card, training_report
 from landuse.training.samples import Samples
 from landuse.training.split import SplitRule

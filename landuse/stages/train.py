@@ -23,17 +23,14 @@ from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.heads import Head
 from landuse.options.training import TrainOptions
 from landuse.scoring import ScoreSettings
-from landuse.training.backbone import base_for
-from landuse.training.balance import BalanceRule
+from landuse.training.backbone import base_for, with_alignment
+from landuse.training.balance import BalanceRule, likely_wrong
 from landuse.training.cache import cache_folder
-from landuse.training.dense_pairs import with_alignment
 from landuse.training.fitting import fit_samples, one_thread
-from landuse.training.label_noise import likely_wrong
-from landuse.training.palettes import training_palette
-from landuse.training.places import Mask
+from landuse.training.pictures import training_palette
 from landuse.training.report import head_report, trained_card, training_report
 from landuse.training.samples import Samples, SampleSettings, read_samples
-from landuse.training.split import Split, SplitRule, fold_numbers, split
+from landuse.training.split import Mask, Split, SplitRule, fold_numbers, split
 
 CALIBRATION_FOLDS = 5
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landuse.models.bundle import Bundle
 from landuse.options.training import TrainingOptions
-from landuse.training.trials import Trial
+from landuse.training.report import Trial
 
 
 @dataclass(frozen=True, eq=False)

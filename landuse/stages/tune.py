@@ -25,11 +25,10 @@ from landuse.models.calibration import log_loss
 from landuse.options.groups import INLINE
 from landuse.options.training import FOLDS, TrainOptions, TuneOptions
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
-from landuse.training.backbone import base_for
+from landuse.training.backbone import base_for, with_alignment
 from landuse.training.dataset import Samples
-from landuse.training.dense_pairs import with_alignment
+from landuse.training.report import MEASURES, FoldScore, Trial, write_folds, write_trials
 from landuse.training.split import Split, SplitRule, folds, split
-from landuse.training.trials import MEASURES, FoldScore, Trial, write_folds, write_trials
 
 SAMPLES_BY = ("backbone", "weights")
 LEARNING_BY = ("regularisation", "reg_param", "elastic_net", "max_iter", "dropout", "hidden", "trees", "depth")

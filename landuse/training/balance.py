@@ -1,8 +1,8 @@
-"""What each sample counts: weights of classes and samples, downsampling, and soft labels as weighted rows."""
+"""What each sample counts: weights of classes and samples, downsampling, soft labels as weighted rows, and label noise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -12,10 +12,13 @@ import numpy.typing as npt
 from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.legend import Legend
+from landuse.models.heads import Head
 from landuse.options.training import Balance, TrainOptions
 from landuse.training.dataset import Samples
+from landuse.training.split import Mask
 
 BALANCES: tuple[Balance, ...] = get_args(Balance)
+SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,28 @@ def downsample(labels: IntArray, seed: int) -> IntArray:
     least = min(map(len, members), default=0)
     drawn = [rng.choice(m, least, replace=False) for m in members]
     return np.sort(np.concatenate(drawn)).astype(np.int64) if drawn else np.empty(0, np.int64)
+
+
+def likely_wrong(samples: Samples, folds: IntArray, odds: float, fit: Callable[[Samples], Head]) -> Mask:
+    """Which samples have a label that is at least `odds` times less likely than another class; bool (n,).
+
+    Each sample is judged by a head that was fitted without its fold, so that a wrong label cannot speak for itself (after
+    confident learning, Northcutt, Jiang and Chuang 2021).
+
+    Args:
+        samples: labelled samples.
+        folds: number of each sample's fold, int64 (n,); what must stay together is in one fold.
+        odds: how much more likely the other class must be, above 1.
+        fit: makes a head of samples.
+    """
+    wrong = np.zeros(len(samples), bool)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        others = samples.take(~inside)
+        if len(np.unique(others.positions)) < 2:
+            continue
+        probabilities = fit(others).apply(samples.features[inside])
+        own = probabilities[np.arange(int(inside.sum())), samples.positions[inside]]
+        known = np.isin(samples.positions[inside], others.positions)
+        wrong[inside] = known & (own * odds < probabilities.max(axis=1) + SMALLEST)
+    return wrong

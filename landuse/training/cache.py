@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from landuse.errors import LanduseWarning
-from landuse.training.places import Mask
+from landuse.training.split import Mask
 
 ENVIRONMENT = "LANDUSE_CACHE"
 MOST_BYTES = 4 * 2**30

@@ -24,8 +24,7 @@ from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of,
 from landuse.training.images import open_cache
 from landuse.training.learnt import chip_marks
 from landuse.training.pictures import ChipPictures
-from landuse.training.places import Places
-from landuse.training.split import Layout, Names
+from landuse.training.split import Layout, Names, Places
 from landuse.training.tables import LabelTable
 
 UNLABELLED = "The chips carry no labels; cut them with landuse tile --labels FILE --legend NAME."

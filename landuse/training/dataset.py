@@ -17,8 +17,7 @@ from landuse.legend import CodeArray, Legend, same_name
 from landuse.outputs.chip_images import folder_names
 from landuse.scoring import ScoreSettings
 from landuse.training.pictures import Pictures, joined_pictures
-from landuse.training.places import Mask, Places
-from landuse.training.split import Layout, Names
+from landuse.training.split import Layout, Mask, Names, Places
 
 Floats = npt.NDArray[np.float32]
 

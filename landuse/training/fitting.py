@@ -18,8 +18,7 @@ from landuse.models.heads_linear import MAX_ITER, Exact, Penalty, fit_logistic, 
 from landuse.options.training import HeadOptions
 from landuse.training.balance import BalanceRule, Rows, class_factors, fitting_rows
 from landuse.training.dataset import Samples
-from landuse.training.places import Mask
-from landuse.training.split import SplitRule, split
+from landuse.training.split import Mask, SplitRule, split
 
 STOP_SHARE = 0.15
 """Share of the samples on which a dense head sees when to stop."""

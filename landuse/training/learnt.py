@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.chips import ChipSet
-from landuse.training.places import Mask
+from landuse.training.split import Mask
 
 Marks = npt.NDArray[np.uint32]
 FIELD = "sample_marks"

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from landuse.errors import LabelsError, SourceNotFoundError
 from landuse.files import entries
 from landuse.outputs.chip_images import UNLABELLED
-from landuse.training.places import Mask
-from landuse.training.split import Names
+from landuse.training.split import Mask, Names
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

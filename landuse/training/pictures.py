@@ -17,7 +17,10 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from landuse.grid import CellRange, ChipGrid, IntArray
 from landuse.mosaic import MosaicReader, Survey
+from landuse.mosaic.colour import palette_of
+from landuse.mosaic.flights import flights_of, thinned
 from landuse.mosaic.picture import read_image
+from landuse.palette import Palette
 from landuse.scoring.block import split_row
 
 Picture = npt.NDArray[np.uint8]
@@ -168,3 +171,13 @@ def joined_pictures(pieces: Sequence[Pictures | None]) -> Pictures | None:
         np.concatenate([p.rows for p in chips]),
         np.concatenate([p.cols for p in chips]),
     )
+
+
+def training_palette(pictures: Pictures | None) -> Palette | None:
+    """The palette of the surveys that samples are chips of; None for single images, which no survey has.
+
+    Chips of several surveys have one palette, of all of them.
+    """
+    if not isinstance(pictures, ChipPictures):
+        return None
+    return palette_of(thinned([flight.pixels for survey, _ in pictures.surveys for flight in flights_of(survey)]))

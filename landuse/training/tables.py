@@ -19,8 +19,7 @@ import pyarrow.parquet as pq
 
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.training.listing import ImageList, is_multi_label
-from landuse.training.places import Mask
-from landuse.training.split import Names, given_sides
+from landuse.training.split import Mask, Names, given_sides
 
 SEPARATOR = ";"
 TABLES = {".csv", ".parquet", ".pq"}

@@ -16,8 +16,7 @@ from landuse.options.results import DiffOptions
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
-from landuse.scoring.dense_cells import split_of
-from landuse.scoring.dense_ground import Frame, Reach, grown, most_cells, pieces, windows_of
+from landuse.scoring.dense_ground import Frame, Reach, grown, most_cells, pieces, split_of, windows_of
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.tile import survey_chips

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from landuse.errors import ModelFileError
-from landuse.spark_ml.keras_file import check_keras_file
+from landuse.spark_ml.keras_transformer import check_keras_file
 
 DENSE = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}, "registered_name": None}
 

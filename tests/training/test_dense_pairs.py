@@ -9,7 +9,7 @@ from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.dense import dense_shape
 from landuse.models.openvino_dense import OpenVinoDense
 from landuse.stages.tile import tile
-from landuse.training.dense_pairs import with_alignment
+from landuse.training.backbone import with_alignment
 from tests.models import small
 from tests.scoring.dense_model import CELL, dense_bundle, place
 
@@ -41,12 +41,12 @@ def test_a_model_learns_how_its_chips_look_in_their_ground(chips, tmp_path):
 
 def test_pairs_are_nearer_once_aligned(chips):
     from landuse.chips import read_chips
-    from landuse.training import dense_pairs
+    from landuse.training import backbone
 
     model = dense_bundle()
     shape = dense_shape(model.backbone, CELL, "x")
-    windows = list(dense_pairs._windows(read_chips(chips), shape, 64, 5))
-    dense, alone = dense_pairs._features(model, shape, windows)
+    windows = list(backbone._windows(read_chips(chips), shape, 64, 5))
+    dense, alone = backbone._features(model, shape, windows)
     lines = with_alignment(model, [chips], 0).alignment
     assert len(windows) == 6 * 7  # chips with imagery all around
     assert np.abs(dense * lines.factor + lines.offset - alone).mean() < 0.5 * np.abs(dense - alone).mean()

@@ -12,7 +12,7 @@ from landuse.options.training import TrainOptions
 from landuse.stages.tile import tile
 from landuse.stages.train import samples_for, train, trusted
 from landuse.training.backbone import backbone_bundle
-from landuse.training.label_noise import likely_wrong
+from landuse.training.balance import likely_wrong
 from tests.patchwork import OPTIONS
 
 

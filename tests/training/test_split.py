@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.training.places import Places
-from landuse.training.split import Layout, SplitRule, folds, given_sides, hold_out, split
+from landuse.training.split import Layout, Places, SplitRule, folds, given_sides, hold_out, split
 
 CHIP = 224.0
 

@@ -1,8 +1,9 @@
-"""What each epoch gave, as a table and as a picture."""
+"""Epochs: the learning rate of each step, and what each epoch gave, as a table and as a picture."""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +15,9 @@ from landuse.evaluation.plots import new_figure, save_figure
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
 from landuse.models.calibration import log_loss
+
+WARM_UP = 0.1
+"""Share of all steps in which the rate grows."""
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,23 @@ def plot_history(path: Path, history: Sequence[Epoch], title: str) -> None:
         axes.grid(color="0.9")
         axes.legend(fontsize=8)
     save_figure(figure, path)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter 2017, without restarts).
+
+    Attributes:
+        peak: the rate at its height.
+        steps: of the whole training.
+    """
+
+    peak: float
+    steps: int
+
+    def rate(self, step: int) -> float:
+        """The rate of a step; the first is 0."""
+        warm = max(1, round(WARM_UP * self.steps))
+        if step < warm:
+            return self.peak * (step + 1) / warm
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))

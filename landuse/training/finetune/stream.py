@@ -12,7 +12,8 @@ from rasterio.errors import RasterioError
 from landuse.engine.machine import cores
 from landuse.errors import LanduseError
 from landuse.grid import IntArray
-from landuse.training.finetune.tensors import Tensor, tf
+from landuse.models.arrays import Tensor
+from landuse.models.keras_library import tf
 from landuse.training.pictures import Picture, PictureReader
 
 AHEAD = 2

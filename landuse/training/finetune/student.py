@@ -8,22 +8,28 @@ from typing import Any, Literal
 
 import numpy as np
 
-from landuse.models.arrays import Floats, Weights
+from landuse.errors import UsageError
+from landuse.models.arrays import Floats, Tensor, Weights
 from landuse.models.bundle import Bundle
 from landuse.models.heads import LogisticHead
-from landuse.models.keras_library import keras
+from landuse.models.keras_library import keras, tf
 from landuse.models.keras_networks import arrays, assign, built, named_layers
 from landuse.models.openvino_runtime import choose_precision
 from landuse.models.runtime import Precision
-from landuse.options.training import LAST_BLOCK, FineTuneOptions
-from landuse.training.finetune.augment import augment
-from landuse.training.finetune.layers import layers_to_train
-from landuse.training.finetune.tensors import Tensor, tf
+from landuse.options.training import ALL, LAST_BLOCK, FineTuneOptions, Layers
 
 Arrays = Mapping[str, Any]
 DECAY = 1e-4
 CLIP = 1.0
 """Longest gradient of a step, over all weights."""
+COUNTED = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D, keras.layers.Dense)
+"""The layers that a number of them counts."""
+NORM = keras.layers.BatchNormalization
+Layer = tuple[str, Any]
+"""A layer of Keras with its stable name."""
+SCALE = 0.2
+"""Largest change of scale, as a logarithm: a pixel's ground size may be a fifth smaller or larger."""
+BRIGHTNESS, CONTRAST = 20.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -149,3 +155,81 @@ def _build(bundle: Bundle, how: FineTuneOptions, device: Device) -> tuple[Any, f
     for name, layer in named_layers(backbone):
         layer.trainable = name in chosen
     return backbone, chosen
+
+
+def layers_to_train(model: Any, choice: Layers, batch_norm: bool = False) -> frozenset[str]:  # noqa: ANN401
+    """Stable names of the layers whose weights learn on.
+
+    Args:
+        model: the backbone in Keras.
+        choice: as in `FineTuneOptions`.
+        batch_norm: whether batch norms among them learn too.
+
+    Raises:
+        UsageError: the backbone has fewer layers than asked for.
+    """
+    layers = list(named_layers(model))
+    if choice == LAST_BLOCK:
+        layers = _last_block(layers)
+    elif choice != ALL:
+        layers = _from_the_top(layers, int(choice))
+    return frozenset(name for name, layer in layers if layer.weights and (batch_norm or not isinstance(layer, NORM)))
+
+
+def _last_block(layers: list[Layer]) -> list[Layer]:
+    """The layers whose output is as small a map as the smallest that a convolution makes, and all vectors."""
+    shapes = {name: tuple(layer.output.shape)[1:-1] for name, layer in layers}
+    maps = [shapes[name] for name, layer in layers if isinstance(layer, COUNTED) and shapes[name]]
+    return [(name, layer) for name, layer in layers if not shapes[name] or (maps and shapes[name] == min(maps))]
+
+
+def _from_the_top(layers: list[Layer], count: int) -> list[Layer]:
+    """The last `count` convolutions and dense layers, and everything after the first of them."""
+    places = [i for i, (_, layer) in enumerate(layers) if isinstance(layer, COUNTED)]
+    if count > len(places):
+        raise UsageError(f"The backbone has {len(places)} layers, not {count}: give --fine-tune all.")
+    return layers[places[-count] :]
+
+
+def augment(images: Tensor, seed: Tensor) -> Tensor:
+    """Random copies of a batch.
+
+    Args:
+        images: float32 (n, px, px, bands) from 0 to 255.
+        seed: int32 (2,); the same seed gives the same copies.
+
+    Returns:
+        float32 of the same shape, from 0 to 255.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    return tf.clip_by_value(_light(_scale(_turn(images, seeds[0]), seeds[1]), seeds[2]), 0.0, 255.0)
+
+
+def _turn(images: Tensor, seed: Tensor) -> Tensor:
+    """Each image laid in one of its eight ways."""
+    draws = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+    images = tf.where(draws[0], images[:, ::-1], images)
+    images = tf.where(draws[1], images[:, :, ::-1], images)
+    return tf.where(draws[2], tf.transpose(images, (0, 2, 1, 3)), images)
+
+
+def _scale(images: Tensor, seed: Tensor) -> Tensor:
+    """Each image cut to a smaller or a larger square and resampled; what lies beyond its edge is its mirror image."""
+    count, px = tf.shape(images)[0], int(images.shape[1])
+    margin = px // 8
+    draws = tf.random.stateless_uniform((3, count), seed)
+    side = tf.minimum(tf.exp(SCALE * (2 * draws[0] - 1)), 1 + 2 * margin / px)
+    span = float(px + 2 * margin - 1)
+    room = px + 2 * margin - 1 - side * (px - 1)
+    top, left = draws[1] * room / span, draws[2] * room / span
+    reach = side * (px - 1) / span
+    boxes = tf.stack([top, left, top + reach, left + reach], axis=1)
+    padded = tf.pad(images, [[0, 0], [margin, margin], [margin, margin], [0, 0]], "SYMMETRIC")
+    return tf.image.crop_and_resize(padded, boxes, tf.range(count), (px, px))
+
+
+def _light(images: Tensor, seed: Tensor) -> Tensor:
+    """Brightness and contrast of each image."""
+    draws = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed, -1.0, 1.0)
+    mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
+    return mean + (images - mean) * tf.exp(CONTRAST * draws[0]) + BRIGHTNESS * draws[1]

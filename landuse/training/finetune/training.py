@@ -15,8 +15,7 @@ from landuse.grid import IntArray
 from landuse.models.arrays import Floats
 from landuse.options.training import FineTuneOptions
 from landuse.training.finetune.checkpoint import CheckpointStore
-from landuse.training.finetune.history import Epoch, best_of, validated
-from landuse.training.finetune.schedule import Schedule
+from landuse.training.finetune.history import Epoch, Schedule, best_of, validated
 from landuse.training.finetune.stream import PictureStream
 from landuse.training.finetune.student import Student
 

@@ -11,12 +11,10 @@ from PIL import Image
 from landuse.errors import UsageError
 from landuse.models.architectures import find_architecture
 from landuse.options.training import FineTuneOptions, parse_layers
-from landuse.training.finetune.history import Epoch, best_of, plot_history, validated, write_history
-from landuse.training.finetune.schedule import Schedule
+from landuse.training.finetune.history import Epoch, Schedule, best_of, plot_history, validated, write_history
 from landuse.training.finetune.sides import sides_of
 from landuse.training.pictures import FilePictures
-from landuse.training.places import Places
-from landuse.training.split import SplitRule
+from landuse.training.split import Places, SplitRule
 from tests.training.made import samples
 
 
@@ -36,9 +34,9 @@ def test_what_may_be_asked_for():
 
 
 def layers_to_train(*given, **more):
-    from landuse.training.finetune import layers  # which imports TensorFlow
+    from landuse.training.finetune import student  # which imports TensorFlow
 
-    return layers.layers_to_train(*given, **more)
+    return student.layers_to_train(*given, **more)
 
 
 @cache
@@ -87,7 +85,7 @@ def test_the_rate_warms_up_and_falls():
 def test_images_are_changed_but_stay_what_they_show():
     import tensorflow as tf
 
-    from landuse.training.finetune import augment as module
+    from landuse.training.finetune import student as module
 
     image = np.zeros((24, 24, 3), np.float32)
     image[:6, :12, 0] = 200.0

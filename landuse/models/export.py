@@ -147,7 +147,7 @@ def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
     old.output(0).replace(ops.transpose(whole, np.array([0, 2, 3, 1])).output(0))
     answers = ops.unsqueeze(graph.get_results()[0].input_value(0), np.array([2, 3]))
     spread = ops.tile(answers, np.array([1, 1, px, px]))
-    found = onnx_model(ov.Model([spread], [image], DOMAIN), [IMAGE], [PROBABILITIES])
+    found = onnx_model(ov.Model([spread], [image], DOMAIN), IMAGE, PROBABILITIES)
     found.producer_name, found.producer_version = DOMAIN, __version__
     for key, value in {**said, **for_deepness(said)}.items():
         found.metadata_props.add(key=key, value=json.dumps(value))

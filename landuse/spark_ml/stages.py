@@ -20,6 +20,7 @@ from pyspark.sql.types import DataType, StructField, StructType
 from pyspark.sql.udf import UserDefinedFunction
 
 from landuse.errors import UsageError
+from landuse.models.bundle import find_bundle
 from landuse.spark_ml.columns import CLASSES
 from landuse.spark_ml.inference import ImageJob, classes_function, features_function, find_model, image_job, once
 from landuse.spark_ml.schema import check_pictures, check_shape, column, refuse_existing
@@ -51,14 +52,21 @@ class HasInputShape(Params):
         return self.getOrDefault(self.inputShape) if self.isDefined(self.inputShape) else None
 
 
+def _model_name(value: Any) -> str:  # noqa: ANN401
+    """A model's name or file as text. Raises `ModelFileError`, which lists the names, where there is none."""
+    name: str = TypeConverters.toString(value)
+    find_bundle(name)
+    return name
+
+
 class HasModelName(Params):
-    """Mixin for param modelName."""
+    """Mixin for param modelName, which is refused when it is set and there is no such model."""
 
     modelName: Param[str] = Param(
         Params._dummy(),
         "modelName",
         "name of a shipped model, or a .landuse file on the driver's machine.",
-        typeConverter=TypeConverters.toString,
+        typeConverter=_model_name,
     )
 
     def getModelName(self) -> str:

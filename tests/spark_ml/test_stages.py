@@ -115,13 +115,25 @@ def test_params_are_keywords_and_are_copied():
     with pytest.raises(TypeError, match="keyword"):
         ChipFeaturizer("image")
     stage = ChipPredictor(inputCol="a", outputCol="b", topK=3)
-    other = stage.copy({stage.topK: 1, stage.modelName: "x"})
-    assert (other.getTopK(), other.getModelName(), other.getInputCol()) == (1, "x", "a")
+    other = stage.copy({stage.topK: 1, stage.modelName: "builtin-ucmerced"})
+    assert (other.getTopK(), other.getModelName(), other.getInputCol()) == (1, "builtin-ucmerced", "a")
     assert (stage.getTopK(), stage.getModelName()) == (3, "builtin")
     assert stage.setParams(topK=4).getTopK() == 4
     assert "topK" in stage.explainParams()
     with pytest.raises(TypeError):
         ChipPredictor(topK="many")
+
+
+@pytest.mark.parametrize("stage", [ChipFeaturizer, ChipPredictor])
+def test_a_model_that_there_is_not_is_refused_when_it_is_set(stage, tmp_path):
+    told = r"No model 'nope': give a .landuse file or a shipped model \(builtin, builtin-ucmerced\)"
+    with pytest.raises(ValueError, match=told) as raised:
+        stage(modelName="nope")
+    assert isinstance(raised.value, ModelFileError)
+    made = stage(inputCol="image")
+    with pytest.raises(ModelFileError, match=r"No model .*gone.landuse"):
+        made.setParams(modelName=str(tmp_path / "gone.landuse"))
+    assert made.getModelName() == "builtin"
 
 
 def text_frame(spark):
@@ -132,7 +144,6 @@ def text_frame(spark):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"modelName": "nosuch"}, "No model 'nosuch'"),
         ({"inputCol": "picture"}, "no column 'picture'.* it has image, text"),
         ({"inputCol": "text"}, "'text' is string"),
         ({"inputCol": "bytes"}, "'bytes' is array<tinyint>"),

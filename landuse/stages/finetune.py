@@ -80,8 +80,8 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
         if options.fresh:
             store.clear()
-        learnt = learn(samples, sides, replace(base, name=out.stem), (options, how, store))
-        bundle = judged(samples, sides, learnt, (options, how))
+        learnt = learn(samples, sides, replace(base, name=out.stem), options, how, store)
+        bundle = judged(samples, sides, learnt, options, how)
         write_bundle(with_alignment(bundle, data, options.seed), out)
         write_history(out.with_suffix(".history.csv"), learnt.history)
         plot_history(out.with_suffix(".history.png"), learnt.history, out.stem)
@@ -97,14 +97,18 @@ def training_key(samples: Samples, base: Bundle, options: TrainOptions, how: Fin
 
 
 def learn(
-    samples: Samples, sides: Sides, base: Bundle, settings: tuple[TrainOptions, FineTuneOptions, CheckpointStore]
+    samples: Samples,
+    sides: Sides,
+    base: Bundle,
+    options: TrainOptions,
+    how: FineTuneOptions,
+    store: CheckpointStore,
 ) -> Learnt:
     """Let the layers learn, starting from the logistic head on the frozen features."""
     from landuse.training.finetune.stream import PictureStream
     from landuse.training.finetune.student import Student, choose_device
     from landuse.training.finetune.training import Lessons, Training
 
-    options, how, store = settings
     pictures = _pictures(samples)
     fit = samples.take(sides.fit)
     sure = trusted(fit, options)
@@ -141,9 +145,8 @@ def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: Tra
     return targets
 
 
-def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[TrainOptions, FineTuneOptions]) -> Bundle:
+def judged(samples: Samples, sides: Sides, learnt: Learnt, options: TrainOptions, how: FineTuneOptions) -> Bundle:
     """The model, calibrated and measured in the runtime that it will run in."""
-    options, how = settings
     head = learnt.bundle.head
     unused = samples.take(np.concatenate([sides.held, sides.watch]))  # no step was taken on them
     apart = featured(unused, learnt.bundle)
@@ -166,6 +169,7 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, settings: tuple[Train
         | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
         metrics=figures,
         palette=training_palette(samples.pictures),
+        metres_per_pixel=samples.metres_per_pixel(learnt.bundle.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 

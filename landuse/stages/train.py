@@ -117,6 +117,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
         palette=training_palette(samples.pictures),
+        metres_per_pixel=samples.metres_per_pixel(base.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 

@@ -73,6 +73,10 @@ class Samples:
             return self.targets > 0
         return np.asarray(self.positions[:, None] == np.arange(len(self.legend)))
 
+    def metres_per_pixel(self, px: int) -> float | None:
+        """Ground side of a pixel where a sample has `px` pixels a side; None of images whose ground is not known."""
+        return None if self.layout.places is None else self.layout.places.chip_m / px
+
     def take(self, chosen: Mask | IntArray) -> Samples:
         """The samples at positions, or where a mask holds."""
         return replace(

@@ -36,6 +36,7 @@ def folders(tmp_path_factory):
 def test_a_model_learns_the_patches(work, chips, tmp_path):
     bundle = train([chips], tmp_path / "m.landuse", options(work))
     assert bundle.name == "m"
+    assert bundle.metres_per_pixel == OPTIONS["chip_m"] / bundle.chip_px
     assert bundle.metrics["accuracy"] == 1.0
     assert bundle.training["samples"] == 480
     assert 0 < bundle.training["held_out"] < 240
@@ -53,6 +54,7 @@ def test_training_twice_gives_the_same_file(work, chips, tmp_path):
 def test_class_folders_of_any_image_size(work, folders, tmp_path):
     bundle = train([folders], tmp_path / "m.landuse", options(work))
     assert bundle.legend.names == tuple(sorted(NAMES))
+    assert bundle.metres_per_pixel is None
     assert bundle.training["samples"] == 36
     assert bundle.metrics["accuracy"] > 0.9
     assert len(bundle.training["skipped"]) == 1

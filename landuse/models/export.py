@@ -15,10 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Node
+from landuse.models.arrays import Graph, Node
 from landuse.models.bundle import Bundle
-from landuse.models.heads import DenseHead, Head, LogisticHead, MultiLabelHead
+from landuse.models.heads import Head, affine_layers
 from landuse.models.onnx_writer import OnnxModel, onnx_model
 from landuse.version import __version__
 
@@ -93,13 +92,10 @@ def graph_classifier(bundle: Bundle) -> Graph:
 
     graph = bundle.backbone.graph(f"Model {bundle.name}")
     found = probabilities_of(graph.get_results()[0].input_value(0), bundle.head)
-    return _named(ov.Model([found], graph.get_parameters(), DOMAIN))
-
-
-def _named(graph: Graph) -> Graph:
-    graph.input().set_names({IMAGE})
-    graph.output().set_names({PROBABILITIES})
-    return graph
+    whole = ov.Model([found], graph.get_parameters(), DOMAIN)
+    whole.input().set_names({IMAGE})
+    whole.output().set_names({PROBABILITIES})
+    return whole
 
 
 def probabilities_of(features: Node, head: Head) -> Node:
@@ -112,27 +108,6 @@ def probabilities_of(features: Node, head: Head) -> Node:
         found = ops.relu(ops.add(ops.matmul(found, matrix, False, False), offset[None]))
     scores = ops.add(ops.matmul(found, last[0], False, False), last[1][None])
     return ops.softmax(scores, 1) if head.thresholds is None else ops.sigmoid(scores)
-
-
-def affine_layers(head: Head) -> list[tuple[Floats, Floats]]:
-    """A head before its softmax or sigmoids as matrices and offsets with ReLU between, float32, temperature included.
-
-    Raises:
-        UsageError: a head that is not made of such layers.
-    """
-    body = head.body if isinstance(head, MultiLabelHead) else head
-    if isinstance(body, LogisticHead):
-        return [body.affine()]
-    if not isinstance(body, DenseHead):
-        raise UsageError(
-            "The head of the model is a forest, which no format for other programs holds as part of a network: train it with "
-            "--head logistic or --head dense."
-        )
-    kernels, biases = (list(values) for values in (body.kernels, body.biases))
-    first = kernels[0].astype(np.float64) / body.scale[:, None]
-    kernels[0], biases[0] = first.astype(np.float32), (biases[0] - body.mean @ first).astype(np.float32)
-    kernels[-1], biases[-1] = kernels[-1] / np.float32(body.temperature), biases[-1] / np.float32(body.temperature)
-    return list(zip(kernels, biases, strict=True))
 
 
 def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:

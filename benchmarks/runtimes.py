@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.table import markdown
 from landuse.legend import load_legend
 from landuse.models.architectures import ARCHITECTURES
+from landuse.models.arrays import Floats, KerasModel, Weights
 from landuse.models.bundle import Bundle
 from landuse.models.heads import LogisticHead
 
@@ -25,32 +24,33 @@ PX = 96
 IMAGES = 2
 
 
-def random_weights(shapes: Mapping[str, npt.NDArray[np.float32]], seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
-    """Arrays of the same shapes: kernels that keep activations of order one, batch norms that are not neutral."""
-    rng = np.random.default_rng(seed)
+def random_weights(model: KerasModel, seed: int = 0) -> Weights:
+    """Values of a network's variables: kernels that keep activations of order one, batch norms that are not neutral."""
+    from landuse.models.keras_networks import arrays, fans_in
 
-    def drawn(name: str, array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    rng, inputs = np.random.default_rng(seed), fans_in(model)
+
+    def drawn(name: str, array: Floats) -> Floats:
         """Values for one array."""
-        if array.ndim > 1:
-            inputs = array.shape[:2] if "depthwise" in name else array.shape[:-1]
-            return np.asarray(rng.standard_normal(array.shape) * np.sqrt(2 / max(2, np.prod(inputs))), np.float32)
+        if name in inputs:
+            return np.asarray(rng.standard_normal(array.shape) * np.sqrt(2 / inputs[name]), np.float32)
         positive = name.endswith(("gamma", "moving_variance"))
         return np.asarray(
             rng.uniform(0.8, 1.2, array.shape) if positive else rng.normal(0, 0.1, array.shape), np.float32
         )
 
-    return {name: drawn(name, array) for name, array in shapes.items()}
+    return {name: drawn(name, array) for name, array in arrays(model).items()}
 
 
 def compared(name: str) -> dict[str, object]:
     """The largest difference of features between the runtimes, as a share of the largest feature."""
     from landuse.models.conversion import named_backbone
-    from landuse.models.keras_networks import arrays, build
+    from landuse.models.keras_networks import build
     from landuse.models.keras_runtime import KerasRuntime
     from landuse.models.openvino_runtime import OpenVinoRuntime
 
     line = ARCHITECTURES[name]
-    backbone = named_backbone(line, random_weights(arrays(build(line, PX))), PX)
+    backbone = named_backbone(line, random_weights(build(line, PX)), PX)
     zeros, legend = np.zeros(line.features, np.float32), load_legend("landuse7")
     head = LogisticHead(zeros[:, None].repeat(len(legend), 1), zeros[: len(legend)], zeros, zeros + 1)
     bundle = Bundle(name, backbone, head, legend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -244,14 +245,24 @@ def built(backbone: Backbone, name: str) -> KerasModel:
 
 
 def initial_weights(architecture: Architecture, seed: int = 0) -> Weights:
-    """Random weights, float32: He-normal kernels (He et al. 2015), neutral batch norm, zero biases."""
-    rng = np.random.default_rng(seed)
-    return {name: _initial(rng, name, array) for name, array in arrays(build(architecture, architecture.px)).items()}
+    """Random weights, float32: He-normal kernels (He et al. 2015), and what Keras begins with for all else."""
+    rng, model = np.random.default_rng(seed), build(architecture, architecture.px)
+    inputs = fans_in(model)
+    return {
+        name: np.asarray(rng.standard_normal(array.shape) * np.sqrt(2 / inputs[name]), np.float32)
+        if name in inputs
+        else array
+        for name, array in arrays(model).items()
+    }
 
 
-def _initial(rng: np.random.Generator, name: str, array: Floats) -> Floats:
-    """He-normal values of a kernel; what Keras begins with for all else."""
-    if array.ndim < 2:
-        return array
-    fan_in = int(np.prod(array.shape[:2])) if "depthwise" in name else int(np.prod(array.shape[:-1]))
-    return np.asarray(rng.standard_normal(array.shape) * np.sqrt(2 / fan_in), np.float32)
+def fans_in(model: KerasModel) -> dict[str, int]:
+    """For each kernel of a model, how many numbers make one of its outputs; a depthwise one looks at its own channel alone."""
+    found: dict[str, int] = {}
+    for layer_name, layer in named_layers(model):
+        for variable in layer.weights:
+            name, shape = variable_name(variable), tuple(map(int, variable.shape))
+            alone = isinstance(layer, keras.layers.DepthwiseConv2D) or "depthwise" in name
+            if len(shape) > 1:
+                found[f"{layer_name}/{name}"] = math.prod(shape[:2] if alone else shape[:-1])
+    return found

@@ -99,6 +99,10 @@ def test_initial_weights_are_seeded_and_of_sensible_size():
     assert (kernel != other["fire9_expand3x3/kernel"]).any()
     assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.02)
     assert not first["fire9_expand3x3/bias"].any()
+    depthwise = initial_weights(find_architecture("mobilenet"))[
+        "conv_dw_3/kernel"
+    ]  # whose name does not say what it is
+    assert depthwise.std() == pytest.approx(np.sqrt(2 / 9), rel=0.1)
 
 
 def test_what_is_not_there_is_refused():

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from landuse.version import __version__
 
 if TYPE_CHECKING:
-    from landuse.api import classify, diff, evaluate, export, map, tile, train
+    from landuse.api import classify, diff, evaluate, export, map, report, tile, train
     from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "evaluate",
     "export",
     "map",
+    "report",
     "tile",
     "train",
 ]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from landuse.errors import UsageError
-from landuse.options.results import DiffOptions, EvaluateOptions, ExportOptions, PageOptions
+from landuse.options.results import DiffOptions, EvaluateOptions, ExportOptions, PageOptions, ReportOptions
 from landuse.options.schema import Options, flag_of
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainingOptions
@@ -162,6 +162,24 @@ def map(*results: Address, out: Address = "map.html", **options: Any) -> Page:  
         LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     return draw(map_paths(results), out, options)
+
+
+@keywords(ReportOptions)
+def report(change: Address, out: Address = "report.html", **options: Any) -> Page:  # noqa: ANN401
+    """Write two pages of what changed, to be forwarded.
+
+    Args:
+        change: what `diff` wrote.
+        out: the HTML to write. A page of landuse is replaced.
+        options: see `landuse.options.results.ReportOptions`.
+
+    Raises:
+        LanduseError: in one of its kinds, with one sentence that says what is wrong.
+    """
+    from landuse.stages.report import report as stage
+
+    stage(Path(change), Path(out), ReportOptions(**options))
+    return Page(Path(out))
 
 
 @keywords(EvaluateOptions)

@@ -260,7 +260,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Page:
-    """A page that `map` writes; a notebook shows it."""
+    """A page that `map` or `report` writes; a notebook shows it."""
 
     path: Path
 

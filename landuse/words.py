@@ -35,6 +35,18 @@ def year_in(name: str) -> int | None:
     return int(years[-1]) if years else None
 
 
+def date_names(first: str, second: str) -> tuple[str, str]:
+    """What people call two dates by the names of their maps: their years, where they tell them apart.
+
+    Example:
+        >>> date_names("landuse_2014", "landuse_2020"), date_names("old", "new"), date_names("a_2014", "b_2014")
+        (('2014', '2020'), ('old', 'new'), ('a_2014', 'b_2014'))
+    """
+    years = [name if (year := year_in(name)) is None else str(year) for name in (first, second)]
+    names = years if years[0] != years[1] else [first, second]
+    return (names[0], names[1]) if names[0] != names[1] else (f"{names[0]} (first)", f"{names[1]} (second)")
+
+
 def told_apart(paths: Sequence[Path]) -> list[str]:
     """A name for each file or folder: its own without the suffix, and where two are alike, that of a folder above it too.
 

@@ -12,7 +12,7 @@ TOOLS = PACKAGE.parent / "tools"
 FLOORS = {
     5: {"cli", "__main__", "__init__", "api", "results"},
     4: {"stages"},
-    3: {"scoring", "training", "spark_ml", "judging"},
+    3: {"scoring", "training", "spark_ml", "judging", "reporting", "likeness"},
     2: {"engine", "models", "change", "evaluation", "outputs"},
     1: {"mosaic", "chips", "labels", "vector_file"},
     0: {

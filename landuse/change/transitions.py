@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from landuse.change.lattice import strips
 from landuse.change.maps import ClassMap
+from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, Legend
-from landuse.outputs.spreadsheet import safe_cell
+from landuse.outputs.spreadsheet import plain_text, safe_cell
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
@@ -127,3 +128,35 @@ def write_transitions(path: Path, lines: Sequence[Transition]) -> None:
             expected = "" if line.expected_ha is None else f"{line.expected_ha:.4f}"
             areas = f"{line.area_ha:.4f}", line.confirmed_cells, f"{line.confirmed_ha:.4f}", expected
             writer.writerow((safe_cell(line.before), safe_cell(line.after), line.cells, *areas))
+
+
+def read_transitions(path: Path) -> tuple[Transition, ...]:
+    """Read what `write_transitions` wrote.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        ConfigError: it is no table of transitions.
+    """
+    if not path.is_file():
+        raise SourceNotFoundError(f"There is no file {path}, so {path.parent} is not whole; compare the maps again.")
+    try:
+        with path.open(encoding="utf8", newline="") as stream:
+            lines = csv.DictReader(stream)
+            if not set(HEADER) <= set(lines.fieldnames or ()):
+                raise ValueError("another header")
+            return tuple(_read_line(line) for line in lines)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path} is damaged: it is no table of transitions.") from error
+
+
+def _read_line(line: dict[str, str]) -> Transition:
+    expected = line["expected_ha"]
+    return Transition(
+        plain_text(line["from"]),
+        plain_text(line["to"]),
+        int(line["cells"]),
+        float(line["area_ha"]),
+        int(line["confirmed_cells"]),
+        float(line["confirmed_ha"]),
+        float(expected) if expected else None,
+    )

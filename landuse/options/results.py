@@ -1,4 +1,4 @@
-"""Options of what reads results: `diff`, `evaluate`, `map`; and of `quantise`, `export` and `demo`."""
+"""Options of what reads results: `diff`, `evaluate`, `map`, `report`, `find`, `packet`; and of `quantise`, `export`, `demo`."""
 
 from __future__ import annotations
 
@@ -77,6 +77,40 @@ class PageOptions(Fresh):
     imagery_mb: Annotated[
         int, Field(ge=0, le=2000), Flag("What the pictures of the page may weigh, in megabytes.", metavar="MB")
     ] = 40
+
+
+class ReportOptions(Fresh):
+    """What `report` can be asked for. Without `fresh` it replaces only a page that landuse wrote."""
+
+    title: Annotated[str | None, Flag("Heading of the report (default: made of the years).")] = None
+    pdf: Annotated[
+        Path | None,
+        Flag("Write a PDF too, by Chromium, Chrome or Edge, else by WeasyPrint.", metavar="FILE", path="file"),
+    ] = None
+    paper: Annotated[Literal["a4", "letter"], Flag("Paper of the PDF.")] = "a4"
+    assess: Annotated[
+        Path | None, Flag("A folder of landuse assess estimate, for intervals and accuracy.", metavar="DIR")
+    ] = None
+    districts: Annotated[
+        Path | None,
+        Flag("Polygons by which change is listed (default: those of the diff, if it had any).", metavar="FILE"),
+    ] = None
+    district_name: Annotated[str | None, Flag("Their column of names.  [default: name]", metavar="COLUMN")] = None
+
+
+class PacketOptions(Fresh):
+    """What `packet` can be asked for. Without `fresh` it replaces nothing."""
+
+    assess: Annotated[
+        Path | None,
+        Flag("A folder of landuse assess estimate, for intervals and accuracy in the report.", metavar="DIR"),
+    ] = None
+
+
+class FindOptions(Fresh):
+    """What `find` can be asked for."""
+
+    top: Annotated[int, Field(ge=1, le=1000), Flag("How many are wanted.", metavar="N")] = 50
 
 
 class CatalogOptions(Fresh):

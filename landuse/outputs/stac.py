@@ -144,15 +144,23 @@ def write_catalog(folders: Sequence[Path], out: Path, title: str, *, fresh: bool
     path = out / CATALOG
     if path.exists() and not fresh:
         raise OutputExistsError(f"{path} is there already; give another --out, or --fresh to replace it.")
-    links: list[dict[str, str]] = [{"rel": "root", "href": f"./{CATALOG}", "type": "application/json"}]
-    for folder in folders:
-        item = _read_item(folder / ITEM)
-        href = Path(os.path.relpath((folder / ITEM).resolve(), out.resolve())).as_posix()
-        links.append({"rel": "item", "href": href, "type": "application/geo+json", "title": str(item["id"])})
+    items = {
+        Path(os.path.relpath((folder / ITEM).resolve(), out.resolve())).as_posix(): str(_read_item(folder / ITEM)["id"])
+        for folder in folders
+    }
     out.mkdir(parents=True, exist_ok=True)
-    about = {"id": out.resolve().name, "title": title, "description": title or "Land-use maps and changes"}
-    _write(path, {"type": "Catalog", "stac_version": VERSION, **about, "links": links})
+    _write(path, catalog_content(out.resolve().name, title, items))
     return path
+
+
+def catalog_content(name: str, title: str, items: Mapping[str, str]) -> dict[str, Any]:
+    """A catalog that links to items: their ids by relative addresses."""
+    links: list[dict[str, str]] = [{"rel": "root", "href": f"./{CATALOG}", "type": "application/json"}]
+    links += [
+        {"rel": "item", "href": href, "type": "application/geo+json", "title": item} for href, item in items.items()
+    ]
+    about = {"id": name, "title": title, "description": title or "Land-use maps and changes"}
+    return {"type": "Catalog", "stac_version": VERSION, **about, "links": links}
 
 
 def _read_item(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from landuse.outputs.folder import staged_folder
 from landuse.outputs.label import LabelPage, Place, looks, write_label_page
 from landuse.outputs.label.page import questions_of
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.words import year_in
+from landuse.words import date_names
 
 MAPPED = "mapped_ha"
 MOST_UNITS = 5_000
@@ -119,7 +119,7 @@ def label_page(
     found: ChangeResult, units: Sequence[Unit], positions: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> LabelPage:
     """The page that shows every sampled cell at both dates and asks for its classes."""
-    dates = date_names(found)
+    dates = date_names(*found.names)
     cells: list[Cell] = [] if found.grid is None else found.cells(positions)
     shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in units]
     for date, folder in zip(dates, found.maps, strict=True):
@@ -133,13 +133,6 @@ def label_page(
     key = f"{found.folder.name}-{units[0].chip_id}-{len(units)}"
     title = f"What was here in {dates[0]} and in {dates[1]}?"
     return LabelPage(title, key, "sample_id", questions_of(dates, found.legend.names), places)
-
-
-def date_names(found: ChangeResult) -> tuple[str, str]:
-    """What people call the two dates: their years where the names of the maps tell them."""
-    years = [year_in(name) for name in found.names]
-    told = [name if year is None else str(year) for name, year in zip(found.names, years, strict=True)]
-    return (told[0], told[1]) if told[0] != told[1] else (f"{told[0]} (first)", f"{told[1]} (second)")
 
 
 def write_points(path: Path, units: Sequence[Unit]) -> None:

@@ -1,0 +1,1 @@
+"""Chips that look like one another, and changes that look like one another: a search over features that a run kept."""

@@ -1,0 +1,152 @@
+"""What looks like a chip in a map, and what changed like a chip in a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import rasterio
+from pyproj import CRS
+from rasterio.features import rasterize
+
+from landuse.change.site_layer import read_site_shapes
+from landuse.chips import CHIPS_FILE, open_chips
+from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
+from landuse.grid import Cell, ChipGrid
+from landuse.likeness.nearest import likeness_at, nearest
+from landuse.likeness.vectors import open_vectors
+from landuse.outputs.record import RunRecord
+from landuse.words import date_names
+
+CHANGE = "change.tif"
+ARROW = "→"
+
+
+@dataclass(frozen=True)
+class Find:
+    """A chip that was found, or (rank 0) the one that was asked for.
+
+    Attributes:
+        rank: 1 is the most alike.
+        cell: where.
+        similarity: cosine, -1 to 1.
+        what: its class, or what it was and became.
+        site: number of its change site, None where there is none.
+    """
+
+    rank: int
+    cell: Cell
+    similarity: float
+    what: str
+    site: int | None = None
+
+
+@dataclass(frozen=True)
+class Finds:
+    """What was found.
+
+    Attributes:
+        grid: lattice of the chips.
+        maps: folders of `classify` whose imagery shows them, by what people call their dates.
+        finds: the chip that was asked for, then the others, the most alike first.
+        features: whether features were compared; else probabilities, by which chips of one class look alike.
+    """
+
+    grid: ChipGrid
+    maps: dict[str, Path]
+    finds: tuple[Find, ...]
+    features: bool
+
+
+def alike_in_map(folder: Path, cell: Cell, most: int) -> Finds:
+    """The chips of a map that look most like one of them.
+
+    Raises:
+        UsageError: the map has no such chip.
+        LanduseError: the folder cannot serve, as `open_vectors`.
+    """
+    (vectors,) = open_vectors(folder)
+    ranked = nearest(vectors.batches(), vectors.of(cell), most, cell)
+    classes = _classes(folder, [cell, *ranked.cells()])
+    asked = Find(0, cell, 1.0, classes.get(cell.id, ""))
+    found = [
+        Find(rank, one, similarity, classes.get(one.id, ""))
+        for rank, (one, similarity) in enumerate(zip(ranked.cells(), ranked.similarity.tolist(), strict=True), 1)
+    ]
+    return Finds(open_chips(folder).grid, {"": folder}, (asked, *found), vectors.features)
+
+
+def _classes(folder: Path, cells: list[Cell]) -> dict[str, str]:
+    """What the map says of some chips, by chip id."""
+    table = pads.dataset(folder / CHIPS_FILE)
+    name = "class" if "class" in table.schema.names else "classes"
+    chosen = pc.field("chip_id").isin([cell.id for cell in cells])
+    found = table.to_table(columns=["chip_id", name], filter=chosen).to_pydict()
+    said = (", ".join(one) if isinstance(one, list) else one or "" for one in found[name])
+    return dict(zip(found["chip_id"], said, strict=True))
+
+
+def alike_in_change(
+    folder: Path, record: RunRecord, maps: tuple[Path | None, Path | None], cell: Cell, most: int
+) -> Finds:
+    """The confirmed sites whose change looks most like that of one chip, each by the cell that does.
+
+    Two changes are as alike as they looked before or look now, whichever is less.
+
+    Args:
+        folder: of `diff`.
+        record: its `run.json`.
+        maps: the maps that it compared, None where one is gone.
+        cell: the chip, which need not have changed.
+        most: how many sites.
+
+    Raises:
+        UsageError: a map has no such chip.
+        SourceNotFoundError: a map is gone, or is none of chips.
+        NoOverlapError: nothing is confirmed as changed.
+    """
+    before, after = maps
+    if before is None or after is None or not (before.is_dir() and after.is_dir()) or record.grid is None:
+        raise SourceNotFoundError(
+            f"The two maps that {folder} compares are not where they were, or are none of landuse classify; compare them again."
+        )
+    if before.resolve() == after.resolve():
+        raise UsageError(f"{folder} compares a map with itself.")
+    grid, sites = ChipGrid.from_dict(record.grid), read_site_shapes(folder)
+    rows, cols, numbers = _changed(folder / CHANGE, grid, sites)
+    both = open_vectors(before, after)
+    similarity = np.min([likeness_at(one, one.of(cell), rows, cols) for one in both], axis=0)
+    frame = pd.DataFrame({"row": rows, "col": cols, "site": numbers, "similarity": similarity}).dropna()
+    own = frame.loc[(frame["row"] == cell.row) & (frame["col"] == cell.col), "site"].tolist()
+    best = frame[~frame["site"].isin(own)].sort_values(["similarity", "site"], ascending=[False, True], kind="stable")
+    ranked = best.drop_duplicates("site").head(most)
+    words = dict(zip(sites["site"], sites["from"] + f" {ARROW} " + sites["to"], strict=True))
+    asked = Find(0, cell, 1.0, words[own[0]] if own else "not confirmed as changed", own[0] if own else None)
+    found = [
+        Find(rank, Cell(row, col), alike, words[site], site)
+        for rank, (row, col, site, alike) in enumerate(zip(*(ranked[name].tolist() for name in ranked), strict=True), 1)
+    ]
+    dates = dict(zip(date_names(before.resolve().name, after.resolve().name), (before, after), strict=True))
+    return Finds(grid, dates, (asked, *found), both[0].features)
+
+
+def _changed(
+    path: Path, grid: ChipGrid, sites: geopandas.GeoDataFrame
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row, column and site of every cell that is confirmed as changed."""
+    with rasterio.open(path) as dataset:
+        shape, transform, crs = dataset.shape, dataset.transform, CRS.from_user_input(dataset.crs)
+    shapes = sites.to_crs(crs)
+    if not len(shapes):
+        raise NoOverlapError(f"Nothing is confirmed as changed in {path.parent}, so nothing can look like it.")
+    numbers = rasterize(zip(shapes.geometry, shapes["site"], strict=True), shape, transform=transform, dtype="int32")
+    lines, columns = np.nonzero(numbers)
+    rows = round(transform.f / grid.side) - 1 - lines
+    cols = round(transform.c / grid.side) + columns
+    return rows.astype(np.int64), cols.astype(np.int64), numbers[lines, columns].astype(np.int64)

@@ -1,0 +1,114 @@
+"""A packet: one zip of a comparison, its maps, report and page, with the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from landuse.errors import ConfigError, LanduseError
+from landuse.outputs.record import RECORD, damaged_files, read_record
+from landuse.outputs.stac import CATALOG, ITEM, catalog_content
+from landuse.reporting.sender import names_sender, without_places
+
+CHANGE_FOLDER, MAPS_FOLDER, README = "change", "maps", "README.txt"
+STAYS = frozenset({"chips.parquet", "features.parquet", "quarantine.csv"})
+"""Files of a map that do not travel: they name the sender's imagery, or are of use with it alone."""
+PACKED = frozenset({".parquet", ".pmtiles", ".xlsx"})
+"""Endings of what is compressed already."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+TEXTS = frozenset({".json", ".csv", ".xml", ".qml", ".sld", ".lyrx", ".geojson", ".html", ".txt"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the packet: its name there, and its bytes or where they lie."""
+
+    name: str
+    content: bytes | Path
+
+
+def entries_of(change: Path, maps: Sequence[Path], pages: Mapping[str, str]) -> list[Entry]:
+    """Everything but the README, in the order of names.
+
+    Args:
+        change: folder of `diff`.
+        maps: folders of `classify` that it compared.
+        pages: HTML by file name.
+
+    Raises:
+        ConfigError: a file is not as it was written.
+    """
+    found = list(_folder(change, CHANGE_FOLDER, frozenset()))
+    for folder in maps:
+        found += _folder(folder, f"{MAPS_FOLDER}/{folder.resolve().name}", STAYS)
+    found += [Entry(name, text.encode()) for name, text in pages.items()]
+    items = {one.name: one for one in found if one.name.endswith(f"/{ITEM}")}
+    links = {f"./{name}": str(json.loads(_bytes(one)).get("id", name)) for name, one in sorted(items.items())}
+    catalog = json.dumps(catalog_content("packet", "Land use and what changed", links), indent=1, ensure_ascii=False)
+    found.append(Entry(CATALOG, f"{catalog}\n".encode()))
+    return sorted(found, key=lambda entry: ("/" in entry.name, entry.name))
+
+
+def _folder(folder: Path, name: str, stays: frozenset[str]) -> Iterator[Entry]:
+    """The files that a record lists, those of folders inside it under their own records; nothing else travels."""
+    record = read_record(folder)
+    damaged = damaged_files(folder, record)
+    if damaged:
+        first, what = next(iter(damaged.items()))
+        raise ConfigError(f"{folder / first} is {what}; make the folder again before it is passed on.")
+    inner = {path.parent.relative_to(folder) for path in folder.glob(f"*/{RECORD}")}
+    outputs = {
+        file: digest
+        for file, digest in record.outputs.items()
+        if Path(file).name not in stays and Path(file).parent not in inner
+    }
+    item = (folder / ITEM).read_text("utf8") if ITEM in outputs else None
+    run, cleaned = without_places(record.model_copy(update={"outputs": outputs}), item)
+    yield Entry(f"{name}/{RECORD}", run.encode())
+    for file in outputs:
+        yield Entry(f"{name}/{file}", cleaned.encode() if file == ITEM and cleaned is not None else folder / file)
+    for part in sorted(inner):
+        yield from _folder(folder / part, f"{name}/{part.as_posix()}", stays)
+
+
+def _bytes(entry: Entry) -> bytes:
+    return entry.content if isinstance(entry.content, bytes) else entry.content.read_bytes()
+
+
+def check_sender(entries: Sequence[Entry], folders: Sequence[Path]) -> None:
+    """Raise `ConfigError` where a text still names a folder of the sender."""
+    for entry in entries:
+        if Path(entry.name).suffix in TEXTS and names_sender(_bytes(entry), folders):
+            raise ConfigError(f"{entry.name} names a folder of this machine; it cannot be passed on as it is.")
+
+
+def write_packet(path: Path, entries: Sequence[Entry]) -> None:
+    """Write the zip; `path` appears whole or not at all. Raises `LanduseError` where it cannot be written."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packet:
+            for entry in entries:
+                _add(packet, entry)
+        partial.replace(path)
+    except OSError as error:
+        raise LanduseError(f"Cannot write {path}: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _add(packet: zipfile.ZipFile, entry: Entry) -> None:
+    about = zipfile.ZipInfo(entry.name, EPOCH)
+    about.external_attr = 0o644 << 16
+    about.compress_type = zipfile.ZIP_STORED if Path(entry.name).suffix in PACKED else zipfile.ZIP_DEFLATED
+    if isinstance(entry.content, bytes):
+        packet.writestr(about, entry.content)
+        return
+    about.file_size = entry.content.stat().st_size
+    with entry.content.open("rb") as source, packet.open(about, "w") as target:
+        while chunk := source.read(1 << 20):
+            target.write(chunk)

@@ -29,7 +29,7 @@ from landuse.words import counted
 
 YEARS = ("2014", "2020")
 LEGEND = "landuse7"
-MAP, MODEL = "map.html", "model.landuse"
+MAP, MODEL, SAMPLE = "map.html", "model.landuse", "sample_data"
 DOUBT_ODDS = 10.0
 """A stale label of the second year is one that heads which have not seen it find ten times less likely than another."""
 Say = Callable[[str], None]
@@ -70,7 +70,7 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
         raise OutputExistsError(
             f"{out} already holds something; give another --out, or --fresh to replace an earlier demo."
         )
-    if options.data is not None and not (options.data / "truth" / "change.csv").is_file():
+    if options.data is not None and not is_landscape(options.data):
         raise SourceNotFoundError(
             f"{options.data} holds no made landscape; in a checkout `python -m tools.landscape --out {options.data}` makes one."
         )
@@ -87,7 +87,7 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
     write_map([*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP)
     return DemoReport(
         accuracy={year: accuracy(maps[year], data / "truth" / f"{year}.tif") for year in YEARS},
-        change=change_scores(result.changes, read_true_changes(data / "truth" / "change.csv")),
+        change=change_scores(result.changes, true_changes(data / "truth" / "change.csv", maps)),
         label_differences=result.label_differences,
         page=out / MAP,
         seconds=time.perf_counter() - started,
@@ -136,11 +136,21 @@ def map_year(year: str, out: Path, options: DemoOptions, say: Say) -> LandUseMap
 
 
 def sample_folder() -> Path:
-    """The sample data that lies beside the package in a checkout. Raises `SourceNotFoundError` where there is none."""
-    shipped = Path(__file__).parents[2] / "sample_data"
-    if not (shipped / "truth" / "change.csv").is_file():
-        raise SourceNotFoundError("The sample data lies in a checkout of landuse only: give --data, or run it there.")
-    return shipped
+    """The sample data: all of it in a checkout, its south-western quarter in an installed package.
+
+    Raises:
+        SourceNotFoundError: neither is there.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package.parent / SAMPLE, package / SAMPLE):
+        if is_landscape(folder):
+            return folder
+    raise SourceNotFoundError("This installation has lost its sample data: install landuse again, or give --data.")
+
+
+def is_landscape(folder: Path) -> bool:
+    """Whether a folder holds a made landscape with its truth."""
+    return (folder / "truth" / "change.csv").is_file()
 
 
 def accuracy(land: LandUseMap, truth: Path) -> float:
@@ -150,7 +160,10 @@ def accuracy(land: LandUseMap, truth: Path) -> float:
     return float(np.mean(land.codes[codes > 0] == codes[codes > 0]))
 
 
-def read_true_changes(path: Path) -> dict[str, tuple[str, str]]:
-    """The chips that truly changed: chip id -> (from, to)."""
+def true_changes(path: Path, maps: Mapping[str, LandUseMap]) -> dict[str, tuple[str, str]]:
+    """The chips of all maps that truly changed: chip id -> (from, to)."""
+    mapped = set.intersection(*(set(land.chips.ids) for land in maps.values()))
     with path.open(encoding="utf8", newline="") as stream:
-        return {line["chip_id"]: (line["from"], line["to"]) for line in csv.DictReader(stream)}
+        return {
+            line["chip_id"]: (line["from"], line["to"]) for line in csv.DictReader(stream) if line["chip_id"] in mapped
+        }

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "landuse"
+PACKAGE = Path(__file__).parents[2] / "landuse"
 UNIX_ONLY = frozenset(
     {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog", "crypt", "spwd", "nis"}
 )

@@ -6,10 +6,18 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO ?= demo
 
-.PHONY: demo test lint bench bench-big lock setup clean
+.PHONY: demo demo-wheel docs test lint bench bench-big lock setup clean
 
 demo: $(READY) ## the main job on sample_data/; prints where the map is
 	$(BIN)/landuse demo --out $(DEMO) --fresh
+
+demo-wheel: $(READY) ## the same from the wheel alone, in a folder where nothing of the checkout is near
+	rm -rf dist && $(BIN)/python -m hatchling build -t wheel -d dist
+	away=$$(mktemp -d) && $(BIN)/python -m pip install --quiet --no-deps --target "$$away/site" dist/*.whl && python=$$PWD/$(BIN)/python && \
+	cd "$$away" && PYTHONPATH="$$away/site" "$$python" -m landuse demo --master inline && rm -rf "$$away"
+
+docs: $(READY) ## the documentation as a site in site/, which a browser opens without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: $(READY) ## all tests, each file on one core, so that what its tests share is made once
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -18,6 +26,7 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint docker/*.Dockerfile
 
 bench: $(READY) ## what was asked of speed against what is reached, as one table; 15 minutes
 	@$(BIN)/python -m benchmarks
@@ -38,4 +47,4 @@ lock: ## make the lock file anew from pyproject.toml; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(DEMO) dist site .pytest_cache .mypy_cache .ruff_cache

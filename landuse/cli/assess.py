@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from landuse.cli.config import with_config
-from landuse.cli.from_schema import Sectioned, options, out_folder
+from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
 from landuse.options.assessment import AgreeOptions, DesignOptions, EstimateOptions
 
 if TYPE_CHECKING:
@@ -17,19 +17,15 @@ if TYPE_CHECKING:
 
 @click.group()
 def assess() -> None:
-    """How right a change map is, and how much really changed: a sample that people label, and areas with intervals.
-
-    \b
-    landuse assess design change --out sample        # then open sample/label.html and export your answers
-    landuse assess estimate sample.csv --design sample --out areas
-    """  # noqa: D301 (click's own sign for lines that are not to be joined)
+    """How right a change map is, and how much really changed: a sample that people label, and areas with intervals."""
 
 
-@assess.command(cls=Sectioned)
+@assess.command(cls=Sectioned, epilog="landuse assess design change --out sample")
 @click.argument("change", type=click.Path(path_type=Path))
 @out_folder
 @options(DesignOptions)
-def design(change: Path, out: Path, options: DesignOptions) -> None:
+@json_flag
+def design(change: Path, out: Path, options: DesignOptions, as_json: bool) -> None:
     """Draw a stratified random sample of CHANGE, a folder of landuse diff.
 
     Writes label.html, a page on which people say what they see at both dates without knowing what the map says; sample.csv
@@ -38,16 +34,21 @@ def design(change: Path, out: Path, options: DesignOptions) -> None:
     from landuse.stages.assess import design as run
 
     found = run(change, out, options)
+    if as_json:
+        strata = [{"name": name, "cells": n, "hectares": found.hectares[name]} for name, n in found.units.items()]
+        print_json({"out": out, "strata": strata})
+        return
     click.echo(f"{sum(found.units.values()):,} cells drawn -> {out}; label them on {out / 'label.html'}")
     for name, units in found.units.items():
         click.echo(f"  {name:<28} {units:>6,} of {found.hectares[name]:>12,.1f} ha")
 
 
-@assess.command(cls=Sectioned)
+@assess.command(cls=Sectioned, epilog="landuse assess estimate sample.csv --design sample --out areas")
 @click.argument("sample", type=click.Path(path_type=Path))
 @out_folder
 @options(EstimateOptions)
-def estimate(sample: Path, out: Path, options: EstimateOptions) -> None:
+@json_flag
+def estimate(sample: Path, out: Path, options: EstimateOptions, as_json: bool) -> None:
     """Say from SAMPLE, a labelled sample.csv, what changed: areas with 95 % intervals, and the accuracy of the map.
 
     Writes areas.csv, accuracy.json and matrix.csv. Stratified estimators of Olofsson et al. 2014 and Stehman 2014.
@@ -55,6 +56,9 @@ def estimate(sample: Path, out: Path, options: EstimateOptions) -> None:
     from landuse.stages.assess import estimate as run
 
     found = run(sample, out, options)
+    if as_json:
+        print_json({"out": out, "answered": found.answered, "notes": found.notes, **found.figures()})
+        return
     overall = found.parts["transition"].found.overall
     click.echo(f"{found.answered:,} cells answered -> {out}")
     click.echo(f"  the change map is right on {overall.value[0]:.1%} of the land (+- {overall.half_width[0]:.1%})")
@@ -76,16 +80,20 @@ def _changes(part: Part) -> list[str]:
     return lines
 
 
-@assess.command(cls=Sectioned)
+@assess.command(cls=Sectioned, epilog="landuse assess agree sample.csv second.csv --out agreement")
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @out_folder
 @options(AgreeOptions)
-def agree(first: Path, second: Path, out: Path, options: AgreeOptions) -> None:
+@json_flag
+def agree(first: Path, second: Path, out: Path, options: AgreeOptions, as_json: bool) -> None:
     """Compare two people's answers to one sample: kappa, and a list of what they see differently."""
     from landuse.stages.assess import agree as run
 
     found = run(first, second, out, options)
+    if as_json:
+        print_json({"out": out, **found.figures()})
+        return
     kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
     click.echo(f"{found.compared:,} cells answered by both -> {out}")
     click.echo(f"  they agree on {found.same:.1%} (kappa {kappa}); {len(found.apart):,} seen differently")

@@ -10,7 +10,7 @@ from landuse.cli.from_schema import Sectioned, options, out_folder
 from landuse.options.results import CatalogOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse catalog landuse_2014 landuse_2020 change --out stac")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @out_folder
 @options(CatalogOptions)

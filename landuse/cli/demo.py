@@ -10,7 +10,7 @@ from landuse.cli.from_schema import Sectioned, options
 from landuse.options.results import DemoOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse demo --out demo")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

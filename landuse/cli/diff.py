@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
-from landuse.cli.from_schema import Sectioned, options, out_folder
+from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
 from landuse.options.results import DiffOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse diff landuse_2014 landuse_2020 --out change")
 @click.argument("maps", nargs=-1, required=True, metavar="BEFORE AFTER [LATER...]", type=click.Path(path_type=Path))
 @out_folder
 @options(DiffOptions)
-def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions) -> int:
+@json_flag
+def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions, as_json: bool) -> int:
     """What changed between maps of the same ground: folders of classify, or single-band class GeoTIFFs, oldest first.
 
     A cell counts as changed where the two maps name different classes and that very change, inferred from both maps'
@@ -27,6 +28,9 @@ def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions) -> int:
     from landuse.words import counted
 
     summary = run(maps, out, options).summary
+    if as_json:
+        print_json({"out": out, **summary})
+        return 0
     if isinstance(summary["classes"], dict):
         return say_several(summary, out)
     cells, area = summary["cells"], summary["area_ha"]

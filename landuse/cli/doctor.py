@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from landuse.engine.checkup import Finding
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse doctor survey_2014 --and survey_2020")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
     "--and", "others", multiple=True, metavar="SOURCE", help="Rasters of another year to be compared; repeatable."

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from landuse.cli.from_schema import QUARANTINED, Sectioned, options, out_folder
+from landuse.cli.from_schema import QUARANTINED, Sectioned, json_flag, options, out_folder, print_json
 from landuse.options.results import EvaluateOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse evaluate county.landuse chips_2014 --out scores")
 @click.argument("inputs", nargs=-1, required=True, metavar="PREDICTIONS.csv | MODEL DATA")
 @out_folder
 @options(EvaluateOptions)
-def evaluate(inputs: tuple[str, ...], out: Path, options: EvaluateOptions) -> int:
+@json_flag
+def evaluate(inputs: tuple[str, ...], out: Path, options: EvaluateOptions, as_json: bool) -> int:
     """How good a table of predictions is (columns label, prediction[, p_<class>...]), or a MODEL on labelled DATA.
 
     DATA is a folder of labelled chips (landuse tile --labels), one of class folders with images or of annotations, or a
@@ -25,8 +26,11 @@ def evaluate(inputs: tuple[str, ...], out: Path, options: EvaluateOptions) -> in
     from landuse.stages.evaluate import evaluate as run
 
     found = run(inputs, out, options)
-    click.echo(found.report, nl=False)
-    click.echo(f"-> {out}")
+    if as_json:
+        print_json({"out": out, "skipped": found.skipped, **found.metrics.as_dict()})
+    else:
+        click.echo(found.report, nl=False)
+        click.echo(f"-> {out}")
     if found.skipped:
         click.echo(f"{len(found.skipped):,} left out, first {found.skipped[0]}", err=True)
         return QUARANTINED

@@ -1,9 +1,12 @@
-"""A command's flags made of the schema of its stage; see `landuse.options`."""
+"""What every command is made of: flags from the schema of its stage (see `landuse.options`), an example, and `--json`."""
 
 from __future__ import annotations
 
+import json
+import math
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
@@ -11,7 +14,6 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from landuse.cli.values import NamedNumber, Numbers, Values
 from landuse.options.groups import Run
 from landuse.options.schema import Flag, Options, flag_name, flag_of, section_of
 
@@ -22,7 +24,16 @@ QUARANTINED = 3
 
 
 class Sectioned(click.Command):
-    """A command whose `--help` lists its options under the headings of their schema; how it runs comes last."""
+    """A command whose `--help` lists its options under the headings of their schema; how it runs comes last.
+
+    Its `epilog` is an example: command lines that follow each other, which `tests/cli/test_examples.py` runs.
+    """
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example, a command a line."""
+        if self.epilog:
+            with formatter.section("Example"):
+                formatter.write("".join(f"  {line.strip()}\n" for line in self.epilog.strip().splitlines()))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options by section, in the order in which sections first occur."""
@@ -71,6 +82,25 @@ out_folder = click.option(
 out_model = click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Model file to write (.landuse)."
 )
+
+
+json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of sentences.")
+
+
+def print_json(found: Any) -> None:  # noqa: ANN401  # whatever JSON can hold, and paths
+    """Print one JSON document; numbers that are none are null."""
+    click.echo(json.dumps(_plain_json(found), indent=1, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _plain_json(value: Any) -> Any:  # noqa: ANN401
+    """A value with dataclasses as objects, tuples as lists, and without numbers that JSON has not."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_json(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _gathered(schema: type[Options], chosen: Settings) -> Settings:
@@ -138,3 +168,69 @@ def _ranged(kind: type[int] | type[float], field: FieldInfo) -> click.ParamType[
     low, high = found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
     ranged: Any = click.IntRange if kind is int else click.FloatRange
     return cast("click.ParamType[Any]", ranged(low, high, min_open="gt" in found, max_open="lt" in found))
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1 with commas between them, such as ``1,2,3``."""
+
+    name = "N,..."
+
+    def __init__(self, example: str) -> None:
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
+        """Parse the text; a tuple passes through."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no list of whole numbers; write it like {self._example}.", param, ctx)
+        if min(numbers) < 1:
+            self.fail(f"these numbers start at 1, so {value!r} cannot be right.", param, ctx)
+        return numbers
+
+
+class NamedNumber(click.ParamType[tuple[str, float]]):
+    """A class name and a number, such as ``Water=2.0``."""
+
+    name = "NAME=NUMBER"
+
+    def __init__(self, example: str) -> None:
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:  # noqa: ANN401
+        """Parse the text; a pair passes through."""
+        if isinstance(value, tuple):
+            return value
+        name, sign, number = str(value).rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = -1.0
+        if not (sign and name and 0 <= weight < float("inf")):
+            self.fail(f"{value!r} is no class with a weight; write it like {self._example}.", param, ctx)
+        return name, weight
+
+
+Choices = tuple[str, tuple[Any, ...]]
+
+
+class Values(click.ParamType[Choices]):
+    """An option and the values to try, such as ``regularisation=0.01,0.1,1``."""
+
+    name = "OPTION=VALUE,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Choices:  # noqa: ANN401
+        """Parse the text, each value as its option would; a pair passes through."""
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = str(value).partition("=")
+        values = tuple(part.strip() for part in text.split(",") if part.strip())
+        if not (sign and values):
+            self.fail(f"{value!r} is no option with values; write it like regularisation=0.01,0.1.", param, ctx)
+        parameters = [] if ctx is None else ctx.command.params
+        known = next((p for p in parameters if p.name == name.replace("-", "_")), None)
+        if known is None:
+            self.fail(f"{name!r} is no option of train.", param, ctx)
+        return name.replace("-", "_"), tuple(known.type.convert(v, known, ctx) for v in values)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TextIO
 
 import click
+from click.shell_completion import CompletionItem
 
 from landuse.cli.config import with_config
 from landuse.engine.progress import progress_on
@@ -52,6 +53,10 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(f"landuse.cli.{cmd_name}"), cmd_name)
         return with_config(command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands that begin so, without importing them."""
+        return [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

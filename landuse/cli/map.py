@@ -10,7 +10,7 @@ from landuse.cli.from_schema import Sectioned, options
 from landuse.options.results import PageOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse map landuse_2014 landuse_2020 change --out map.html")
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file to write.")
 @options(PageOptions)

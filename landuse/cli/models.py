@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import click
 
+from landuse.cli.from_schema import Sectioned, json_flag, print_json
 
-@click.command()
+EXAMPLE = """
+landuse models
+landuse models builtin
+"""
+
+
+@click.command(cls=Sectioned, epilog=EXAMPLE)
 @click.argument("model", required=False, metavar="[NAME_OR_FILE]")
-def models(model: str | None) -> None:
+@json_flag
+def models(model: str | None, as_json: bool) -> None:
     """What models ship and which backbones can be had; with NAME_OR_FILE, the card of one model.
 
     Only descriptions are read, so it answers at once; a model's weights are checked when they are loaded.
@@ -23,8 +31,14 @@ def models(model: str | None) -> None:
 
     if model is not None:
         entry = describe_model(model)
+        if as_json:
+            print_json(entry)
+            return
         _echo_lines(model_lines(entry))
         click.echo(f"\n{printable(entry.card).strip()}")
+        return
+    if as_json:
+        print_json({"models": shipped_models(), "backbones": backbones()})
         return
     for entry in shipped_models():
         click.echo(f"{entry.name} (ships: --model {entry.name})")

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landuse.cli.from_schema import Sectioned, options, out_model
+from landuse.cli.from_schema import Sectioned, json_flag, options, out_model, print_json
 from landuse.options.training import TrainingOptions
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse train chips_2014 --out county.landuse")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @out_model
 @options(TrainingOptions)
-def train(data: tuple[Path, ...], out: Path, options: TrainingOptions) -> None:
+@json_flag
+def train(data: tuple[Path, ...], out: Path, options: TrainingOptions, as_json: bool) -> None:
     """A model from DATA: folders of labelled chips (landuse tile --labels), or one folder of class folders of images or of
     annotations (VOC), or one table (CSV or Parquet) with the columns path or chip_id, label or labels, and perhaps weight and
     split.
@@ -30,6 +31,13 @@ def train(data: tuple[Path, ...], out: Path, options: TrainingOptions) -> None:
     from landuse.stages.training import run_training
 
     found = run_training(data, out, options)
+    if as_json:
+        bundle = found.bundle
+        print_json(
+            {"out": out, "classes": bundle.legend.names, "figures": bundle.metrics, "training": bundle.training}
+            | {"trials": found.trials}
+        )
+        return
     if options.layers is not None:
         click.echo(_learnt(found.bundle.training["fine_tuning"], out))
     if found.trials:

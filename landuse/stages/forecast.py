@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,27 @@ class Forecast:
         if self.head_seconds is not None:
             return fixed + self.head_seconds
         return fixed + (self.rates.seconds(self.work.todo_chips, self.work.todo_blocks) if self.rates else 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The forecast in figures, for scripts; times in seconds, sizes in bytes."""
+        work, rates = self.work, self.rates
+        return {
+            "chips": work.chips,
+            "blocks": work.blocks,
+            "chips_left": work.todo_chips,
+            "blocks_left": work.todo_blocks,
+            "files": self.files,
+            "read_bytes": self.read_bytes,
+            "files_of_unknown_size": self.unknown_files,
+            "seconds": self.seconds,
+            "chips_per_second": None if rates is None else rates.pace(work.todo_blocks),
+            "at_once": None if rates is None else min(rates.at_once, work.todo_blocks),
+            "precision": None if rates is None else rates.precision,
+            "worker_memory_bytes": None if rates is None else rates.memory or None,
+            "disk_bytes": self.disk_bytes[0],
+            "disk_bytes_that_stay": self.disk_bytes[1],
+            "free_bytes": self.free_bytes,
+        }
 
     def lines(self) -> list[str]:
         """The forecast in words."""

@@ -6,8 +6,10 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from landuse.errors import SourceNotFoundError
+from landuse.grid import crs_text
 from landuse.outputs.record import RECORD, RunRecord, damaged_files, read_record
 from landuse.words import counted
 
@@ -16,10 +18,17 @@ Lines = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Description:
-    """What is to be said of a path: labelled lines, and whether all of it is as it was written."""
+    """What is to be said of a path.
+
+    Attributes:
+        lines: labelled, for people.
+        facts: the same for scripts, by name; `what` is result, results, model or raster.
+        whole: whether all of it is as it was written.
+    """
 
     lines: Lines
-    whole: bool
+    facts: dict[str, Any]
+    whole: bool = True
 
 
 def info(path: Path) -> Description:
@@ -29,38 +38,42 @@ def info(path: Path) -> Description:
         SourceNotFoundError: nothing is there, or a folder that no landuse command wrote.
         LanduseError: the file is none of these, or damaged.
     """
-    if path.is_dir() and not (path / RECORD).is_file() and (results := sorted(path.glob(f"*/{RECORD}"))):
-        return describe_results([file.parent for file in results])
     if path.is_dir():
-        record = read_record(path)
-        damaged = damaged_files(path, record)
-        return Description(describe_record(record) + [(name, what) for name, what in damaged.items()], not damaged)
+        several = [] if (path / RECORD).is_file() else sorted(path.glob(f"*/{RECORD}"))
+        return describe_results([file.parent for file in several]) if several else describe_result(path)
     from landuse.models.bundle import find_bundle, shipped_bundles
 
     if str(path) in shipped_bundles():
-        return Description(describe_model(find_bundle(str(path))), True)
+        return describe_model(find_bundle(str(path)))
     if not path.is_file():
         raise SourceNotFoundError(f"There is no file or folder {path}, and no model of that name ships.")
     if path.name == RECORD:
-        return info(path.parent)
-    if zipfile.is_zipfile(path):
-        return Description(describe_model(path), True)
-    return Description(describe_raster(path), True)
+        return describe_result(path.parent)
+    return describe_model(path) if zipfile.is_zipfile(path) else describe_raster(path)
 
 
 def describe_results(folders: Sequence[Path]) -> Description:
     """Results that lie in one folder, a line each."""
-    lines, whole = [("what", counted(len(folders), "result"))], True
+    lines, facts, whole = [("what", counted(len(folders), "result"))], {}, True
     for folder in folders:
         record = read_record(folder)
         damaged = damaged_files(folder, record)
         state = "whole" if not damaged else f"damaged: {', '.join(f'{name} {what}' for name, what in damaged.items())}"
         lines.append((folder.name, f"landuse {record.command}, {record.created[:10]}, {state}"))
+        facts[folder.name] = {"command": record.command, "created": record.created, "damaged": damaged}
         whole = whole and not damaged
-    return Description(lines, whole)
+    return Description(lines, {"what": "results", "results": facts}, whole)
 
 
-def describe_record(record: RunRecord) -> Lines:
+def describe_result(folder: Path) -> Description:
+    """A folder that a command wrote: its record, and which of its files are not as they were written."""
+    record = read_record(folder)
+    damaged = damaged_files(folder, record)
+    facts = {"what": "result", "damaged": damaged, **record.model_dump(mode="json")}
+    return Description(record_lines(record) + list(damaged.items()), facts, not damaged)
+
+
+def record_lines(record: RunRecord) -> Lines:
     """The record of a run in lines."""
     lines = [("what", f"result of landuse {record.command}"), ("made", record.created)]
     lines.append(("with", ", ".join(f"{name} {number}" for name, number in record.versions.items())))
@@ -72,31 +85,37 @@ def describe_record(record: RunRecord) -> Lines:
     return lines + [("file", name) for name in record.outputs]
 
 
-def describe_model(path: Path) -> Lines:
-    """A model file in lines."""
+def describe_model(path: Path) -> Description:
+    """A model file."""
     from landuse.models.bundle import read_bundle
 
     bundle = read_bundle(path)
-    return [
+    lines = [
         ("what", f"model {bundle.name}"),
         ("digest", bundle.digest),
         ("classes", ", ".join(bundle.legend.names)),
         ("input", f"{', '.join(bundle.bands)}; chips of {bundle.chip_px} pixels"),
         *((name.replace("_", " "), f"{value}") for name, value in bundle.metrics.items()),
     ]
+    facts = {"what": "model", "name": bundle.name, "digest": bundle.digest, "classes": bundle.legend.names}
+    return Description(
+        lines, facts | {"bands": bundle.bands, "chip_px": bundle.chip_px, "metrics": dict(bundle.metrics)}
+    )
 
 
-def describe_raster(path: Path) -> Lines:
-    """A raster in lines, by its header alone."""
+def describe_raster(path: Path) -> Description:
+    """A raster, by its header alone."""
     from landuse.mosaic import open_survey
 
     survey = open_survey([path], bands=(1,), collars=False)
-    source = survey.sources[0]
-    west, south, east, north = survey.bounds_in(survey.crs)
-    return [
+    source, nodata = survey.sources[0], survey.sources[0].nodata[0]
+    bounds = tuple(survey.bounds_in(survey.crs))
+    lines = [
         ("what", "raster"),
         ("size", f"{source.width} x {source.height} pixels, {source.dtype}"),
         ("crs", survey.crs.name),
-        ("bounds", f"{west:.9g} {south:.9g} {east:.9g} {north:.9g}"),
-        ("no data", "not declared" if source.nodata[0] is None else f"{source.nodata[0]:g}"),
+        ("bounds", " ".join(f"{value:.9g}" for value in bounds)),
+        ("no data", "not declared" if nodata is None else f"{nodata:g}"),
     ]
+    facts = {"what": "raster", "width": source.width, "height": source.height, "dtype": source.dtype}
+    return Description(lines, facts | {"crs": crs_text(survey.crs), "bounds": bounds, "nodata": nodata})

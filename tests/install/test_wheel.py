@@ -60,15 +60,28 @@ def test_it_is_what_runs(landuse):
     assert "ships: --model builtin" in landuse("models")
 
 
+STEPS = """
+import shlex, sys
+from landuse.cli.main import run
+from landuse.stages.demo import sample_folder
+
+sample = sample_folder()
+print(sample)
+for line in f'''
+tile {sample}/2014 --labels {sample}/nlcd_2014.tif --legend landuse7 --out chips
+classify {sample}/2020 --bounds -71.572 42.372 -71.569 42.375 --master inline --out land
+map land --out map.html
+'''.strip().splitlines():
+    status = run(shlex.split(line))
+    if status:
+        sys.exit(status)
+"""
+
+
 def test_the_steps_of_the_demo_run_on_its_sample(landuse):
-    sample = Path(landuse(code="from landuse.stages.demo import sample_folder as s; print(s())").strip())
-    assert ROOT not in sample.parents
-    found = landuse(
-        "tile", sample / "2014", "--labels", sample / "nlcd_2014.tif", "--legend", "landuse7", "--out", "chips"
-    )
-    assert found.startswith("224 chips of 224 m")
-    few = ["--bounds", "-71.572", "42.372", "-71.567", "42.376", "--master", "inline", "--normalise", "none"]
-    for year in ("2014", "2020"):
-        assert "classified" in landuse("classify", sample / year, *few, "--out", year)
-    assert "compared between 2014 and 2020" in landuse("diff", "2014", "2020", "--out", "change")
-    assert "open it in a browser" in landuse("map", "2014", "2020", "change", "--out", "map.html")
+    """`make demo-wheel` runs the demo whole; here the same parts in a few seconds: sample, labels, legend, model, page."""
+    sample, chips, *said = landuse(code=STEPS).splitlines()
+    assert ROOT not in Path(sample).parents
+    assert chips.startswith("224 chips of 224 m")
+    assert [line for line in said if " chips classified in " in line]
+    assert said[-1] == "map.html: open it in a browser."

@@ -15,7 +15,7 @@ from tests.made import raster
 
 def test_bounds_of_a_raster_are_whole(tmp_path):
     path = raster(tmp_path / "a.tif", np.full((8, 8), 1, np.uint8), Affine(1, 0, 448_000, 0, -1, 4_479_308))
-    assert dict(describe_raster(path))["bounds"] == "448000 4479300 448008 4479308"
+    assert dict(describe_raster(path).lines)["bounds"] == "448000 4479300 448008 4479308"
 
 
 def test_a_model_by_its_name():

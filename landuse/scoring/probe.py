@@ -20,10 +20,10 @@ from landuse.scoring.dense_ground import Frame, block_windows
 from landuse.scoring.plan import BlockTask, ScoreSettings
 from landuse.scoring.run import job_of, score_task
 
-SHARE = 32
+SHARE = 64
 """One chip in so many is probed, within the bounds below: a forecast is to take a small part of the run's time."""
 LEAST, MOST = 16, 256
-WARM = 8
+WARM = 4
 """Chips run before, so that the network is compiled and its memory is there."""
 DENSE_SIDE = 3
 """Chips along the side of the ground that is probed of a dense block."""

@@ -63,7 +63,8 @@ class KerasImageEstimator(
         labelCol: numbers (class numbers from 0 for sparse losses), or arrays or vectors (one-hot, multi-label).
         predictionCol: the highest class of each output.
         modelFile: a `.keras` file of one input (side, side, 3), trained further from the weights in it.
-        kerasOptimizer, kerasLoss: Keras' names of them.
+        kerasOptimizer: Keras' name of it.
+        kerasLoss: likewise.
         kerasFitParams: of Keras' fit: epochs, batch_size, shuffle, validation_split, class_weight, verbose.
         learningRate: of the optimizer; unset keeps the optimizer's own.
         preprocess: none (0 to 255), unit (0 to 1), signed (-1 to 1) or caffe.

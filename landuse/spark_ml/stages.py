@@ -178,7 +178,9 @@ class ChipPredictor(ImageStage):
     Null and unreadable pictures get null.
 
     Args:
-        inputCol, modelName, inputShape: as for `ChipFeaturizer`.
+        inputCol: as for `ChipFeaturizer`.
+        modelName: likewise.
+        inputShape: likewise.
         outputCol: array of struct(class, probability).
         topK: at most so many classes.
     """

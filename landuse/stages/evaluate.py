@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from landuse.engine.parts import own_address
+from landuse.engine.progress import busy
 from landuse.errors import UsageError
 from landuse.evaluation.bootstrap import bootstrap
 from landuse.evaluation.csv_files import write_binary, write_confusion, write_curves
@@ -77,7 +78,8 @@ def _evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions)
     started = time.perf_counter()
     case = _of_table(Path(inputs[0]), options) if len(inputs) == 1 else _of_model(inputs, out, options)
     with staged_folder(out, fresh=options.fresh) as staging:
-        report = write_evaluation(staging, case, options)
+        with busy("working out figures and pictures"):
+            report = write_evaluation(staging, case, options)
         write_record(staging, _record(case, options, time.perf_counter() - started))
     return Evaluation(case.rows, case.rows.figures(), report, out, case.skipped)
 

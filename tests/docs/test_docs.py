@@ -64,3 +64,5 @@ def test_every_page_is_on_the_site_once():
     assert sorted(pages_of(site["nav"])) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
     assert site["theme"]["font"] is False  # nothing is fetched from elsewhere
     assert {"search", "offline"} <= {plugin for plugin in site["plugins"] if isinstance(plugin, str)}
+    (shim,) = site["extra"]["polyfills"]
+    assert (ROOT / "docs" / shim).is_file()

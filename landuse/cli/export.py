@@ -10,7 +10,7 @@ from landuse.cli.from_schema import Sectioned, options
 from landuse.options.results import ExportOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse export county.landuse --out county.onnx")
 @click.argument("model", metavar="MODEL")
 @click.option(
     "--out",

@@ -115,8 +115,8 @@ WORTH_A_LOOK = {
 
 def test_what_prints_figures_can_print_json():
     without = {name for name, command in COMMANDS.items() if all(p.name != "as_json" for p in command.params)}
-    assert without <= DRAW
+    assert without <= WRITE
 
 
-DRAW = {"map", "catalog", "demo"}
-"""Commands that write something to look at, and print where it is."""
+WRITE = {"map", "catalog", "demo", "export"}
+"""Commands that write something for others, and print where it is."""

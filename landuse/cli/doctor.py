@@ -16,10 +16,26 @@ if TYPE_CHECKING:
     from landuse.engine.checkup import Finding
 
 
-@click.command(cls=Sectioned, epilog="landuse doctor survey_2014 --and survey_2020")
+class TwoSurveys(Sectioned):
+    """A command that takes all words up to the next flag for the second survey: a shell makes many of ``--and 2020/*.tif``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat ``--and`` before each word after it."""
+        given: list[str] = []
+        second = False
+        for word in args:
+            if word.startswith("-"):
+                second = word == "--and"
+            elif second and given[-1] != "--and":
+                given.append("--and")
+            given.append(word)
+        return super().parse_args(ctx, given)
+
+
+@click.command(cls=TwoSurveys, epilog="landuse doctor survey_2014 --and survey_2020")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
-    "--and", "others", multiple=True, metavar="SOURCE", help="Rasters of another year to be compared; repeatable."
+    "--and", "others", multiple=True, metavar="SOURCE...", help="Rasters of another year to be compared with the first."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @options(SurveyOptions)

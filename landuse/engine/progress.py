@@ -31,6 +31,17 @@ def progress_on(stream: TextIO) -> Iterator[None]:
         _audience.reset(token)
 
 
+@contextmanager
+def untold() -> Iterator[None]:
+    """Nobody follows what the body does: its caller speaks for it."""
+    tokens = _audience.set(None), _bar_on_show.set(None)
+    try:
+        yield
+    finally:
+        _audience.reset(tokens[0])
+        _bar_on_show.reset(tokens[1])
+
+
 def tell(line: str) -> None:
     """Say a line to whoever follows the progress of this run; nothing where nobody does."""
     stream, bar = _audience.get(), _bar_on_show.get()

@@ -10,6 +10,7 @@ from pathlib import Path
 from landuse.errors import NotARasterError, SourceNotFoundError
 from landuse.files import entries, is_foreign
 from landuse.mosaic.object_store import is_listing, listed
+from landuse.words import counted
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
@@ -70,10 +71,19 @@ def _in_folder(folder: Path) -> list[str]:
     """Rasters directly in a folder; pictures count where a sidecar places them on Earth."""
     found = [str(path) for path in entries(folder) if path.is_file() and _is_raster(path)]
     if not found:
-        raise SourceNotFoundError(
-            f"The folder {folder} holds no raster; for rasters in its subfolders give a glob such as '{folder}/**/*.tif'."
-        )
+        raise SourceNotFoundError(f"The folder {folder} holds no raster; {_instead(folder)}")
     return found
+
+
+def _instead(folder: Path) -> str:
+    """What to do with a folder without rasters, by what it holds."""
+    pictures = sum(path.suffix.lower() in PICTURE_SUFFIXES for path in entries(folder))
+    if pictures:
+        return (
+            f"nothing says where on Earth its {counted(pictures, 'picture')} {'lies' if pictures == 1 else 'lie'}: "
+            "export GeoTIFFs, or put a world file and the CRS beside each. Models are trained on such pictures all the same."
+        )
+    return f"for rasters in its subfolders give a glob such as '{folder}/**/*.tif'."
 
 
 def _is_raster(path: Path) -> bool:

@@ -18,6 +18,9 @@ NEAR = 1.0
 """Degrees from the antimeridian within which a raster is told from there: what is read around a raster reaches beyond it."""
 ORIGIN = "Longitude of natural origin"
 MERCATORS = frozenset({"Popular Visualisation Pseudo Mercator", "Mercator (variant A)", "Mercator (variant B)"})
+HALF = "half a turn"
+METHOD = "Pole rotation (GRIB convention)"
+POLES = (("Latitude of the southern pole", -90), ("Longitude of the southern pole", 180), ("Axis rotation", 0))
 _TURN = 360.0
 
 
@@ -46,6 +49,7 @@ def unwrapped(wkt: str, transform: Affine, shape: tuple[int, int]) -> tuple[str,
 def _turn(wkt: str) -> float:
     """Once around the Earth along x, in the CRS's unit; 0 where x does not begin anew at the antimeridian."""
     crs = CRS.from_wkt(wkt)
+    crs = crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
     if crs.is_geographic:
         return _TURN if _from_greenwich(crs) else 0.0
     return _sheet(crs)
@@ -82,21 +86,24 @@ def _moved(transform: Affine, dx: float) -> Affine:
 
 @lru_cache(maxsize=64)
 def _from_antimeridian(wkt: str) -> str:
-    """The same CRS with its longitudes, or its sheet, counted from 180 degrees."""
-    crs = CRS.from_wkt(wkt)
-    values: dict[str, Any] = crs.to_json_dict()
-    values.pop("id", None)
-    values["name"] = f"{crs.name} from 180 degrees"
-    if crs.is_geographic:
-        ensemble = values.pop("datum_ensemble", None)
-        if ensemble is not None:
-            name = str(ensemble["name"]).removesuffix(" ensemble")
-            values["datum"] = {"type": "GeodeticReferenceFrame", "name": name, "ellipsoid": ensemble["ellipsoid"]}
-        values["datum"]["prime_meridian"] = {"name": "Antimeridian", "longitude": 180}
-        return CRS.from_json_dict(values).to_wkt()
-    values["conversion"].pop("id", None)
-    values["conversion"]["name"] = "from 180 degrees"
-    for parameter in values["conversion"]["parameters"]:
-        if parameter["name"] == ORIGIN:
-            parameter["value"] = 180
-    return CRS.from_json_dict(values).to_wkt()
+    """The same CRS with its longitudes, or its sheet, counted from 180 degrees; its datum stays what PROJ knows it as."""
+    return CRS.from_json_dict(_turned(CRS.from_wkt(wkt).to_json_dict())).to_wkt()
+
+
+def _turned(values: dict[str, Any]) -> dict[str, Any]:
+    """PROJJSON of a CRS from its own, a geographic one derived from the other by half a turn about the poles."""
+    if values["type"] == "BoundCRS":
+        return values | {"source_crs": _turned(values["source_crs"])}
+    name = f"{values['name']} from 180 degrees"
+    if "conversion" in values:
+        moved = [p | {"value": 180} if p["name"] == ORIGIN else p for p in values["conversion"]["parameters"]]
+        conversion = {"name": HALF, "method": values["conversion"]["method"], "parameters": moved}
+        return {key: value for key, value in values.items() if key != "id"} | {"name": name, "conversion": conversion}
+    parameters = [{"name": f"{name} (GRIB convention)", "value": value, "unit": "degree"} for name, value in POLES]
+    return {
+        "type": "DerivedGeographicCRS",
+        "name": name,
+        "base_crs": values,
+        "conversion": {"name": HALF, "method": {"name": METHOD}, "parameters": parameters},
+        "coordinate_system": values["coordinate_system"],
+    }

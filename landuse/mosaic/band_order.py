@@ -45,6 +45,18 @@ def by_names(names: Sequence[str]) -> Order | None:
     return by_colours([_word(name) for name in names]) or _by_numbers(names)
 
 
+def band_of(name: str) -> str:
+    """The band in the name of a file, with what tells its satellite; the name itself where it holds none.
+
+    Example:
+        >>> band_of("T18TWL_20200707T155819_B04_10m"), band_of("T18TWL_20200814T155819_B04_10m")
+        ('T18TWL_B04', 'T18TWL_B04')
+    """
+    found = _NUMBER.findall(name)
+    satellite = next((m[0] for p in (_LANDSAT_4_TO_7, _LANDSAT_8_AND_9, _SENTINEL_2) if (m := p.search(name))), "")
+    return f"{satellite}_B{found[-1]}" if found else name
+
+
 def _word(name: str) -> str:
     """The colour in a name; empty where there is none, or more than one."""
     words = re.findall(r"[a-z]+", name.lower())

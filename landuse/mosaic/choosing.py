@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from landuse.errors import BandsError
-from landuse.mosaic.band_order import by_colours, by_names
+from landuse.mosaic.band_order import band_of, by_colours, by_names
 from landuse.mosaic.headers import Header
 from landuse.mosaic.source import Order, Source
 from landuse.words import counted
@@ -40,7 +40,7 @@ def sources_of(headers: Sequence[Header], bands: Bands | None) -> list[Source]:
     for header in headers:
         scenes.setdefault((header.path,) if header.count > 1 else header.place, []).append(header)
     return [
-        _choose(members[0], bands, headers) if members[0].count > 1 else _scene(members, bands)
+        _choose(members[0], bands, headers) if members[0].count > 1 else _scene(members, bands, headers)
         for members in scenes.values()
     ]
 
@@ -74,24 +74,28 @@ def _too_few(header: Header, bands: Bands, headers: Sequence[Header]) -> str:
     """What to say of a raster that lacks a band."""
     path, has = header.path, counted(header.count, "band")
     others = [other for other in headers if other.count >= max(bands)]
+    alike = sum(other.place == header.place and other.count == 1 for other in headers) - 1
+    if others and header.count == 1:
+        apart = f"{path} has {has}, and {others[0].path} has {counted(others[0].count, 'band')}: they are not of one survey."
+        if alike:
+            return f"{apart} It and {counted(alike, 'more file')} are the bands of one scene: give them by themselves."
+        grey = f"gdalbuildvrt -b 1 -b 1 -b 1 grey.vrt {path} gives three equal bands."
+        return f"{apart} Leave it out, or make it alike: {grey}"
     if others:
-        return (
-            f"{path} has {has}, and {others[0].path} has {counted(others[0].count, 'band')}: they are not of one survey. "
-            f"Leave it out, or make it alike: gdalbuildvrt -b 1 -b 1 -b 1 grey.vrt {path} gives three equal bands."
-            if header.count == 1
-            else f"{path} has {has}, but band {max(bands)} is asked for, which {others[0].path} has; leave one of them out."
-        )
+        wanted = f"band {max(bands)} is asked for, which {others[0].path} has"
+        return f"{path} has {has}, but {wanted}; leave one of them out."
+    colours = header.count - (header.source.alpha is not None)
     return (
         f"{path} has {has}, but band {max(bands)} is asked for; choose among 1 to "
-        f"{header.count} with --bands, for example --bands {listed(_suggestion(header.count, len(bands)))}."
+        f"{header.count} with --bands, for example --bands {listed(_suggestion(colours, len(bands)))}."
     )
 
 
-def _scene(members: Sequence[Header], bands: Bands | None) -> Source:
+def _scene(members: Sequence[Header], bands: Bands | None, headers: Sequence[Header]) -> Source:
     """Files of one band each on one grid, seen as one source."""
     first = members[0]
     if max(bands or RGB) > len(members):
-        raise BandsError(_files_missing(members, bands or RGB))
+        raise BandsError(_files_missing(members, bands or RGB, headers))
     order, chosen = _order_of(members) if bands is None else (ASKED, bands)
     picked = [members[band - 1].source for band in chosen]
     name = first.source.name if len(members) == 1 else f"{first.source.name}+{len(members) - 1}"
@@ -118,6 +122,11 @@ def _order_of(members: Sequence[Header]) -> tuple[Order, Bands]:
     for texts in (names, [member.names[0] for member in members]):
         if (found := by_names(texts)) is not None:
             return "names", _numbers(found)
+    if by_names(list(dict.fromkeys(map(band_of, names)))) is not None:
+        twice = next(name for name in names if sum(band_of(other) == band_of(name) for other in names) > 1)
+        raise BandsError(
+            f"Several files hold the band of {twice}: they are scenes of one grid; give one scene at a time."
+        )
     files = ", ".join(f"{number} {PurePosixPath(member.path).name}" for number, member in enumerate(members[:8], 1))
     raise BandsError(
         f"Neither colours nor names say which of these files hold red, green and blue: {files}; give their numbers with "
@@ -125,14 +134,17 @@ def _order_of(members: Sequence[Header]) -> tuple[Order, Bands]:
     )
 
 
-def _files_missing(members: Sequence[Header], bands: Bands) -> str:
+def _files_missing(members: Sequence[Header], bands: Bands, headers: Sequence[Header]) -> str:
+    """What to say of a scene that lacks the file of a band."""
     first = members[0]
     here = "" if len(members) == 1 else f" and {len(members) - 1} more on the same grid"
     hold = "hold one band each" if here else "holds one band"
+    among = f"choose among 1 to {len(members)} with --bands, for example" if here else "give"
+    alone = "leave it out if it belongs to no scene, " if len(headers) > len(members) else ""
     return (
-        f"{first.path}{here} {hold}, so there is no band {max(bands)}; name the files of all bands "
-        f"(they must share CRS, origin, pixel size and shape), or choose among 1 to {len(members)} with --bands, "
-        f"for example --bands {listed(_suggestion(len(members), len(bands)))}."
+        f"{first.path}{here} {hold}, so there is no band {max(bands)}; {alone}name the files of all bands "
+        f"(they must share CRS, origin, pixel size and shape), or {among} "
+        f"--bands {listed(_suggestion(len(members), len(bands)))}."
     )
 
 

@@ -18,12 +18,14 @@ import numpy.typing as npt
 
 BLUR = 3
 """Grey levels by which a lossy compression blurs a fill value of 8 bits."""
+BRIGHT = 98.0
+"""Percentile of a deep picture that is as bright as 255 in one of 8 bits."""
 LEAST = 0.005
 """Least share of a raster that its collar takes, all parts together."""
 LEAST_PART = 0.0005
 """Least share of a raster that a part of the collar takes."""
 CONSTANT = 0.75
-"""Least share of a collar that holds the very value. Dark water at an edge varies."""
+"""Least share of a collar that holds the very value, or a quarter of the blur from it. Dark water at an edge varies."""
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
@@ -90,20 +92,33 @@ def fill_values(dtype: str) -> tuple[float, ...]:
     return 0.0, -9999.0, float(np.finfo(kind).min)
 
 
-def find_collar(picture: Values, value: float, *, everywhere: bool = False) -> Collar | None:
+def blur_of(picture: Values, *, lossy: bool) -> float:
+    """By how much a fill value may be blurred: `BLUR` levels of 8 bits, and their like in deeper pictures that lost something.
+
+    Args:
+        picture: values (h, w, B) as stored.
+        lossy: whether they were compressed with a loss.
+    """
+    if picture.dtype == np.uint8:
+        return float(BLUR)
+    return float(np.ceil(BLUR / 255 * np.percentile(picture, BRIGHT))) if lossy and picture.dtype.kind in "ui" else 0.0
+
+
+def find_collar(picture: Values, value: float, *, lossy: bool = False, everywhere: bool = False) -> Collar | None:
     """The collar of one fill value on a small picture (h, w, B) of a raster; None where there is none.
 
     Args:
         picture: values as stored, every so many pixels.
         value: the fill value.
+        lossy: whether they were compressed with a loss.
         everywhere: whether the value is declared, so that parts inside the raster count too.
     """
-    tolerance = float(BLUR) if picture.dtype == np.uint8 else 0.0
+    tolerance = blur_of(picture, lossy=lossy)
     candidates = near(picture, value, tolerance)
     if candidates.mean() < LEAST or not (everywhere or touches_edge(candidates)):
         return None
     found = _parts(candidates, everywhere)
-    if found.mean() < LEAST or near(picture[found], value, 0.0).mean() < CONSTANT:
+    if found.mean() < LEAST or near(picture[found], value, tolerance // 4).mean() < CONSTANT:
         return None
     return Collar.of(value, tolerance, found)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rasterio.errors import RasterioError
 
 from landuse.errors import DamagedSourceError, LanduseError
@@ -16,6 +17,7 @@ from landuse.mosaic.undeclared import SIDE
 
 LARGE = 8 * SIDE
 """Pixels along a raster's side from which reading it small without overviews takes seconds."""
+MOST_CLASSES = 32
 TIFF = "GTiff"
 
 
@@ -55,6 +57,15 @@ def _ends(dataset: Any) -> Iterator[int]:  # noqa: ANN401
                 )
                 if offset is not None and size is not None:
                     yield int(offset) + int(size)
+
+
+def is_class_map(source: Source) -> bool:
+    """Whether a raster with a palette holds so few of its colours that it must be a map of classes, no picture."""
+    if not source.palette:
+        return False
+    with open_raster(source.paths[0]) as dataset:
+        shape = min(SIDE, dataset.height), min(SIDE, dataset.width)
+        return len(np.unique(dataset.read(source.bands[0].band, out_shape=shape))) <= MOST_CLASSES
 
 
 def lacks_overviews(source: Source) -> bool:

@@ -16,6 +16,9 @@ from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundEr
 from landuse.mosaic.raster_file import open_raster
 from landuse.mosaic.source import BandAddress, Source
 
+HUGE = 1e30
+"""From here on a float is a fill value, however its declaration was rounded: -3.4e38 is written in several ways."""
+
 Mask = npt.NDArray[np.bool_]
 AnyArray = npt.NDArray[Any]
 
@@ -93,8 +96,8 @@ def read_raw(
 
     Returns:
         Values (h, w, B), of a palette its colours, and which pixels hold imagery (h, w), None where all do. A pixel is empty
-        where every asked band equals its nodata (as GDAL's dataset mask has it) or is not finite, where alpha or the mask band
-        is 0, where its colour is clear, and in the source's collar.
+        where every asked band equals its nodata (as GDAL's dataset mask has it), is not finite or beyond `HUGE`, where alpha
+        or the mask band is 0, where its colour is clear, and in the source's collar.
 
     Raises:
         DamagedSourceError: the pixels cannot be read.
@@ -216,6 +219,6 @@ def _not_nodata(source: Source, data: AnyArray) -> Mask | None:
     valid = np.zeros(data.shape[:2], dtype=bool)
     for position, nodata in enumerate(source.nodata):
         band = data[..., position]
-        filled = np.isfinite(band) if floats else True
+        filled = np.abs(band) < HUGE if floats else True
         valid |= filled if nodata is None else filled & (band != data.dtype.type(nodata))
     return valid

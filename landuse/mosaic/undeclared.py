@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
-from landuse.mosaic.collar import BLUR, Collar, Values, fill_values, find_collar, near, touches_edge
+from landuse.mosaic.collar import Collar, Values, blur_of, fill_values, find_collar, near, touches_edge
 from landuse.mosaic.files import OpenFiles, Window, read_raw
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.source import Source
@@ -93,7 +93,7 @@ def _with_collar(files: OpenFiles, source: Source) -> Source:
         return source
     picture = thumbnail(files, plain)
     for value in values:
-        collar = find_collar(picture, value, everywhere=bool(declared))
+        collar = find_collar(picture, value, lossy=source.lossy, everywhere=bool(declared))
         if collar is not None:
             return replace(source, collar=collar)
     return source
@@ -103,12 +103,11 @@ def _suspicious(files: OpenFiles, source: Source, value: float) -> bool:
     """Whether a value is seen at the edges of windows that lie at the edge of a raster; the small picture costs more."""
     if source.overviews or max(source.width, source.height) <= SIDE:
         return True
-    tolerance = BLUR if source.dtype == "uint8" else 0
-    return any(
-        touches_edge(near(read_raw(files, source, window)[0], value, tolerance))
-        for window in spread(source.width, source.height)
-        if _at_edge(window, source)
-    )
+    for window in spread(source.width, source.height):
+        data = read_raw(files, source, window)[0] if _at_edge(window, source) else None
+        if data is not None and touches_edge(near(data, value, blur_of(data, lossy=source.lossy))):
+            return True
+    return False
 
 
 def _at_edge(window: Window, source: Source) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow as pa
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
+from landuse.models.keras_library import keras
 from landuse.spark_ml.columns import PictureStream, dense, vectors
 
 PIECE = 32

@@ -14,19 +14,21 @@ import numpy as np
 import shapely
 
 from landuse.engine.checkup import NOTE, OK, STOP, Finding
+from landuse.engine.progress import busy, untold
 from landuse.errors import LanduseError
 from landuse.grid import ChipGrid
 from landuse.mosaic import Survey, colour
 from landuse.mosaic.addresses import expand
 from landuse.mosaic.colour import distance
-from landuse.mosaic.condition import damage, lacks_overviews
+from landuse.mosaic.condition import damage, is_class_map, lacks_overviews
 from landuse.mosaic.flights import flights_of, palette_of, thinned
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.headers import read_header
 from landuse.mosaic.remarks import remarks
-from landuse.mosaic.source import metric_scale, same_crs
+from landuse.mosaic.seams import seams
+from landuse.mosaic.source import Source, metric_scale, same_crs
 from landuse.options.survey import ClassifyOptions, SurveyOptions
-from landuse.stages.forecast import forecast
+from landuse.stages.forecast import Forecast, forecast
 from landuse.stages.lattice import lattice_of, own_crs
 from landuse.stages.tile import absolute, opened
 from landuse.words import counted
@@ -124,34 +126,42 @@ def _survey(survey: Survey, grid: ChipGrid) -> Iterator[Finding]:
         yield Finding(grade, remark.about, remark.text, remark.mend)
     yield from _files(survey)
     yield from _pixels(survey, grid)
-    yield from _seams(survey)
+    yield from _seams(survey, grid)
 
 
-def _seams(survey: Survey) -> Iterator[Finding]:
-    """Flights of one survey, by the dates in their files' names, whose colours differ."""
+def _seams(survey: Survey, grid: ChipGrid) -> Iterator[Finding]:
+    """Flights of one survey, by the dates in their files' names, whose colours differ, else sources that do where they meet."""
     flights = [flight for flight in flights_of(survey) if flight.date]
     palette = colour.palette_of(flights[0].pixels) if len(flights) > 1 else None
-    if palette is None:
-        return
-    apart = {flight.date: distance(flight.pixels, palette) for flight in flights[1:] if len(flight.pixels)}
+    apart = {flight.date: distance(flight.pixels, palette) for flight in flights[1:] if palette and len(flight.pixels)}
     date, far = max(apart.items(), key=lambda item: item[1], default=("", 0.0))
     if far > DRIFT:
         text = f"flights of {flights[0].date} and {date} differ by {far:.0f} of 255 grey levels in the mean"
         yield Finding(NOTE, "seams", text, "classify --normalise quantile brings each flight to one colour.")
+        return
+    for seam in seams(survey, grid)[:1]:
+        if seam.levels > DRIFT:
+            one, other = survey.sources[seam.one].name, survey.sources[seam.other].name
+            text = f"{one} and {other} differ by {seam.levels:.0f} of 255 grey levels where they meet"
+            mend = "name files by their flights' dates (..._20160620.tif) and give classify --normalise quantile."
+            yield Finding(NOTE, "seams", text, mend)
 
 
 def _files(survey: Survey) -> Iterator[Finding]:
-    """Files that are cut short, and those without overviews."""
+    """Files that are cut short, maps of classes among imagery, and files without overviews."""
 
-    def look(index: int) -> str:
+    def look(source: Source) -> Finding | None:
         """At one source; each thread has GDAL settings of its own."""
         with gdal_env():
-            return damage(survey.sources[index])
+            if fault := damage(source):
+                return Finding(STOP, "damage", fault, "chips there would be quarantined.")
+            if is_class_map(source):
+                text = f"{source.name} has so few colours that it must be a map of classes"
+                return Finding(STOP, "classes", text, "give imagery here, and such a map as --labels.")
+        return None
 
     with ThreadPoolExecutor(READERS) as pool:
-        for fault in pool.map(look, range(len(survey.sources))):
-            if fault:
-                yield Finding(STOP, "damage", fault, "chips there would be quarantined.")
+        yield from filter(None, pool.map(look, survey.sources))
     slow = [source.name for source in survey.sources if lacks_overviews(source)]
     if slow:
         names = slow[0] if len(slow) == 1 else f"{slow[0]} and {counted(len(slow) - 1, 'other')}"
@@ -185,16 +195,23 @@ def pixel_sizes(survey: Survey, grid: ChipGrid) -> np.ndarray[tuple[int], np.dty
 def _costs(examined: Examined, sources: Sequence[str | Path], options: SurveyOptions) -> Iterator[Finding]:
     """Chips, time, memory and disk as `classify --dry-run` tells them, and the size of the page."""
     chosen = ClassifyOptions(**{name: getattr(options, name) for name in SurveyOptions.model_fields})
-    with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
-        try:
-            expected = forecast(sources, Path(folder) / "map", chosen)
-        except LanduseError as error:
-            yield Finding(STOP, "chips", str(error))
-            return
+    try:
+        with busy("measuring what a map costs"), tempfile.TemporaryDirectory(prefix="landuse-") as folder:
+            expected = _forecast(sources, Path(folder) / "map", chosen)
+    except LanduseError as error:
+        yield Finding(STOP, "chips", str(error))
+        return
     for line in expected.lines():
         what, _, has = line.partition(" ")
         yield Finding(OK, what, has.strip())
     yield Finding(OK, "page", f"about {page_megabytes(expected.work.chips):,.1f} MB of HTML for each year")
+
+
+def _forecast(sources: Sequence[str | Path], out: Path, options: ClassifyOptions) -> Forecast:
+    """The forecast without what it says of the survey, which stands among the findings."""
+    with untold(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return forecast(sources, out, options)
 
 
 PAGE_BYTES = 663_000

@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.errors import NoOverlapError, UsageError
 from landuse.legend import Legend
 from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
+from landuse.training.learnt import digest_marks
 from landuse.training.listing import is_multi_label
 from landuse.training.split import Layout, given_sides
 
@@ -80,6 +82,7 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
         multi=is_multi_label(chosen),
         skipped=skipped,
         ignored=ignored,
+        marks=_marks(table, whole),
     )
     known = targets.any(axis=1) | np.array([samples.multi and not names_of for names_of in chosen], bool)
     if not targets.any():
@@ -105,6 +108,7 @@ def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns
     job = image_job(frame.sparkSession, path)
     picked: dict[str, Column] = {
         "key": sha2(image["data"] if struct else image, 256),
+        "file": lit(not struct),
         "name": image["origin"] if struct else column("path") if "path" in frame.columns else lit("a row"),
         "features": column_function(partial(_features, job), ArrayType(FloatType()))(image),
         "label": column(columns.label),
@@ -141,6 +145,11 @@ def _names(value: str | list[str | None] | None) -> tuple[str, ...] | None:
         return None
     names = value if isinstance(value, list) else [value]
     return tuple(dict.fromkeys(n.strip() for n in names if n and n.strip()))
+
+
+def _marks(table: pa.Table, whole: list[int]) -> npt.NDArray[np.uint32] | None:
+    """Marks of the files whose bytes the rows hold; None for pictures that were decoded before, which no file equals."""
+    return digest_marks(table["key"].take(whole).to_pylist()) if table["file"][0].as_py() else None
 
 
 def _weights(table: pa.Table, whole: list[int]) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ Marks = npt.NDArray[np.uint32]
 FIELD = "sample_marks"
 MOST = 2**17
 """Marks that a model file keeps, the smallest: half a megabyte. Of more samples than that it knows a part."""
+WHOLE = 2**22
+"""Bytes up to which all of a file is looked at: chips and pictures. Of a longer one three pieces are."""
 PIECE = 2**16
 STORED = np.dtype("<u4")
 
@@ -65,7 +67,15 @@ class Learnt:
 def file_marks(paths: Sequence[Path]) -> Marks:
     """A mark of the content of each file, uint32 (n,), whatever it is called and wherever; 0 where it cannot be read."""
     with ThreadPoolExecutor(4) as pool:
-        return np.array([_mark(digest) if digest else 0 for digest in pool.map(_signature, paths)], np.uint32)
+        return digest_marks(pool.map(_signature, paths))
+
+
+def digest_marks(digests: Iterable[str]) -> Marks:
+    """Marks uint32 (n,) by the SHA-256 of each file's content, in hexadecimal; 0 for an empty text.
+
+    They are those of `file_marks` for files of at most `WHOLE` bytes.
+    """
+    return np.array([_mark(digest) if digest else 0 for digest in digests], np.uint32)
 
 
 def chip_marks(chips: ChipSet) -> Marks:
@@ -87,11 +97,13 @@ def chip_marks(chips: ChipSet) -> Marks:
 
 
 def _signature(path: Path) -> str:
-    """A digest of a file's size and of its first, middle and last piece; empty where it cannot be read."""
+    """SHA-256 of a file, or of its size and of its first, middle and last piece; empty where it cannot be read."""
     try:
         size = path.stat().st_size
-        digest = hashlib.sha256(str(size).encode())
         with path.open("rb") as file:
+            if size <= WHOLE:
+                return hashlib.sha256(file.read()).hexdigest()
+            digest = hashlib.sha256(str(size).encode())
             for start in sorted({0, max(0, size // 2 - PIECE // 2), max(0, size - PIECE)}):
                 file.seek(start)
                 digest.update(file.read(PIECE))

@@ -1,6 +1,10 @@
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import landuse
 
 CODE = """
 import os, sys
@@ -17,3 +21,10 @@ def test_what_is_written_below_python_is_lost_and_no_more():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=os.environ, check=False)
     assert done.stderr.splitlines() == ["from Python", "the end"]
     assert done.returncode == 1
+
+
+def test_keras_is_imported_in_one_place_which_is_quiet():
+    loud = re.compile(r"^\s*(import|from) (keras|tensorflow)(?!\S*\.framework)\b", re.MULTILINE)
+    root = Path(landuse.__file__).parent
+    found = [path.name for path in root.rglob("*.py") if loud.search(path.read_text())]
+    assert found == ["keras_library.py"]

@@ -117,3 +117,24 @@ def test_what_lies_far_from_a_raster_costs_no_memory(tmp_path):
     bounds = survey.bounds_in(grid.crs)
     with MosaicReader(survey, grid) as reader:
         assert reader.read(grid.touching(bounds)).valid.any()
+
+
+BOUND = "+proj=longlat +ellps=clrk66 +towgs84=-8,160,176 +type=crs"
+BOUND_SHEET = "+proj=merc +ellps=clrk66 +towgs84=-8,160,176 +type=crs"
+
+
+@pytest.mark.parametrize("code", ["EPSG:4267", "EPSG:4326", BOUND])
+def test_the_shift_of_a_datum_is_that_of_its_own_crs(code):
+    """NAD27 lies 200 m from WGS 84 there, and PROJ knows the shift by the datum's name and identifier alone."""
+    crs, _ = unwrap(code, Affine(DEGREE, 0, 179.9999, 0, -DEGREE, 52), (SIDE, SIDE))
+    longitudes, latitudes = np.array([179.0, 179.9999, -179.0]), np.array([52.0, 51.9, 52.1])
+    told = Transformer.from_crs(code, 32660, always_xy=True).transform(longitudes, latitudes)
+    found = Transformer.from_crs(crs, 32660, always_xy=True).transform(longitudes % 360 - 180, latitudes)
+    assert np.allclose(told, found, atol=1e-3)
+
+
+def test_a_sheet_bound_to_a_datum_is_moved_too():
+    given = Affine(1, 0, 20037400.0, 0, -1, 6.8e6)
+    crs, transform = unwrap(BOUND_SHEET, given, (SIDE, SIDE))
+    assert lon_of(crs, transform) == pytest.approx(lon_of(CRS(BOUND_SHEET), given), abs=1e-6)
+    assert abs(transform.c) < 1000

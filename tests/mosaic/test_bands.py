@@ -212,3 +212,37 @@ def test_ycbcr_of_a_jpeg_comes_out_as_colours(tmp_path):
     path = Raster(values, at(0, 0), profile=profile).write(tmp_path / "a.tif")
     _, data = read([path])
     assert np.abs(data.astype(int) - [200, 50, 50]).max() <= 3
+
+
+def test_scenes_of_one_grid_are_given_one_at_a_time(tmp_path):
+    for day in ("20200707", "20200814"):
+        for band in range(2, 5):
+            Raster(noise(40, 40, 1)).write(tmp_path / f"T18TWL_{day}T155819_B0{band}_10m.tif")
+    with pytest.raises(
+        BandsError, match="Several files hold the band of T18TWL_20200707T155819_B02_10m: they are scenes"
+    ):
+        open_survey([tmp_path])
+
+
+def test_a_band_of_another_grid_may_be_left_out(tmp_path):
+    for band in range(1, 8):
+        Raster(noise(40, 40, 1)).write(tmp_path / f"LC08_L1TP_014032_20200703_02_T1_B{band}.tif")
+    Raster(noise(80, 80, 1), at(0, 0, 0.5)).write(tmp_path / "LC08_L1TP_014032_20200703_02_T1_B8.tif")
+    with pytest.raises(BandsError, match=r"B8\.tif holds one band, so there is no band 3; leave it out if"):
+        open_survey([tmp_path])
+
+
+def test_grey_with_alpha_is_not_made_of_alpha(tmp_path):
+    path = declared(Raster(noise(40, 40, 2)).write(tmp_path / "a.tif"), "ua")
+    with pytest.raises(BandsError, match="for example --bands 1,1,1"):
+        open_survey([path])
+
+
+def test_lab_of_a_tiff_comes_out_as_colours(tmp_path):
+    lab = np.stack([np.full((40, 40), value, np.uint8) for value in (136, 80, 67)])  # 53 %, 80, 67: red
+    path = Raster(lab, profile={"photometric": "CIELAB"}).write(tmp_path / "a.tif")
+    survey, pixels = read([path])
+    assert survey.sources[0].order == "colours"
+    red, green, blue = pixels[:32, :32].reshape(-1, 3).mean(axis=0)
+    assert red > 230
+    assert max(green, blue) < 60

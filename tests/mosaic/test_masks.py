@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landuse.mosaic import MosaicReader, coverage, open_survey
-from tests.mosaic.rasters import GRID, Raster, at, corner, noise
+from tests.mosaic.rasters import GRID, Raster, at, corner, noise, ramp
 
 WHERE = np.zeros((64, 64), dtype=bool)
 WHERE[10:20, 5:64] = True
@@ -104,3 +104,12 @@ def test_coverage_sees_what_the_reader_sees(tmp_path):
     shares = coverage(open_survey([path]), GRID, corner(2, 2))
     valid = read(path).valid.reshape(2, 32, 2, 32).mean(axis=(1, 3))
     np.testing.assert_allclose(shares, valid, atol=1 / 16)
+
+
+def test_a_float_beyond_all_imagery_is_empty_however_its_declaration_was_rounded(tmp_path):
+    values = black(ramp(64, 64).astype(np.float32))
+    values[:, WHERE] = np.finfo(np.float32).min
+    path = Raster(values, nodata=-3.40282306e38).write(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read(path).valid, ~WHERE)
+    low, high = open_survey([path]).stretch
+    assert 0 < low < high < 255

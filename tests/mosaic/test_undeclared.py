@@ -189,3 +189,17 @@ def test_damage_is_left_for_reading_to_name(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert open_survey([path]).sources[0].collar is None
+
+
+def test_a_collar_of_16_bits_blurred_by_jpeg2000(tmp_path):
+    inside = tilted()
+    values = with_collar(0, inside, np.uint16, 48)
+    path = Raster(values, profile={"driver": "JP2OpenJPEG", "QUALITY": 15}).write(tmp_path / "a.jp2")
+    with rasterio.open(path) as dataset:
+        assert dataset.read()[:, ~ndimage.binary_dilation(inside, iterations=3)].max() > 0
+    survey = open_survey([path])
+    wrong = read(survey).valid != inside
+    assert wrong.mean() < 0.02
+    assert not wrong[ndimage.binary_erosion(inside, iterations=3)].any()
+    kept = open_survey([Raster(values).write(tmp_path / "b.tif")])
+    assert survey.stretch == pytest.approx(kept.stretch, rel=0.05)

@@ -1,18 +1,21 @@
 """`doctor SOURCE...` finds what would make a map wrong before anything is computed."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from click.testing import CliRunner
 
 from landuse.cli.doctor import doctor
 from landuse.mosaic import open_survey
 from landuse.mosaic.condition import damage
+from landuse.mosaic.seams import seams
 from landuse.options.survey import SurveyOptions
 from landuse.stages import doctor as stage
-from tests.mosaic.rasters import Raster, at, elsewhere, noise, ramp
+from tests.mosaic.rasters import GRID, Raster, at, elsewhere, noise, ramp
 
 OPTIONS = SurveyOptions(chip_m=32.0, chip_px=32)
 
@@ -69,6 +72,17 @@ def test_deep_coarse_and_large_rasters(tmp_path):
     assert "gdaladdo" in said(found, "note")["overviews"]
 
 
+def test_a_map_of_classes_is_no_imagery(tmp_path):
+    path = Raster(noise(64, 64, 1) % 8).write(tmp_path / "a.tif")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {code: (30 * code, 90, 200, 255) for code in range(8)})
+    assert "a.tif has so few colours" in said(findings(path), "stop")["classes"]
+    picture = Raster(noise(64, 64, 1)).write(tmp_path / "b.tif")
+    with rasterio.open(picture, "r+") as dataset:
+        dataset.write_colormap(1, {code: (code, 90, 200, 255) for code in range(256)})
+    assert not said(findings(picture), "stop")
+
+
 def test_two_years_on_one_lattice(tmp_path):
     one = Raster(ramp(128, 128)).write(tmp_path / "a.tif")
     other = Raster(np.clip(ramp(128, 128).astype(int) + 60, 1, 254).astype(np.uint8)).write(tmp_path / "b.tif")
@@ -86,6 +100,26 @@ def test_flights_of_other_colours_are_seams(tmp_path):
     assert "flights of 20160620 and 20160703 differ by" in said(findings(tmp_path), "note")["seams"]
 
 
+def test_undated_files_of_other_colours_are_seams_where_they_meet(tmp_path):
+    scene = ramp(128, 128, period=400.0)
+    Raster(scene[..., :64]).write(tmp_path / "west.tif")
+    Raster(scene[..., 64:], at(64, 0)).write(tmp_path / "east.tif")
+    assert "seams" not in said(findings(tmp_path), "note")
+    lighter = np.clip(scene.astype(int) + 40, 1, 254).astype(np.uint8)
+    Raster(lighter[..., 64:], at(64, 0)).write(tmp_path / "east.tif")
+    note = said(findings(tmp_path), "note")["seams"]
+    assert re.search(r"east.tif and west.tif differ by (3[5-9]|4[0-5]) of 255 grey levels where they meet", note)
+
+
+def test_sheets_that_overlap_a_little_are_compared_on_the_same_ground(tmp_path):
+    scene = ramp(128, 128, period=400.0)
+    lighter = np.clip(scene.astype(int) + 25, 1, 254).astype(np.uint8)
+    Raster(scene[..., :80]).write(tmp_path / "west.tif")
+    Raster(lighter[..., 64:], at(64, 0)).write(tmp_path / "east.tif")
+    survey = open_survey([tmp_path])
+    assert [round(seam.levels) for seam in seams(survey, GRID)] == [25]
+
+
 def test_two_years_on_two_lattices(tmp_path):
     one = Raster(noise(300, 300)).write(tmp_path / "a.tif")
     west, north = elsewhere("EPSG:4326")
@@ -97,6 +131,18 @@ def test_two_years_apart(tmp_path):
     one = Raster(noise(64, 64)).write(tmp_path / "a.tif")
     other = Raster(noise(64, 64), at(5000, 0)).write(tmp_path / "b.tif")
     assert said(findings(one, other), "stop")["common ground"].startswith("none")
+
+
+def test_the_bands_of_a_scene_among_other_files_belong_by_themselves(tmp_path):
+    for number in range(3):
+        Raster(noise(64, 64, 1)).write(tmp_path / f"a_b{number}.tif")
+    Raster(noise(64, 64, 4)).write(tmp_path / "z.tif")
+    assert "the bands of one scene: give them by themselves" in said(findings(tmp_path), "stop")["survey"]
+
+
+def test_pictures_without_a_place(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    assert "nothing says where on Earth its 1 picture lies" in said(findings(tmp_path), "stop")["survey"]
 
 
 def test_a_survey_that_cannot_be_read_at_all(tmp_path):
@@ -114,6 +160,15 @@ def test_the_command_leaves_with_1_and_speaks_json(tmp_path):
     plain = CliRunner().invoke(doctor, [str(tmp_path / "a.tif")], standalone_mode=False)
     assert plain.return_value == 0
     assert "bands 1, 2, 3 of a.tif" in plain.stdout
+
+
+def test_all_words_after_and_are_of_the_second_survey(tmp_path):
+    for name in "abc":
+        Raster(noise(64, 64)).write(tmp_path / f"{name}.tif")
+    words = [str(tmp_path / "a.tif"), "--and", str(tmp_path / "b.tif"), str(tmp_path / "c.tif"), "--bands", "1,2,3"]
+    ran = CliRunner().invoke(doctor, words, standalone_mode=False)
+    assert "1 source in" in ran.stdout
+    assert "b.tif and c.tif cover the same" in ran.stdout
 
 
 def test_damage_names_files_that_end_before_their_pixels(tmp_path):

@@ -54,6 +54,7 @@ def test_binary_files_give_what_the_folder_gives(spark, folders, settings):
     assert np.allclose(found.features[order], known.features[expected], atol=1e-4)
     assert np.array_equal(found.labels[order], known.labels[expected])
     assert found.weights.tolist() == [2] * 6
+    assert set(found.marks) == set(known.marks)
     assert not found.layout.sides.any()
     assert set(found.layout.groups) == {"Field", "Town"}
     assert len(found.skipped) == 1
@@ -67,6 +68,7 @@ def test_image_structs_and_lists_of_labels(spark, folders, settings):
     )
     found = samples_from_dataframe(frame, settings, FrameColumns(image="image", label="labels"))
     assert found.multi
+    assert found.marks is None
     assert found.legend.names == ("All", "Field", "Town")
     assert (found.targets.sum(axis=1) == 2).all()
     known = read_samples([folders], settings)

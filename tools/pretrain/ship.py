@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from landuse.models.architectures import ARCHITECTURES
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.conversion import named_backbone
+from landuse.training.learnt import FIELD, Learnt, file_marks
 from tools.pretrain.card import class_card, land_use_card
 from tools.pretrain.features import FeatureStore, Seen
 from tools.pretrain.kinds import Views, image_views, lake_views
@@ -79,13 +81,14 @@ def ship(data: Data) -> tuple[Bundle, Bundle]:
     fitted = fit_landuse_head(parts, len(legend))
     metrics = dict(fitted.metrics) | data.unseen.judge(fitted.head, store, legend)
     log.info("builtin %s", metrics)
-    training = _training(parts)
+    views = _training(parts)
     folders = load_legend("ucmerced21")
     classes = fit_class_head(_folders(sources["ucmerced"], store, parts, folders), len(folders))
     log.info("builtin-ucmerced %s", classes.metrics)
     fitted = Fitted(fitted.head, metrics)
-    land_use = _bundle(backbone, fitted, ("builtin", "landuse7"), land_use_card(metrics, training), training)
-    own = _bundle(backbone, classes, ("builtin-ucmerced", "ucmerced21"), class_card(classes.metrics), {})
+    every, own_images = views | learnt_from(sources.values(), legend), learnt_from([sources["ucmerced"]], folders)
+    land_use = _bundle(backbone, fitted, ("builtin", "landuse7"), land_use_card(metrics, views), every)
+    own = _bundle(backbone, classes, ("builtin-ucmerced", "ucmerced21"), class_card(classes.metrics), own_images)
     write_bundle(land_use, data.out / "builtin.landuse")
     write_bundle(own, data.out / "builtin-ucmerced.landuse", shipped_in="builtin")
     return land_use, own
@@ -117,13 +120,19 @@ def _folders(source: Source, store: FeatureStore, parts: list[Part], legend: Leg
     )
 
 
+def learnt_from(sources: Iterable[Source], legend: Legend) -> dict[str, Any]:
+    """What a model file keeps to know the images again that its head, of the classes of a legend, has learnt from."""
+    taken = [source.take(np.flatnonzero(~source.held_out & (source.classes(legend) >= 0))) for source in sources]
+    return {FIELD: Learnt(file_marks([path for source in taken for path in source.paths])).as_dict()}
+
+
 def _training(parts: list[Part]) -> dict[str, str | int | float]:
     views = {f"{part.source}, {part.kind}": int((~part.seen.held_out).sum()) for part in parts}
     return {"images held out": int(sum(part.seen.held_out.sum() for part in parts if part.kind == "plain")), **views}
 
 
 def _bundle(
-    backbone: Backbone, fitted: Fitted, names: tuple[str, str], card: str, training: Mapping[str, str | int | float]
+    backbone: Backbone, fitted: Fitted, names: tuple[str, str], card: str, training: Mapping[str, Any]
 ) -> Bundle:
     name, legend = names
     return Bundle(
@@ -131,7 +140,10 @@ def _bundle(
         backbone=backbone,
         head=fitted.head,
         legend=load_legend(legend),
-        calibration={"method": "temperature", "on": "collections held out whole" if training else "held-out images"},
+        calibration={
+            "method": "temperature",
+            "on": "collections held out whole" if name == "builtin" else "held-out images",
+        },
         training=dict(training),
         metrics=dict(fitted.metrics),
         card=card,

@@ -73,7 +73,7 @@ def _differences(one: Survey, other: Survey, grid: ChipGrid, step: int) -> Level
 
 def _some(items: Array, most: int) -> Array:
     """At most so many of the items, spread evenly."""
-    return items[np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)]
+    return np.asarray(items[np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)])
 
 
 def _across(one: Pixels, other: Pixels, step: int) -> Levels:

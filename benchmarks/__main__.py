@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import speed
+from benchmarks import county, speed
 from benchmarks.bench import BASELINES, Bench
 from benchmarks.commands import BenchError, module
 from benchmarks.rows import HEADER, Row, failed_row
@@ -28,6 +28,7 @@ MEASURES: dict[str, tuple[Callable[[Bench], list[Row]], float]] = {
     "int8": (speed.int8, 100),
     "heads": (speed.heads, 60),
     "tile": (speed.tiling, 90),
+    "county": (county.county, 240),
 }
 """Each measurement and the seconds that it needs; one for which no time is left is skipped, and says so."""
 

@@ -61,7 +61,7 @@ class SampleOptions(Options):
     band_names: Annotated[
         tuple[str, ...],
         Flag(
-            "Names of the chips' bands, in order.  [default: red,green,blue and, of four, nir]",
+            "Names of the chips' bands, in order.  [default: as the files declare, else red,green,blue,nir]",
             metavar="NAME,...",
             example="red,green,blue,nir",
         ),

@@ -26,6 +26,7 @@ from landuse.models.keras_weights import load_keras_weights
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.statistics import RGB, with_statistics
 from landuse.mosaic import MosaicReader
+from landuse.mosaic.band_names import band_names
 from landuse.options.training import BackboneOptions, TrainOptions
 from landuse.scoring.dense_ground import splits_of
 from landuse.words import counted
@@ -33,8 +34,6 @@ from landuse.words import counted
 RANDOM = "random"
 IMAGENET = "imagenet"
 PLACEHOLDER = "groups3"
-USUAL = {3: RGB, 4: (*RGB, "nir")}
-"""Names of bands where none are given: those of most aerial surveys."""
 PAIRS = 64
 TRIED = 4
 """Chips looked at for each pair that is wanted; those at the edge of the imagery do not serve."""
@@ -111,7 +110,12 @@ def base_for(data: Sequence[Path], options: TrainOptions) -> Bundle:
     """The backbone asked for, with statistics of those bands of chips that it does not see. Raises as `for_bands`."""
     base = backbone_of(options, options.seed)
     tables = [path for path in data if path.name == CHIPS_FILE or (path / CHIPS_FILE).is_file()]
-    return for_bands(base, len(open_chips(tables[0]).survey.bands), options.band_names) if tables else base
+    if not tables:
+        return base
+    survey = open_chips(tables[0]).survey
+    more = len(survey.bands) != base.backbone.channels
+    names = options.band_names or (band_names(survey) if more else ())
+    return for_bands(base, len(survey.bands), names)
 
 
 def for_bands(base: Bundle, count: int, names: Sequence[str]) -> Bundle:
@@ -120,14 +124,14 @@ def for_bands(base: Bundle, count: int, names: Sequence[str]) -> Bundle:
     Args:
         base: a network that sees red, green and blue, or as many bands as there are.
         count: bands of the chips.
-        names: of them, in order; the usual ones where none are given.
+        names: of them, in order; empty where they cannot be told.
 
     Raises:
         BandsError: as many names as bands are not given, or the network's own bands are not among them.
     """
     if count == base.backbone.channels and not names:
         return base
-    bands = tuple(names) or USUAL.get(count, ())
+    bands = tuple(names)
     if len(bands) != count or len(set(bands)) != count:
         raise BandsError(
             f"The chips have {counted(count, 'band')}, and {len(set(bands))} are named: name each with --band-names, for "

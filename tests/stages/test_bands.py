@@ -52,6 +52,19 @@ def test_a_survey_without_its_bands_is_refused_in_a_sentence(work, model, tmp_pa
         classify(work.survey, tmp_path / "map", ClassifyOptions(model=str(model), **OPTIONS))
 
 
+def test_bands_are_named_as_the_files_describe_them(four, work, tmp_path):
+    for path in four:
+        copy = tmp_path / path.name
+        copy.write_bytes(path.read_bytes())
+        with rasterio.open(copy, "r+") as target:
+            for number, text in enumerate(("blue", "green", "red", "infrared"), 1):
+                target.set_band_description(number, text)
+    labels = TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend), bands=ALL)
+    tile(sorted(tmp_path.glob("*.tif")), tmp_path / "chips", labels)
+    bundle = train([tmp_path / "chips"], tmp_path / "m.landuse", TrainOptions(backbone=str(work.model)))
+    assert bundle.bands == ("blue", "green", "red", "nir")
+
+
 def test_bands_that_are_not_named_are_refused(four, work, tmp_path):
     labels = TileOptions(**OPTIONS, labels=work.labels, legend=str(work.legend), bands=ALL)
     tile(four, tmp_path / "chips", labels)

@@ -14,11 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.table import markdown
-from landuse.legend import load_legend
 from landuse.models.architectures import ARCHITECTURES
 from landuse.models.arrays import Floats, KerasModel, Weights
-from landuse.models.bundle import Bundle
-from landuse.models.heads import LogisticHead
 
 PX = 96
 IMAGES = 2
@@ -44,26 +41,25 @@ def random_weights(model: KerasModel, seed: int = 0) -> Weights:
 
 def compared(name: str) -> dict[str, object]:
     """The largest difference of features between the runtimes, as a share of the largest feature."""
-    from landuse.models.conversion import named_backbone
-    from landuse.models.keras_networks import build
-    from landuse.models.keras_runtime import KerasRuntime
-    from landuse.models.openvino_runtime import OpenVinoRuntime
+    from landuse.models.conversion import backbone_of, graph_of
+    from landuse.models.graph_file import half
+    from landuse.models.keras_networks import assign, build
+    from landuse.models.openvino import ov
 
     line = ARCHITECTURES[name]
-    backbone = named_backbone(line, random_weights(build(line, PX)), PX)
-    zeros, legend = np.zeros(line.features, np.float32), load_legend("landuse7")
-    head = LogisticHead(zeros[:, None].repeat(len(legend), 1), zeros[: len(legend)], zeros, zeros + 1)
-    bundle = Bundle(name, backbone, head, legend)
+    model = build(line, PX)
+    weights = {key: half(array).astype(np.float32) for key, array in random_weights(model).items()}
+    assign(model, weights, name)
+    graph = backbone_of(graph_of(model, PX, 3), line.preprocess, weights, name).graph()
     images = np.random.default_rng(1).integers(0, 256, (IMAGES, PX, PX, 3), dtype=np.uint8)
-    ours = OpenVinoRuntime(bundle, "f32").predict(images).features
-    theirs = KerasRuntime(bundle).predict(images).features
-    kinds = {node.get_type_name() for node in backbone.graph().get_ordered_ops()}
+    ours = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([images])[0]
+    theirs = np.asarray(model(line.preprocess.apply(images), training=False))
+    largest = float(np.abs(theirs).max())
     return {
         "name": name,
-        "largest": float(np.abs(theirs).max()),
-        "difference": float(np.abs(ours - theirs).max() / np.abs(theirs).max()),
-        "apart": float(np.abs(theirs[0] - theirs[1]).max() / np.abs(theirs).max()),
-        "operations": sorted(kinds),
+        "difference": float(np.abs(ours - theirs).max()) / largest,
+        "apart": float(np.abs(theirs[0] - theirs[1]).max()) / largest,
+        "operations": sorted({node.get_type_name() for node in graph.get_ordered_ops()}),
     }
 
 

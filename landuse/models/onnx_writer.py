@@ -1,7 +1,4 @@
-"""An OpenVINO graph as an ONNX model: a table of operations, and what each is called there.
-
-The table holds what the networks of Keras and those of other programs are made of. Any other operation is refused by name.
-"""
+"""An OpenVINO graph as an ONNX model, by a table of operations; one that is not in the table is refused by its name."""
 
 from __future__ import annotations
 
@@ -16,14 +13,9 @@ import numpy.typing as npt
 from landuse.errors import UsageError
 from landuse.models.arrays import Graph, Node
 
-OPSET = 20
-IR_VERSION = 9
-"""Of 2023: what readers of opset 20 know."""
-OnnxModel = Any
-"""An onnx.ModelProto; its classes are made when they are imported."""
-DTYPES = MappingProxyType(
-    {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "u8": "uint8", "i8": "int8", "boolean": "bool"}
-)
+OPSET, IR_VERSION = 20, 9  # of 2023
+INT64 = 7  # ONNX's number of the type
+OnnxModel = Any  # an onnx.ModelProto; its classes are made when they are imported
 
 
 @dataclass
@@ -49,8 +41,7 @@ class OnnxGraph:
         return names
 
 
-Translator = Callable[[OnnxGraph, Node, list[str]], list[str]]
-"""Adds an operation that reads tensors of these names; gives the names of what it makes."""
+Translator = Callable[[OnnxGraph, Node, list[str]], list[str]]  # from names of tensors read to names of those made
 
 
 def onnx_model(graph: Graph, image: str, answer: str) -> OnnxModel:
@@ -68,20 +59,18 @@ def onnx_model(graph: Graph, image: str, answer: str) -> OnnxModel:
         names |= {(node.get_name(), i): name for i, name in enumerate(_translated(written, node, sources, image))}
     result = graph.get_results()[0].input_value(0)
     last = helper.make_node("Identity", [names[result.get_node().get_name(), result.get_index()]], [answer])
-    ends = [_described(name, port) for name, port in ((image, graph.input()), (answer, result))]
+    ends = [
+        helper.make_tensor_value_info(
+            name, _kind(port), [s.get_length() if s.is_static else "n" for s in port.partial_shape]
+        )
+        for name, port in ((image, graph.input()), (answer, result))
+    ]
     read = {name for node in written.nodes for name in node.input}
     constants = [constant for constant in written.constants if constant.name in read]
     whole = helper.make_graph([*written.nodes, last], "landuse", ends[:1], ends[1:], constants)
     model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     checker.check_model(model, full_check=True)
     return model
-
-
-def _described(name: str, port: Node) -> Any:  # noqa: ANN401  # an onnx.ValueInfoProto
-    from onnx import helper
-
-    sides = [side.get_length() if side.is_static else "batch" for side in port.get_partial_shape()]
-    return helper.make_tensor_value_info(name, _kind(port), sides)
 
 
 def _translated(written: OnnxGraph, node: Node, sources: list[str], image: str) -> list[str]:
@@ -104,32 +93,33 @@ def _kind(port: Node) -> int:
     """ONNX's number of the element type of a tensor."""
     from onnx import helper
 
-    name = port.get_element_type().get_type_name()
-    if name not in DTYPES:
-        raise _refused(f"has numbers of type {name}")
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(DTYPES[name])))
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(port.get_element_type().to_dtype())))
 
 
-def _whole(node: Node, number: int) -> npt.NDArray[np.int64]:
-    """Whole numbers (n,) of an input that is constant. Raises `UsageError` for one that is not."""
+def _fixed(node: Node, number: int) -> npt.NDArray[np.int64] | None:
+    """Whole numbers (n,) of an input that is constant; None of one that is computed."""
     source = node.input_value(number).get_node()
     while source.get_type_name() == "Convert":
         source = source.input_value(0).get_node()
-    if source.get_type_name() != "Constant":
+    constant = source.get_type_name() == "Constant"
+    return np.asarray(source.get_data(), np.int64).ravel() if constant else None
+
+
+def _whole(node: Node, number: int) -> npt.NDArray[np.int64]:
+    """As `_fixed`. Raises `UsageError` for an input that is computed."""
+    if (found := _fixed(node, number)) is None:
         raise _refused(f"computes how its {node.get_type_name()} works")
-    return np.asarray(source.get_data(), np.int64).ravel()
+    return found
 
 
 def _convolution(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
     """Kernels of groups (G, o, i, h, w) are (G * o, i, h, w) there."""
     told, shape = node.get_attributes(), list(node.input_value(1).get_shape())
     image, kernel = sources
-    grouped = node.get_type_name() == "GroupConvolution"
-    if grouped:
-        flat = written.constant(np.array([shape[0] * shape[1], *shape[2:]]))
-        kernel = written.add("Reshape", [kernel, flat])[0]
+    group = shape[0] if node.get_type_name() == "GroupConvolution" else 1
+    if len(shape) == 5:
+        kernel = written.add("Reshape", [kernel, written.constant(np.array([group * shape[1], *shape[2:]]))])[0]
     pads = [*told["pads_begin"], *told["pads_end"]]
-    group = shape[0] if grouped else 1
     said = {"strides": told["strides"], "dilations": told["dilations"], "pads": pads, "group": group}
     return written.add("Conv", [image, kernel], **said)
 
@@ -149,7 +139,9 @@ def _by_whole(kind: str) -> Translator:
     def translate(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
         """The operation, that input made anew."""
         said = {"keepdims": int(node.get_attributes()["keep_dims"])} if kind.startswith("Reduce") else {}
-        return written.add(kind, [sources[0], written.constant(_whole(node, 1))], **said)
+        fixed = _fixed(node, 1)
+        second = written.add("Cast", sources[1:2], to=INT64)[0] if fixed is None else written.constant(fixed)
+        return written.add(kind, [sources[0], second], **said)
 
     return translate
 
@@ -159,9 +151,8 @@ def _along(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
     return written.add(node.get_type_name(), sources, axis=node.get_attributes()["axis"])
 
 
-def _clamp(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
-    ends = [written.constant(np.float32(node.get_attributes()[end])) for end in ("min", "max")]
-    return written.add("Clip", [*sources, *ends])
+def _ends(written: OnnxGraph, told: Mapping[str, float]) -> list[str]:
+    return [written.constant(np.float32(told[end])) for end in ("min", "max")]
 
 
 def _matmul(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
@@ -178,22 +169,15 @@ def _swish(written: OnnxGraph, _: Node, sources: list[str]) -> list[str]:
     return written.add("Mul", [sources[0], *written.add("Sigmoid", scaled)])
 
 
-def _gelu(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
-    mode = str(node.get_attributes()["approximation_mode"]).lower()
-    return written.add("Gelu", sources, approximate=mode.replace("erf", "none"))
-
-
 def _mvn(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
     """Mean off, then divided by the deviation, along some axes."""
     told, axes = node.get_attributes(), written.constant(_whole(node, 1))
     centred = written.add("Sub", [sources[0], *written.add("ReduceMean", [sources[0], axes])])
-    if not told["normalize_variance"]:
-        return centred
-    small, inside = written.constant(np.float32(told["eps"])), "inside" in str(told["eps_mode"]).lower()
+    if not told["normalize_variance"] or "inside" not in str(told["eps_mode"]).lower():
+        raise _refused("normalises in an unusual way")
     spread = written.add("ReduceMean", [*written.add("Mul", [*centred, *centred]), axes])
-    spread = written.add("Add", [*spread, small]) if inside else spread
-    root = written.add("Sqrt", spread)
-    return written.add("Div", [*centred, *(root if inside else written.add("Add", [*root, small]))])
+    small = written.constant(np.float32(told["eps"]))
+    return written.add("Div", [*centred, *written.add("Sqrt", written.add("Add", [*spread, small]))])
 
 
 def _pad(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
@@ -202,6 +186,25 @@ def _pad(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
     if mode not in ("constant", "edge", "reflect"):
         raise _refused(f"pads by {mode}")
     return written.add("Pad", [sources[0], ends, *(sources[3:4] if mode == "constant" else [])], mode=mode)
+
+
+def _strided_slice(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
+    """A part of a tensor, forwards along its first axes; axes that are shrunk have one place, and go."""
+    told = node.get_attributes()
+    begin, end, step = (_whole(node, number) for number in (1, 2, 3))
+    if any(told["new_axis_mask"]) or any(told["ellipsis_mask"]) or (step < 1).any():
+        raise _refused("takes parts of tensors in an unusual way")
+    masks = (told["begin_mask"], told["end_mask"], told["shrink_axis_mask"])
+    first, last, gone = (np.array([*mask, *np.zeros(len(begin), int)])[: len(begin)] > 0 for mask in masks)
+    begin = np.where(first, 0, begin)
+    end = np.where(gone, begin + 1, end)
+    end = np.where((last & ~gone) | (gone & (end == 0)), 2**62, end)
+    found = written.add("Slice", [sources[0], *map(written.constant, (begin, end, np.arange(len(begin)), step))])
+    return written.add("Squeeze", [*found, written.constant(np.flatnonzero(gone))]) if gone.any() else found
+
+
+def _gelu(node: Node) -> str:
+    return str(node.get_attributes()["approximation_mode"]).lower().replace("erf", "none")
 
 
 def _split(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
@@ -225,10 +228,10 @@ OTHERS: Mapping[str, Translator] = MappingProxyType(
         "GroupConvolution": _convolution,
         "MaxPool": _pool,
         "AvgPool": _pool,
-        "Clamp": _clamp,
+        "Clamp": lambda written, node, s: written.add("Clip", [*s, *_ends(written, node.get_attributes())]),
         "Concat": _along,
         "Softmax": _along,
-        "Gelu": _gelu,
+        "Gelu": lambda written, node, s: written.add("Gelu", s, approximate=_gelu(node)),
         "HSigmoid": lambda written, _, sources: written.add("HardSigmoid", sources, alpha=1 / 6, beta=0.5),
         "Transpose": lambda written, node, s: written.add("Transpose", s[:1], perm=_whole(node, 1).tolist()),
         "Gather": lambda written, node, s: written.add("Gather", s[:2], axis=int(_whole(node, 2)[0])),
@@ -237,6 +240,8 @@ OTHERS: Mapping[str, Translator] = MappingProxyType(
         "MVN": _mvn,
         "SquaredDifference": lambda written, _, s: written.add("Mul", 2 * written.add("Sub", s)),
         "Pad": _pad,
+        "ShapeOf": lambda written, node, s: written.add("Cast", written.add("Shape", s), to=_kind(node.output(0))),
+        "StridedSlice": _strided_slice,
         "Split": _split,
         "VariadicSplit": _split,
     }

@@ -111,6 +111,30 @@ def test_statistics_of_further_bands_are_part_of_it(tmp_path):
     assert metadata(path)["bands"][3] == "nir"
 
 
+def test_operations_of_transformers_and_of_shapes_that_are_computed(tmp_path):
+    from openvino import opset13 as ops
+
+    layers, (image, found) = Layers(), image_of(PX)
+    found = ops.pad(layers.conv(found, 8, stride=8), [0, 0, 0, 0], [0, 0, 1, 1], "constant")
+    found = ops.multiply(ops.hswish(found), ops.hsigmoid(found))
+    shape = ops.shape_of(found, "i32")
+    batch = ops.strided_slice(shape, [0], [1], [1], [0], [0], [], [], [])
+    rows = ops.unsqueeze(ops.strided_slice(shape, [-1], [0], [1], [0], [0], [], [1], []), [0])
+    size = ops.concat([batch, ops.constant(np.array([8], np.int32)), ops.multiply(rows, rows)], 0)
+    tokens = ops.transpose(ops.reshape(found, size, False), np.array([0, 2, 1]))
+    tokens = ops.mvn(tokens, np.array([2]), True, 1e-5, "inside_sqrt")
+    one, two = ops.split(tokens, 2, 2).outputs()
+    weights = ops.softmax(ops.matmul(one, two, False, True), 2)
+    tokens = ops.gelu(ops.matmul(weights, tokens, False, False), "tanh")
+    token = ops.squeeze(ops.strided_slice(tokens, [0, 3, 0], [0, 4, 0], [1, 1, 1], [1, 0, 1], [1, 0, 1]), [1])
+    other = ops.strided_slice(tokens, [0, -1, 0], [0, 0, 0], [1, 1, 1], [1, 0, 1], [1, 0, 1], [], [0, 1, 0])
+    features = ops.swish(ops.add(token, other), np.float32(1.5))
+    wide = made(features, image)
+    model = bundle(backbone=wide, head=random_head(wide.features, 3))
+    path = lu.export(write_bundle(model, tmp_path / "m"), tmp_path / "m.onnx")
+    assert np.abs(in_onnx(path, images(3)) - answers(model, images(3))).max() < CLOSE
+
+
 def dense_head(classes):
     from landuse.models.heads import DenseHead
 

@@ -68,20 +68,29 @@ def _labelled(table: ChipSet, path: Path, settings: SampleSettings, progress: Pr
     chosen = np.flatnonzero((table.labels > 0) & pure)
     chips = table.take(chosen)
     groups = None if settings.group_by is None else chip_groups(path, table, settings.group_by)[chosen]
+    found = _of_chips(chips, _targets(chips, settings.soft), table.legend, settings, progress)
+    return _readable(replace(found, layout=replace(found.layout, groups=groups)))
+
+
+def _of_chips(chips: ChipSet, targets: Floats, legend: Legend, settings: SampleSettings, progress: Progress) -> Samples:
+    """Samples of chips with targets (n, K), features of NaN where one cannot be read."""
     features, digest, skipped = chip_features(chips, settings, progress)
-    targets = _targets(chips, settings.soft)
-    samples = Samples(
+    return Samples(
         features=features,
         targets=targets,
         weights=np.ones(len(chips)),
-        layout=Layout(strata_of(targets), places_of(chips), groups),
-        legend=table.legend,
+        layout=Layout(strata_of(targets), Places(chips.rows, chips.cols, chips.grid.chip_m)),
+        legend=legend,
         digest=digest_of([digest, hashlib.sha256(targets.tobytes()).hexdigest()]),
         skipped=skipped,
-        pictures=pictures_of(chips),
+        pictures=ChipPictures(((chips.survey, chips.grid),), np.zeros(len(chips), np.int64), chips.rows, chips.cols),
         marks=chip_marks(chips),
     )
-    return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
+
+
+def _readable(samples: Samples) -> Samples:
+    """The samples that have features."""
+    return samples.take(np.asarray(np.isfinite(samples.features).all(axis=1)))
 
 
 def _targets(chips: ChipSet, soft: bool) -> Floats:
@@ -93,16 +102,6 @@ def _targets(chips: ChipSet, soft: bool) -> Floats:
         return hard
     total = chips.shares.sum(axis=1, keepdims=True)
     return np.asarray(np.where(total > 0, chips.shares / np.where(total > 0, total, 1), hard), np.float32)
-
-
-def places_of(chips: ChipSet) -> Places:
-    """The cells of chips."""
-    return Places(chips.rows, chips.cols, chips.grid.chip_m)
-
-
-def pictures_of(chips: ChipSet) -> ChipPictures:
-    """Where the pixels of chips are."""
-    return ChipPictures(((chips.survey, chips.grid),), np.zeros(len(chips), np.int64), chips.rows, chips.cols)
 
 
 def chip_groups(path: Path, table: ChipSet, column: str) -> Names:
@@ -133,26 +132,19 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
     lines = lines[np.argsort(found[lines])]
     chips = every.take(found[lines])
     with Progress(len(chips), "chips", "reading") as progress:
-        features, digest, skipped = chip_features(chips, settings, progress)
-    samples = Samples(
-        features=features,
-        targets=targets[lines],
-        weights=np.ones(len(lines)) if table.weights is None else table.weights[lines],
-        layout=Layout(
-            strata_of(targets[lines]),
-            places_of(chips),
-            None if table.groups is None else table.groups[lines],
-            None if table.sides is None else table.sides[lines],
-        ),
-        legend=legend,
-        digest=digest_of([digest, hashlib.sha256(targets[lines].tobytes()).hexdigest()]),
-        multi=table.multi,
-        skipped=(*table.skipped, *strangers(table, found, root), *skipped),
-        ignored=ignored,
-        pictures=pictures_of(chips),
-        marks=chip_marks(chips),
+        samples = _of_chips(chips, targets[lines], legend, settings, progress)
+    groups = None if table.groups is None else table.groups[lines]
+    sides = None if table.sides is None else table.sides[lines]
+    return _readable(
+        replace(
+            samples,
+            weights=samples.weights if table.weights is None else table.weights[lines],
+            layout=replace(samples.layout, groups=groups, sides=sides),
+            multi=table.multi,
+            skipped=(*table.skipped, *strangers(table, found, root), *samples.skipped),
+            ignored=ignored,
+        )
     )
-    return samples.take(np.asarray(np.isfinite(features).all(axis=1)))
 
 
 def find_chips(table: LabelTable, root: Path) -> tuple[ChipSet, IntArray]:

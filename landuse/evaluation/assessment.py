@@ -14,7 +14,7 @@ import numpy.typing as npt
 from landuse.errors import ConfigError
 from landuse.evaluation.estimators import Z95, Estimate, MapEstimates, StratifiedSample, estimate_map
 from landuse.evaluation.metrics import kappa
-from landuse.evaluation.sample_files import Answer, Unit
+from landuse.evaluation.sample_files import Answer, Size, Unit
 from landuse.outputs.spreadsheet import safe_cell
 
 KINDS = ("before", "after", "transition")
@@ -77,7 +77,7 @@ class Assessment:
         return _accuracy(self.parts["transition"]) | dates | counts
 
 
-def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], areas: Mapping[str, float]) -> Assessment:
+def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], sizes: Mapping[str, Size]) -> Assessment:
     """Estimate areas and accuracies from answers.
 
     Units without an answer, or whose answer is "unsure", are left out, as if they had not been drawn. A stratum with an area
@@ -95,13 +95,14 @@ def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], areas: M
     if not known:
         raise ConfigError("No unit of the sample has both its classes, before and after, so nothing can be estimated.")
     rows = [units[answer.id] for answer in known]
-    lacking = sorted({unit.stratum for unit in rows} - areas.keys())
+    lacking = sorted({unit.stratum for unit in rows} - sizes.keys())
     if lacking:
         raise ConfigError(f"The strata say nothing of stratum {lacking[0][:40]!r}.")
-    strata = [name for name in areas if any(unit.stratum == name for unit in rows)]
+    strata = [name for name in sizes if any(unit.stratum == name for unit in rows)]
     place = {name: number for number, name in enumerate(strata)}
     stratum = np.array([place[unit.stratum] for unit in rows], np.int64)
-    sample = StratifiedSample(stratum, np.array([areas[name] for name in strata]))
+    areas, cells = ([getattr(sizes[name], what) for name in strata] for what in ("area_ha", "cells"))
+    sample = StratifiedSample(stratum, np.array(areas), sizes=np.array(cells))
     ground = [(answer.before, answer.after) for answer in known]
     parts = {
         "before": _part("before", sample, [u.mapped[0] for u in rows], [g[0] for g in ground]),
@@ -111,7 +112,7 @@ def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], areas: M
         ),
     }
     unsure = sum(bool(answer.before or answer.after) for answer in answers) - len(known)
-    return Assessment(parts, len(known), unsure, tuple(_notes(sample, strata, areas, unsure, parts)))
+    return Assessment(parts, len(known), unsure, tuple(_notes(sample, strata, sizes, unsure, parts)))
 
 
 def _part(kind: str, sample: StratifiedSample, mapped: Sequence[str], reference: Sequence[str]) -> Part:
@@ -124,13 +125,13 @@ def _part(kind: str, sample: StratifiedSample, mapped: Sequence[str], reference:
 
 
 def _notes(
-    sample: StratifiedSample, strata: Sequence[str], areas: Mapping[str, float], unsure: int, parts: Mapping[str, Part]
+    sample: StratifiedSample, strata: Sequence[str], sizes: Mapping[str, Size], unsure: int, parts: Mapping[str, Part]
 ) -> Iterable[str]:
-    empty = [name for name in areas if name not in strata and areas[name] > 0]
+    empty = [name for name, size in sizes.items() if name not in strata and size.area_ha > 0]
     if empty:
-        left = sum(areas[name] for name in empty)
+        left = sum(sizes[name].area_ha for name in empty)
         yield f"No answer lies in {_listed('stratum', empty)}, so its {left:,.1f} ha are left out of every figure."
-    lone = [name for name, count in zip(strata, sample.units.tolist(), strict=True) if count == 1]
+    lone = [strata[i] for i in np.flatnonzero((sample.units == 1) & (sample.not_drawn > 0))]
     if lone:
         yield f"One answer alone lies in {_listed('stratum', lone)}: errors and intervals are withheld until there are two."
     if unsure:

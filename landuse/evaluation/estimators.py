@@ -5,8 +5,8 @@ says how sure the result is. Every figure here is a mean over the land, or a rat
 unit has or has not (Stehman 2014, Estimating area and map accuracy for stratified random sampling when the strata are
 different from the map classes, International Journal of Remote Sensing 35, equations 1 to 3 and 27 to 28). Where the strata
 are the map's own classes, the same figures are those of Olofsson et al. 2014, Good practices for estimating area and
-assessing accuracy of land change, Remote Sensing of Environment 148, equations 1 to 11. No correction for finite populations
-is made: it would be far below the last digit shown.
+assessing accuracy of land change, Remote Sensing of Environment 148, equations 1 to 11. Where a stratum's units are
+counted, only those that were not drawn are uncertain (Stehman's factor 1 - n / N): a stratum drawn as a whole adds nothing.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class StratifiedSample:
         stratum: int64 (n,) index of the stratum of each row.
         areas: (H,) area of each stratum, in any unit.
         counts: int64 (n,) units of each row; one each where it is None.
+        sizes: (H,) units that each stratum has, drawn or not; endless where it is None.
 
     Raises:
         UsageError: an area is no number from 0 upwards, all are 0, or a stratum with an area has no unit.
@@ -57,6 +58,7 @@ class StratifiedSample:
     stratum: Numbers
     areas: Floats
     counts: Numbers | None = None
+    sizes: Floats | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.areas).all() and (self.areas >= 0).all()):
@@ -76,6 +78,13 @@ class StratifiedSample:
     def weights(self) -> Floats:
         """(H,) share of the land in each stratum."""
         return np.asarray(self.areas / self.areas.sum())
+
+    @property
+    def not_drawn(self) -> Floats:
+        """(H,) share of each stratum's units that was not drawn, from 0 to 1; 1 where it is endless."""
+        if self.sizes is None:
+            return np.ones(len(self.areas))
+        return np.asarray(1 - np.minimum(self.units / np.maximum(self.sizes, 1), 1))
 
     def mean(self, y: npt.ArrayLike) -> Estimate:
         """Share of the land that has something: mean and standard error of `y` (n,) or of each column of (n, K)."""
@@ -98,11 +107,11 @@ class StratifiedSample:
         return np.asarray(self._sums(values) / np.maximum(self.units, 1)[:, None])
 
     def _variance(self, values: Floats) -> Floats:
-        """(K,) variance of the mean; NaN where a stratum with an area has one unit, which tells nothing of its spread."""
+        """(K,) variance of the mean; NaN where a stratum has one unit drawn of several, which tells nothing of its spread."""
         squares = self._sums((values - self._means(values)[self.stratum]) ** 2)
-        units = self.units[:, None].astype(np.float64)
+        units, left = self.units[:, None].astype(np.float64), self.not_drawn[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            spread = np.where(self.areas[:, None] > 0, squares / (units - 1) / units, 0.0)
+            spread = np.where((self.areas[:, None] > 0) & (left > 0), left * squares / (units - 1) / units, 0.0)
         return np.asarray(self.weights**2 @ spread)
 
     def _sums(self, values: Floats) -> Floats:

@@ -57,6 +57,19 @@ class Answer:
         return all(found and found.casefold() != UNSURE for found in (self.before, self.after))
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a stratum covers.
+
+    Attributes:
+        area_ha: hectares.
+        cells: cells of the map, drawn or not; infinity where nobody counted them.
+    """
+
+    area_ha: float
+    cells: float = np.inf
+
+
 def write_sample(folder: Path, units: Sequence[Unit]) -> None:
     """Write the sample to be labelled, which says nothing of the map's classes, and the key, which does."""
     _write(
@@ -86,11 +99,11 @@ def read_answers(path: Path) -> list[Answer]:
     return answers
 
 
-def read_strata(path: Path) -> dict[str, float]:
-    """Hectares by number (or name) of the stratum. Raises `ConfigError` where an area is no number from 0 upwards."""
+def read_strata(path: Path) -> dict[str, Size]:
+    """The size of each stratum by its number (or name). Raises `ConfigError` where an area is no number from 0 upwards."""
     rows = read_table(path, ("stratum", "area_ha"))
     _check_once(path, [row["stratum"] for row in rows])
-    return {row["stratum"]: _area(path, row["area_ha"]) for row in rows}
+    return {row["stratum"]: Size(_area(path, row["area_ha"]), _cells(path, row.get("cells", ""))) for row in rows}
 
 
 def read_units(sample: Path, key: Path) -> dict[str, Unit]:
@@ -149,6 +162,14 @@ def _area(path: Path, text: str) -> float:
     value = _number(text)
     if not value >= 0:
         raise ConfigError(f"{path}: {text[:40]!r} is no area in hectares.")
+    return value
+
+
+def _cells(path: Path, text: str) -> float:
+    """How many cells a stratum has; endless where nothing is said."""
+    value = _number(text) if text else np.inf
+    if not value >= 0:
+        raise ConfigError(f"{path}: {text[:40]!r} is no number of cells.")
     return value
 
 

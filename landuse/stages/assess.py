@@ -189,8 +189,8 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
     options, started = options or EstimateOptions(), time.perf_counter()
     folder = options.design or sample.parent
     blind = folder / SAMPLE if (folder / SAMPLE).is_file() else sample
-    units, areas = read_units(blind, folder / KEY), read_strata(folder / STRATA)
-    found = assess_sample(units, read_answers(sample), areas)
+    units, strata = read_units(blind, folder / KEY), read_strata(folder / STRATA)
+    found = assess_sample(units, read_answers(sample), strata)
     with staged_folder(out, fresh=options.fresh) as staging:
         found.write(staging)
         record = RunRecord(

@@ -9,7 +9,7 @@ import pytest
 from landuse.change.result import read_change
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.evaluation.assessment import assess_sample
-from landuse.evaluation.sample_files import Answer, Unit, read_answers
+from landuse.evaluation.sample_files import Answer, Size, Unit, read_answers
 from landuse.evaluation.sampling import allocate, strata_of, units_needed
 from landuse.options.assessment import DesignOptions, EstimateOptions
 from landuse.options.results import DiffOptions
@@ -160,8 +160,8 @@ def test_golden_g4_from_files(tmp_path):
                 name = f"s{len(units)}"
                 units[name] = Unit(name, 0, 0, "", str(stratum), classes[stratum], classes[stratum])
                 answers.append(Answer(name, *classes[truth]))
-    areas = {str(i): share * 900_000 for i, share in enumerate((0.020, 0.015, 0.320, 0.645))}
-    found = assess_sample(units, answers, areas)
+    sizes = {str(i): Size(share * 900_000) for i, share in enumerate((0.020, 0.015, 0.320, 0.645))}
+    found = assess_sample(units, answers, sizes)
     part = found.parts["transition"]
     order = [part.names.index(" -> ".join(pair)) for pair in classes]
     np.testing.assert_allclose(part.found.areas.value[order], [21_158, 11_686, 285_770, 581_386], atol=1)
@@ -182,11 +182,21 @@ def units_of(strata):
 def test_one_answer_in_a_stratum_withholds_intervals_and_none_leaves_the_stratum_out():
     units = units_of(["1", "1", "1", "2", "3"])
     answers = [Answer(f"s{i}", "A", "A") for i in range(4)]
-    found = assess_sample(units, answers, {"1": 50.0, "2": 30.0, "3": 20.0})
+    found = assess_sample(units, answers, {"1": Size(50), "2": Size(30), "3": Size(20)})
     assert found.figures()["overall"]["se"] is None
     assert any("withheld" in note for note in found.notes)
     assert any("20.0 ha are left out" in note for note in found.notes)
     assert found.parts["after"].found.areas.value.sum() == pytest.approx(80)
+
+
+def test_a_stratum_drawn_as_a_whole_leaves_nothing_uncertain():
+    units = units_of(["1", "1", "1", "2"])
+    answers = [Answer("s0", "A", "B"), *(Answer(f"s{i}", "A", "A") for i in range(1, 4))]
+    found = assess_sample(units, answers, {"1": Size(90, 18), "2": Size(5, 1)})
+    lone = assess_sample(units_of(["1"] * 3), answers[:3], {"1": Size(90)})
+    assert not any("withheld" in note for note in found.notes)
+    error, endless = (f.parts["after"].found.areas.error for f in (found, lone))
+    np.testing.assert_allclose(error, endless * np.sqrt(1 - 3 / 18))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +209,7 @@ def test_one_answer_in_a_stratum_withholds_intervals_and_none_leaves_the_stratum
 )
 def test_answers_that_say_nothing_are_one_sentence(answers, says):
     with pytest.raises(ConfigError, match=says):
-        assess_sample(units_of(["1"]), answers, {"1": 1.0})
+        assess_sample(units_of(["1"]), answers, {"1": Size(1)})
 
 
 def test_two_people_are_compared(drawn, tmp_path):

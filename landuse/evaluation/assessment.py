@@ -131,7 +131,7 @@ def _notes(
     if empty:
         left = sum(sizes[name].area_ha for name in empty)
         yield f"No answer lies in {_listed('stratum', empty)}, so its {left:,.1f} ha are left out of every figure."
-    lone = [strata[i] for i in np.flatnonzero((sample.units == 1) & (sample.not_drawn > 0))]
+    lone = [strata[i] for i in np.flatnonzero((sample.units == 1) & (sample.not_drawn > 0)).tolist()]
     if lone:
         yield f"One answer alone lies in {_listed('stratum', lone)}: errors and intervals are withheld until there are two."
     if unsure:

@@ -40,6 +40,7 @@ MEDIA_TYPES: Mapping[str, tuple[str, str]] = {
     ".json": ("application/json", "metadata"),
     ".xml": ("application/xml", "metadata"),
     ".qml": ("application/xml", "style"),
+    ".lyrx": ("application/json", "style"),
     ".sld": ("application/vnd.ogc.sld+xml", "style"),
 }
 """Media type and role of the files of a folder, by their ending."""

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from landuse.legend import Legend
 from landuse.outputs.categories import ARROW, CHANGE_STEP, Categories, CodeTotals, categories_of, change_categories
+from landuse.outputs.lyrx import polygon_lyrx, raster_lyrx
 from landuse.outputs.qml import categorised, graded
 from landuse.outputs.sld import Filter, graded_sld, polygon_sld, raster_sld
 
 LAND_USE, CHANGE = "landuse", "change"
 RASTER_SLD, POLYGON_SLD = "{}.raster.sld", "{}.polygons.sld"
+RASTER_LYRX, POLYGON_LYRX = "{}.raster.lyrx", "{}.polygons.lyrx"
 CLASS_EXPRESSION = '"class"'
 CHANGE_EXPRESSION = f'"from" || \' {ARROW} \' || "to"'
 # The table in which QGIS looks for the styles of a GeoPackage's layers, with the columns that QGIS itself gives it.
@@ -67,9 +69,11 @@ def _write_both(folder: Path, name: str, categories: Categories, polygons: tuple
     _write(folder / f"{name}.qml", qml)
     if (folder / f"{name}.tif").is_file():
         _write(folder / RASTER_SLD.format(name), raster_sld(name, categories))
+        _write(folder / RASTER_LYRX.format(name), raster_lyrx(name, f"{name}.tif", categories))
     _write(folder / POLYGON_SLD.format(name), sld)
     if (folder / f"{name}.gpkg").is_file():
         embed_style(folder / f"{name}.gpkg", name, qml, sld)
+        _write(folder / POLYGON_LYRX.format(name), polygon_lyrx(name, f"{name}.gpkg", categories, filters))
 
 
 def _write_graded(folder: Path, name: str) -> None:

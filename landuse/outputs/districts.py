@@ -22,7 +22,7 @@ from landuse.outputs.areas import polygon_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.ground import Boxes, cell_shares
 from landuse.outputs.spreadsheet import safe_cell
-from landuse.outputs.tables import write_table
+from landuse.outputs.tables import Table, write_table
 from landuse.vector_file import carried, read_vector
 
 DISTRICTS_TABLE = "districts"
@@ -174,8 +174,8 @@ class DistrictTotals:
         return tuple(sorted(self._hectares))
 
 
-def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, *, overlapping: bool) -> None:
-    """Write `districts.csv` and `.xlsx` of a land-use map: district, class, area_ha, share of the district.
+def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, *, overlapping: bool) -> Table:
+    """Write and return `districts.csv`, `.xlsx` and `.parquet` of a map: district, class, area_ha, share of the district.
 
     Args:
         folder: where.
@@ -184,11 +184,11 @@ def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, 
         overlapping: whether a cell may be of several classes, so that they do not add up to the district.
     """
     lines = [(c.code, (c.name,)) for c in legend.classes]
-    _write(folder, totals, ("class",), lines, None if overlapping else (NOT_MAPPED,))
+    return _write(folder, totals, ("class",), lines, None if overlapping else (NOT_MAPPED,))
 
 
-def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend, numbers: Mapping[str, int]) -> None:
-    """Write `districts.csv` and `.xlsx` of a comparison: district, from, to, area_ha, share of the district.
+def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend, numbers: Mapping[str, int]) -> Table:
+    """Write and return `districts.csv`, `.xlsx` and `.parquet` of a comparison: district, from, to, area_ha, share of it.
 
     Args:
         folder: where.
@@ -201,15 +201,17 @@ def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend,
     codes = [a * CHANGE_STEP + b for a in order for b in order if a != b and a * CHANGE_STEP + b in totals.codes]
     lines = [(code, (named[code // CHANGE_STEP], named[code % CHANGE_STEP])) for code in codes]
     lines.append((UNCHANGED_CODE, (UNCHANGED, UNCHANGED)))
-    _write(folder, totals, ("from", "to"), lines, (NOT_COMPARED, NOT_COMPARED))
+    return _write(folder, totals, ("from", "to"), lines, (NOT_COMPARED, NOT_COMPARED))
 
 
 def _write(
     folder: Path, totals: DistrictTotals, head: Line, lines: Sequence[tuple[int, Line]], rest: Line | None
-) -> None:
-    """Write both tables. `lines` are the code and the columns of each line, `rest` those of what remains of a district."""
+) -> Table:
+    """Write the table. `lines` are the code and the columns of each line, `rest` those of what remains of a district."""
     header = ("district", *head, "area_ha", "share")
-    write_table(folder / DISTRICTS_TABLE, header, list(_rows(totals, lines, rest)))
+    rows = list(_rows(totals, lines, rest))
+    write_table(folder / DISTRICTS_TABLE, header, rows)
+    return header, rows
 
 
 def _rows(

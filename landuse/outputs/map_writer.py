@@ -18,11 +18,12 @@ from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
-from landuse.outputs.districts import Districts, DistrictTotals, write_class_districts
+from landuse.outputs.districts import DISTRICTS_TABLE, Districts, DistrictTotals, write_class_districts
 from landuse.outputs.ground import boxes_of_chips, share_of_area
 from landuse.outputs.land_use_map import Float32, Labels, image_of
 from landuse.outputs.styles import LAND_USE, write_land_use_styles
-from landuse.outputs.summary import ClassArea, Totals, write_summary
+from landuse.outputs.summary import ClassArea, Totals, summary_table, write_summary
+from landuse.outputs.tables import TABLES, write_workbook
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
 from landuse.outputs.vectors import Dissolver, MapLines
 
@@ -77,7 +78,7 @@ class MapFrame:
 
 
 def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tuple[ClassArea, ...]:
-    """Write landuse.tif, probabilities.tif, polygons, chips.parquet, summary.csv and styles; return the lines of summary.csv.
+    """Write landuse.tif, probabilities.tif, polygons, chips.parquet, tables and styles; return the lines of summary.csv.
 
     Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
 
@@ -94,10 +95,13 @@ def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tupl
         for strip in strips:
             writer.write(strip)
         writer.end()
-    if writer.by_district is not None:
-        write_class_districts(folder, writer.by_district, frame.legend, overlapping=frame.thresholds is not None)
     lines = writer.totals.lines(frame.legend, writer.mapped_ha)
     write_summary(folder / SUMMARY, lines)
+    sheets = {"summary": summary_table(lines)}
+    if writer.by_district is not None:
+        several = frame.thresholds is not None
+        sheets[DISTRICTS_TABLE] = write_class_districts(folder, writer.by_district, frame.legend, overlapping=several)
+    write_workbook(folder / TABLES, sheets)
     write_land_use_styles(folder, frame.legend)
     return lines
 

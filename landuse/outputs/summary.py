@@ -12,6 +12,7 @@ import numpy.typing as npt
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import MOST_CODE, CodeArray, Legend
 from landuse.outputs.spreadsheet import plain_text, safe_cell
+from landuse.outputs.tables import Table, write_parquet
 
 HEADER = ("class", "chips", "area_ha", "share")
 
@@ -66,8 +67,14 @@ def summarise(codes: CodeArray, areas_ha: npt.NDArray[np.float64], legend: Legen
     return totals.lines(legend)
 
 
+def summary_table(lines: tuple[ClassArea, ...]) -> Table:
+    """The lines as a table; hectares to four decimals (a square metre), shares to six."""
+    return HEADER, [(safe_cell(x.name), x.chips, round(x.area_ha, 4), round(x.share, 6)) for x in lines]
+
+
 def write_summary(path: Path, lines: tuple[ClassArea, ...]) -> None:
-    """Write the lines with a header; hectares with four decimals (a square metre), shares with six."""
+    """Write the lines with a header as CSV, and as Parquet beside it."""
+    write_parquet(path.with_suffix(".parquet"), summary_table(lines))
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADER)

@@ -1,25 +1,42 @@
-"""Tables for people: CSV, and XLSX for those whose spreadsheet takes commas for decimals."""
+"""Tables for people and programs: CSV, XLSX for those whose spreadsheet takes commas for decimals, and Parquet."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from landuse.outputs.spreadsheet import plain_text
 
 Value = str | int | float | None
 WIDEST = 60
+TABLES = "tables.xlsx"
+Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
+"""Header and rows. Texts of strangers come as `landuse.outputs.spreadsheet.safe_cell` makes them."""
 
 
 def write_table(stem: Path, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
-    """Write ``stem.csv`` and ``stem.xlsx``. Texts of strangers come as `landuse.outputs.spreadsheet.safe_cell` makes them."""
+    """Write ``stem.csv``, ``stem.xlsx`` and ``stem.parquet``."""
     with stem.with_suffix(".csv").open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(["" if value is None else value for value in row] for row in rows)
     write_workbook(stem.with_suffix(".xlsx"), {stem.name: (header, rows)})
+    write_parquet(stem.with_suffix(".parquet"), (header, rows))
 
 
-def write_workbook(path: Path, sheets: dict[str, tuple[Sequence[str], Sequence[Sequence[Value]]]]) -> None:
+def write_parquet(path: Path, table: Table) -> None:
+    """Write a table for programs, whose texts are those that people gave: a program takes none for a formula."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    header, rows = table
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    plain = [[plain_text(value) if isinstance(value, str) else value for value in column] for column in columns]
+    pq.write_table(pa.table(dict(zip(header, plain, strict=True))), path)
+
+
+def write_workbook(path: Path, sheets: Mapping[str, Table]) -> None:
     """Write a workbook with a sheet for each table; the header stays in sight, and no text is taken for a formula."""
     from openpyxl import Workbook
     from openpyxl.styles import Font

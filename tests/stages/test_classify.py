@@ -54,6 +54,7 @@ def test_every_promised_file_is_there_and_whole(result):
     assert {p.name for p in out.iterdir()} == {
         "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "landuse.gpkg", "chips.parquet",
         "summary.csv", "quarantine.csv", "run.json", "item.json", "landuse.qml", "landuse.raster.sld", "landuse.polygons.sld",
+        "landuse.raster.lyrx", "landuse.polygons.lyrx", "summary.parquet", "tables.xlsx",
         "probabilities.qml", "probabilities.raster.sld",
     }  # fmt: skip
     assert damaged_files(out, read_record(out)) == {}

@@ -90,6 +90,7 @@ def test_no_raster_pretends_that_a_chip_has_one_class(result):
     assert {p.name for p in out.iterdir()} == {
         "probabilities.tif", "landuse.geojson", "landuse.gpkg", "chips.parquet", "summary.csv", "quarantine.csv",
         "run.json", "item.json", "landuse.qml", "landuse.polygons.sld", "probabilities.qml", "probabilities.raster.sld",
+        "landuse.polygons.lyrx", "summary.parquet", "tables.xlsx",
     }  # fmt: skip
     assert damaged_files(out, record) == {}
 

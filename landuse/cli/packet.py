@@ -10,7 +10,7 @@ from landuse.cli.from_schema import Sectioned, options
 from landuse.options.results import PacketOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse packet change --out change.zip")
 @click.argument("change", metavar="DIFF", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Zip file to write.")
 @options(PacketOptions)

@@ -10,7 +10,7 @@ from landuse.cli.from_schema import Sectioned, options
 from landuse.options.results import ReportOptions
 
 
-@click.command(cls=Sectioned)
+@click.command(cls=Sectioned, epilog="landuse report change --out report.html")
 @click.argument("change", metavar="DIFF", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file to write.")
 @options(ReportOptions)

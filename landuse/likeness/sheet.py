@@ -92,6 +92,11 @@ def _lead(found: Finds, seen: list[list[str]]) -> str:
     return " ".join(said)
 
 
+def figures(found: Finds) -> dict[str, object]:
+    """The finds as JSON data: whether features were compared, and what stands in `similar.csv`."""
+    return {"features": found.features, "finds": [dict(zip(HEADER, row, strict=True)) for row in _rows(found)]}
+
+
 def sentence(find: Find) -> str:
     """One find in a line, for a terminal."""
     site = f", site {find.site}" if find.site is not None else ""

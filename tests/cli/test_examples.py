@@ -105,6 +105,7 @@ WORTH_A_LOOK = {
     "tile": lambda said: said["chips"] == ROWS * COLS,
     "train": lambda said: "Water" in said["classes"],
     "classify": lambda said: said["classified"] == ROWS * COLS and said["areas"][0]["name"] == "Developed",
+    "find": lambda said: said["finds"][0]["rank"] == 0 and len(said["finds"]) == ROWS * COLS,
     "diff": lambda said: said["cells"]["compared"] == ROWS * COLS,
     "info": lambda said: said["what"] == "model" and said["whole"],
     "models": lambda said: said["name"] == "builtin",
@@ -118,5 +119,5 @@ def test_what_prints_figures_can_print_json():
     assert without <= WRITE
 
 
-WRITE = {"map", "catalog", "demo", "export"}
+WRITE = {"map", "report", "packet", "catalog", "demo", "export"}
 """Commands that write something for others, and print where it is."""

@@ -38,10 +38,13 @@ _KERAS_CLASSES = """
     SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout Flatten Reshape Permute RepeatVector Identity Embedding
     Attention AdditiveAttention MultiHeadAttention GroupedQueryAttention GlorotUniform GlorotNormal HeNormal HeUniform
     LecunNormal LecunUniform Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
-    L1 L2 L1L2
+    L1 L2 L1L2 RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness CenterCrop
 """
 KERAS_CLASSES = frozenset(_KERAS_CLASSES.split())
-"""What a `.keras` file may be made of: layers that compute, and their beginnings. None runs or reads what a file names."""
+"""What a `.keras` file may be made of: layers that compute, and their beginnings. None runs or reads what a file names.
+
+Layers that vary an image while a network learns let it pass otherwise.
+"""
 
 
 def read_onnx(path: Path) -> Graph:
@@ -158,7 +161,7 @@ def read_keras(path: Path, layer: str | None, px: int | None) -> Graph:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         if layer is not None:
-            model = keras.Model(model.input, model.get_layer(layer).output)
+            model = keras.Model(model.inputs, model.get_layer(layer).output)
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RuntimeError) as error:
         if layer is not None and "No such layer" in str(error):
             raise UsageError(f"{path} has no layer {layer!r} that could make the features.") from error
@@ -183,11 +186,15 @@ def chosen_px(stated: tuple[int | None, ...], declared: int | None, path: Path) 
 
 
 def _check_classes(config: bytes, path: Path) -> None:
-    """Raise unless all objects that a description names are layers that compute."""
+    """Raise unless all objects that a description names are layers that compute.
+
+    How the network was compiled is passed over: Keras does not read it here (`compile=False`).
+    """
     try:
-        waiting = [json.loads(config)]
+        described = json.loads(config)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} does not describe a Keras model: save it again.") from error
+    waiting = [{**described, "compile_config": None} if isinstance(described, dict) else described]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):

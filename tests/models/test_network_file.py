@@ -292,6 +292,29 @@ def test_a_keras_file_with_attention(keras_file):
         read_network(path, Declared(SIGNED, features="nosuch"))
 
 
+def test_a_network_that_was_trained_with_varied_images(tmp_path):
+    from landuse.models.keras_library import keras
+
+    layers = keras.layers
+    varied = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomContrast(0.2)]
+    ends = [layers.Conv2D(4, 3, 2), layers.GlobalAveragePooling2D(name="features"), layers.Dense(2)]
+    model = keras.Sequential([layers.Input((PX, PX, 3)), *varied, *ends])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(np.zeros((2, PX, PX, 3)), np.zeros((2, 2)), verbose=0)
+    model.save(tmp_path / "trained.keras")
+    found = read_network(tmp_path / "trained.keras", Declared(SIGNED, features="features"))
+    wanted = keras.Model(model.inputs, model.get_layer("features").output)(SIGNED.apply(images(3)), training=False)
+    close(ours(found, images(3)), np.asarray(wanted))
+
+
+def test_how_a_network_was_compiled_is_not_read(keras_file, tmp_path):
+    with zipfile.ZipFile(keras_file[0]) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["compile_config"] = {"optimizer": {"module": "os", "class_name": "system", "config": {"command": "false"}}}
+    path = changed(keras_file[0], tmp_path / "m.keras", **{"config__json": json.dumps(config).encode()})
+    assert read_network(path, Declared(SIGNED)).features == 8
+
+
 def changed(path, out, **members):
     with zipfile.ZipFile(path) as archive:
         data = {name: archive.read(name) for name in archive.namelist()}

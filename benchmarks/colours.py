@@ -6,7 +6,7 @@ near infrared, which tells water: below its Otsu threshold (Otsu 1979), cleaned 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import click
@@ -26,6 +26,10 @@ classes:
   - {code: 1, name: Land, color: "#E69F00"}
   - {code: 2, name: Water, color: "#0072B2"}
 """
+HEADER = (
+    "date", "colours", "right", "called water", "chips mostly water", "ground under water", "right of those 90 % sure",
+    "their confidence", "AUROC of confidence",
+)  # fmt: skip
 MOSTLY = 0.7
 SURE = 0.9
 Floats = npt.NDArray[np.floating]
@@ -38,15 +42,19 @@ class Judged:
     Attributes:
         right: of chips that are under 30 or over 70 % water, those that are called rightly.
         called: of all chips, those called Water.
+        wet: of all chips, those that are mostly water: what a faultless map would call Water.
         truth: of the ground, that under water.
         sure: of those chips that are called with 90 % and more, those that are right; None where there are none.
+        said: their mean confidence.
         auroc: how well confidence tells right chips from wrong ones.
     """
 
     right: float
     called: float
+    wet: float
     truth: float
     sure: float | None
+    said: float | None
     auroc: float | None
 
 
@@ -94,8 +102,10 @@ def judge(share: Floats, water: Floats) -> Judged:
     return Judged(
         right=float(right.mean()),
         called=float(called.mean()),
+        wet=float(wet.mean()),
         truth=float(share.mean()),
         sure=float(right[sure].mean()) if sure.any() else None,
+        said=float(confidence[sure].mean()) if sure.any() else None,
         auroc=float(roc_auc_score(right, confidence)) if 0 < right.mean() < 1 else None,
     )
 
@@ -113,8 +123,7 @@ def main(trained: Path, others: tuple[Path, ...], out: Path, bands: str, backbon
     if not model.exists():
         labelled(trained, out / trained.stem, numbers)
         train([out / trained.stem / "chips"], model, TrainOptions(backbone=backbone))
-    click.echo("| date | colours | right | called water | water | right of those 90 % sure | AUROC of confidence |")
-    click.echo("|---|---|---|---|---|---|---|")
+    click.echo(f"| {' | '.join(HEADER)} |\n{'|---' * len(HEADER)}|")
     ways: tuple[Normalise, ...] = ("none", "auto")
     for path in others:
         chips = labelled(path, out / path.stem, numbers)
@@ -123,7 +132,7 @@ def main(trained: Path, others: tuple[Path, ...], out: Path, bands: str, backbon
             options = ClassifyOptions(model=str(model), normalise=way, bands=numbers)
             classify([out / path.stem / "chips"], folder, options)
             found = judge(shares_of(chips), read_columns(folder, ["p_Water"])["p_Water"].to_numpy())
-            cells = (found.right, found.called, found.truth, found.sure, found.auroc)
+            cells = astuple(found)
             click.echo(f"| {path.stem} | {way} | " + " | ".join("" if v is None else f"{v:.1%}" for v in cells) + " |")
 
 

@@ -36,8 +36,9 @@ Herbaceous, Cultivated, Water. It gives a first map without labels.
 
 {lines}
 
-The head is a logistic regression on the images and on views of UC Merced's: up to 16 times coarser in other light, and mosaics
-of 2 x 2 to 5 x 5 neighbours of a class. Collections and classes weigh about alike.
+The head is a logistic regression on the images, on every third in other light, and on views of UC Merced's: up to 16 times
+coarser, and mosaics of 2 x 2 to 5 x 5 neighbours of a class. Classes weigh alike, and in a class each collection as the square
+root of its views. Its temperature lies between what fits held-out images and what fits collections not learnt from.
 
 ## What an unseen survey can expect
 

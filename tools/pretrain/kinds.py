@@ -10,7 +10,7 @@ import numpy.typing as npt
 from landuse.legend import Legend
 from landuse.models.arrays import Images
 from tools.pretrain.sources import Ints, Source
-from tools.pretrain.views import PX, blur, jpeg, mosaic, resize, shift_colours, spoil, turn
+from tools.pretrain.views import PX, blur, jpeg, mosaic, relit, resize, shift_colours, spoil, turn
 from tools.pretrain.water import HARDLY, MOSTLY, Lakes
 
 COARSEST = 16.0
@@ -18,10 +18,8 @@ COARSEST = 16.0
 FAR_SIDES = (2, 3, 4, 5)
 BLOCK = 16
 """Images of a class that are neighbours, and of which a mosaic is made."""
-EVERY = {"plain": (0, 1), "coarse": (3, 4), "far": (0, 4)}
+EVERY = {"plain": (0, 1), "coarse": (3, 4), "far": (0, 4), "lit": (1, 3)}
 """The first image of a class that a view of each kind is made of, and the step to the next."""
-
-
 LAND = (("Cultivated", 0.7), ("Herbaceous", 0.3))
 """What land without water is taken for on a survey of farmland, where nothing else is known of it."""
 
@@ -43,12 +41,14 @@ def rows_of(source: Source, legend: Legend, kind: str) -> Ints:
 
 
 def image_views(source: Source, legend: Legend, kind: str, rng: np.random.Generator) -> Views:
-    """Images of a collection as they are ("plain"), "coarse", or "far" as mosaics of neighbours of their class."""
+    """Images of a collection as they are ("plain"), "lit" anew, "coarse", or "far" as mosaics of neighbours of their class."""
     rows = rows_of(source, legend, kind)
     chosen = source.take(rows)
     labels = chosen.classes(legend)
     if kind == "plain":
         return Views(chosen.images(PX), labels, chosen.held_out)
+    if kind == "lit":
+        return Views(np.stack([relit(image, rng) for image in chosen.images(PX)]), labels, chosen.held_out)
     images = source.take(np.arange(len(source.paths))).images()
     blocks = np.concatenate(
         [np.arange((source.labels == label).sum()) // BLOCK for label in range(len(source.folders))]

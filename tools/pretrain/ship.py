@@ -40,9 +40,9 @@ class Collection:
 
 
 COLLECTIONS: Mapping[str, Collection] = {
-    "ucmerced": Collection(1, None, ("plain", "coarse", "far")),
-    "nwpu": Collection(1, None, ("plain",)),
-    "eurosat": Collection(2, 260, ("plain",)),
+    "ucmerced": Collection(1, None, ("plain", "lit", "coarse", "far")),
+    "nwpu": Collection(1, None, ("plain", "lit")),
+    "eurosat": Collection(2, 260, ("plain", "lit")),
 }
 
 

@@ -60,6 +60,14 @@ def shift_colours(image: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(255 * np.clip(coloured / 255, 1e-3, 1) ** np.exp(0.25 * draws[6]), np.float32)
 
 
+def relit(image: Images, rng: np.random.Generator) -> Images:
+    """The image as another camera, season or processing would have it: a gain, a gamma and an offset drawn for each band."""
+    gain = np.exp(rng.normal(0, 0.25, 3) + rng.normal(0, 0.2))
+    gamma = np.exp(rng.normal(0, 0.15, 3) + rng.normal(0, 0.2))
+    values = np.clip(image / np.float32(255), 1e-3, 1) ** gamma * gain + rng.normal(0, 0.05, 3)
+    return np.asarray(255 * np.clip(values, 0, 1), np.uint8)
+
+
 def haze(image: Floats, strength: float) -> Floats:
     """The image behind a pale veil; `strength` 0 leaves it, 1 hides it."""
     return np.asarray(image * (1 - strength) + np.float32(215) * strength, np.float32)

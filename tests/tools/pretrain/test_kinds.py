@@ -18,7 +18,7 @@ def source(tmp_path_factory):
     return read_source(folders(tmp_path_factory.mktemp("images"), ("beach", "harbor", "river"), each=20))
 
 
-@pytest.mark.parametrize(("kind", "each"), [("plain", 20), ("coarse", 5), ("far", 5)])
+@pytest.mark.parametrize(("kind", "each"), [("plain", 20), ("lit", 7), ("coarse", 5), ("far", 5)])
 def test_views_of_each_kind_are_of_classes_that_the_legend_has(source, kind, each):
     views = image_views(source, LEGEND, kind, np.random.default_rng(0))
     assert views.images.shape == (2 * each, PX, PX, 3)

@@ -49,7 +49,8 @@ def test_the_card_says_what_was_learnt_and_what_was_held_out(shipped):
 def test_a_second_run_takes_features_from_the_first(shipped):
     out, _ = shipped
     assert {path.stem for path in (out / "features").glob("*.npz")} == {
-        "ucmerced_plain", "ucmerced_coarse", "ucmerced_far", "ucmerced_left_out", "nwpu_plain", "eurosat_plain",
+        "ucmerced_plain", "ucmerced_lit", "ucmerced_coarse", "ucmerced_far", "ucmerced_left_out",
+        "nwpu_plain", "nwpu_lit", "eurosat_plain", "eurosat_lit",
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from landuse.legend import load_legend
 from landuse.options.survey import TileOptions
 from landuse.options.training import TrainOptions
 from landuse.stages.demo import LEGEND, YEARS
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 from landuse.stages.train import fit_head, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.samples import Samples

@@ -27,7 +27,7 @@ from landuse.models.runtime import open_runtime
 from landuse.mosaic import files, layer
 from landuse.options.survey import TileOptions
 from landuse.scoring import block
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 
 ALBERS = "EPSG:5070"
 STAGES = ("read", "decode", "resample", "copy", "infer", "write")

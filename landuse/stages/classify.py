@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
-from landuse.chips.area import area_geometry, touches
-from landuse.crs import parse_crs
+from landuse.chips import open_chips
 from landuse.engine.parts import PartStore, own_address
-from landuse.engine.progress import Progress, busy, tell
+from landuse.engine.progress import Progress
 from landuse.engine.quarantine import write_quarantine
-from landuse.errors import LanduseError, NoOverlapError, UsageError
+from landuse.errors import UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
@@ -29,11 +27,10 @@ from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
-from landuse.scoring.dense_ground import finer_pieces, split_of
+from landuse.scoring.dense_ground import split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
-from landuse.stages.lattice import on_earlier, survey_lines
-from landuse.stages.tile import survey_pieces
+from landuse.stages.survey import chip_tables, chips_of, on_earlier, survey_lines
 
 QUARANTINE = "quarantine.csv"
 
@@ -60,11 +57,10 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         model = find_bundle(options.model)
         bundle = read_cached(model)
         parts = out.parent / f".{out.name}.parts"
-        split = split_for(inputs, options, bundle)
-        settings = replace(score_settings(model, options, out), split=split)
+        settings = score_settings(model, inputs, out, options)
         if options.fresh:
             remove_parts(parts, settings)
-        run, colours = run_of(inputs, bundle, (options, settings), parts)
+        run, colours = run_of(inputs, options, settings, parts)
         with staged_folder(out, fresh=options.fresh) as staging:
             write_files(staging, bundle, run, options)
             write_quarantine(staging / QUARANTINE, run.quarantined)
@@ -84,14 +80,15 @@ def given(options: Tables) -> tuple[Path, ...]:
     return () if options.districts is None else (options.districts,)
 
 
-def score_settings(model: Path, options: ClassifyOptions, out: Path) -> ScoreSettings:
-    """How the chips are run."""
+def score_settings(model: Path, inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> ScoreSettings:
+    """How the chips are run. Raises `UsageError` for cells that the chips or the model do not allow."""
     return ScoreSettings(
         model,
         options.master,
         options.runtime,
         options.precision,
         options.keep_features,
+        split=split_for(inputs, options, read_cached(model)),
         max_quarantined=options.max_quarantined,
         task_timeout_s=options.task_timeout_s,
         parts=None if options.parts is None else own_address(options.parts, out),
@@ -106,10 +103,10 @@ def remove_parts(parts: Path, settings: ScoreSettings) -> None:
 
 
 def run_of(
-    inputs: Sequence[str | Path], bundle: Bundle, how: tuple[ClassifyOptions, ScoreSettings], parts: Path
+    inputs: Sequence[str | Path], options: ClassifyOptions, settings: ScoreSettings, parts: Path
 ) -> tuple[Run, Colours]:
     """What the model says of the inputs: of imagery, in the colours decided on, or of features that an earlier run kept."""
-    options, settings = how
+    bundle = read_cached(settings.model)
     kept = kept_features(inputs, options)
     if kept is not None:
         return run_head(kept, bundle), Colours(None, "Colours are those of the run that kept the features.")
@@ -181,89 +178,6 @@ def survey_options(options: ClassifyOptions, bundle: Bundle, split: int = 1) -> 
             f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
         )
     return options.model_copy(update={"chip_m": options.chip_m / split, "chip_px": bundle.chip_px // split})
-
-
-def chip_tables(inputs: Sequence[str | Path]) -> list[Path]:
-    """Those of the inputs that are chip tables or their folders."""
-    return [p for p in map(Path, inputs) if p.name == CHIPS_FILE or (p / CHIPS_FILE).is_file()]
-
-
-def chips_of(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path, split: int = 1) -> Chips:
-    """The chips of a `tile` folder (or of its chips.parquet) or their cells, or those of a survey's rasters.
-
-    Chips that are found here are written to a table in `parts`, so that they need not be in memory either.
-    """
-    tables = chip_tables(inputs)
-    if len(tables) > 0 and len(inputs) > 1:
-        raise UsageError("Give one folder of chips at a time, or rasters only: a survey year is one map.")
-    if not tables:
-        with busy("looking for chips"):
-            return open_chips(found_chips(survey_pieces(inputs, options), parts))
-    chips = open_chips(tables[0])
-    check_cut(tables[0], chips, options, split)
-    for line in survey_lines(chips.survey, chips.grid):
-        tell(line)
-    chips = chosen_chips(chips, options)
-    if split == 1:
-        return chips
-    with busy("looking for chips"):
-        return open_chips(found_chips(finer_pieces(chips, split, options.min_valid), parts))
-
-
-def check_cut(table: Path, chips: Chips, options: SurveyOptions, split: int = 1) -> None:
-    """Raise `UsageError` for options that say how chips are to be cut and read where they were cut otherwise already."""
-    usual, survey = SurveyOptions(), chips.survey
-    asked = {
-        "--chip-size": options.chip_m * split not in (usual.chip_m, chips.grid.chip_m),
-        "--crs": options.crs is not None and parse_crs(options.crs) != chips.grid.crs,
-        "--bands": options.bands is not None and tuple(options.bands) != tuple(survey.bands),
-        "--stretch": options.stretch is not None and options.stretch != survey.stretch,
-        "--collar": options.collar != usual.collar,
-    }
-    if wrong := [flag for flag, is_other in asked.items() if is_other]:
-        raise UsageError(
-            f"The chips of {table} were cut and their bands chosen by landuse tile: leave {' and '.join(wrong)} out, or give "
-            "the rasters themselves."
-        )
-
-
-def chosen_chips(chips: Chips, options: SurveyOptions) -> Chips:
-    """The chips of a table within the area and with the imagery asked for.
-
-    Raises:
-        NoOverlapError: there are none.
-    """
-    least = 0.0 if options.min_valid == SurveyOptions().min_valid else options.min_valid  # else that of tile holds
-    if options.aoi is None and options.bounds is None and not least:
-        return chips
-    area = area_geometry(options.aoi, options.bounds, chips.grid.crs, chips.grid.bounds(chips.extent))
-    found = []
-    for strip in chips.strips():
-        inside = strip.valid >= least
-        found.append(
-            strip.subset(inside if area is None else inside & touches(area, chips.grid, strip.rows, strip.cols))
-        )
-    if not any(map(len, found)):
-        raise NoOverlapError("Not one of the chips lies in the area given and has that much imagery; check both.")
-    return ChipSet.joined([strip for strip in found if len(strip)])
-
-
-def found_chips(pieces: Iterable[ChipSet], parts: Path) -> Path:
-    """The chip table in `parts` of chips that come in pieces."""
-    table = parts / CHIPS_FILE
-    try:
-        parts.mkdir(parents=True, exist_ok=True)
-        with chip_writer(table) as writer:
-            for piece in pieces:
-                writer.write(piece)
-    except OSError as error:
-        raise LanduseError(f"Cannot write {table}: {error.strerror}.") from error
-    except LanduseError:
-        table.unlink(missing_ok=True)
-        if not any(parts.iterdir()):
-            parts.rmdir()
-        raise
-    return table
 
 
 def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float) -> RunRecord:

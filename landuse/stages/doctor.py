@@ -29,8 +29,7 @@ from landuse.mosaic.seams import seams
 from landuse.mosaic.source import Source, metric_scale, same_crs
 from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.stages.forecast import Forecast, forecast
-from landuse.stages.lattice import lattice_of, own_crs
-from landuse.stages.tile import absolute, opened
+from landuse.stages.survey import absolute, lattice_of, opened, own_crs
 from landuse.words import counted
 
 READERS = 4

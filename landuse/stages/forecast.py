@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from landuse.outputs.record import FileIdentity
 from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
-from landuse.stages.classify import chips_of, kept_features, score_settings, split_for, survey_options
-from landuse.stages.lattice import on_earlier
+from landuse.stages.classify import kept_features, score_settings, survey_options
+from landuse.stages.survey import chips_of, on_earlier
 from landuse.words import counted
 
 SAMPLE = 4_096
@@ -168,10 +168,9 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     kept = kept_features(inputs, options)
     if kept is not None:
         return forecast_head(kept, bundle, out)
-    split = split_for(inputs, options, bundle)
-    settings = replace(score_settings(model, options, out), split=split)
+    settings = score_settings(model, inputs, out, options)
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
-        chips = chips_of(inputs, survey_options(options, bundle, split), Path(folder), split)
+        chips = chips_of(inputs, survey_options(options, bundle, settings.split), Path(folder), settings.split)
         files = identify_sources(chips)
         done = set() if options.fresh else PartStore(settings.parts or f"{out.parent}/.{out.name}.parts").existing()
         work = survey_work(chips, settings, files, done)

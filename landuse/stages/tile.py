@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from landuse.chips import CHIPS_FILE, ChipSet, write_chips
-from landuse.chips.area import area_geometry, touches
-from landuse.chips.cells import survey_strips
-from landuse.engine.progress import busy, tell
+from landuse.engine.progress import busy
 from landuse.engine.runner import open_runner
-from landuse.errors import LabelsError, NoOverlapError, UsageError
-from landuse.grid import Bounds, ChipGrid
+from landuse.errors import LabelsError, UsageError
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import MOST_CODE, load_legend
-from landuse.mosaic import Survey, open_survey
-from landuse.options.survey import SurveyOptions, TileOptions
+from landuse.mosaic import Survey
+from landuse.options.survey import TileOptions
 from landuse.outputs.chip_images import export_chips
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import FileIdentity, RunRecord, identify, with_digest, write_record
-from landuse.stages.lattice import lattice_of, survey_lines
+from landuse.stages.survey import survey_chips, survey_lines
 from landuse.vector_file import file_and_layer
-
-if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
 
 IDENTIFY_THREADS = 4
 
@@ -48,7 +40,7 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
     Raises:
         UsageError: a label field without labels.
         LabelsError: labels that say nothing of any chip.
-        LanduseError: see `survey_chips`, `landuse.labels.label_cells` and `staged_folder` for what can be wrong.
+        LanduseError: see `landuse.stages.survey`, `landuse.labels.label_cells` and `staged_folder` for what can be wrong.
     """
     if options.label_field is not None and options.labels is None:
         raise UsageError("--label-field names an attribute of label polygons; give their file with --labels.")
@@ -91,65 +83,6 @@ def _check_labelled(chips: ChipSet, options: TileOptions) -> None:
             f"Where the chips lie, {options.labels} holds no code of legend {chips.legend.name}; "
             "give the legend of its codes with --legend."
         )
-
-
-def survey_chips(sources: Sequence[str | Path], options: SurveyOptions) -> ChipSet:
-    """The chips of a survey, without labels; writes nothing. Raises as `survey_pieces`."""
-    return ChipSet.joined(list(survey_pieces(sources, options)))
-
-
-def survey_pieces(sources: Sequence[str | Path], options: SurveyOptions) -> Iterator[ChipSet]:
-    """The chips of a survey in pieces of some rows of blocks, from south to north, so that memory does not grow with them.
-
-    Raises:
-        SourceNotFoundError, NotARasterError, MissingCRSError, BandsError: a source cannot serve.
-        GeographicGridError, UsageError: the lattice or the area cannot be as asked.
-        NoOverlapError: no source shares ground with the area, or no chip has enough imagery.
-    """
-    survey = opened(sources, options)
-    grid = lattice_of(survey, options)
-    for line in survey_lines(survey, grid, options.like):
-        tell(line)
-    area = area_geometry(options.aoi, options.bounds, grid.crs, survey.bounds_in(grid.crs))
-    best, inside, kept = 0.0, 0, 0
-    for chips in _strips(survey, grid, area):
-        near = chips if area is None else chips.subset(touches(area, grid, chips.rows, chips.cols))
-        full = near.subset(near.valid >= max(options.min_valid, 1 / grid.chip_px))  # a pixel's width at least
-        best, inside, kept = max(best, float(near.valid.max(initial=0))), inside + len(near), kept + len(full)
-        if len(full):
-            yield full if area is None else replace(full, area=bytes(area.wkb))
-    if area is not None and not inside:
-        what = f"the area of {options.aoi}" if options.aoi else f"the bounds {options.bounds}"
-        raise NoOverlapError(f"The sources share no ground with {what}; check the area and the CRS of the sources.")
-    if not best:
-        raise NoOverlapError(
-            f"The sources hold no data{'' if area is None else ' in the area given'}: every pixel is nodata or masked; "
-            "check the files, and the value that they declare as nodata."
-        )
-    if not kept:
-        raise NoOverlapError(
-            f"No chip of {grid.chip_m:g} m has imagery on {options.min_valid:.0%} of its ground (the fullest has {best:.0%}); "
-            "give smaller chips with --chip-size, or a smaller --min-valid."
-        )
-
-
-def _strips(survey: Survey, grid: ChipGrid, area: BaseGeometry | None) -> Iterator[ChipSet]:
-    """The chips of a survey, those far from the area left out before anything is read for them."""
-    if area is not None and area.is_empty:
-        return iter(())
-    return survey_strips(survey, grid, None if area is None else Bounds(*area.bounds))
-
-
-def absolute(address: str | Path) -> str:
-    """A local address from the root, so that the chip table can be used from any folder and by any worker."""
-    text = str(address)
-    return text if "://" in text or text.startswith("/vsi") else str(Path(text).expanduser().absolute())
-
-
-def opened(sources: Sequence[str | Path], options: SurveyOptions) -> Survey:
-    """The survey of some rasters. Raises as `open_survey`."""
-    addresses = [absolute(address) for address in sources]
-    return open_survey(addresses, bands=options.bands, stretch=options.stretch, collars=options.collar == "auto")
 
 
 def class_counts(chips: ChipSet) -> dict[str, int]:

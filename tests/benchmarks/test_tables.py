@@ -12,7 +12,7 @@ from benchmarks.imagery import LATTICE, Mosaic, write_mosaic, write_sparse_surve
 from benchmarks.rows import HEADER, Asked, failed_row, ratio_row, value_row
 from benchmarks.table import markdown, slope
 from landuse.options.survey import TileOptions
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 
 
 def test_the_slope_leaves_the_fixed_cost_out():

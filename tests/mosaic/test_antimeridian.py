@@ -8,7 +8,8 @@ from pyproj import CRS, Transformer
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, coverage, open_survey
 from landuse.mosaic.antimeridian import unwrapped
-from landuse.stages.tile import TileOptions, survey_chips
+from landuse.options.survey import TileOptions
+from landuse.stages.survey import survey_chips
 from tests.mosaic.rasters import Raster, ramp
 
 DEGREE = 1e-5

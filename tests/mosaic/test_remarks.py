@@ -9,7 +9,9 @@ from landuse.errors import UsageError
 from landuse.mosaic import open_survey
 from landuse.mosaic.remarks import date_of, remarks
 from landuse.mosaic.source import BandAddress, Source
-from landuse.stages.tile import TileOptions, survey_chips, tile
+from landuse.options.survey import TileOptions
+from landuse.stages.survey import survey_chips
+from landuse.stages.tile import tile
 from tests.mosaic.rasters import GRID, Raster, at, elsewhere, noise
 
 SMALL = {"chip_m": 32.0, "chip_px": 32}

@@ -13,7 +13,7 @@ from landuse.engine.shared_file import SharedFile
 from landuse.errors import DamagedSourceError
 from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import BATCH, EMPTY, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 from tests.patchwork import patchwork
 
 

@@ -19,7 +19,7 @@ from landuse.scoring import plan as planning
 from landuse.scoring.dense_ground import Frame, Reach, grown, most_cells, pieces, split_of, windows_of
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 from landuse.training.backbone import backbone_bundle
 from tests.made import raster
 from tests.models import small

@@ -11,7 +11,7 @@ from landuse.errors import TooManyQuarantinedError
 from landuse.scoring import ScoreSettings, run_chips, score_chips
 from landuse.scoring import run as scoring
 from landuse.scoring.block import BlockReport
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 from tests.patchwork import patchwork
 
 

@@ -127,7 +127,7 @@ def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
 
     def keys(**changes):
         from landuse.models.bundle import read_bundle
-        from landuse.stages.tile import survey_chips
+        from landuse.stages.survey import survey_chips
 
         chips = survey_chips(work.survey, TileOptions(**OPTIONS, min_valid=changes.get("min_valid", 0.5)))
         settings = planning.ScoreSettings(learnt, precision=changes.get("precision", "auto"))

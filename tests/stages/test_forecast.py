@@ -17,7 +17,7 @@ from landuse.scoring.features import FEATURES_FILE
 from landuse.scoring.plan import BlockTask
 from landuse.stages.classify import classify
 from landuse.stages.forecast import START_S, WRITE_S, disk_bytes, forecast, size, touched_shares
-from landuse.stages.tile import survey_chips
+from landuse.stages.survey import survey_chips
 from tests.made import survey
 from tests.models import small
 from tests.patchwork import OPTIONS

@@ -23,7 +23,8 @@ from landuse.errors import (
 from landuse.mosaic import coverage
 from landuse.options.survey import TileOptions
 from landuse.outputs.record import damaged_files, read_record
-from landuse.stages.tile import class_counts, survey_chips, tile
+from landuse.stages.survey import survey_chips
+from landuse.stages.tile import class_counts, tile
 from tests.made import UTM, raster
 
 WEST, NORTH = 600_000, 4_500_000

@@ -9,6 +9,7 @@ import click
 
 from landuse.cli.config import with_config
 from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
+from landuse.engine.progress import busy
 from landuse.options.assessment import AgreeOptions, DesignOptions, EstimateOptions
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def design(change: Path, out: Path, options: DesignOptions, as_json: bool) -> No
     """
     from landuse.stages.assess import design as run
 
-    found = run(change, out, options)
+    with busy("drawing the sample"):
+        found = run(change, out, options)
     if as_json:
         strata = [{"name": name, "cells": n, "hectares": found.hectares[name]} for name, n in found.units.items()]
         print_json({"out": out, "strata": strata})

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
+from landuse.engine.progress import busy
 from landuse.options.results import DiffOptions
 
 
@@ -27,7 +28,8 @@ def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions, as_json: bool)
     from landuse.stages.diff import diff as run
     from landuse.words import counted
 
-    summary = run(maps, out, options).summary
+    with busy("comparing maps"):
+        summary = run(maps, out, options).summary
     if as_json:
         print_json({"out": out, **summary})
         return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
+from landuse.engine.progress import busy
 from landuse.options.results import FindOptions
 
 SHOWN = 5
@@ -30,7 +31,8 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions, as_json: b
     from landuse.stages.find import find as run
     from landuse.words import counted
 
-    found = run(folder, chip_id, out, options)
+    with busy("looking for what is alike"):
+        found = run(folder, chip_id, out, options)
     if as_json:
         return print_json(figures(found))
     click.echo(f"{counted(len(found.finds) - 1, 'chip' if len(found.maps) == 1 else 'site')} -> {out / 'similar.html'}")

@@ -1,5 +1,7 @@
 """Every command that may take long says what it does, what it counts, and ends at its end."""
 
+import shutil
+
 import pytest
 
 from landuse.cli.main import run
@@ -34,6 +36,17 @@ def test_classify(told, work, learnt, tmp_path):
     assert last(lines, "classifying: 480 chips in ")
     assert last(lines, "writing: 480 chips in ")
     assert told("map", tmp_path / "map", "--out", tmp_path / "map.html")[-1].startswith("drawing the page: ")
+    shutil.copytree(tmp_path / "map", tmp_path / "later")
+    compared = told("diff", tmp_path / "map", tmp_path / "later", "--out", tmp_path / "change")
+    assert last(compared, "comparing maps: ")
+    drawn = told("assess", "design", tmp_path / "change", "--units", "60", "--out", tmp_path / "sample")
+    assert last(drawn, "drawing the sample: ")
+
+
+def test_evaluate(told, learnt, chips, tmp_path):
+    lines = told("evaluate", learnt, chips, "--master", "inline", "--out", tmp_path / "scores")
+    assert last(lines, "classifying: 480 chips in ")
+    assert last(lines, "working out figures and pictures: ")
 
 
 def test_tile(told, work, tmp_path):

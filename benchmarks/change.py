@@ -24,7 +24,7 @@ from pyproj import CRS
 from scipy.ndimage import median_filter
 
 from benchmarks.table import markdown
-from landuse.change.comparison import ChangeRule, Comparison, compare
+from landuse.change.comparison import ChangeRule, ComparedBlock, Comparison, compare
 from landuse.change.maps import read_class_map
 from landuse.change.methods import METHODS, change_model
 from landuse.change.pair import SurveyPair
@@ -57,22 +57,23 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One real pair: its maps compared, and the true share of water (H, W) at both dates."""
+    """One real pair: its maps compared, all of their cells, and the true share of water (H, W) at both dates."""
 
     name: str
     found: Comparison
+    cells: ComparedBlock
     water: tuple[Floats, Floats]
 
     @property
     def judged(self) -> Mask:
         """Known cells (n,) that are clearly land or clearly water at both dates."""
         clear = [(share < LAND) | (share > LAKE) for share in self.water]
-        return np.asarray((clear[0] & clear[1])[self.found.known])
+        return np.asarray((clear[0] & clear[1])[self.cells.known])
 
     @property
     def changed(self) -> Mask:
         """Known cells (n,) that truly turned to water or from it."""
-        return np.asarray(((self.water[0] > LAKE) != (self.water[1] > LAKE))[self.found.known])
+        return np.asarray(((self.water[0] > LAKE) != (self.water[1] > LAKE))[self.cells.known])
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +149,8 @@ def dakota(folder: Path, work: Path) -> Iterator[Case]:
         maps = [map_of([source], work / f"{source.stem}_by_{first.stem}", options) for source in (first, second)]
         found = compare(*(read_class_map(path) for path in maps), ChangeRule())
         truths = [write_truth(source, work / f"{source.stem}_truth.tif") for source in (first, second)]
-        yield Case(f"{first.stem}, {second.stem}", found, (water_of(found, truths[0]), water_of(found, truths[1])))
+        water = water_of(found, truths[0]), water_of(found, truths[1])
+        yield Case(f"{first.stem}, {second.stem}", found, found.whole(), water)
 
 
 def water_of(found: Comparison, truth: Path) -> Floats:
@@ -156,17 +158,17 @@ def water_of(found: Comparison, truth: Path) -> Floats:
     grid, transform = found.before.grid, found.overlap.transform
     if grid is None:
         raise ValueError("The maps compared here are maps of chips.")
-    lines, columns = np.indices(found.known.shape)
+    lines, columns = np.indices(found.overlap.shape)
     rows = round(transform.f / grid.side) - 1 - lines
     cols = columns + round(transform.c / grid.side)
     labels = label_cells(grid, rows.ravel(), cols.ravel(), LabelRequest(truth, LEGEND.as_mapped(), "majority"))
     shares = np.asarray(labels.shares, np.float64)
-    return np.asarray((shares[:, 0] / np.maximum(shares.sum(axis=1), 1e-9)).reshape(found.known.shape))
+    return np.asarray((shares[:, 0] / np.maximum(shares.sum(axis=1), 1e-9)).reshape(found.overlap.shape))
 
 
 def scored(case: Case, method: str) -> Scored:
     """What a method says of the water of a pair, as `ranking.parquet` and the confirmed sites have it."""
-    pair, judged = case.found.pair, case.judged
+    pair, judged = case.cells.pair, case.judged
     if pair is None:
         raise ValueError("The maps compared here have probabilities.")
     water = (pair.labels == 0).sum(axis=1) == 1
@@ -263,13 +265,12 @@ def main() -> None:
     cases = list(dakota(given.imagery / "naip_dakota", given.work))
     for case in cases:
         truth = case.changed[case.judged]
-        print(f"{case.name}: {truth.sum()} of {len(truth)} chips changed; labels differ in {case.found.differ.sum()}")
+        print(f"{case.name}: {truth.sum()} of {len(truth)} chips changed; labels differ in {case.cells.differ.sum()}")
     header = ("Dakota", "average precision, each pair", "mean", "recall at .8", "at .9", "real of confirmed", "recall",
               "certain", "likely", "possible", "estimated/true")  # fmt: skip
     print(markdown(header, [dakota_line(method, cases) for method in methods]), flush=True)
-    pairs = [
-        found.pair for found in california(given.imagery / "naip_california", given.work) if found.pair is not None
-    ]
+    blocks = [found.whole() for found in california(given.imagery / "naip_california", given.work)]
+    pairs = [block.pair for block in blocks if block.pair is not None]
     header = ("California", "false cells per 1,000", "average precision of stand-ins", "estimated/true")
     print(markdown(header, [california_line(method, pairs, given.seeds) for method in methods]))
 

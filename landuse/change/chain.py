@@ -11,7 +11,8 @@ it. A class that is seen once between two looks at another (A, B, A) needs two c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ RATE, STRENGTH = 0.005, 50.0
 RARE = 0.01
 """Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
 ROUNDS = 20
+AT_ONCE = 2**14
 SETTLED = 1e-4
 
 
@@ -35,11 +37,13 @@ class Chain:
         looks: (T, n, K) what each survey says of each class relative to the class's share; 1 where it misses the cell.
         start: (K,) shares of the classes in the first survey.
         moves: (T - 1, K, K) probabilities of the class after, given that before; rows sum to 1.
+        shares: (T, K) the classes' shares in each survey.
     """
 
     looks: Floats
     start: Floats
     moves: Floats
+    shares: Floats
 
     @classmethod
     def fitted(cls, surveys: Floats, years: Floats, weights: Floats | None = None) -> Chain:
@@ -51,11 +55,10 @@ class Chain:
             weights: (K, K) how much likelier a move is than others, 1 for no opinion; the diagonal does not count.
         """
         known = np.isfinite(surveys[:, :, 0])
-        filled = np.where(known[:, :, None], np.maximum(np.nan_to_num(surveys, nan=1.0), FLOOR), 1.0)
-        shares = np.stack([one[mask].mean(axis=0) for one, mask in zip(filled, known, strict=True)])
-        looks = np.where(known[:, :, None], filled / np.maximum(shares, RARE)[:, None, :], 1.0)
+        floored = np.maximum(surveys, FLOOR)
+        shares = np.stack([one[mask].mean(axis=0) for one, mask in zip(floored, known, strict=True)])
         prior = np.stack([_moves(gap, shares.mean(axis=0), weights) for gap in np.diff(years)])
-        chain = cls(looks, shares[0] / shares[0].sum(), prior)
+        chain = cls(_looks(surveys, shares), shares[0] / shares[0].sum(), prior, shares)
         for _ in range(ROUNDS):
             better = chain._improved(prior)
             step = float(np.abs(better.moves - chain.moves).max())
@@ -64,11 +67,20 @@ class Chain:
                 break
         return chain
 
+    def over(self, surveys: Floats) -> Chain:
+        """The same chain over other cells, surveys (T, n, K)."""
+        return replace(self, looks=_looks(surveys, self.shares))
+
+    def parts(self) -> Iterator[Chain]:
+        """The same chain over some cells after the other, so that not all pairs of classes are in memory at once."""
+        for first in range(0, self.looks.shape[1], AT_ONCE):
+            yield replace(self, looks=self.looks[:, first : first + AT_ONCE])
+
     def _improved(self, prior: Floats) -> Chain:
         """One round of expectation maximisation (Baum and Welch), with `prior` weighing as `STRENGTH` cells of each class."""
-        counts = np.stack([pairs.sum(axis=0) for pairs in self.steps()])
+        counts = np.sum([[pairs.sum(axis=0) for pairs in part.steps()] for part in self.parts()], axis=0)
         raised = counts + STRENGTH * self.start[None, :, None] * prior
-        return Chain(self.looks, self.start, raised / raised.sum(axis=2, keepdims=True))
+        return replace(self, moves=raised / raised.sum(axis=2, keepdims=True))
 
     def steps(self) -> list[Floats]:
         """Probability (n, K, K) of each pair of classes of neighbouring surveys, given all of them."""
@@ -125,6 +137,12 @@ def flickers(path: IntArray, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.
     away = ((labels != path[:, :1]) & seen).cumsum(axis=1) > 0
     back = (labels == path[:, :1]) & seen & away
     return np.asarray(steady & back.any(axis=1))
+
+
+def _looks(surveys: Floats, shares: Floats) -> Floats:
+    """What surveys (T, n, K) say of each class relative to its share (T, K); 1 where one is missing."""
+    relative = np.maximum(surveys, FLOOR) / np.maximum(shares, RARE)[:, None, :]
+    return np.where(np.isfinite(surveys[:, :, :1]), relative, 1.0)
 
 
 def _moves(gap: float, shares: Floats, weights: Floats | None) -> Floats:

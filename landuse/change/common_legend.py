@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from landuse.change.maps import ClassMap
+from landuse.change.pixels import RecodedPixels
 from landuse.errors import ConfigError
 from landuse.legend import MOST_CLASSES, MOST_CODE, UNMAPPED, LandClass, Legend
 
@@ -14,18 +15,13 @@ from landuse.legend import MOST_CLASSES, MOST_CODE, UNMAPPED, LandClass, Legend
 def in_legend(land: ClassMap, legend: Legend) -> ClassMap:
     """The map with its classes recoded, by name, to those of `legend`, which holds every class that occurs in it."""
     table = np.zeros(MOST_CODE + 1, legend.dtype)
-    for c in land.legend.classes:
+    members = np.zeros((len(legend), len(land.legend)), bool)
+    for own, c in enumerate(land.legend.classes):
         place = legend.place_of(c.name)
         table[c.code] = legend.codes[place] if place >= 0 else UNMAPPED
-    bands = None
-    if land.probabilities is not None:
-        bands = np.where(
-            np.isnan(land.probabilities[:1]), np.float32(np.nan), np.zeros((len(legend), 1, 1), np.float32)
-        )
-        for band, name in zip(land.probabilities, land.legend.names, strict=True):
-            if legend.place_of(name) >= 0:
-                bands[legend.place_of(name)] += band
-    return replace(land, codes=table[land.codes], legend=legend, probabilities=bands)
+        if place >= 0:
+            members[place, own] = True
+    return replace(land, pixels=RecodedPixels(land.pixels, table, members), legend=legend)
 
 
 def common_legend(before: ClassMap, after: ClassMap) -> Legend:

@@ -1,22 +1,32 @@
-"""Two maps compared: where their labels differ, how surely the land did, and which cells count as changed."""
+"""Two maps compared: what is learnt from a sample of their cells, and windows of what that says of all of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.change.common_legend import common_legend, in_legend
-from landuse.change.lattice import Overlap, overlap
+from landuse.change.ground import CountedGround
+from landuse.change.lattice import Overlap, overlap, within
 from landuse.change.maps import ClassMap
 from landuse.change.methods import DEFAULT, ChangeModel, FittedChange, change_model
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import CellChanges
-from landuse.change.sites import Sites, change_sites
-from landuse.change.transitions import CODES, CrossTable, cross_table, lone_cells
 from landuse.grid import IntArray, chip_ids
-from landuse.legend import Legend
+from landuse.legend import CodeArray, Legend
+
+TILE, LINES = 512, 256
+"""Columns of a block, which is half of a tile of our rasters: each tile is decoded once or twice then."""
+MOST_SAMPLED = 2**18
+"""Cells that change is learnt from; of larger maps, about so many drawn at random."""
+SEED = 0
+Mask = npt.NDArray[np.bool_]
+Window = tuple[slice, slice]
+"""Rows and columns of the common ground."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +36,50 @@ class ChangeRule:
     Attributes:
         min_probability: its labels differ, and this very change is at least so likely.
         min_site: least cells of a change site.
+        min_hectares: least area of a change site; rounded up to whole cells.
+        smooth: whether a confirmed cell goes along with most of the 3 x 3 cells around it.
         method: name of the way to infer change.
     """
 
     min_probability: float = 0.5
     min_site: int = 1
+    min_hectares: float = 0.0
+    smooth: bool = False
     method: str = DEFAULT
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedBlock:
+    """A window of two maps, (h, w) cells.
+
+    Attributes:
+        window: where on the common ground.
+        before, after: class codes of both maps.
+        known: cells that both maps hold probabilities of.
+        pair: what they say of the known cells, in image order; None where a map has no probabilities.
+    """
+
+    window: Window
+    before: CodeArray
+    after: CodeArray
+    known: Mask
+    pair: SurveyPair | None
+
+    @property
+    def both(self) -> Mask:
+        """Cells with a class in both maps."""
+        return np.asarray((self.before > 0) & (self.after > 0))
+
+    @property
+    def differ(self) -> Mask:
+        """Cells with a class in both maps and not the same."""
+        return np.asarray(self.both & (self.before != self.after))
+
+    def image(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Values of the known cells (n,) as an image, NaN elsewhere."""
+        found = np.full(self.known.shape, np.nan, np.float32)
+        found[self.known] = values
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,29 +89,17 @@ class Comparison:
     Attributes:
         before, after: the maps, in one legend.
         overlap: where both lie.
-        differ: bool, cells with a class in both maps and not the same.
-        probability: float32 P(change) of the cells that both maps hold, NaN elsewhere; None where a map has no probabilities.
-        confirmed: bool, the cells that count as changed.
-        sites: they, grouped.
         rule: what counts as changed.
-        known: bool, the cells that both maps hold probabilities of.
-        pair: what change was inferred from, the known cells in image order; None where a map has no probabilities.
-        fitted: what was learnt from the pair; None likewise.
-        cells: what that says of each of its cells; None likewise.
+        sample: the cells that change was learnt from; None where no cell has probabilities in both maps.
+        fitted: what was learnt; None likewise.
     """
 
     before: ClassMap
     after: ClassMap
     overlap: Overlap
-    differ: npt.NDArray[np.bool_]
-    probability: npt.NDArray[np.float32] | None
-    confirmed: npt.NDArray[np.bool_]
-    sites: Sites
     rule: ChangeRule
-    known: npt.NDArray[np.bool_]
-    pair: SurveyPair | None
-    fitted: FittedChange | None
-    cells: CellChanges | None
+    sample: SurveyPair | None = None
+    fitted: FittedChange | None = None
 
     @property
     def legend(self) -> Legend:
@@ -71,46 +107,73 @@ class Comparison:
         return self.before.legend
 
     @property
-    def codes(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Class codes (H, W) of both maps on the common ground."""
-        return self.before.codes[self.overlap.before], self.after.codes[self.overlap.after]
+    def rated(self) -> bool:
+        """Whether both maps have probabilities."""
+        return self.before.pixels.rated and self.after.pixels.rated
 
-    def labels_table(self) -> CrossTable:
-        """Every cell of either map, by its pair of labels."""
-        shared = cross_table(*self.codes, self._place())
-        first = lone_cells(self.before, self.overlap.before, later=False)
-        return shared + first + lone_cells(self.after, self.overlap.after, later=True)
+    def blocks(self) -> Iterator[ComparedBlock]:
+        """All of it, block by block."""
+        return map(self.block, blocks_of(self.overlap.shape))
 
-    def confirmed_table(self) -> CrossTable:
-        """The confirmed cells, by their pair of labels."""
-        before, after = self.codes
-        return cross_table(np.where(self.confirmed, before, 0), np.where(self.confirmed, after, 0), self._place())
+    def whole(self) -> ComparedBlock:
+        """All of it in one block, which must fit into memory."""
+        height, width = self.overlap.shape
+        return self.block((slice(0, height), slice(0, width)))
 
-    def changes(self) -> dict[str, tuple[str, str]]:
-        """Chip id -> (from, to) of every confirmed cell; empty where the maps are not of chips."""
-        grid = self.before.grid
-        if grid is None:
-            return {}
-        lines, columns = np.nonzero(self.confirmed)
-        before, after = (codes[lines, columns].tolist() for codes in self.codes)
-        name = self.legend.name_of
-        pairs = ((name(b), name(a)) for b, a in zip(before, after, strict=True))
-        return dict(zip(self.chip_ids(lines, columns), pairs, strict=True))
+    def block(self, window: Window) -> ComparedBlock:
+        """A window of both maps."""
+        there = [
+            tuple(slice(o.start + w.start, o.start + w.stop) for o, w in zip(place, window, strict=True))
+            for place in (self.overlap.before, self.overlap.after)
+        ]
+        pixels = self.before.pixels, self.after.pixels
+        first, second = (one.codes(*place) for one, place in zip(pixels, there, strict=True))
+        known, pair = (first > 0) & (second > 0) & self.rated, None
+        if self.rated:
+            bands = [one.probabilities(*place) for one, place in zip(pixels, there, strict=True)]
+            known &= np.isfinite(bands[0][0]) & np.isfinite(bands[1][0])
+            labels = np.stack([self.positions(codes[known]) for codes in (first, second)], axis=1)
+            pair = SurveyPair.of((bands[0], bands[1]), known, labels).moved(window[0].start, window[1].start)
+        return ComparedBlock(window, first, second, known, pair)
+
+    def codes(self, rows: slice) -> tuple[CodeArray, CodeArray]:
+        """Class codes of both maps in some lines of the common ground, from side to side."""
+        first = self.before.pixels.codes(*within(self.overlap.before, rows))
+        return first, self.after.pixels.codes(*within(self.overlap.after, rows))
+
+    @cached_property
+    def ground(self) -> CountedGround:
+        """How much of each cell's ground counts in both maps."""
+        seen = (self.before.ground, self.overlap.before), (self.after.ground, self.overlap.after)
+        return CountedGround(self.overlap.transform, self.before.crs, self.overlap.shape[1], seen)
+
+    def inferred(self, block: ComparedBlock) -> CellChanges | None:
+        """What is said of the known cells of a block; None where nothing was learnt."""
+        return None if self.fitted is None or block.pair is None else self.fitted.apply(block.pair)
 
     def chip_ids(self, lines: IntArray, columns: IntArray) -> list[str]:
         """The chips of cells of the common ground; empty names where the maps are not of chips."""
         grid = self.before.grid
         if grid is None:
             return [""] * len(lines)
-        return [str(name) for name in chip_ids(*_lattice_index(self.overlap, grid.side, lines, columns)).tolist()]
+        top, left = round(self.overlap.transform.f / grid.side) - 1, round(self.overlap.transform.c / grid.side)
+        return [str(name) for name in chip_ids(top - lines, left + columns).tolist()]
 
-    def _place(self) -> ClassMap:
-        """The common ground as a map, for its place alone."""
-        return ClassMap("", (), self.codes[0], self.overlap.transform, self.before.crs, self.legend)
+    def positions(self, codes: CodeArray) -> IntArray:
+        """Position in the legend of each code; 0 for no data."""
+        found: IntArray = self._positions[codes]
+        return found
+
+    @cached_property
+    def _positions(self) -> IntArray:
+        """Position in the legend of each code."""
+        table = np.zeros(max(self.legend.codes) + 1, np.int64)
+        table[list(self.legend.codes)] = np.arange(len(self.legend))
+        return table
 
 
 def compare(before: ClassMap, after: ClassMap, rule: ChangeRule, model: ChangeModel | None = None) -> Comparison:
-    """Compare two maps, by a model of change, or by that of the rule's method.
+    """Compare two maps, by a model of change, or by that of the rule's method, which is fitted to a sample of their cells.
 
     Cells without a class in either map are never compared. Without probabilities in both maps every difference of labels
     counts as changed, and nobody can say how surely.
@@ -119,42 +182,31 @@ def compare(before: ClassMap, after: ClassMap, rule: ChangeRule, model: ChangeMo
         GridMismatchError, NoOverlapError: they do not lie on one lattice, or share no cell.
         ConfigError: their classes cannot be matched by name.
     """
-    shared = overlap(before, after)
-    legend = common_legend(before, after)
-    before, after = in_legend(before, legend), in_legend(after, legend)
-    first, second = before.codes[shared.before], after.codes[shared.after]
-    both = (first > 0) & (second > 0)
-    differ = both & (first != second)
-    known, pair = _pair(before, after, shared, both)
-    fitted = None if pair is None else (model or change_model(rule.method)).fit(pair)
-    said = None if pair is None or fitted is None else fitted.apply(pair)
-    probability = named = None
-    if before.probabilities is not None and after.probabilities is not None:
-        probability, named = (np.full(both.shape, np.nan, np.float32) for _ in range(2))
-    if said is not None and probability is not None and named is not None:
-        probability[known], named[known] = said.change, said.named
-    sure = differ if named is None else differ & (np.nan_to_num(named, nan=-1.0) >= rule.min_probability)
-    sites = change_sites(np.where(sure, first.astype(np.int32) * CODES + second, 0), rule.min_site)
-    return Comparison(before, after, shared, differ, probability, sites.ids > 0, sites, rule, known, pair, fitted, said)
+    shared, legend = overlap(before, after), common_legend(before, after)
+    plain = Comparison(in_legend(before, legend), in_legend(after, legend), shared, rule)
+    sample = sampled(plain) if plain.rated else None
+    fitted = None if sample is None else (model or change_model(rule.method)).fit(sample)
+    return Comparison(plain.before, plain.after, shared, rule, sample, fitted)
 
 
-def _pair(
-    before: ClassMap, after: ClassMap, shared: Overlap, both: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.bool_], SurveyPair | None]:
-    """The cells (H, W) of which both maps hold probabilities, and what the maps say of them; None where there are none."""
-    if before.probabilities is None or after.probabilities is None:
-        return np.zeros_like(both), None
-    first, second = before.probabilities[:, *shared.before], after.probabilities[:, *shared.after]
-    known = both & np.isfinite(first[0]) & np.isfinite(second[0])
-    if not known.any():
-        return known, None
-    position = np.zeros(CODES, np.int64)
-    position[list(before.legend.codes)] = np.arange(len(before.legend))
-    labels = [position[land.codes[place][known]] for land, place in ((before, shared.before), (after, shared.after))]
-    return known, SurveyPair.of((first, second), known, np.stack(labels, axis=1))
+def sampled(found: Comparison) -> SurveyPair | None:
+    """The cells that both maps know, in image order: all of them, or of many a random sample; None where there are none."""
+    rows, cols = found.overlap.shape
+    most = min(rows * cols, *(sum(land.pixels.counts.values()) for land in (found.before, found.after)))
+    share, parts = MOST_SAMPLED / max(most, 1), []
+    for block in found.blocks():
+        if block.pair is None or not len(block.pair):
+            continue
+        corner = [part.start for part in block.window]
+        chosen = np.random.default_rng([SEED, *corner]).random(len(block.pair)) < share
+        parts.append(block.pair if share >= 1 else block.pair.take(chosen))
+    return SurveyPair.joined(parts).in_image_order() if parts else None
 
 
-def _lattice_index(shared: Overlap, side: float, lines: IntArray, columns: IntArray) -> tuple[IntArray, IntArray]:
-    """Lattice rows and columns of cells of the common ground; lattice rows grow northwards."""
-    top = round(shared.transform.f / side) - 1
-    return top - lines, round(shared.transform.c / side) + columns
+def blocks_of(shape: tuple[int, int]) -> Iterator[Window]:
+    """Windows that cover (H, W) cells, those of a tile one after the other."""
+    height, width = shape
+    for tile in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            for top in range(tile, min(tile + TILE, height), LINES):
+                yield slice(top, min(top + LINES, tile + TILE, height)), slice(left, min(left + TILE, width))

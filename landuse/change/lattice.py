@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from affine import Affine
-from pyproj import CRS
 
 from landuse.change.maps import ClassMap
 from landuse.errors import GridMismatchError, NoOverlapError
-from landuse.outputs.areas import raster_areas_ha
 
 ALIGNED = 0.01
 """Largest offset of cell edges, in cells, that still counts as the same lattice (rounding of coordinates in files)."""
-STRIP = 1 << 21
+BAND_CELLS = 2**17
+"""Cells of a band of lines: few, so that memory does not follow the width of a map."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,8 @@ def overlap(before: ClassMap, after: ClassMap) -> Overlap:
         )
     _check_cell_size(before, after)
     down, right = _offset(before, after)
-    rows = _shared(before.codes.shape[0], after.codes.shape[0], down)
-    cols = _shared(before.codes.shape[1], after.codes.shape[1], right)
+    rows = _shared(before.pixels.shape[0], after.pixels.shape[0], down)
+    cols = _shared(before.pixels.shape[1], after.pixels.shape[1], right)
     if rows is None or cols is None:
         raise NoOverlapError(f"{before.name} and {after.name} share no ground; give maps of the same place.")
     shape = rows[0].stop - rows[0].start, cols[0].stop - cols[0].start
@@ -61,24 +58,34 @@ def overlap(before: ClassMap, after: ClassMap) -> Overlap:
         before.transform @ Affine.translation(cols[0].start, rows[0].start),
         shape,
     )
-    if not ((before.codes[found.before] > 0) & (after.codes[found.after] > 0)).any():
+    if not any(_both(before, after, found, rows) for rows in bands(shape)):
         raise NoOverlapError(
             f"No cell has a class in both {before.name} and {after.name}; give maps of the same place."
         )
     return found
 
 
-def strips(transform: Affine, crs: CRS, shape: tuple[int, int]) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Rows of a raster in strips of some two million cells, each with its cells' areas in hectares on the ellipsoid."""
-    lines = max(1, STRIP // shape[1])
+def bands(shape: tuple[int, int]) -> Iterator[slice]:
+    """The lines of a raster, some at a time, from north to south."""
+    lines = max(1, BAND_CELLS // shape[1])
     for top in range(0, shape[0], lines):
-        height = min(lines, shape[0] - top)
-        yield slice(top, top + height), raster_areas_ha(transform @ Affine.translation(0, top), crs, (height, shape[1]))
+        yield slice(top, min(top + lines, shape[0]))
+
+
+def within(place: tuple[slice, slice], rows: slice) -> tuple[slice, slice]:
+    """Some lines of the common ground, from side to side, in a map of which it is `place`."""
+    return slice(place[0].start + rows.start, place[0].start + rows.stop), place[1]
+
+
+def _both(before: ClassMap, after: ClassMap, shared: Overlap, rows: slice) -> bool:
+    """Whether a cell of some lines has a class in both maps."""
+    first = before.pixels.codes(*within(shared.before, rows))
+    return bool(((first > 0) & (after.pixels.codes(*within(shared.after, rows)) > 0)).any())
 
 
 def _check_cell_size(before: ClassMap, after: ClassMap) -> None:
     """Cells must stay together over the whole of both maps, so a tiny difference counts the more the larger they are."""
-    cells = max(*before.codes.shape, *after.codes.shape)
+    cells = max(*before.pixels.shape, *after.pixels.shape)
     for a, b in ((before.transform.a, after.transform.a), (before.transform.e, after.transform.e)):
         if abs(a / b - 1) * cells > ALIGNED:
             raise GridMismatchError(

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import rasterio
 from affine import Affine
 from pyproj import CRS
 
+from landuse.change.ground import SeenGround, seen_ground
+from landuse.change.pixels import MapPixels, RasterPixels, RecodedPixels, open_probabilities
 from landuse.errors import (
     ConfigError,
     DamagedSourceError,
@@ -25,8 +25,7 @@ from landuse.errors import (
 )
 from landuse.grid import ChipGrid
 from landuse.legend import UNMAPPED, CodeArray, LandClass, Legend, load_legend
-from landuse.outputs.class_raster import ClassRaster, code_counts, read_class_raster
-from landuse.outputs.cog import RASTER_ERRORS
+from landuse.outputs.class_raster import ClassRaster, read_class_raster
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 
 CODES_FILE, PROBABILITIES_FILE = "landuse.tif", "probabilities.tif"
@@ -36,36 +35,42 @@ LISTED = 20
 
 @dataclass(frozen=True, eq=False)
 class ClassMap:
-    """One map in memory.
+    """One map. Its cells stay on disk until a window of them is asked for.
 
     Attributes:
         name: what people call it: the name of its folder or file.
         files: the files it was read from.
-        codes: (H, W) class codes; 0 = no data.
+        pixels: its cells.
         transform: north-up transform, pixel to CRS.
         crs: CRS of the map.
         legend: names of the codes.
         open: whether the legend was made of what the file holds, so that a class it lacks may just not occur there.
         grid: lattice of chips whose cells are the pixels; None for other producers' maps.
-        probabilities: float32 (K, H, W) in legend order, NaN where unknown; None where the map has none.
         model: digest of the model that made it; None where that is not known.
+        ground: which part of each cell has imagery; None where that is not known, and then it is all of it.
     """
 
     name: str
     files: tuple[Path, ...]
-    codes: CodeArray
+    pixels: MapPixels
     transform: Affine
     crs: CRS
     legend: Legend
     open: bool = False
     grid: ChipGrid | None = None
-    probabilities: npt.NDArray[np.float32] | None = None
     model: str | None = None
+    ground: SeenGround | None = None
+
+    @property
+    def codes(self) -> CodeArray:
+        """All class codes (H, W), in memory."""
+        rows, cols = self.pixels.shape
+        return self.pixels.codes(slice(0, rows), slice(0, cols))
 
     @property
     def occurring(self) -> tuple[str, ...]:
         """Names of the classes that occur, in legend order."""
-        counts = code_counts(self.codes)
+        counts = self.pixels.counts
         return tuple(c.name for c in self.legend.classes if c.code in counts)
 
     @property
@@ -95,7 +100,7 @@ def read_class_map(path: Path, legend: str | None = None) -> ClassMap:
     plain = ClassMap(
         path.stem,
         (path,),
-        raster.codes,
+        RasterPixels(raster),
         raster.transform,
         raster.crs,
         raster.legend or _numbered(path, raster),
@@ -116,12 +121,8 @@ def regrouped(land: ClassMap, groups: Legend) -> ClassMap:
         raise ConfigError(
             f"{land.name} cannot be regrouped: {error} Give it a legend with groups by --legend."
         ) from error
-    summed = None
-    if land.probabilities is not None:
-        summed = np.zeros((len(groups), *land.codes.shape), np.float32)
-        for band, code in zip(land.probabilities, land.legend.codes, strict=True):
-            summed[groups.codes.index(int(table[code]))] += band
-    return replace(land, codes=table[land.codes], legend=groups, open=False, probabilities=summed)
+    members = np.array([[table[code] == group for code in land.legend.codes] for group in groups.codes])
+    return replace(land, pixels=RecodedPixels(land.pixels, table, members), legend=groups, open=False)
 
 
 def _read_folder(folder: Path) -> ClassMap:
@@ -141,18 +142,22 @@ def _read_folder(folder: Path) -> ClassMap:
     if raster.legend is None:
         raise ConfigError(f"{file} does not name its classes; classify it again.")
     probabilities = folder / PROBABILITIES_FILE
-    bands = _read_probabilities(probabilities, raster) if probabilities.is_file() else None
-    grid = grid_of(record.grid, raster)
+    bands = None
+    if probabilities.is_file():
+        bands, transform, _ = open_probabilities(probabilities, len(raster.legend))
+        if bands.shape != raster.shape or not transform.almost_equals(raster.transform, 1e-6):
+            raise DamagedSourceError(f"{probabilities} does not fit the {CODES_FILE} beside it; classify it again.")
+    grid = grid_of(record.grid, raster.transform, raster.crs)
     return ClassMap(
         name=folder.resolve().name,
         files=(file, probabilities) if bands is not None else (file,),
-        codes=raster.codes,
+        pixels=RasterPixels(raster, bands),
         transform=raster.transform,
         crs=raster.crs,
         legend=raster.legend,
         grid=grid,
-        probabilities=bands,
         model=_model_of(record),
+        ground=seen_ground(folder, grid, raster.transform),
     )
 
 
@@ -161,34 +166,17 @@ def _model_of(record: RunRecord) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def _read_probabilities(path: Path, raster: ClassRaster) -> npt.NDArray[np.float32]:
-    legend = raster.legend
-    try:
-        with rasterio.open(path, driver="GTiff") as dataset:
-            fits = legend is not None and (dataset.count, *dataset.shape) == (len(legend), *raster.codes.shape)
-            if not (fits and dataset.transform.almost_equals(raster.transform, 1e-6)):
-                raise DamagedSourceError(f"{path} does not fit the {CODES_FILE} beside it; classify it again.")
-            bands: npt.NDArray[np.float32] = dataset.read(out_dtype="float32")
-    except RASTER_ERRORS as error:
-        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
-    known = np.isfinite(bands).all(axis=0)
-    total = bands.sum(axis=0)
-    if not (bands[:, known] >= 0).all() or not (np.abs(total[known] - 1) < 0.01).all():
-        raise DamagedSourceError(f"{path} holds values that are no probabilities; classify it again.")
-    return np.where(known, bands, np.float32(np.nan))
-
-
-def grid_of(values: Mapping[str, object] | None, raster: ClassRaster) -> ChipGrid | None:
-    """The chip lattice of a record, where the raster's pixels really are its cells."""
+def grid_of(values: Mapping[str, object] | None, transform: Affine, crs: CRS) -> ChipGrid | None:
+    """The chip lattice of a record, where the pixels of a raster really are its cells."""
     if values is None:
         return None
     try:
         grid = ChipGrid.from_dict(dict(values))
     except (KeyError, TypeError, ValueError, LanduseError) as error:
         raise ConfigError(f"The grid in a {CODES_FILE}'s run.json is damaged; classify it again.") from error
-    shift = np.array([raster.transform.c, raster.transform.f]) / grid.side
-    fits = abs(raster.transform.a / grid.side - 1) < 1e-6 and np.abs(shift - np.round(shift)).max() < 0.01
-    return grid if fits and grid.crs.equals(raster.crs, ignore_axis_order=True) else None
+    shift = np.array([transform.c, transform.f]) / grid.side
+    fits = abs(transform.a / grid.side - 1) < 1e-6 and np.abs(shift - np.round(shift)).max() < 0.01
+    return grid if fits and grid.crs.equals(crs, ignore_axis_order=True) else None
 
 
 def _numbered(path: Path, raster: ClassRaster) -> Legend:
@@ -240,7 +228,8 @@ def _renamed(land: ClassMap, raster: ClassRaster, legend: Legend) -> ClassMap:
             LeftOutWarning,
             stacklevel=2,
         )
-    return replace(land, codes=table[land.codes], legend=legend, open=False)
+    none = np.zeros((len(legend), 0), bool)
+    return replace(land, pixels=RecodedPixels(land.pixels, table, none), legend=legend, open=False)
 
 
 def safe_name(text: str) -> str:

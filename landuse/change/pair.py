@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,11 @@ class SurveyPair:
         lines, columns = np.nonzero(known)
         return cls(before, after, lines, columns, labels)
 
+    @classmethod
+    def joined(cls, parts: Sequence[SurveyPair]) -> SurveyPair:
+        """The cells of some parts."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
     def __len__(self) -> int:
         return len(self.before)
 
@@ -43,3 +49,15 @@ class SurveyPair:
     def same(self) -> Mask:
         """(n,) cells whose two vectors are equal to the last bit: one look that stands in both surveys."""
         return np.asarray((self.before == self.after).all(axis=1))
+
+    def take(self, chosen: IntArray | Mask) -> SurveyPair:
+        """Some of the cells, by number or by a mask."""
+        return SurveyPair(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def moved(self, down: int, right: int) -> SurveyPair:
+        """The same cells in an image that begins so many lines further up and columns further left."""
+        return replace(self, lines=self.lines + down, columns=self.columns + right)
+
+    def in_image_order(self) -> SurveyPair:
+        """The cells line by line."""
+        return self.take(np.lexsort((self.columns, self.lines)))

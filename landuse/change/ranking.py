@@ -1,23 +1,26 @@
-"""Every compared cell, the likeliest change first: an answer where nothing is sure enough to be confirmed."""
+"""The cells that most likely changed, the likeliest first: an answer where nothing is sure enough to be confirmed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from landuse.change.comparison import Comparison
+from landuse.change.pair import SurveyPair
+from landuse.change.posterior import CellChanges, Floats
 from landuse.chips.arrow import arrow_array, named_array, text_array
 from landuse.grid import IntArray
 
 FIRST = (10, 50, 200)
 """How far down the ranking it is said how many real changes are expected."""
-
-Floats = npt.NDArray[np.float64]
+MOST_RANKED = 2**18
+"""Cells that are ranked: all of a small map, the likeliest of a large one."""
+AT_ONCE = 2**15
+COLUMNS = ("lines", "columns", "move", "probability", "change")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Ranking:
         move: (n, 2) positions in the legend of the classes of the likeliest change.
         probability: (n,) of that very change.
         change: (n,) of any change.
+        least: probability below which no further cell is ranked.
     """
 
     lines: IntArray
@@ -36,9 +40,36 @@ class Ranking:
     move: IntArray
     probability: Floats
     change: Floats
+    least: float = -1.0
+
+    @classmethod
+    def empty(cls) -> Ranking:
+        """Of no cell."""
+        nothing, none = np.empty(0, np.int64), np.empty(0)
+        return cls(nothing, nothing, np.empty((0, 2), np.int64), none, none)
 
     def __len__(self) -> int:
         return len(self.probability)
+
+    def with_cells(self, pair: SurveyPair, cells: CellChanges) -> Ranking:
+        """The same with some cells more, not yet in order; the least likely ones go where there are too many."""
+        some = np.flatnonzero(cells.moved >= self.least)
+        if not len(some):
+            return self
+        new = Ranking(pair.lines[some], pair.columns[some], cells.move[some], cells.moved[some], cells.change[some])
+        both = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in COLUMNS}
+        more = Ranking(**both, least=self.least)
+        return more if len(more) <= 2 * MOST_RANKED else more.in_order()
+
+    def in_order(self) -> Ranking:
+        """The likeliest cells, the likeliest first, equal ones in image order."""
+        order = np.lexsort((self.columns, self.lines, -self.probability))[:MOST_RANKED]
+        first = self.part(order)
+        return replace(first, least=float(first.probability[-1])) if len(self) >= MOST_RANKED else first
+
+    def part(self, cells: IntArray | slice) -> Ranking:
+        """Some of the cells."""
+        return Ranking(**{name: getattr(self, name)[cells] for name in COLUMNS}, least=self.least)
 
     def expected(self) -> dict[str, float]:
         """How many real changes are expected among the first 10, 50 and 200 cells, as far as there are so many."""
@@ -46,26 +77,27 @@ class Ranking:
         return {str(first): round(float(among[first - 1]), 4) for first in FIRST if first <= len(self)}
 
 
-def ranking_of(found: Comparison) -> Ranking:
-    """The cells of a comparison in order; none where a map has no probabilities."""
-    if found.pair is None or found.cells is None:
-        nothing, none = np.empty(0, np.int64), np.empty(0)
-        return Ranking(nothing, nothing, np.empty((0, 2), np.int64), none, none)
-    cells, pair = found.cells, found.pair
-    order = np.argsort(-cells.moved, kind="stable")
-    return Ranking(pair.lines[order], pair.columns[order], cells.move[order], cells.moved[order], cells.change[order])
-
-
 def write_ranking(path: Path, found: Comparison, ranking: Ranking) -> None:
     """Write `ranking.parquet`: chip_id, row, column (of the rasters), from, to, probability of that change, p_change of any."""
+    writer = None
+    for start in range(0, max(len(ranking), 1), AT_ONCE):
+        table = _table(found, ranking.part(slice(start, start + AT_ONCE)))
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
+
+
+def _table(found: Comparison, ranking: Ranking) -> pa.Table:
     names = found.legend.names
-    columns = {
-        "chip_id": text_array(found.chip_ids(ranking.lines, ranking.columns)),
-        "row": arrow_array(ranking.lines),
-        "column": arrow_array(ranking.columns),
-        "from": named_array(names, ranking.move[:, 0]),
-        "to": named_array(names, ranking.move[:, 1]),
-        "probability": arrow_array(ranking.probability.astype(np.float32)),
-        "p_change": arrow_array(ranking.change.astype(np.float32)),
-    }
-    pq.write_table(pa.table(columns), path)
+    return pa.table(
+        {
+            "chip_id": text_array(found.chip_ids(ranking.lines, ranking.columns)),
+            "row": arrow_array(ranking.lines),
+            "column": arrow_array(ranking.columns),
+            "from": named_array(names, ranking.move[:, 0]),
+            "to": named_array(names, ranking.move[:, 1]),
+            "probability": arrow_array(ranking.probability.astype(np.float32)),
+            "p_change": arrow_array(ranking.change.astype(np.float32)),
+        }
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.change.common_legend import common_legend, in_legend
-from landuse.change.lattice import overlap, strips
+from landuse.change.comparison import ChangeRule, Comparison
+from landuse.change.ground import CountedGround
+from landuse.change.lattice import bands, overlap
 from landuse.change.maps import ClassMap, read_class_map, regrouped
 from landuse.errors import DamagedSourceError, SourceNotFoundError, UsageError
-from landuse.grid import Cell, ChipGrid
+from landuse.grid import Cell, ChipGrid, chip_ids
 from landuse.legend import Legend, load_legend
+from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.record import RunRecord, read_record
 
@@ -37,6 +41,7 @@ class ChangeResult:
         probability: P(change), NaN where it is not known.
         transform, crs: where the cells lie.
         grid: the lattice, None where the maps are not of chips.
+        ground: how much of each cell's ground counts.
     """
 
     folder: Path
@@ -50,13 +55,11 @@ class ChangeResult:
     transform: Affine
     crs: CRS
     grid: ChipGrid | None
+    ground: CountedGround
 
     def hectares(self) -> npt.NDArray[np.float64]:
-        """Area of every cell (H, W) on the ellipsoid."""
-        area = np.zeros(self.before.shape)
-        for rows, strip in strips(self.transform, self.crs, self.before.shape):
-            area[rows] = strip
-        return area
+        """Area of every cell (H, W) on the ellipsoid, as far as there is imagery and anybody asked for it."""
+        return np.concatenate([self.ground.hectares(rows) for rows in bands(self.before.shape)])
 
     def cells(self, positions: npt.NDArray[np.int64]) -> list[Cell]:
         """Lattice cells of flat positions. Raises `UsageError` where the maps are not of chips."""
@@ -81,19 +84,22 @@ def read_change(folder: Path) -> ChangeResult:
     lands = [_read_map(path, record) for path in paths]
     shared, legend = overlap(*lands), common_legend(*lands)
     before, after = (in_legend(land, legend) for land in lands)
+    pair = Comparison(before, after, shared, ChangeRule())
+    first, second = pair.codes(slice(0, shared.shape[0]))
     changed = _band(folder / CHANGE, shared.shape) > 0
     return ChangeResult(
         folder=folder,
         maps=paths,
         names=(before.name, after.name),
         legend=legend,
-        before=before.codes[shared.before].astype(np.uint16),
-        after=after.codes[shared.after].astype(np.uint16),
+        before=first.astype(np.uint16),
+        after=second.astype(np.uint16),
         changed=changed,
         probability=_band(folder / PROBABILITY, shared.shape),
         transform=shared.transform,
         crs=before.crs,
         grid=before.grid,
+        ground=pair.ground,
     )
 
 
@@ -123,3 +129,23 @@ def _band(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     if band.shape != shape:
         raise DamagedSourceError(f"{path} does not fit the maps that it was made of; compare them again.")
     return band
+
+
+def confirmed_chips(folder: Path, numbers: Mapping[str, int]) -> dict[str, tuple[str, str]]:
+    """Chip id -> (from, to) of every confirmed cell of a folder of `diff`; empty where its maps are not of chips.
+
+    Args:
+        folder: of `diff`.
+        numbers: class name -> number in `change.tif`.
+    """
+    grid = read_record(folder).grid
+    if grid is None or not numbers:
+        return {}
+    side = ChipGrid.from_dict(grid).side
+    with rasterio.open(folder / CHANGE, driver="GTiff") as dataset:
+        image, transform = dataset.read(1), dataset.transform
+    lines, columns = np.nonzero(image)
+    ids = chip_ids(round(transform.f / side) - 1 - lines, round(transform.c / side) + columns).tolist()
+    names = {number: name for name, number in numbers.items()}
+    pairs = ((names[code // CHANGE_STEP], names[code % CHANGE_STEP]) for code in image[lines, columns].tolist())
+    return dict(zip(map(str, ids), pairs, strict=True))

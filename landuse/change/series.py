@@ -7,20 +7,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from landuse.change.calibration import calibrate_pair
-from landuse.change.chain import Chain, flickers
+from landuse.change.calibration import Calibration, calibrate_pair
+from landuse.change.chain import Chain
 from landuse.change.common_legend import common_legend, in_legend
+from landuse.change.comparison import MOST_SAMPLED, SEED, Window, blocks_of
 from landuse.change.lattice import Overlap, overlap
 from landuse.change.maps import ClassMap
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import CellChanges, Floats
-from landuse.chips.arrow import arrow_array, named_array, text_array
 from landuse.errors import ConfigError
-from landuse.grid import IntArray, chip_ids
+from landuse.grid import IntArray
 from landuse.plain_yaml import read_yaml
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """What T maps say of n cells of the ground of the first.
+
+    Attributes:
+        lines, columns: (n,) place in the first map of each cell that any map knows.
+        surveys: (T, n, K) probabilities, NaN where a map misses the cell.
+        labels: (n, T) positions of the classes named, -1 where a map misses the cell.
+    """
+
+    lines: IntArray
+    columns: IntArray
+    surveys: Floats
+    labels: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,54 +43,45 @@ class Series:
 
     Attributes:
         maps: in one legend, oldest first, all with probabilities.
-        lines, columns: (n,) place in the first map of each cell that any map knows.
-        labels: (n, T) positions of the classes named, -1 where a map misses the cell.
-        chain: what all maps together say.
+        shared: the common ground of the first map and each.
+        scales: how each map is brought to the scale of the first; None where it is left as it is.
+        chain: what was learnt from a sample of cells, over that sample.
     """
 
     maps: tuple[ClassMap, ...]
-    lines: IntArray
-    columns: IntArray
-    labels: IntArray
+    shared: tuple[Overlap, ...]
+    scales: tuple[Calibration | None, ...]
     chain: Chain
 
     def between(self, first: int, last: int) -> Link:
         """What the chain says of two neighbouring maps, or of the first and the last."""
-        joint = self.chain.ends() if last - first > 1 else self.chain.steps()[first]
-        place = np.full(self.maps[0].codes.shape, -1, np.int64)
-        place[self.lines, self.columns] = np.arange(len(self.lines))
-        shared = overlap(self.maps[0], self.maps[first]), overlap(self.maps[first], self.maps[last])
-        return Link(joint, place, _corner(*shared))
+        sums = np.sum([_joint(part, first, last).sum(axis=0) for part in self.chain.parts()], axis=0)
+        between = overlap(self.maps[first], self.maps[last])
+        return Link(self, (first, last), sums / self.chain.looks.shape[1], _corner(self.shared[first], between))
+
+    def over(self, window: Window) -> tuple[Looks, Chain]:
+        """The cells of a window of the first map, and the chain over them."""
+        looks = looks_at(self.maps, self.shared, window)
+        return looks, self.chain.over(_on_one_scale(looks.surveys, self.scales))
 
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """A way to infer change between two maps of a series: it looks up what the chain says.
+    """A way to infer change between two maps of a series, and what it has learnt: it asks the chain.
 
     Attributes:
-        joint: (n, K, K) probability of each pair of classes.
-        place: (H, W) position in `joint` of each cell of the first map, -1 for none.
+        series: all maps.
+        ends: numbers of the two maps.
+        transition: (K, K) mean share of the cells in each pair of classes.
         corner: line and column in the first map of the common ground of the two maps.
     """
 
-    joint: Floats
-    place: IntArray
+    series: Series
+    ends: tuple[int, int]
+    transition: Floats
     corner: tuple[int, int]
-
-    @property
-    def transition(self) -> Floats:
-        """(K, K) mean share of the cells in each pair of classes."""
-        return np.asarray(self.joint.mean(axis=0))
-
-    @property
-    def iterations(self) -> int:
-        """None of its own: the chain is fitted before."""
-        return 0
-
-    @property
-    def converged(self) -> bool:
-        """It has nothing to settle."""
-        return True
+    iterations: int = 0
+    converged: bool = True
 
     def fit(self, sample: SurveyPair) -> Link:
         """See `ChangeModel`: all is learnt already."""
@@ -84,12 +89,53 @@ class Link:
 
     def apply(self, block: SurveyPair) -> CellChanges:
         """See `FittedChange`. Cells outside the first map have no chain and are left as unchanged."""
+        joint = np.eye(block.before.shape[1]) * block.before[:, :, None]
         lines, columns = block.lines + self.corner[0], block.columns + self.corner[1]
-        height, width = self.place.shape
-        inside = (lines >= 0) & (lines < height) & (columns >= 0) & (columns < width)
-        at = np.where(inside, self.place[np.where(inside, lines, 0), np.where(inside, columns, 0)], -1)
-        still = np.eye(self.joint.shape[1]) * block.before[:, :, None]
-        return CellChanges.of(np.where((at >= 0)[:, None, None], self.joint[at], still), block.labels)
+        height, width = self.series.maps[0].pixels.shape
+        inside = np.flatnonzero((lines >= 0) & (lines < height) & (columns >= 0) & (columns < width))
+        if len(inside):
+            lines, columns = lines[inside], columns[inside]
+            window = slice(int(lines.min()), int(lines.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
+            looks, chain = self.series.over(window)
+            place = np.full([side.stop - side.start for side in window], -1, np.int64)
+            place[looks.lines - window[0].start, looks.columns - window[1].start] = np.arange(len(looks.lines))
+            at = place[lines - window[0].start, columns - window[1].start]
+            joint[inside[at >= 0]] = _joint(chain, *self.ends)[at[at >= 0]]
+        return CellChanges.of(joint, block.labels)
+
+
+def _joint(chain: Chain, first: int, last: int) -> Floats:
+    """Probability (n, K, K) of each pair of classes of two neighbouring surveys, or of the first and the last."""
+    return chain.ends() if last - first > 1 else chain.steps()[first]
+
+
+def looks_at(maps: Sequence[ClassMap], shared: Sequence[Overlap], window: Window) -> Looks:
+    """What maps in one legend say of a window of the first of them."""
+    legend, shape = maps[0].legend, [side.stop - side.start for side in window]
+    position = np.full(max(legend.codes) + 1, -1, np.int64)
+    position[list(legend.codes)] = np.arange(len(legend))
+    bands = np.full((len(maps), len(legend), *shape), np.nan, np.float32)
+    labels = np.full((len(maps), *shape), -1, np.int64)
+    for number, (land, ground) in enumerate(zip(maps, shared, strict=True)):
+        parts = [_common(*sides) for sides in zip(window, ground.before, ground.after, strict=True)]
+        if all(part is not None for part in parts):
+            (down, rows), (right, cols) = (part for part in parts if part is not None)
+            bands[number, :, down, right] = land.pixels.probabilities(rows, cols)
+            labels[number, down, right] = position[land.pixels.codes(rows, cols)]
+    known = np.isfinite(bands[:, 0]) & (labels >= 0)
+    lines, columns = np.nonzero(known.any(axis=0))
+    surveys = np.where(known[:, None], bands, np.nan)[:, :, lines, columns].transpose(0, 2, 1).astype(np.float64)
+    seen = labels[:, lines, columns].T
+    return Looks(lines + window[0].start, columns + window[1].start, surveys, seen)
+
+
+def _common(window: slice, before: slice, after: slice) -> tuple[slice, slice] | None:
+    """The part of a window that another map shares: in the window, and in that map; None where there is none."""
+    start, stop = max(window.start, before.start), min(window.stop, before.stop)
+    move = after.start - before.start
+    return (
+        (slice(start - window.start, stop - window.start), slice(start + move, stop + move)) if start < stop else None
+    )
 
 
 def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Path | None = None) -> Series | None:
@@ -103,43 +149,48 @@ def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Pat
     Raises:
         GridMismatchError, NoOverlapError, ConfigError: they cannot be compared, or the weights are none.
     """
-    if any(land.probabilities is None for land in maps):
+    if not all(land.pixels.rated for land in maps):
         return None
     legend = maps[0].legend
     for land in maps[1:]:
         legend = common_legend(in_legend(maps[0], legend), land)
     lands = tuple(in_legend(land, legend) for land in maps)
-    shape, bands, labels = lands[0].codes.shape, [], []
-    position = np.full(256, -1, np.int64)
-    position[list(legend.codes)] = np.arange(len(legend))
-    for land in lands:
-        shared = overlap(lands[0], land)
-        band, label = np.full((len(legend), *shape), np.nan), np.full(shape, -1)
-        band[:, *shared.before] = land.probabilities[:, *shared.after]  # type: ignore[index]
-        label[shared.before] = position[land.codes[shared.after]]
-        bands.append(band)
-        labels.append(label)
-    known = np.stack([np.isfinite(band[0]) & (label >= 0) for band, label in zip(bands, labels, strict=True)])
-    lines, columns = np.nonzero(known.any(axis=0))
-    surveys = np.stack([np.where(k, band, np.nan)[:, lines, columns].T for band, k in zip(bands, known, strict=True)])
+    shared = tuple(overlap(lands[0], land) for land in lands)
     weights = None if transitions is None else _weights(transitions, legend.names)
-    chain = Chain.fitted(_on_one_scale(surveys), np.asarray(years, np.float64), weights)
-    seen = np.stack([label[lines, columns] for label in labels], axis=1)
-    return Series(lands, lines, columns, seen, chain)
+    surveys = _sample(lands, shared)
+    scales = (None, *(_scale(surveys[0], later) for later in surveys[1:]))
+    chain = Chain.fitted(_on_one_scale(surveys, scales), np.asarray(years, np.float64), weights)
+    return Series(lands, shared, scales, chain)
 
 
-def _on_one_scale(surveys: Floats) -> Floats:
-    """Each later survey (n, K) brought to the scale that its pair with the first asks for."""
-    found = [surveys[0]]
-    for later in surveys[1:]:
-        both = np.isfinite(surveys[0, :, 0]) & np.isfinite(later[:, 0])
-        scaled = later.copy()
-        if both.any():
-            learnt = calibrate_pair(surveys[0][both], later[both])
-            known = np.isfinite(later[:, 0])
-            scaled[known] = learnt.apply(later[known], later[known])[1]
-        found.append(scaled)
-    return np.stack(found)
+def _sample(lands: Sequence[ClassMap], shared: Sequence[Overlap]) -> Floats:
+    """Surveys (T, n, K) of all cells of the first map in image order, or of a large one of a random sample."""
+    height, width = lands[0].pixels.shape
+    share, parts = MOST_SAMPLED / (height * width), []
+    for window in blocks_of((height, width)):
+        looks = looks_at(lands, shared, window)
+        corner = [side.start for side in window]
+        chosen = np.random.default_rng([SEED, *corner]).random(len(looks.lines)) < share
+        some = slice(None) if share >= 1 else np.flatnonzero(chosen)
+        parts.append((looks.lines[some], looks.columns[some], looks.surveys[:, some]))
+    lines, columns = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
+    return np.concatenate([part[2] for part in parts], axis=1)[:, np.lexsort((columns, lines))]
+
+
+def _on_one_scale(surveys: Floats, scales: Sequence[Calibration | None]) -> Floats:
+    """Surveys (T, n, K), each on the scale of the first."""
+    found = surveys.copy()
+    for one, scale in zip(found, scales, strict=True):
+        known = np.isfinite(one[:, 0])
+        if scale is not None:
+            one[known] = scale.apply(one[known], one[known])[1]
+    return found
+
+
+def _scale(first: Floats, later: Floats) -> Calibration | None:
+    """How a later survey (n, K) is brought to the scale that its pair with the first asks for."""
+    both = np.isfinite(first[:, 0]) & np.isfinite(later[:, 0])
+    return calibrate_pair(first[both], later[both]) if both.any() else None
 
 
 def _corner(to_first: Overlap, between: Overlap) -> tuple[int, int]:
@@ -170,40 +221,3 @@ def _weights(path: Path, names: Sequence[str]) -> Floats:
                 )
             weights[names.index(before), names.index(after)] = weight
     return weights
-
-
-def write_timeline(path: Path, series: Series) -> dict[str, int]:
-    """Write `timeline.parquet`, a row for each cell that changed or flickered, and count them.
-
-    Columns: chip_id, row and column in the first map, class in each survey by the likeliest story, changes (how many), first
-    and last survey of the interval of its likeliest change, its probability, flicker (labels that leave and come back while
-    the land, by the story, did not).
-    """
-    path_of = series.chain.path()
-    off = np.stack([1 - np.trace(step, axis1=1, axis2=2) for step in series.chain.steps()], axis=1)
-    changes, flicker = (np.diff(path_of, axis=1) != 0).sum(axis=1), flickers(path_of, series.labels)
-    some = np.flatnonzero((changes > 0) | flicker)
-    when = off[some].argmax(axis=1)
-    names = [land.name for land in series.maps]
-    columns = {
-        "chip_id": text_array(_chips(series, some)),
-        "row": arrow_array(series.lines[some]),
-        "column": arrow_array(series.columns[some]),
-        **{f"class_{name}": named_array(series.maps[0].legend.names, path_of[some, t]) for t, name in enumerate(names)},
-        "changes": arrow_array(changes[some].astype(np.int64)),
-        "after": named_array(names, np.where(changes[some] > 0, when, -1)),
-        "until": named_array(names, np.where(changes[some] > 0, when + 1, -1)),
-        "probability": arrow_array(off[some, when].astype(np.float32)),
-        "flicker": arrow_array(flicker[some]),
-    }
-    pq.write_table(pa.table(columns), path)
-    return {"changed": int((changes > 0).sum()), "flickering": int(flicker.sum())}
-
-
-def _chips(series: Series, some: IntArray) -> list[str]:
-    land = series.maps[0]
-    if land.grid is None:
-        return [""] * len(some)
-    rows = round(land.transform.f / land.grid.side) - 1 - series.lines[some]
-    cols = round(land.transform.c / land.grid.side) + series.columns[some]
-    return [str(name) for name in chip_ids(rows, cols).tolist()]

@@ -4,156 +4,93 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pyproj import Transformer
 
 from landuse.change.comparison import Comparison
-from landuse.change.lattice import strips
-from landuse.change.sites import Sites, change_sites, tier_of
+from landuse.change.scratch import Kinds
+from landuse.change.sites import OutlineFile, SiteTable, tier_of
 from landuse.grid import IntArray
-from landuse.outputs.placing import outlines
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.styles import CHANGE
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
 from landuse.outputs.vectors import Areas
 
-POSSIBLE = 0.1
-"""Least probability of a change that is not confirmed and still listed in `sites.csv`."""
 HEADER = ("site", "from", "to", "area_ha", "cells", "probability", "tier", "lon", "lat", "expected_real_share")
-
+AT_ONCE = 10_000
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class SiteTable:
-    """n sites of one kind, in the order of their ids.
-
-    Attributes:
-        sites: where they are.
-        pairs: (n, 2) class codes before and after.
-        probability: (n,) mean probability of the change, NaN where unrated.
-        area_ha: (n,).
-        surest: (n, 2) line and column of the surest cell of each.
-        confirmed: whether they are.
-    """
-
-    sites: Sites
-    pairs: IntArray
-    probability: Floats
-    area_ha: Floats
-    surest: IntArray
-    confirmed: bool
-
-
-def write_sites(folder: Path, table: Path, found: Comparison, formats: Sequence[str] = DEFAULT_FORMATS) -> list[str]:
-    """Write the confirmed sites as `change.geojson` and in the other formats, and all as a table; return all tiers.
-
-    Sites are numbered from 1, the surest first; confirmed ones come before those that are merely possible.
-    """
-    sure, rest = confirmed_sites(found), possible_sites(found)
-    orders = [np.lexsort((-one.area_ha, -np.nan_to_num(one.probability))) for one in (sure, rest)]
-    columns = _numbered(found, sure, orders[0])
+def write_outlines(
+    folder: Path, found: Comparison, sites: SiteTable, outlines: OutlineFile, formats: Sequence[str] = DEFAULT_FORMATS
+) -> None:
+    """Write the confirmed sites as `change.geojson` and in the other formats, numbered from 1, the surest first."""
     crs, transform = found.before.crs, found.overlap.transform
-    with areas_writer(folder, Layer.of_raster(CHANGE, crs, transform), formats) as writer:
-        writer.write(Areas(columns, outlines(sure.sites.ids, transform, crs), crs))
-    return _write_table(table, found, [(sure, orders[0], 1), (rest, orders[1], 1 + len(sure.sites))])
-
-
-def confirmed_sites(found: Comparison) -> SiteTable:
-    """The sites of confirmed cells, by the labels of the two maps."""
-    before, after = found.codes
-    return _measured(found, found.sites, np.stack([before, after], axis=-1), _named(found), confirmed=True)
-
-
-def possible_sites(found: Comparison) -> SiteTable:
-    """The sites of other cells whose likeliest change has a probability of at least `POSSIBLE`."""
-    shape, codes = found.known.shape, np.asarray(found.legend.codes, np.int64)
-    pairs, probability = np.zeros((*shape, 2), np.int64), np.full(shape, np.nan)
-    if found.cells is not None:
-        pairs[found.known], probability[found.known] = codes[found.cells.move], found.cells.moved
-    listed = ~found.confirmed & (np.nan_to_num(probability) >= POSSIBLE)
-    kinds = np.where(listed, pairs[..., 0] * (int(codes.max()) + 1) + pairs[..., 1], 0)
-    return _measured(found, change_sites(kinds, found.rule.min_site), pairs, probability, confirmed=False)
-
-
-def _named(found: Comparison) -> Floats:
-    """Probability (H, W) of the change that the labels name, NaN where it is not known."""
-    named = np.full(found.known.shape, np.nan)
-    if found.cells is not None:
-        named[found.known] = found.cells.named
-    return named
-
-
-def _measured(
-    found: Comparison, sites: Sites, pairs: npt.NDArray[np.integer], probability: Floats, *, confirmed: bool
-) -> SiteTable:
-    """The sites with what is known of them; `pairs` (H, W, 2) and `probability` (H, W) are of cells."""
-    flat = sites.ids.ravel()
-    inside = np.flatnonzero(flat)
-    first = inside[np.unique(flat[inside], return_index=True)[1]]
-    value = np.nan_to_num(probability.ravel()[inside])
-    order = np.lexsort((-value, flat[inside]))
-    surest = inside[order][np.unique(flat[inside][order], return_index=True)[1]]
-    mean = np.bincount(flat[inside], weights=value, minlength=len(sites) + 1)[1:] / sites.cells
-    return SiteTable(
-        sites,
-        pairs.reshape(-1, 2)[first].astype(np.int64),
-        np.where(np.isnan(probability.ravel()[first]), np.nan, mean),
-        _areas(found, sites),
-        np.stack(np.divmod(surest, found.known.shape[1]), axis=1),
-        confirmed,
-    )
-
-
-def _areas(found: Comparison, sites: Sites) -> Floats:
-    """Hectares of each site on the ellipsoid."""
-    area = np.zeros(len(sites) + 1)
-    for rows, hectares in strips(found.overlap.transform, found.before.crs, found.overlap.shape):
-        area += np.bincount(sites.ids[rows].ravel(), weights=hectares.ravel(), minlength=len(area))
-    return area[1:]
-
-
-def _numbered(found: Comparison, sure: SiteTable, order: IntArray) -> dict[str, Any]:
-    """The columns of the polygons."""
-    number, name = np.empty(len(order), np.int64), found.legend.name_of
+    order = sites.order()
+    number, done = np.empty(len(order), np.int64), 0
     number[order] = np.arange(1, len(order) + 1)
+    with areas_writer(folder, Layer.of_raster(CHANGE, crs, transform), formats) as writer:
+        writer.write(Areas(_columns(found, sites.take(order[:0]), number[:0]), np.empty(0, object), crs))
+        for polygons in outlines.read():
+            here = np.arange(done, done + len(polygons))
+            writer.write(Areas(_columns(found, sites.take(here), number[here]), polygons, crs))
+            done += len(polygons)
+
+
+def _columns(
+    found: Comparison, sites: SiteTable, number: IntArray
+) -> dict[str, Sequence[str] | npt.NDArray[np.generic]]:
+    """The properties of the polygons."""
+    before, after = _classes(found, sites)
     return {
         "site": number,
-        "from": [name(code) for code in sure.pairs[:, 0].tolist()],
-        "to": [name(code) for code in sure.pairs[:, 1].tolist()],
-        "area_ha": sure.area_ha,
-        "cells": sure.sites.cells,
-        "probability": sure.probability,
-        "tier": [tier_of(p) for p in sure.probability.tolist()],
+        "from": before,
+        "to": after,
+        "area_ha": sites.area_ha,
+        "cells": sites.cells,
+        "probability": sites.probability,
+        "tier": [tier_of(p) for p in sites.probability.tolist()],
     }
 
 
-def _write_table(path: Path, found: Comparison, tables: list[tuple[SiteTable, IntArray, int]]) -> list[str]:
-    name, tiers, real, listed = found.legend.name_of, [], 0.0, 0
+def _classes(found: Comparison, sites: SiteTable) -> tuple[list[str], list[str]]:
+    """Names of the classes of each site before and after."""
+    names = found.legend.names
+    first, second = Kinds(len(names)).pairs(sites.states).reshape(-1, 2).T.tolist()
+    return [names[i] for i in first], [names[i] for i in second]
+
+
+def write_sites(path: Path, found: Comparison, tables: Sequence[SiteTable]) -> list[str]:
+    """Write the sites of some tables, one after the other, each with the surest first; return the tier of each."""
+    tiers, real, listed = [], 0.0, 0
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADER)
-        for table, order, start in tables:
-            lon, lat = _places(found, table.surest)
-            for number, site in enumerate(order.tolist(), start):
-                probability = float(table.probability[site])
-                tiers.append(tier_of(probability))
-                real, listed = real + probability, listed + 1
-                rated = ("", "") if np.isnan(probability) else (f"{probability:.4f}", f"{real / listed:.4f}")
-                classes = (safe_cell(name(int(code))) for code in table.pairs[site])
-                size = f"{table.area_ha[site]:.4f}", int(table.sites.cells[site])
-                place = f"{lon[site]:.6f}", f"{lat[site]:.6f}"
-                writer.writerow((number, *classes, *size, rated[0], tiers[-1], *place, rated[1]))
+        for table in tables:
+            order = table.order()
+            for first in range(0, len(order), AT_ONCE):
+                for line, probability in _lines(found, table.take(order[first : first + AT_ONCE])):
+                    tiers.append(tier_of(probability))
+                    real, listed = real + probability, listed + 1
+                    rated = ("", "") if np.isnan(probability) else (f"{probability:.4f}", f"{real / listed:.4f}")
+                    writer.writerow((listed, *line[:4], rated[0], tiers[-1], *line[4:], rated[1]))
     return tiers
 
 
-def _places(found: Comparison, cells: IntArray) -> tuple[Floats, Floats]:
-    """Longitude and latitude (n,), WGS 84, of the centres of cells (n, 2)."""
-    x, y = found.overlap.transform @ (cells[:, 1] + 0.5, cells[:, 0] + 0.5)
-    lon, lat = Transformer.from_crs(found.before.crs, "EPSG:4326", always_xy=True).transform(x, y)
-    return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+def _lines(found: Comparison, sites: SiteTable) -> list[tuple[tuple[str, ...], float]]:
+    """Classes, hectares, cells, longitude and latitude of each site as texts, and its probability."""
+    to_degrees = Transformer.from_crs(found.before.crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(sites.points[:, 0], sites.points[:, 1])
+    before, after = _classes(found, sites)
+    columns = (
+        map(safe_cell, before),
+        map(safe_cell, after),
+        (f"{area:.4f}" for area in sites.area_ha.tolist()),
+        map(str, sites.cells.tolist()),
+        (f"{degrees:.6f}" for degrees in np.asarray(lon).tolist()),
+        (f"{degrees:.6f}" for degrees in np.asarray(lat).tolist()),
+    )
+    return list(zip(zip(*columns, strict=True), sites.probability.tolist(), strict=True))

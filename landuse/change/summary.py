@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from landuse.change.comparison import Comparison
-from landuse.change.ranking import Ranking
+from landuse.change.inference import Tally
 from landuse.change.several import WITH, WITHOUT
-from landuse.change.sites import TIERS, tier_counts
+from landuse.change.sites import TIERS, SiteTable, tier_counts
 from landuse.change.transitions import CrossTable
 from landuse.change.trust import Trust
 
@@ -24,20 +24,37 @@ UNRATED = (
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What a summary is made of beside the comparison: tables of labels and of confirmed cells, tiers, ranking, verdict."""
+    """What a summary is made of beside the comparison.
+
+    Attributes:
+        labels: cells and hectares by the labels of both maps.
+        confirmed: those that are confirmed.
+        tally: what was counted of the cells with probabilities.
+        sites: the confirmed ones.
+        tiers: of all sites.
+        trust: the verdict on the pair.
+    """
 
     labels: CrossTable
     confirmed: CrossTable
+    tally: Tally
+    sites: SiteTable
     tiers: Sequence[str]
-    ranking: Ranking
     trust: Trust
+
+    @property
+    def false_alarms(self) -> float | None:
+        """Confirmed cells that are expected not to have changed as their labels say; None where nobody can say."""
+        if not self.tally.known:
+            return None
+        return round(float((self.sites.cells * (1.0 - np.nan_to_num(self.sites.probability))).sum()), 4)
 
 
 def summarise(found: Comparison, told: Told) -> dict[str, Any]:
     """The content of `summary.json`, its key `codes` apart."""
-    labels = told.labels
-    rated = found.probability is not None
-    limits = list(told.trust.limits) + _within_budget(found, told.trust)
+    labels, figures = told.labels, told.trust.figures
+    limits = list(told.trust.limits) + _within_budget(told)
+    off = labels.cells[1:, 1:].sum() - np.trace(labels.cells[1:, 1:])
     return {
         "before": found.before.name,
         "after": found.after.name,
@@ -46,20 +63,20 @@ def summarise(found: Comparison, told: Told) -> dict[str, Any]:
             "compared": labels.compared_cells,
             "only_before": int(labels.cells[1:, 0].sum()),
             "only_after": int(labels.cells[0, 1:].sum()),
-            "label_differences": int(found.differ.sum()),
-            "confirmed": int(found.confirmed.sum()),
-            "expected_false_alarms": _false_alarms(found) if told.trust.figures else None,
-            "false_change_budget": _budget(found) if told.trust.figures else None,
+            "label_differences": int(off),
+            "confirmed": int(told.confirmed.cells.sum()),
+            "expected_false_alarms": told.false_alarms if figures else None,
+            "false_change_budget": round(told.tally.budget, 4) if figures and told.tally.known else None,
         },
         "area_ha": _areas(labels, told.confirmed),
-        "sites": len(found.sites),
+        "sites": len(told.sites),
         "sites_by_tier": tier_counts(told.tiers),
         "tiers": TIERS,
-        "ranking": told.ranking.expected() if told.trust.figures else {},
+        "ranking": told.tally.ranking.expected() if figures else {},
         "limits": limits,
         "pairs": _pairs(found, told),
-        "model": _model_summary(found, told.trust),
-        "note": (" ".join(limits) or None) if rated else UNRATED,
+        "model": _model_summary(found, told),
+        "note": (" ".join(limits) or None) if found.rated else UNRATED,
     }
 
 
@@ -86,46 +103,31 @@ def _pairs(found: Comparison, told: Told) -> list[dict[str, Any]]:
     ]
 
 
-def _model_summary(found: Comparison, trust: Trust) -> dict[str, Any] | None:
+def _model_summary(found: Comparison, told: Told) -> dict[str, Any] | None:
     """What the model estimated; None where there is none."""
-    if found.fitted is None or found.cells is None:
+    if found.fitted is None or found.sample is None:
         return None
-    share = round(float(found.cells.change.mean()), 8)
+    share = round(told.tally.change / max(told.tally.known, 1), 8)
     return {
         "method": found.rule.method,
-        "expected_change_share": share if trust.figures else None,
+        "expected_change_share": share if told.trust.figures else None,
         "transition": np.round(found.fitted.transition, 8).tolist(),
         "iterations": found.fitted.iterations,
         "converged": found.fitted.converged,
+        "learnt_from": len(found.sample),
     }
 
 
-def _false_alarms(found: Comparison) -> float | None:
-    """Confirmed cells that are expected not to have changed as their labels say, by their own probabilities."""
-    if found.cells is None:
-        return None
-    named = found.cells.named[found.confirmed[found.known]]
-    return round(float((1.0 - named).sum()), 4)
-
-
-def _budget(found: Comparison) -> float | None:
-    """Label differences that are expected though the land did not change so."""
-    if found.cells is None:
-        return None
-    named = found.cells.named[found.differ[found.known]]
-    return round(float((1.0 - named).sum()), 4)
-
-
-def _within_budget(found: Comparison, trust: Trust) -> list[str]:
-    alarms, confirmed = _false_alarms(found), int(found.confirmed.sum())
-    if not trust.figures or alarms is None or not confirmed or confirmed > 2 * alarms:
+def _within_budget(told: Told) -> list[str]:
+    alarms, confirmed = told.false_alarms, int(told.confirmed.cells.sum())
+    if not told.trust.figures or alarms is None or not confirmed or confirmed > 2 * alarms:
         return []
     return ["What is confirmed is no more than may be found where nothing changed; look at both images."]
 
 
-def gains_and_losses(found: Comparison) -> dict[str, float]:
+def gains_and_losses(told: Told) -> dict[str, float]:
     """Hectares of confirmed change to a class and from it, and of the class before and after, on the common ground."""
-    confirmed, labels = found.confirmed_table().area_ha, found.labels_table().area_ha
+    confirmed, labels = told.confirmed.area_ha, told.labels.area_ha
     return {
         "before": _ha(labels[WITH, 1:].sum()),
         "after": _ha(labels[1:, WITH].sum()),

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from landuse.change.lattice import strips
+from landuse.change.ground import CountedGround
+from landuse.change.lattice import bands
 from landuse.change.maps import ClassMap
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.legend import UNMAPPED, Legend
+from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.outputs.spreadsheet import plain_text, safe_cell
 
 NO_DATA = "(no data)"
@@ -21,6 +22,7 @@ HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "
 CODES = 256
 
 Floats = npt.NDArray[np.float64]
+Codes = CodeArray
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,20 @@ class CrossTable:
     cells: npt.NDArray[np.int64]
     area_ha: Floats
 
+    @classmethod
+    def counted(cls, before: Codes, after: Codes, hectares: Floats) -> CrossTable:
+        """Count and measure the pairs of two code images of one shape, (h, W)."""
+        pair = (before.astype(np.intp) * CODES + after).ravel()
+        cells = np.bincount(pair, minlength=CODES**2)
+        area = np.bincount(pair, weights=hectares.ravel(), minlength=CODES**2).astype(np.float64)
+        cells[0], area[0] = 0, 0.0
+        return cls(cells.reshape(CODES, CODES), area.reshape(CODES, CODES))
+
+    @classmethod
+    def empty(cls) -> CrossTable:
+        """Of no cell."""
+        return cls(np.zeros((CODES, CODES), np.int64), np.zeros((CODES, CODES)))
+
     def __add__(self, other: CrossTable) -> CrossTable:
         return CrossTable(self.cells + other.cells, self.area_ha + other.area_ha)
 
@@ -61,25 +77,21 @@ class CrossTable:
         return float(self.area_ha[1:, 1:].sum())
 
 
-def cross_table(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], place: ClassMap) -> CrossTable:
-    """Count and measure the pairs of two code images of one shape, (H, W), that lie as `place` does."""
-    cells, area = np.zeros(CODES**2, np.int64), np.zeros(CODES**2)
-    for rows, hectares in strips(place.transform, place.crs, (before.shape[0], before.shape[1])):
-        pair = before[rows].astype(np.intp) * CODES + after[rows]
-        cells += np.bincount(pair.ravel(), minlength=CODES**2)
-        area += np.bincount(pair.ravel(), weights=hectares.ravel(), minlength=CODES**2)
-    cells[0], area[0] = 0, 0.0
-    return CrossTable(cells.reshape(CODES, CODES), area.reshape(CODES, CODES))
-
-
 def lone_cells(land: ClassMap, shared: tuple[slice, slice], *, later: bool) -> CrossTable:
     """The cells of one map outside the ground that both share, against no data."""
-    outside = land.codes.copy()
-    outside[shared] = UNMAPPED
-    nothing = np.zeros_like(outside)
-    if not outside.any():
-        return CrossTable(np.zeros((CODES, CODES), np.int64), np.zeros((CODES, CODES)))
-    return cross_table(nothing, outside, land) if later else cross_table(outside, nothing, land)
+    height, width = land.pixels.shape
+    found, whole = CrossTable.empty(), (slice(0, height), slice(0, width))
+    if shared == whole:
+        return found
+    ground = CountedGround(land.transform, land.crs, width, ((land.ground, whole),))
+    for rows in bands(land.pixels.shape):
+        outside = land.pixels.codes(rows, whole[1])
+        outside[max(shared[0].start - rows.start, 0) : max(shared[0].stop - rows.start, 0), shared[1]] = UNMAPPED
+        if outside.any():
+            nothing = np.zeros_like(outside)
+            pair = (nothing, outside) if later else (outside, nothing)
+            found += CrossTable.counted(*pair, ground.hectares(rows))
+    return found
 
 
 def transitions(

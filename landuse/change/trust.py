@@ -41,14 +41,13 @@ class Trust:
         return self.told_apart.get((min(first, second), max(first, second)))
 
 
-def trust_of(found: Comparison) -> Trust:
-    """Judge a comparison. Without probabilities there is nothing to judge."""
-    if found.pair is None:
+def trust_of(found: Comparison, cells: int, differing: float) -> Trust:
+    """Judge a comparison of so many cells, of which that share differ. Without probabilities there is nothing to judge."""
+    if found.sample is None:
         return Trust({}, (), False)
-    apart = told_apart(found.pair)
-    share = float(found.differ[found.known].mean())
-    said = [*_of_models(found), *_of_labels(share), *_of_number(len(found.pair)), *_of_classes(found, apart)]
-    return Trust(apart, tuple(said), share <= MOST_DIFFER)
+    apart = told_apart(found.sample)
+    said = [*_of_models(found), *_of_labels(differing), *_of_number(cells), *_of_classes(found, apart)]
+    return Trust(apart, tuple(said), differing <= MOST_DIFFER)
 
 
 def told_apart(pair: SurveyPair) -> dict[tuple[int, int], float]:

@@ -1,11 +1,11 @@
-"""Reading a class map: one of ours, or any single-band GeoTIFF of class codes that another program wrote."""
+"""Class maps on disk: one of ours, or any single-band GeoTIFF of class codes that another program wrote."""
 
 from __future__ import annotations
 
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from landuse.outputs.cog import RASTER_ERRORS
 
 DRIVERS = ("GTiff", "HFA")
 MAX_CELLS = 2_000_000_000
-STRIP_CELLS = 2**24
+STRIP_CELLS = 2**20
 NAME_LENGTH = 80
 ZERO = 65535
 """Marks, while a file is read, what is a class of the code 0; no code of a file is as large."""
@@ -63,70 +63,79 @@ NOTHING = frozenset(
 SPARE_COLORS = ("#D55E00", "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassRaster:
-    """A class map in memory.
+    """A class map on disk: what is in it is known, its cells are read in windows.
 
     Attributes:
-        codes: class codes, uint8 or where that is too small uint16 (H, W); 0 = no data.
+        path: the file.
+        shape: (rows, columns).
         transform: north-up transform, pixel to CRS.
         crs: CRS of the map.
         legend: names and colours; None where the file says nothing of its codes.
+        counts: pixels of each code that occurs but 0, in the order of the codes.
         zero: the code here of what is a class with the code 0 in the file; None where 0 is no data or does not occur.
     """
 
-    codes: CodeArray
+    path: str | Path
+    shape: tuple[int, int]
     transform: Affine
     crs: CRS
     legend: Legend | None
+    counts: Mapping[int, int]
     zero: int | None = None
 
+    @property
+    def codes(self) -> CodeArray:
+        """All cells (H, W), in memory."""
+        return self.read(slice(0, self.shape[0]), slice(0, self.shape[1]))
+
+    def read(self, rows: slice, cols: slice) -> CodeArray:
+        """Class codes of a window, uint8 or where that is too small uint16 (h, w); 0 = no data.
+
+        Raises:
+            DamagedSourceError: its pixels cannot be read.
+        """
+        codes = _read_lines(self.path, self._dataset, Window.from_slices(rows, cols), zero_counts=self.zero is not None)
+        if self.zero is not None:
+            codes[codes == ZERO] = self.zero
+        return codes.astype(np.uint8 if max(self.counts, default=0) <= MOST_CLASSES else np.uint16)
+
     @cached_property
-    def counts(self) -> dict[int, int]:
-        """Pixels of each code that occurs but 0, in the order of the codes."""
-        return code_counts(self.codes)
+    def _dataset(self) -> Any:  # noqa: ANN401
+        return _open(self.path)
 
 
 def read_class_raster(path: str | Path) -> ClassRaster:
-    """Read a single-band raster of class codes 0 to 65535, whatever integer (or whole-number float) type holds them.
+    """Open a single-band raster of class codes 0 to 65535, whatever integer (or whole-number float) type holds them.
 
-    Pixels that the file declares as no data become 0. So do those of the code 0 where the file's names or its palette say
-    that it is nothing; elsewhere 0 is a class like any other (Dynamic World's water), and gets a spare code here. The legend
-    is the one that landuse wrote; otherwise it is made of the file's category names and palette; a code that occurs without
-    a name is called ``Class <code>``.
+    It is gone over once, so that all codes are known. Pixels that the file declares as no data become 0. So do those of the
+    code 0 where the file's names or its palette say that it is nothing; elsewhere 0 is a class like any other (Dynamic
+    World's water), and gets a spare code here. The legend is the one that landuse wrote; otherwise it is made of the file's
+    category names and palette; a code that occurs without a name is called ``Class <code>``.
 
     Raises:
         NotARasterError: the file is no GeoTIFF (or ERDAS Imagine file).
         BandsError: it has several bands.
         MissingCRSError: it does not say where on Earth it lies.
-        UsageError: it is rotated, too large for memory, or its values are no class codes.
+        UsageError: it is rotated, too large, or its values are no class codes.
         DamagedSourceError: its pixels cannot be read.
     """
-    dataset = _open(path)
-    with dataset:
+    with _open(path) as dataset:
         _check(path, dataset)
         names, palette = _category_names(dataset), _palette(dataset)
-        codes, zero = _spared(_read_codes(path, dataset, zero_counts=_zero_counts(dataset, names, palette)))
+        counts, zero = _spared(_counted(path, dataset, zero_counts=_zero_counts(dataset, names, palette)))
         if zero is not None:
             names[zero] = names.get(UNMAPPED) or "Class 0"
             palette |= {zero: palette[UNMAPPED]} if UNMAPPED in palette else {}
         names.pop(UNMAPPED, None)
-        found = ClassRaster(codes, dataset.transform, _crs(path, dataset), None, zero)
-        if len(found.counts) > MOST_CLASSES:
+        if len(counts) > MOST_CLASSES:
             raise UsageError(
-                f"{path} holds {len(found.counts):,} different values, and a class map has {MOST_CLASSES} classes at most; "
+                f"{path} holds {len(counts):,} different values, and a class map has {MOST_CLASSES} classes at most; "
                 "this may be imagery, or numbers of parcels."
             )
-        return replace(found, legend=_legend(dataset, list(found.counts), names, palette))
-
-
-def code_counts(codes: CodeArray) -> dict[int, int]:
-    """Pixels of each code of an image (H, W) that occurs but 0, in the order of the codes; counted strip by strip."""
-    lines = max(1, STRIP_CELLS // max(1, codes.shape[1]))
-    total = np.zeros(MOST_CODE + 1, np.int64)
-    for top in range(0, len(codes), lines):
-        total += np.bincount(codes[top : top + lines].ravel(), minlength=len(total))
-    return {int(code): int(total[code]) for code in np.flatnonzero(total) if code != UNMAPPED}
+        legend = _legend(dataset, list(counts), names, palette)
+        return ClassRaster(path, dataset.shape, dataset.transform, _crs(path, dataset), legend, counts, zero)
 
 
 def _open(path: str | Path) -> Any:  # noqa: ANN401
@@ -177,35 +186,35 @@ def _zero_counts(dataset: Any, names: Mapping[int, str], palette: Mapping[int, t
     return not (unnamed or clear or dataset.tags().get(LEGEND_TAG))
 
 
-def _spared(codes: CodeArray) -> tuple[CodeArray, int | None]:
-    """Codes with a spare one for what is marked as a class of the code 0, in the smallest dtype; and that code."""
-    largest = int(codes.max(initial=0))
-    if largest < ZERO:
-        return codes, None
-    taken = code_counts(codes).keys() - {ZERO}
-    spare = spare_code(taken)
-    codes[codes == ZERO] = spare
-    small = max(spare, *taken, 0) <= np.iinfo(np.uint8).max
-    return (codes.astype(np.uint8) if small else codes), spare
+def _spared(counts: dict[int, int]) -> tuple[dict[int, int], int | None]:
+    """The counts with a spare code for what is marked as a class of the code 0; and that code."""
+    zeros = counts.pop(ZERO, 0)
+    if not zeros:
+        return counts, None
+    spare = spare_code(counts.keys())
+    return dict(sorted((counts | {spare: zeros}).items())), spare
 
 
-def _read_codes(path: str | Path, dataset: Any, *, zero_counts: bool) -> CodeArray:  # noqa: ANN401
-    """All pixels, strip by strip, so that a wide type never stands in memory whole; `ZERO` for 0 where it counts."""
-    codes: CodeArray = np.zeros((dataset.height, dataset.width), np.uint8)
+def _counted(path: str | Path, dataset: Any, *, zero_counts: bool) -> dict[int, int]:  # noqa: ANN401
+    """Pixels of each code that occurs but 0, in the order of the codes; `ZERO` stands for 0 where it counts."""
+    total = np.zeros(MOST_CODE + 1, np.int64)
     lines = max(1, STRIP_CELLS // dataset.width)
     for top in range(0, dataset.height, lines):
         window = Window(0, top, dataset.width, min(lines, dataset.height - top))
-        try:
-            values, mask = dataset.read(1, window=window), dataset.read_masks(1, window=window)
-        except RASTER_ERRORS as error:
-            raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
-        known = (mask > 0) & ~np.isnan(values)
-        strip = _as_codes(path, np.where(known, values, 0))
-        if zero_counts:
-            strip[known & (strip == UNMAPPED)] = ZERO
-        if strip.max(initial=0) > np.iinfo(codes.dtype).max:
-            codes = codes.astype(np.uint16)
-        codes[top : top + lines] = strip
+        total += np.bincount(_read_lines(path, dataset, window, zero_counts=zero_counts).ravel(), minlength=len(total))
+    return {int(code): int(total[code]) for code in np.flatnonzero(total) if code != UNMAPPED}
+
+
+def _read_lines(path: str | Path, dataset: Any, window: Window, *, zero_counts: bool) -> npt.NDArray[np.uint16]:  # noqa: ANN401
+    """The codes of a window; `ZERO` for 0 where it counts."""
+    try:
+        values, mask = dataset.read(1, window=window), dataset.read_masks(1, window=window)
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
+    known = (mask > 0) & ~np.isnan(values)
+    codes = _as_codes(path, np.where(known, values, 0))
+    if zero_counts:
+        codes[known & (codes == UNMAPPED)] = ZERO
     return codes
 
 

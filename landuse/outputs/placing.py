@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from affine import Affine
 from pyproj import CRS, Transformer
 
 from landuse.errors import UsageError
-from landuse.outputs.polygons import Geometries, regions_of
+from landuse.outputs.polygons import Geometries
 
 EDGE_M = 4_000.0
 """Longest edge left without a vertex. Straight in UTM, it bends by less than half a metre in degrees."""
 WGS84 = CRS.from_epsg(4326)
-
-
-def outlines(ids: npt.NDArray[np.int32], transform: Affine, crs: CRS) -> Geometries:
-    """Outline of each region of `ids` (1 to n) in `crs`, as shapely polygons, anticlockwise; shape (n,).
-
-    A region of several pieces that do not share an edge becomes a multipolygon; a number that does not occur becomes None.
-    """
-    pieces = regions_of(ids, np.empty((0, *ids.shape)), spacing_of(transform, crs))
-    return _gathered(placed(pieces.polygons, transform), pieces.values - 1, int(ids.max(initial=0)))
 
 
 def spacing_of(transform: Affine, crs: CRS) -> int:
@@ -59,13 +49,3 @@ def _cut_at_antimeridian(polygons: Geometries) -> Geometries:
         western = shapely.intersection(whole, shapely.box(180, -90, 540, 90))
         polygons[index] = shapely.union_all([eastern, shapely.transform(western, lambda points: points - [360.0, 0.0])])
     return polygons
-
-
-def _gathered(pieces: Geometries, region_of: npt.NDArray[np.integer], regions: int) -> Geometries:
-    """One geometry a region, shape (regions,)."""
-    gathered, counts = np.full(regions, None, object), np.bincount(region_of, minlength=regions)
-    single = counts[region_of] == 1
-    gathered[region_of[single]] = pieces[single]
-    for region in np.flatnonzero(counts > 1):
-        gathered[region] = shapely.multipolygons(pieces[region_of == region])
-    return gathered

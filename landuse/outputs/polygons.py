@@ -196,17 +196,6 @@ def corners_kept(values: Values, first_line: int, spacing: int) -> Mask:
     return keep
 
 
-def regions_of(values: Values, weights: Floats, spacing: int) -> Regions:
-    """All regions of a raster (H, W) that is in memory; those that reach the last line come last."""
-    sweep = Sweep(values.shape[1], len(weights), spacing)
-    inside, last = sweep.add(values, weights), sweep.skip_to(len(values) + 1)
-    return Regions(
-        np.concatenate([inside.values, last.values]),
-        np.concatenate([inside.sums, last.sums]),
-        np.concatenate([inside.polygons, last.polygons]),
-    )
-
-
 def traced(region: Int32, first_line: int) -> _Pieces:
     """One polygon for each connected number of `region` (h, W), -1 apart, in pixel coordinates from `first_line` on."""
     found = list(rasterio.features.shapes(region, mask=region >= 0, connectivity=4))

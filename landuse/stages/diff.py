@@ -7,37 +7,36 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from landuse.change.comparison import ChangeRule, Comparison, compare
-from landuse.change.lattice import strips
+from landuse.change.inference import infer_cells
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
-from landuse.change.ranking import ranking_of, write_ranking
-from landuse.change.series import series_of, write_timeline
+from landuse.change.ranking import write_ranking
+from landuse.change.result import confirmed_chips
+from landuse.change.scratch import cell_scratch
+from landuse.change.series import series_of
 from landuse.change.several import is_several, maps_by_class
-from landuse.change.site_file import write_sites
+from landuse.change.site_file import write_outlines, write_sites
+from landuse.change.sites import find_sites, least_cells, outline_file
+from landuse.change.smoothing import smooth_states
 from landuse.change.summary import Told, gains_and_losses, summarise
+from landuse.change.timeline import write_timeline
+from landuse.change.totals import ChangeFiles, add_up
 from landuse.change.transitions import transitions, write_transitions
 from landuse.change.trust import trust_of
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
+from landuse.mosaic.gdal import block_cache
 from landuse.options.results import DiffOptions
-from landuse.outputs.cog import Place, bounds_of, write_bands_cog, write_change_cog
-from landuse.outputs.districts import (
-    UNCHANGED_CODE,
-    Districts,
-    DistrictTotals,
-    check_districts,
-    districts_of,
-    write_change_districts,
-)
+from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
+from landuse.outputs.districts import check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
-from landuse.outputs.ground import boxes_of_raster
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
@@ -48,7 +47,8 @@ CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"
 TRANSITIONS, SUMMARY, TIMELINE = "transitions.csv", "summary.json", "timeline.parquet"
 MOST_CODE = 99
-Floats = npt.NDArray[np.float64]
+CACHE_BYTES = 48 * 2**20
+"""GDAL's block cache while maps are compared: some tiles of both maps, however wide they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +58,15 @@ class DiffResult:
     Attributes:
         out: the folder written.
         summary: the content of `summary.json`.
-        changes: chip id -> (from, to) of every confirmed chip; empty where the maps are not of chips.
     """
 
     out: Path
     summary: dict[str, Any]
-    changes: dict[str, tuple[str, str]]
+
+    @cached_property
+    def changes(self) -> dict[str, tuple[str, str]]:
+        """Chip id -> (from, to) of every confirmed chip; empty where the maps are not of chips."""
+        return confirmed_chips(self.out, self.summary.get("codes", {}))
 
     @property
     def label_differences(self) -> int:
@@ -118,36 +121,35 @@ def _diff(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:
     ]
     if len(lands) == 2 and options.transitions is not None:
         raise UsageError("--transitions weighs the moves of a series; give three or more maps, or leave it out.")
-    rule = ChangeRule(options.min_probability, options.min_site, options.method)
+    rule = _rule(options)
     with staged_folder(out, fresh=options.fresh) as staging:
         if len(lands) > 2:
-            whole, summary = _write_series(staging, lands, options)
+            summary = _write_series(staging, lands, options)
         else:
-            whole = compare(lands[0], lands[-1], rule)
-            summary = write_comparison(staging, whole, options, started)
-    return DiffResult(out, summary, whole.changes())
+            summary, _ = write_comparison(staging, compare(lands[0], lands[-1], rule), options, started)
+    return DiffResult(out, summary)
 
 
-def _write_series(staging: Path, lands: Sequence[ClassMap], options: DiffOptions) -> tuple[Comparison, dict[str, Any]]:
-    """Write the comparisons of three or more maps, each step in a folder; return that of the first and last, and its summary.
+def _write_series(staging: Path, lands: Sequence[ClassMap], options: DiffOptions) -> dict[str, Any]:
+    """Write the comparisons of three or more maps, each step in a folder; return the summary of that of the first and last.
 
     Where all maps have probabilities, each comparison says what it is in the light of all of them.
     """
     started = time.perf_counter()
-    rule = ChangeRule(options.min_probability, options.min_site, options.method)
+    rule = _rule(options)
     series = series_of(lands, _dates(lands), options.transitions)
     maps, steps = list(lands if series is None else series.maps), []
     for number, (before, after) in enumerate(pairwise(maps), 1):
         step = staging / f"{number}_{safe_name(before.name)}_{safe_name(after.name)}"
         step.mkdir()
         link = None if series is None else series.between(number - 1, number)
-        found = write_comparison(step, compare(before, after, rule, link), options, time.perf_counter())
+        found, _ = write_comparison(step, compare(before, after, rule, link), options, time.perf_counter())
         steps.append(
             {"folder": step.name} | {key: found[key] for key in ("before", "after", "cells", "area_ha", "sites")}
         )
     whole = compare(maps[0], maps[-1], rule, None if series is None else series.between(0, len(maps) - 1))
     more = {"steps": steps} | ({} if series is None else {"timeline": write_timeline(staging / TIMELINE, series)})
-    return whole, write_comparison(staging, whole, options, started, more)
+    return write_comparison(staging, whole, options, started, more)[0]
 
 
 def _dates(lands: Sequence[ClassMap]) -> list[float]:
@@ -186,19 +188,23 @@ def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> Diff
         )
     if before.keys() != after.keys():
         raise UsageError("The two maps are not of the same classes; classify both surveys with one model.")
-    rule, found = ChangeRule(options.min_probability, options.min_site, options.method), {}
+    rule, found = _rule(options), {}
     with staged_folder(out, fresh=options.fresh) as staging:
         for number, name in enumerate(before, 1):
             folder = staging / f"{number}_{safe_name(name)}"
             folder.mkdir()
             comparison = compare(before[name], after[name], rule)
-            summary = write_comparison(folder, comparison, options, time.perf_counter())
-            found[name] = summary | {"folder": folder.name, "area_by_change": gains_and_losses(comparison)}
+            summary, told = write_comparison(folder, comparison, options, time.perf_counter())
+            found[name] = summary | {"folder": folder.name, "area_by_change": gains_and_losses(told)}
         names = told_apart([path.resolve() for path in maps])
         summary = {"before": names[0], "after": names[1], "classes": found}
         write_json(staging / SUMMARY, summary)
         write_record(staging, _record_several(maps, options, summary, time.perf_counter() - started))
-    return DiffResult(out, summary, {})
+    return DiffResult(out, summary)
+
+
+def _rule(options: DiffOptions) -> ChangeRule:
+    return ChangeRule(options.min_probability, options.min_site, options.min_hectares, options.smooth, options.method)
 
 
 def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
@@ -207,32 +213,45 @@ def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
 
 def write_comparison(
     folder: Path, found: Comparison, options: DiffOptions, started: float, more: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Write every file of one comparison, `run.json` last; return the content of `summary.json`, to which `more` is added."""
-    transform, crs = found.overlap.transform, found.before.crs
-    codes = change_codes(found)
-    labels, confirmed = found.labels_table(), found.confirmed_table()
-    place = Place(crs, transform, found.overlap.shape)
-    changes = write_change_cog(folder / CHANGE, _change_image(found, codes), place, found.legend, codes)
-    write_bands_cog(folder / PROBABILITY, _probability_image(found)[None], transform, crs, ("P(change)",))
-    tiers = write_sites(folder, folder / SITE_TABLE, found, formats_of(options.formats))
-    ranking = ranking_of(found)
-    write_ranking(folder / RANKING, found, ranking)
-    write_change_styles(folder, found.legend, codes, changes)
-    districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
-    if districts is not None:
-        write_change_districts(folder, _by_district(found, districts, codes), found.legend, codes)
-    write_transitions(
-        folder / TRANSITIONS, transitions(labels, confirmed, found.legend, _expected_ha(found, labels.compared_ha))
-    )
-    summary = (
-        summarise(found, Told(labels, confirmed, tiers, ranking, trust_of(found))) | {"codes": codes} | dict(more or {})
-    )
+) -> tuple[dict[str, Any], Told]:
+    """Write every file of one comparison, `run.json` last.
+
+    The cells are gone over three times, some at a time: what is said of each, which of them are sites, and what all that adds
+    up to.
+
+    Returns:
+        The content of `summary.json`, to which `more` is added, and what it was made of.
+    """
+    crs, transform = found.before.crs, found.overlap.transform
+    codes, place = change_codes(found), Place(crs, transform, found.overlap.shape)
+    with cell_scratch(folder, place.shape, len(found.legend)) as scratch, block_cache(CACHE_BYTES):
+        with bands_cog(folder / PROBABILITY, place, ("P(change)",)) as probability, block_cache(CACHE_BYTES):
+            tally = infer_cells(found, scratch, probability)
+        if found.rule.smooth:
+            smooth_states(found, scratch)
+        with outline_file(folder) as outlines:
+            sites = find_sites(found, scratch, outlines, least_cells(found))
+            sure = scratch.kinds.is_confirmed(sites.states)
+            tables = [sites.take(np.flatnonzero(sure)), sites.take(np.flatnonzero(~sure))]
+            write_outlines(folder, found, tables[0], outlines, formats_of(options.formats))
+        districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
+        with change_cog(folder / CHANGE, place, found.legend, codes) as writer, block_cache(CACHE_BYTES):
+            totals = add_up(found, scratch, ChangeFiles(writer, codes, districts))
+    tiers = write_sites(folder / SITE_TABLE, found, tables)
+    write_ranking(folder / RANKING, found, tally.ranking)
+    write_change_styles(folder, found.legend, codes, writer.totals)
+    if totals.by_district is not None:
+        write_change_districts(folder, totals.by_district, found.legend, codes)
+    trust = trust_of(found, tally.known, tally.differing_share)
+    told = Told(totals.labels, totals.confirmed, tally, tables[0], tiers, trust)
+    expected = None if found.fitted is None else found.fitted.transition * told.labels.compared_ha
+    write_transitions(folder / TRANSITIONS, transitions(told.labels, told.confirmed, found.legend, expected))
+    summary = summarise(found, told) | {"codes": codes} | dict(more or {})
     write_json(folder / SUMMARY, summary)
     record = _record(found, options, summary, time.perf_counter() - started)
     write_item(folder, f"{found.before.name}_{found.after.name}", CHANGE, record)
     write_record(folder, record)
-    return summary
+    return summary, told
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -254,34 +273,6 @@ def change_codes(found: Comparison) -> dict[str, int]:
             f"The maps have {len(legend)} classes, and {CHANGE} has room for 99; compare them with --regroup."
         )
     return {name: rank for rank, name in enumerate(legend.names, 1)}
-
-
-def _expected_ha(found: Comparison, compared_ha: float) -> Floats | None:
-    return None if found.fitted is None else found.fitted.transition * compared_ha
-
-
-def _change_image(found: Comparison, codes: dict[str, int]) -> npt.NDArray[np.uint16]:
-    table = np.zeros(256, np.uint16)
-    table[list(found.legend.codes)] = list(codes.values())
-    before, after = found.codes
-    return np.where(found.confirmed, 100 * table[before] + table[after], 0).astype(np.uint16)
-
-
-def _by_district(found: Comparison, districts: Districts, codes: dict[str, int]) -> DistrictTotals:
-    """Hectares of every confirmed change, and of what was compared without, in each district."""
-    totals, changes = DistrictTotals(districts), _change_image(found, codes).astype(np.int32)
-    before, after = found.codes
-    state = np.where(changes > 0, changes, np.where((before > 0) & (after > 0), UNCHANGED_CODE, 0))
-    transform, shape = found.overlap.transform, found.overlap.shape
-    for rows, hectares in strips(transform, found.before.crs, shape):
-        lines, cols = np.indices(hectares.shape).reshape(2, -1)
-        boxes = boxes_of_raster(transform, lines + rows.start, cols)
-        totals.add(boxes, state[rows].ravel(), hectares.ravel())
-    return totals
-
-
-def _probability_image(found: Comparison) -> npt.NDArray[np.float32]:
-    return np.full(found.differ.shape, np.nan, np.float32) if found.probability is None else found.probability
 
 
 def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], seconds: float) -> RunRecord:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import rasterio
 from pyproj import CRS
 
+from landuse.change.comparison import ChangeRule, compare
+from landuse.change.inference import infer_cells
+from landuse.change.scratch import cell_scratch
+from landuse.change.sites import find_sites, least_cells, outline_file
+from landuse.change.smoothing import smooth_states
+from landuse.change.totals import ChangeFiles, add_up
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
-from landuse.outputs.cog import write_bands_cog, write_class_cog
+from landuse.outputs.cog import Place, bands_cog, change_cog, write_bands_cog, write_class_cog
 from landuse.outputs.record import RunRecord, write_record
 
 UTM = CRS.from_epsg(26914)
@@ -52,6 +62,59 @@ def foreign(path, codes, *, names=None, epsg=26914, pixel=30.0, x=600_000.0, y=4
         )
         path.with_name(f"{path.name}.aux.xml").write_text(sidecar)
     return path
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayPixels:
+    """The cells of a map in memory: codes (H, W), and probabilities (K, H, W) or None."""
+
+    all_codes: np.ndarray
+    bands: np.ndarray | None = None
+
+    @property
+    def shape(self):
+        return self.all_codes.shape
+
+    @property
+    def counts(self):
+        codes, counts = np.unique(self.all_codes[self.all_codes > 0], return_counts=True)
+        return dict(zip(codes.tolist(), counts.tolist(), strict=True))
+
+    @property
+    def rated(self):
+        return self.bands is not None
+
+    def codes(self, rows, cols):
+        return self.all_codes[rows, cols].copy()
+
+    def probabilities(self, rows, cols):
+        return self.bands[:, rows, cols]
+
+
+class Seen:
+    """Two maps compared, and all that is said of their cells, as images and tables."""
+
+    def __init__(self, before, after, rule=None):
+        self.found = compare(before, after, rule or ChangeRule())
+        self.block = self.found.whole()
+        self.differ, self.cells = self.block.differ, self.found.inferred(self.block)
+        shape = self.found.overlap.shape
+        with TemporaryDirectory() as name, cell_scratch(Path(name), shape, len(self.found.legend)) as scratch:
+            place = Place(self.found.before.crs, self.found.overlap.transform, shape)
+            with bands_cog(Path(name) / "p.tif", place, ("P(change)",)) as writer:
+                self.tally = infer_cells(self.found, scratch, writer)
+            if self.found.rule.smooth:
+                smooth_states(self.found, scratch)
+            with rasterio.open(Path(name) / "p.tif") as dataset:
+                self.probability = dataset.read(1)
+            with outline_file(Path(name)) as outlines:
+                sites = find_sites(self.found, scratch, outlines, least_cells(self.found))
+                self.sites = sites.take(np.flatnonzero(scratch.kinds.is_confirmed(sites.states)))
+                self.outlines = [polygon for part in outlines.read() for polygon in part]
+            self.confirmed = scratch.kinds.is_confirmed(scratch.states(slice(0, shape[0])))
+            numbers = dict(zip(self.found.legend.names, range(1, 100), strict=False))
+            with change_cog(Path(name) / "change.tif", place, self.found.legend, numbers) as writer:
+                self.totals = add_up(self.found, scratch, ChangeFiles(writer, numbers, None))
 
 
 def sharp(codes, classes=6, sure=0.999):

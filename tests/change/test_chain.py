@@ -58,7 +58,12 @@ def test_a_missing_look_breaks_nothing_and_the_others_bridge_it():
 @given(st.integers(0, 10_000), st.integers(3, 5))
 def test_passes_agree_with_the_sum_over_all_stories(seed, count):
     rng = np.random.default_rng(seed)
-    chain = Chain(rng.uniform(0.1, 2, (count, 4, 2)), rng.dirichlet([1, 1]), rng.dirichlet([1, 1], (count - 1, 2)))
+    chain = Chain(
+        rng.uniform(0.1, 2, (count, 4, 2)),
+        rng.dirichlet([1, 1]),
+        rng.dirichlet([1, 1], (count - 1, 2)),
+        np.ones((count, 2)),
+    )
     total, ends, step = np.zeros(4), np.zeros((4, 2, 2)), np.zeros((4, 2, 2))
     best, most = np.zeros((4, count), int), np.zeros(4)
     for story in itertools.product(range(2), repeat=count):

@@ -2,19 +2,23 @@
 
 import itertools
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
+from landuse.change import comparison, lattice, ranking
 from landuse.change.calibration import calibrate_pair
 from landuse.change.comparison import ChangeRule, compare
 from landuse.change.maps import ClassMap
 from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.legend import load_legend
-from tests.change.makers import CORNER, UTM
+from tests.change.makers import CORNER, UTM, ArrayPixels, Seen
 from tests.change.simulation import infer_change
 
 LEGEND = load_legend("groups3")
@@ -30,7 +34,7 @@ def land(probabilities, missing=None, **more):
     transform = GRID.transform(CellRange(row, row + shape[0], col, col + shape[1]), 1)
     codes = np.where(missing, 0, CODES[probabilities.argmax(axis=0)]).astype(np.uint8)
     bands = np.where(missing, np.nan, probabilities).astype(np.float32)
-    return ClassMap("map", (), codes, transform, UTM, LEGEND, grid=GRID, probabilities=bands, **more)
+    return ClassMap("map", (), ArrayPixels(codes, bands), transform, UTM, LEGEND, grid=GRID, **more)
 
 
 def drawn(seed, shape=(12, 15), sure=3.0):
@@ -49,18 +53,16 @@ def drawn(seed, shape=(12, 15), sure=3.0):
 @given(st.integers(0, 10_000))
 def test_what_is_confirmed_differs_and_is_likely_enough(seed):
     before, after = drawn(seed)
-    found = compare(before, after, ChangeRule(0.5, 1))
+    seen = Seen(before, after, ChangeRule(0.5, 1))
     known = (before.codes > 0) & (after.codes > 0)
-    assert np.array_equal(found.differ, known & (before.codes != after.codes))
-    assert np.array_equal(np.isfinite(found.probability), known)
-    named = np.zeros(known.shape)
-    named[found.known] = found.cells.named
-    assert np.array_equal(found.confirmed, found.differ & (named >= 0.5))
-    assert (named[found.differ] <= found.probability[found.differ] + 1e-6).all()
-    assert np.array_equal(found.confirmed, found.sites.ids > 0)
-    table, sure = found.labels_table(), found.confirmed_table()
+    assert np.array_equal(seen.differ, known & (before.codes != after.codes))
+    assert np.array_equal(np.isfinite(seen.probability), known)
+    named = seen.block.image(seen.cells.named)
+    assert np.array_equal(seen.confirmed, seen.differ & (np.nan_to_num(named) >= 0.5))
+    assert (named[seen.differ] <= seen.probability[seen.differ] + 1e-6).all()
+    table, sure = seen.totals.labels, seen.totals.confirmed
     assert (sure.cells <= table.cells).all()
-    assert sure.cells.sum() == found.confirmed.sum() == len(found.changes())
+    assert sure.cells.sum() == seen.confirmed.sum() == seen.sites.cells.sum()
     assert np.diag(sure.cells).sum() == 0
 
 
@@ -68,61 +70,136 @@ def test_what_is_confirmed_differs_and_is_likely_enough(seed):
 @given(st.integers(0, 10_000))
 def test_swapping_the_maps_swaps_the_answer(seed):
     before, after = drawn(seed)
-    there, back = compare(before, after, ChangeRule()), compare(after, before, ChangeRule())
+    there, back = Seen(before, after), Seen(after, before)
     np.testing.assert_allclose(there.probability, back.probability, atol=1e-4)
     assert np.array_equal(there.differ, back.differ)
-    assert np.array_equal(there.labels_table().cells, back.labels_table().cells.T)
+    assert np.array_equal(there.totals.labels.cells, back.totals.labels.cells.T)
 
 
 def test_the_probability_of_a_cell_is_that_of_its_two_vectors():
     before, after = drawn(2, (20, 20))
-    found = compare(before, after, ChangeRule())
-    known = np.isfinite(found.probability)
-    vectors = [one.probabilities[:, known].T.astype(np.float64) for one in (before, after)]
+    seen = Seen(before, after)
+    known = np.isfinite(seen.probability)
+    vectors = [one.pixels.bands[:, known].T.astype(np.float64) for one in (before, after)]
     said = infer_change(*calibrate_pair(*vectors).apply(*vectors))
-    np.testing.assert_allclose(found.probability[known], said.change, atol=1e-6)
+    np.testing.assert_allclose(seen.probability[known], said.change, atol=1e-6)
     assert said.change.max() - said.change.min() > 0.05
+
+
+def test_blocks_and_bands_of_any_size_say_the_same(monkeypatch):
+    before, after = drawn(5, (23, 31), sure=2.5)
+    whole = Seen(before, after, ChangeRule(0.3, 2, smooth=True))
+    for tile, lines, band in ((8, 3, 40), (16, 16, 31), (7, 2, 100)):
+        monkeypatch.setattr(comparison, "TILE", tile)
+        monkeypatch.setattr(comparison, "LINES", lines)
+        monkeypatch.setattr(lattice, "BAND_CELLS", band)
+        pieces = Seen(before, after, ChangeRule(0.3, 2, smooth=True))
+        assert np.array_equal(pieces.probability, whole.probability, equal_nan=True)
+        assert np.array_equal(pieces.confirmed, whole.confirmed)
+        assert pieces.tally.ranking.probability.tolist() == whole.tally.ranking.probability.tolist()
+        assert pieces.tally.budget == pytest.approx(whole.tally.budget)
+        order, same = pieces.sites.order(), whole.sites.order()
+        assert pieces.sites.cells[order].tolist() == whole.sites.cells[same].tolist()
+        np.testing.assert_allclose(pieces.sites.area_ha[order], whole.sites.area_ha[same], rtol=1e-9)
+        np.testing.assert_allclose(pieces.sites.probability[order], whole.sites.probability[same], rtol=1e-6)
+        assert {shapely.to_wkb(shapely.normalize(one)) for one in pieces.outlines} == {
+            shapely.to_wkb(shapely.normalize(one)) for one in whole.outlines
+        }
+
+
+def test_a_large_map_is_learnt_from_a_sample_and_a_ranking_keeps_the_likeliest(monkeypatch):
+    before, after = drawn(7, (60, 70), sure=2.5)
+    whole = Seen(before, after)
+    monkeypatch.setattr(comparison, "MOST_SAMPLED", 2000)
+    monkeypatch.setattr(comparison, "TILE", 16)
+    monkeypatch.setattr(ranking, "MOST_RANKED", 300)
+    part = Seen(before, after)
+    assert 1700 < len(part.found.sample) < 2000
+    assert np.array_equal(part.found.sample.lines, Seen(before, after).found.sample.lines)
+    assert (np.diff(part.found.sample.lines) >= 0).all()
+    assert part.tally.known == whole.tally.known == len(whole.found.sample)
+    np.testing.assert_allclose(part.found.fitted.transition, whole.found.fitted.transition, atol=0.02)
+    best = np.sort(part.cells.moved)[::-1][:300]
+    np.testing.assert_allclose(part.tally.ranking.probability, best)
+    assert len(whole.tally.ranking) == whole.tally.known
 
 
 def test_a_higher_bar_and_a_larger_site_only_take_away():
     before, after = drawn(3, (30, 30), sure=2.0)
-    counts = [compare(before, after, ChangeRule(p)).confirmed for p in (0.0, 0.3, 0.6, 0.9, 1.01)]
-    assert np.array_equal(counts[0], compare(before, after, ChangeRule(0.0)).differ)
+    counts = [Seen(before, after, ChangeRule(p)).confirmed for p in (0.0, 0.3, 0.6, 0.9, 1.01)]
+    assert np.array_equal(counts[0], Seen(before, after).differ)
     assert all((more >= fewer).all() for more, fewer in itertools.pairwise(counts))
     assert not counts[-1].any()
-    large = compare(before, after, ChangeRule(0.0, 2))
-    assert large.confirmed.sum() < counts[0].sum()
+    large = Seen(before, after, ChangeRule(0.0, 2))
+    assert 0 < large.confirmed.sum() < counts[0].sum()
     assert (large.sites.cells >= 2).all()
+    by_area = Seen(before, after, ChangeRule(0.0, min_hectares=9.0))  # a cell has five hectares
+    assert np.array_equal(by_area.confirmed, large.confirmed)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 9))
+def test_small_sites_go_whole_and_no_other_cell_with_them(seed, least, band):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, (2, 14, 11))
+    maps = [replace(land(np.eye(3)[one].transpose(2, 0, 1)), pixels=ArrayPixels(CODES[one])) for one in labels]
+    with mock.patch.object(lattice, "BAND_CELLS", band * 11):
+        kept = Seen(*maps, ChangeRule(min_site=least)).confirmed
+    kinds = np.where(labels[0] != labels[1], 1 + 3 * labels[0] + labels[1], 0)
+    expected = np.zeros_like(kept)
+    for kind in np.unique(kinds[kinds > 0]):
+        number, count = ndimage.label(kinds == kind)
+        sizes = np.bincount(number.ravel(), minlength=count + 1)
+        expected |= (number > 0) & (sizes[number] >= least)
+    assert np.array_equal(kept, expected)
+
+
+def test_smoothing_takes_lone_cells_away_takes_doubtful_ones_along_and_keeps_ties():
+    before, after = (np.zeros((20, 12), int) for _ in range(2))
+    before[13:] = after[13:] = 1
+    after[1, 1] = 1  # alone
+    after[4:9, 4:9] = 1  # a place, of which the middle is doubtful
+    maps = [land(np.where(np.eye(3)[one].transpose(2, 0, 1) > 0, 0.9998, 0.0001)) for one in (before, after)]
+    maps[1].pixels.bands[:, 6, 6] = [0.48, 0.5, 0.02]
+    rough, smooth = (Seen(*maps, ChangeRule(0.9, smooth=on)).confirmed for on in (False, True))
+    assert rough[1, 1]
+    assert not rough[6, 6]
+    assert not smooth[1, 1]
+    assert smooth[4:9, 4:9].sum() == 21  # the corners have five neighbours against them
+    assert smooth[6, 6]
+    assert not (smooth & (before == after)).any()
 
 
 def test_chips_are_named_by_their_place_on_the_lattice():
     sharp = np.full((3, 2, 3), 0.001)
     sharp[0] = 0.998
-    later = sharp.copy()
-    later[:, 1, 2] = [0.001, 0.998, 0.001]
-    found = compare(land(sharp), land(later), ChangeRule(0.0))
+    found = compare(land(sharp), land(sharp), ChangeRule(0.0))
     south_east = Cell(CORNER[0], CORNER[1] + 2)
-    assert found.changes() == {south_east.id: (LEGEND.names[0], LEGEND.names[1])}
-    moved = replace(land(later), transform=land(later).transform @ Affine.translation(-1, 0))
-    assert list(compare(land(sharp), moved, ChangeRule(0.0)).changes()) == [Cell(CORNER[0], CORNER[1] + 1).id]
-    assert compare(replace(land(sharp), grid=None), land(later), ChangeRule(0.0)).changes() == {}
+    assert found.chip_ids(np.array([1]), np.array([2])) == [south_east.id]
+    moved = replace(land(sharp), transform=land(sharp).transform @ Affine.translation(-1, 0))
+    part = compare(land(sharp), moved, ChangeRule(0.0))
+    assert part.chip_ids(np.array([1]), np.array([1])) == [Cell(CORNER[0], CORNER[1] + 1).id]
+    assert compare(replace(land(sharp), grid=None), land(sharp), ChangeRule()).chip_ids(np.zeros(1), np.zeros(1)) == [
+        ""
+    ]
 
 
 def test_without_probabilities_every_difference_counts_and_nobody_says_how_surely():
     before, after = drawn(1)
-    found = compare(before, replace(after, probabilities=None), ChangeRule(0.99))
-    assert (found.probability, found.fitted, found.pair) == (None, None, None)
-    assert np.array_equal(found.confirmed, found.differ)
+    seen = Seen(before, replace(after, pixels=ArrayPixels(after.codes)), ChangeRule(0.99))
+    assert np.isnan(seen.probability).all()
+    assert (seen.found.fitted, seen.found.sample) == (None, None)
+    assert np.array_equal(seen.confirmed, seen.differ)
 
 
 def test_probabilities_that_are_nowhere_known_confirm_nothing():
     before, after = drawn(1)
-    unknown = replace(after, probabilities=np.full_like(after.probabilities, np.nan))
-    found = compare(before, unknown, ChangeRule(0.5))
-    assert np.isnan(found.probability).all()
-    assert found.fitted is None
-    assert found.differ.any()
-    assert not found.confirmed.any()
+    unknown = replace(after, pixels=ArrayPixels(after.codes, np.full_like(after.pixels.bands, np.nan)))
+    seen = Seen(before, unknown, ChangeRule(0.5))
+    assert np.isnan(seen.probability).all()
+    assert seen.found.fitted is None
+    assert seen.differ.any()
+    assert not seen.confirmed.any()
 
 
 @pytest.mark.parametrize("rows", [slice(0, 5), slice(4, 12)])
@@ -130,9 +207,8 @@ def test_only_the_shared_ground_is_compared(rows):
     before, after = drawn(6)
     part = replace(
         after,
-        codes=after.codes[rows],
-        probabilities=after.probabilities[:, rows],
+        pixels=ArrayPixels(after.codes[rows], after.pixels.bands[:, rows]),
         transform=after.transform @ Affine.translation(0, rows.start),
     )
-    found = compare(before, part, ChangeRule(0.0))
-    assert np.array_equal(found.confirmed, compare(before, after, ChangeRule(0.0)).confirmed[rows])
+    whole = Seen(before, after, ChangeRule(0.0)).confirmed
+    assert np.array_equal(Seen(before, part, ChangeRule(0.0)).confirmed, whole[rows])

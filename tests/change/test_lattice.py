@@ -11,14 +11,14 @@ from landuse.change.lattice import ALIGNED, overlap
 from landuse.change.maps import ClassMap
 from landuse.errors import GridMismatchError, NoOverlapError
 from landuse.legend import load_legend
-from tests.change.makers import UTM
+from tests.change.makers import UTM, ArrayPixels
 
 LEGEND = load_legend("nlcd6")
 NORTH_UP = Affine(30, 0, 600_000, 0, -30, 4_500_000)
 
 
 def land(codes, transform=NORTH_UP, crs=UTM, name="map"):
-    return ClassMap(name, (), np.asarray(codes, np.uint8), transform, crs, LEGEND)
+    return ClassMap(name, (), ArrayPixels(np.asarray(codes, np.uint8)), transform, crs, LEGEND)
 
 
 @settings(max_examples=80, deadline=None)

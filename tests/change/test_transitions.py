@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.change import lattice
+from landuse.change.comparison import ChangeRule, Comparison
 from landuse.change.lattice import overlap
 from landuse.change.maps import ClassMap
 from landuse.change.transitions import (
     HEADER,
     NO_DATA,
     CrossTable,
-    cross_table,
     lone_cells,
     transitions,
     write_transitions,
@@ -24,7 +24,7 @@ from landuse.change.transitions import (
 from landuse.errors import LanduseError
 from landuse.legend import LandClass, Legend
 from landuse.outputs.areas import raster_areas_ha
-from tests.change.makers import UTM
+from tests.change.makers import UTM, ArrayPixels
 
 LEGEND = Legend(
     name="three",
@@ -42,7 +42,7 @@ G5 = [[27_584, 941, 37_038], [28_537, 2_337, 34_689], [28_911, 4_011, 32_641]]
 def land(codes, row=0, col=0):
     """A map of 224 m cells whose corner lies so many cells down and right of a place in Texas."""
     corner = Affine(CELL, 0, 600_000 + col * CELL, 0, -CELL, 3_400_000 - row * CELL)
-    return ClassMap("map", (), np.asarray(codes, np.uint8), corner, UTM, LEGEND)
+    return ClassMap("map", (), ArrayPixels(np.asarray(codes, np.uint8)), corner, UTM, LEGEND)
 
 
 @st.composite
@@ -56,9 +56,11 @@ def maps(draw):
 
 def table_of(before, after):
     shared = overlap(before, after)
-    place = ClassMap("", (), before.codes[shared.before], shared.transform, UTM, LEGEND)
-    both = cross_table(before.codes[shared.before], after.codes[shared.after], place)
-    return both + lone_cells(before, shared.before, later=False) + lone_cells(after, shared.after, later=True)
+    found = Comparison(before, after, shared, ChangeRule())
+    whole = CrossTable.empty()
+    for rows in lattice.bands(shared.shape):
+        whole += CrossTable.counted(*found.codes(rows), found.ground.hectares(rows))
+    return whole + lone_cells(before, shared.before, later=False) + lone_cells(after, shared.after, later=True)
 
 
 def hectares(one):
@@ -106,13 +108,13 @@ def test_golden_g5_the_counts_of_three_years_come_back_as_rows_and_columns():
         assert sum(line.cells for line in lines) == 65_563
 
 
-def test_strips_of_any_height_find_the_same(monkeypatch):
+def test_bands_of_any_height_find_the_same(monkeypatch):
     rng = np.random.default_rng(0)
-    before, after = (CODES[rng.integers(0, 4, (23, 7))] for _ in range(2))
-    whole = cross_table(before, after, land(before))
+    before, after = (land(CODES[rng.integers(0, 4, (23, 7))], row) for row in (0, 3))
+    whole = table_of(before, after)
     for size in (1, 7, 21, 50):
-        monkeypatch.setattr(lattice, "STRIP", size)
-        pieces = cross_table(before, after, land(before))
+        monkeypatch.setattr(lattice, "BAND_CELLS", size)
+        pieces = table_of(before, after)
         assert np.array_equal(pieces.cells, whole.cells)
         np.testing.assert_allclose(pieces.area_ha, whole.area_ha, rtol=1e-9)
 
@@ -120,8 +122,7 @@ def test_strips_of_any_height_find_the_same(monkeypatch):
 def test_lines_stand_in_the_order_of_the_legend_with_no_data_last():
     labels = table_of(land([[9, 4, 200, 0]]), land([[4, 4, 0, 9]]))
     expected = np.array([[0.0, 2.5, 0.00001], [0, 3, 0], [0, 0, 0]])
-    nothing = CrossTable(np.zeros((256, 256), np.int64), np.zeros((256, 256)))
-    lines = transitions(labels, nothing, LEGEND, expected)
+    lines = transitions(labels, CrossTable.empty(), LEGEND, expected)
     assert [(line.before, line.after, line.cells) for line in lines] == [
         ("Developed", "Cultivated", 1),
         ("Cultivated", "Cultivated", 1),

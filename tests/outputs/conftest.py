@@ -11,7 +11,6 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
-from landuse.change.sites import change_sites
 from landuse.chips import write_chips
 from landuse.chips.chipset import ChipSet
 from landuse.chips.order import image_order
@@ -21,10 +20,11 @@ from landuse.legend import load_legend
 from landuse.mosaic import open_survey
 from landuse.outputs.areas import cell_areas_ha
 from landuse.outputs.cog import Place, write_change_cog, write_class_cog
-from landuse.outputs.placing import outlines
+from landuse.outputs.placing import placed, spacing_of
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.summary import summarise, write_summary
 from landuse.outputs.vectors import dissolve, write_geojson
+from tests.outputs.regions import regions_of
 
 GRID = ChipGrid(CRS.from_epsg(26919))
 ROW, COL = 20_800, 1_300
@@ -120,17 +120,17 @@ class Maker:
         }
 
     def _sites(self, path, pairs, transform: Affine, legend):
-        sites = change_sites(pairs)
-        pair_of = sites.pairs
+        sites = regions_of(pairs.astype(np.int64), np.ones((1, *pairs.shape)), spacing_of(transform, GRID.crs))
+        pair_of = sites.values.tolist()
         probability = np.linspace(0.99, 0.55, len(pair_of))
         columns = {
             "from": [legend.name_of(p // 100) for p in pair_of],
             "to": [legend.name_of(p % 100) for p in pair_of],
-            "area_ha": sites.cells * 5.0176,
+            "area_ha": sites.sums[:, 0] * 5.0176,
             "probability": probability,
             "tier": ["likely" if p > 0.85 else "possible" if p > 0.7 else "doubtful" for p in probability],
         }
-        frame = geopandas.GeoDataFrame(columns, geometry=outlines(sites.ids, transform, GRID.crs), crs=GRID.crs)
+        frame = geopandas.GeoDataFrame(columns, geometry=placed(sites.polygons, transform), crs=GRID.crs)
         write_geojson(frame.to_crs(4326), path)
 
 

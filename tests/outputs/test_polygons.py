@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from landuse.outputs.polygons import Sweep, connected, groups, in_order, regions_of
+from landuse.outputs.polygons import Sweep, connected, groups, in_order
+from tests.outputs.regions import regions_of
 
 RASTERS = arrays(np.uint8, st.tuples(st.integers(1, 10), st.integers(1, 10)), elements=st.integers(0, 3))
 BOW_TIE = np.array([[1, 1, 1], [1, 2, 1], [1, 1, 2], [2, 1, 1]], np.uint8)

@@ -1,0 +1,116 @@
+"""Memory and time of `diff` as cells become many: `python -m benchmarks.diff_memory [--cells 1000000 5000000 25000000]`.
+
+Made maps of seven classes: each survey is 82 % right, a hundredth of the land has changed, so labels differ in a third of the
+cells and some hundredths become sites. Each size runs in a process of its own; the kernel is asked for its highest resident
+memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import CRS
+from scipy.ndimage import gaussian_filter
+
+from benchmarks.memory import Measured, report
+from benchmarks.table import markdown
+
+CLASSES, FIELD = 7, 512
+SURE = 2.26
+"""Distance of the class means in standard deviations of the noise, at which 82 % of the labels are right."""
+ROW, COL = 20_000, 2_500
+
+
+def made_land(seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Probabilities (K, FIELD, FIELD) of one piece of land at two dates."""
+    rng = np.random.default_rng(seed)
+    fields = np.stack([gaussian_filter(rng.normal(size=(FIELD, FIELD)), 6, mode="wrap") for _ in range(CLASSES)])
+    before = fields.argmax(axis=0)
+    new = gaussian_filter(rng.normal(size=(FIELD, FIELD)), 1.5, mode="wrap")
+    after = np.where(new > np.quantile(new, 0.99), (before + 1) % CLASSES, before)
+    return _look(rng, before), _look(rng, after)
+
+
+def _look(rng: np.random.Generator, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    evidence = SURE * (rng.normal(size=(CLASSES, *truth.shape)) + SURE * np.eye(CLASSES)[truth].transpose(2, 0, 1))
+    shares = np.exp(evidence - evidence.max(axis=0))
+    return (shares / shares.sum(axis=0)).astype(np.float32)
+
+
+def write_map(folder: Path, land: npt.NDArray[np.float32], side: int) -> None:
+    """A folder as classify writes it, of `side` x `side` cells: the land repeated."""
+    from landuse.grid import CellRange, ChipGrid
+    from landuse.legend import LandClass, Legend
+    from landuse.outputs.cog import Place, bands_cog, class_cog
+    from landuse.outputs.record import RunRecord, write_record
+
+    names = [f"Class {number}" for number in range(1, CLASSES + 1)]
+    legend = Legend(
+        name="seven", classes=tuple(LandClass(code=n, name=name, color="#336699") for n, name in enumerate(names, 1))
+    )
+    grid = ChipGrid(CRS.from_epsg(26914), chip_m=32.0)
+    place = Place(grid.crs, grid.transform(CellRange(ROW, ROW + side, COL, COL + side), 1), (side, side))
+    folder.mkdir()
+    with ExitStack() as files:
+        codes = files.enter_context(class_cog(folder / "landuse.tif", place, legend))
+        bands = files.enter_context(bands_cog(folder / "probabilities.tif", place, names))
+        for top in range(0, side, FIELD):
+            for left in range(0, side, FIELD):
+                piece = land[:, : side - top, : side - left]
+                bands.write(piece, top, left)
+                codes.write((piece.argmax(axis=0) + 1).astype(np.uint8), top, left)
+    write_record(folder, RunRecord(command="classify", grid=grid.as_dict(), legend=legend.model_dump(mode="json")))
+
+
+def run_child(folder: Path) -> None:
+    """Compare the two maps of a folder; print how long it took and the highest memory of this process."""
+    import resource
+
+    from landuse.stages.diff import diff
+
+    started = time.perf_counter()
+    found = diff([folder / "y2010", folder / "y2020"], folder / "change")
+    seconds, cpu = time.perf_counter() - started, time.process_time()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    cells = found.summary["cells"]["compared"]
+    sys.stdout.write(json.dumps({"cells": cells, "seconds": seconds, "cpu": cpu, "memory": peak}) + "\n")
+
+
+def measure(cells: int, folder: Path) -> Measured:
+    """Compare maps of about so many cells in a process of its own."""
+    side = round(cells**0.5)
+    with tempfile.TemporaryDirectory(prefix="landuse-diff-", dir=folder) as name:
+        for year, land in zip(("y2010", "y2020"), made_land(0), strict=True):
+            write_map(Path(name) / year, land, side)
+        command = [sys.executable, "-m", "benchmarks.diff_memory", "--child", name]
+        said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    sys.stderr.write(f"{said}\n")
+    return Measured(said["cells"], said["seconds"], {"diff": said["memory"]})
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[1_000_000, 5_000_000, 25_000_000])
+    parser.add_argument("--work", type=Path, help="Where the made maps lie meanwhile; 25 million cells take 4 GB.")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child is not None:
+        run_child(given.child)
+        return
+    runs = [measure(cells, given.work) for cells in given.cells]
+    head = ["", *(f"{run.chips:,} cells" for run in runs), "last to first", "within 1.10 and 10.5?"]
+    sys.stdout.write(markdown(head, report("diff", runs)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""The cells of a map that is compared, read in windows: as they lie on disk, and as other maps made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from rasterio.windows import Window
+
+from landuse.errors import DamagedSourceError
+from landuse.legend import CodeArray
+from landuse.outputs.class_raster import ClassRaster
+from landuse.outputs.cog import RASTER_ERRORS
+
+Bands = npt.NDArray[np.float32]
+
+
+class MapPixels(Protocol):
+    """(H, W) cells of a map."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """Cells of each code that occurs but 0."""
+
+    @property
+    def rated(self) -> bool:
+        """Whether there are probabilities."""
+
+    def codes(self, rows: slice, cols: slice) -> CodeArray:
+        """Class codes (h, w) of a window; 0 = no data."""
+
+    def probabilities(self, rows: slice, cols: slice) -> Bands:
+        """Probabilities float32 (K, h, w) of a window, in the order of the map's legend; NaN where unknown."""
+
+
+@dataclass(frozen=True, eq=False)
+class RasterPixels:
+    """A class raster, and the raster of its probabilities where it has one."""
+
+    raster: ClassRaster
+    bands: ProbabilityRaster | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """See `MapPixels`."""
+        return self.raster.shape
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """See `MapPixels`."""
+        return self.raster.counts
+
+    @property
+    def rated(self) -> bool:
+        """See `MapPixels`."""
+        return self.bands is not None
+
+    def codes(self, rows: slice, cols: slice) -> CodeArray:
+        """See `MapPixels`."""
+        return self.raster.read(rows, cols)
+
+    def probabilities(self, rows: slice, cols: slice) -> Bands:
+        """See `MapPixels`."""
+        if self.bands is None:
+            return np.empty((0, rows.stop - rows.start, cols.stop - cols.start), np.float32)
+        return self.bands.read(rows, cols, whole=True)
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityRaster:
+    """A raster of probabilities on disk, a band a class. `open_probabilities` checks that it is one."""
+
+    path: Path
+    shape: tuple[int, int]
+
+    def read(self, rows: slice, cols: slice, *, whole: bool) -> Bands:
+        """A window, float32 (K, h, w), NaN where any class is not known.
+
+        Raises:
+            DamagedSourceError: its pixels cannot be read or are no probabilities; where `whole`, they sum to 1 as well.
+        """
+        try:
+            bands: Bands = self._dataset.read(window=Window.from_slices(rows, cols), out_dtype="float32")
+        except RASTER_ERRORS as error:
+            raise DamagedSourceError(f"The pixels of {self.path} cannot be read; the file may be cut short.") from error
+        known = np.isfinite(bands).all(axis=0)
+        given = bands[:, known]
+        total = given.sum(axis=0)
+        if (given < 0).any() or (given > 1.01).any() or (whole and (np.abs(total - 1) >= 0.01).any()):
+            raise DamagedSourceError(f"{self.path} holds values that are no probabilities; classify it again.")
+        return np.where(known, bands, np.float32(np.nan))
+
+    @cached_property
+    def _dataset(self) -> Any:  # noqa: ANN401
+        return rasterio.open(self.path, driver="GTiff")
+
+
+def open_probabilities(path: Path, classes: int) -> tuple[ProbabilityRaster, Affine, Any]:
+    """A raster of probabilities, its transform and its CRS.
+
+    Raises:
+        DamagedSourceError: it cannot be read, or does not hold a band for each class.
+    """
+    try:
+        with rasterio.open(path, driver="GTiff") as dataset:
+            if dataset.count != classes:
+                raise DamagedSourceError(f"{path} does not hold a band for each class; classify the survey again.")
+            return ProbabilityRaster(path, dataset.shape), dataset.transform, dataset.crs
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
+
+
+@dataclass(frozen=True, eq=False)
+class RecodedPixels:
+    """A map in other classes.
+
+    Attributes:
+        base: the map.
+        table: the new code of every code, by code.
+        members: bool (K, base's K), which classes of the base are summed in each new one.
+    """
+
+    base: MapPixels
+    table: CodeArray
+    members: npt.NDArray[np.bool_]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """See `MapPixels`."""
+        return self.base.shape
+
+    @cached_property
+    def counts(self) -> Mapping[int, int]:
+        """See `MapPixels`."""
+        found: dict[int, int] = {}
+        for code, count in self.base.counts.items():
+            if new := int(self.table[code]):
+                found[new] = found.get(new, 0) + count
+        return dict(sorted(found.items()))
+
+    @property
+    def rated(self) -> bool:
+        """See `MapPixels`."""
+        return self.base.rated
+
+    def codes(self, rows: slice, cols: slice) -> CodeArray:
+        """See `MapPixels`."""
+        codes: CodeArray = self.table[self.base.codes(rows, cols)]
+        return codes
+
+    def probabilities(self, rows: slice, cols: slice) -> Bands:
+        """See `MapPixels`."""
+        bands = self.base.probabilities(rows, cols)
+        found = np.zeros((len(self.members), *bands.shape[1:]), np.float32)
+        found[:, np.isnan(bands[:1]).any(axis=0)] = np.nan
+        for new, old in zip(*np.nonzero(self.members), strict=True):
+            found[new] += bands[old]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class OneClassPixels:
+    """One class of a map of several classes a cell: code 2 where it is given, 1 where it is not.
+
+    Attributes:
+        bands: probabilities of all classes.
+        band: of this class.
+        limit: probability from which it is given.
+    """
+
+    bands: ProbabilityRaster
+    band: int
+    limit: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """See `MapPixels`."""
+        return self.bands.shape
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """See `MapPixels`; an upper bound here, and the same for both."""
+        cells = self.shape[0] * self.shape[1]
+        return {1: cells, 2: cells}
+
+    @property
+    def rated(self) -> bool:
+        """See `MapPixels`."""
+        return True
+
+    def codes(self, rows: slice, cols: slice) -> CodeArray:
+        """See `MapPixels`."""
+        band = self.bands.read(rows, cols, whole=False)[self.band]
+        return np.where(np.isnan(band), 0, np.where(band >= self.limit, 2, 1)).astype(np.uint8)
+
+    def probabilities(self, rows: slice, cols: slice) -> Bands:
+        """See `MapPixels`."""
+        band = self.bands.read(rows, cols, whole=False)[self.band]
+        return np.stack([1 - band, band])

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from pyproj import CRS
 from rasterio.windows import Window
 
-from landuse.change.lattice import strips
+from landuse.change.lattice import bands
 from landuse.errors import ConfigError
+from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import Place, bounds_of
 from landuse.outputs.districts import (
@@ -100,8 +102,10 @@ def _measured(compared: Compared, path: Path, column: str | None) -> tuple[Itera
         place = Place(CRS.from_user_input(dataset.crs), dataset.transform, dataset.shape)
         districts = read_districts(path, column, place.crs, bounds_of(place))
         totals = DistrictTotals(districts)
-        for rows, hectares in strips(place.transform, place.crs, place.shape):
-            codes = dataset.read(1, window=Window(0, rows.start, place.shape[1], rows.stop - rows.start)).ravel()
+        for rows in bands(place.shape):
+            corner, height = place.transform @ Affine.translation(0, rows.start), rows.stop - rows.start
+            hectares = raster_areas_ha(corner, place.crs, (height, place.shape[1]))
+            codes = dataset.read(1, window=Window(0, rows.start, place.shape[1], height)).ravel()
             changed = np.flatnonzero(codes)
             lines, cols = np.divmod(changed, place.shape[1])
             boxes = boxes_of_raster(place.transform, lines + rows.start, cols)

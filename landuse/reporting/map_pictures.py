@@ -19,6 +19,7 @@ from rasterio.io import MemoryFile
 
 from landuse.change.common_legend import in_legend
 from landuse.change.maps import CODES_FILE, ClassMap, read_class_map, regrouped
+from landuse.change.pixels import RasterPixels
 from landuse.errors import DamagedSourceError, LanduseError
 from landuse.legend import CodeArray, Legend, load_legend
 from landuse.outputs.categories import CHANGE_STEP
@@ -172,20 +173,22 @@ def _read_codes(path: Path, legend: str | None) -> ClassMap:
     raster = read_class_raster(path / CODES_FILE)
     if raster.legend is None:
         raise DamagedSourceError(f"{path / CODES_FILE} does not name its classes.")
-    return ClassMap(path.name, (path / CODES_FILE,), raster.codes, raster.transform, raster.crs, raster.legend)
+    pixels = RasterPixels(raster)
+    return ClassMap(path.name, (path / CODES_FILE,), pixels, raster.transform, raster.crs, raster.legend)
 
 
 def _cut(land: ClassMap, place: Place) -> CodeArray:
     """The codes of the ground of `place`, 0 where the map has none."""
     to_land: Affine = ~land.transform @ place.transform
     left, top = round(to_land.c), round(to_land.f)
-    found = np.zeros(place.shape, land.codes.dtype)
+    found = np.zeros(place.shape, land.legend.dtype)
     rows, cols = (
         slice(max(0, -start), min(size, extent - start))
-        for start, size, extent in zip((top, left), place.shape, land.codes.shape, strict=True)
+        for start, size, extent in zip((top, left), place.shape, land.pixels.shape, strict=True)
     )
-    inside = land.codes[rows.start + top : rows.stop + top, cols.start + left : cols.stop + left]
-    found[rows.start : rows.start + inside.shape[0], cols.start : cols.start + inside.shape[1]] = inside
+    if rows.start < rows.stop and cols.start < cols.stop:
+        there = slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left)
+        found[rows, cols] = land.pixels.codes(*there)
     return found
 
 

@@ -200,7 +200,7 @@ def sampled(found: Comparison) -> SurveyPair | None:
         corner = [part.start for part in block.window]
         chosen = np.random.default_rng([SEED, *corner]).random(len(block.pair)) < share
         parts.append(block.pair if share >= 1 else block.pair.take(chosen))
-    return SurveyPair.joined(parts).in_image_order() if parts else None
+    return SurveyPair.in_image_order(parts) if parts else None
 
 
 def blocks_of(shape: tuple[int, int]) -> Iterator[Window]:

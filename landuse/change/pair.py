@@ -38,9 +38,11 @@ class SurveyPair:
         return cls(before, after, lines, columns, labels)
 
     @classmethod
-    def joined(cls, parts: Sequence[SurveyPair]) -> SurveyPair:
-        """The cells of some parts."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+    def in_image_order(cls, parts: Sequence[SurveyPair]) -> SurveyPair:
+        """The cells of some parts, line by line."""
+        lines, columns = (np.concatenate([getattr(part, side) for part in parts]) for side in ("lines", "columns"))
+        order = np.lexsort((columns, lines))
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts])[order] for field in fields(cls)))
 
     def __len__(self) -> int:
         return len(self.before)
@@ -57,7 +59,3 @@ class SurveyPair:
     def moved(self, down: int, right: int) -> SurveyPair:
         """The same cells in an image that begins so many lines further up and columns further left."""
         return replace(self, lines=self.lines + down, columns=self.columns + right)
-
-    def in_image_order(self) -> SurveyPair:
-        """The cells line by line."""
-        return self.take(np.lexsort((self.columns, self.lines)))

@@ -27,6 +27,7 @@ COMMANDS = {
     "classify": "A land-use map of a survey.",
     "diff": "What changed between two or more maps, and how surely.",
     "assess": "A sample that people label, and areas and accuracies with intervals.",
+    "audit": "Sites that are worth a look, and a list that learns from the answers.",
     "map": "One HTML page of maps and changes for planners.",
     "report": "Two pages of what changed, to be forwarded: HTML and PDF.",
     "packet": "A comparison with report, map page and tables in one zip.",

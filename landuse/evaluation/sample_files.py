@@ -72,12 +72,12 @@ class Size:
 
 def write_sample(folder: Path, units: Sequence[Unit]) -> None:
     """Write the sample to be labelled, which says nothing of the map's classes, and the key, which does."""
-    _write(
+    write_lines(
         folder / SAMPLE,
         ("sample_id", "lon", "lat", "chip_id", "stratum", "before", "after"),
         ((u.id, f"{u.lon:.7f}", f"{u.lat:.7f}", u.chip_id, u.stratum, "", "") for u in units),
     )
-    _write(
+    write_lines(
         folder / KEY,
         ("sample_id", "before", "after", "from", "to", "district"),
         ((u.id, *u.mapped, *u.change, u.district) for u in units),
@@ -88,7 +88,7 @@ def write_strata(path: Path, names: Sequence[str], cells: Iterable[int], areas: 
     """Write a line a stratum, areas in hectares. Strata are numbered from 1 in the order of `names`."""
     rows = enumerate(zip(names, cells, areas, strict=True), 1)
     lines = ((number, count, f"{area:.6f}", name) for number, (name, count, area) in rows)
-    _write(path, ("stratum", "cells", "area_ha", "name"), lines)
+    write_lines(path, ("stratum", "cells", "area_ha", "name"), lines)
 
 
 def read_answers(path: Path) -> list[Answer]:
@@ -180,7 +180,8 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_lines(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV. No text in it is taken for a formula by a spreadsheet."""
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)

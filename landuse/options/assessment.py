@@ -42,3 +42,25 @@ class EstimateOptions(Fresh):
 
 class AgreeOptions(Fresh):
     """How two labelled samples are compared."""
+
+
+class AuditOptions(Fresh, Seed):
+    """Which sites people are to look at."""
+
+    top: Annotated[int, Field(ge=1, le=100_000), Flag("Sites that are audited, the surest first.", metavar="N")] = 500
+    random: Annotated[
+        int, Field(ge=0, le=2000), Flag("Sites drawn at random, which say how good the list is.", metavar="N")
+    ] = 60
+    chosen: Annotated[
+        int, Field(ge=0, le=2000), Flag("Doubtful and large sites besides, which make it better.", metavar="N")
+    ] = 60
+
+
+class AuditApplyOptions(Fresh):
+    """What is asked of the list after an audit."""
+
+    design: Annotated[Path | None, Flag("Folder of the audit, where the answers do not lie in it.", path="folder")] = (
+        None
+    )
+    precision: Annotated[float, Field(gt=0, lt=1), Flag("Share of sites that must be real.", metavar="SHARE")] = 0.8
+    confidence: Annotated[float, Field(gt=0.5, lt=1), Flag("How sure that must be.", metavar="SHARE")] = 0.9

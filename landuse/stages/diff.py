@@ -106,7 +106,7 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     check_districts(options.districts, options.district_name)
     paths = [Path(path) for path in maps]
     _warn_of_order(paths)
-    with claimed_folder(out, fresh=options.fresh) as target:
+    with claimed_folder(out, fresh=options.fresh) as target, block_cache(CACHE_BYTES):
         several = any(map(is_several, paths))
         return _diff_several(paths, target, options) if several else _diff(paths, target, options)
 
@@ -224,7 +224,7 @@ def write_comparison(
     """
     crs, transform = found.before.crs, found.overlap.transform
     codes, place = change_codes(found), Place(crs, transform, found.overlap.shape)
-    with cell_scratch(folder, place.shape, len(found.legend)) as scratch, block_cache(CACHE_BYTES):
+    with cell_scratch(folder, place.shape, len(found.legend)) as scratch:
         with bands_cog(folder / PROBABILITY, place, ("P(change)",)) as probability, block_cache(CACHE_BYTES):
             tally = infer_cells(found, scratch, probability)
         if found.rule.smooth:

@@ -59,6 +59,16 @@ def label(folder, out):
             writer.writerow(row | {"before": key["before"], "after": key["to"]})
 
 
+def confirm(sheet, out):
+    """What people would do with an audit: say of each site that it changed."""
+    with sheet.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with out.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(row | {"changed": "yes"} for row in rows)
+
+
 class County:
     """A folder with two survey years, where examples run in the order of the work, each once."""
 
@@ -84,6 +94,8 @@ class County:
         if name == "assess design":
             label(self.folder / "sample", self.folder / "sample.csv")
             label(self.folder / "sample", self.folder / "second.csv")
+        if name == "audit sites":
+            confirm(self.folder / "audit" / "audit.csv", self.folder / "audit.csv")
         return json.loads(told.out) if has_json else told.out
 
 

@@ -1,0 +1,226 @@
+"""`audit`: people look at the sites most worth it, and their answers make the list better and say how good it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import Transformer
+
+from landuse.change.result import ChangeResult, read_change
+from landuse.errors import ConfigError, SourceNotFoundError
+from landuse.evaluation.audit import CHOSEN, RANDOM, AuditSites, Claim, claimed, drawn, refitted
+from landuse.evaluation.sample_files import UNSURE, read_table, write_lines
+from landuse.grid import Cell
+from landuse.options.assessment import AuditApplyOptions, AuditOptions
+from landuse.outputs.folder import staged_folder
+from landuse.outputs.label import LabelPage, Place, Question, looks, write_label_page
+from landuse.outputs.record import RunRecord, identify, read_record, write_record
+from landuse.words import date_names
+
+SITES, KEY, SHEET, PAGE, CLAIM = "sites.csv", "key.csv", "audit.csv", "label.html", "audit.json"
+COLUMNS = ("site", "from", "to", "area_ha", "cells", "probability", "lon", "lat")
+ANSWER, YES, NO = "changed", "yes", "no"
+COMMAND = "audit"
+Row = dict[str, str]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AuditDesign:
+    """What is to be looked at: sites of the list, and how many of them are random and chosen."""
+
+    out: Path
+    sites: int
+    random: int
+    chosen: int
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What answers say.
+
+    Attributes:
+        out: the folder written.
+        answered: sites that people have told of; those that are unsure included.
+        claim: how many of the list are surely real enough.
+        precision, confidence: what was asked.
+        moved: sites among the first 50 that were not among them before.
+    """
+
+    out: Path
+    answered: int
+    claim: Claim
+    precision: float
+    confidence: float
+    moved: int
+
+    @property
+    def sentence(self) -> str:
+        """The claim in words."""
+        share, sure = f"{self.precision:.0%}", f"{self.confidence:.0%}"
+        if not self.claim.sites:
+            return (
+                f"No part of the list can be said yet to be real in {share} of its sites at {sure} confidence: "
+                f"{self.claim.real} of {self.claim.answers} random ones were real."
+            )
+        return (
+            f"At least {share} of the first {self.claim.sites:,} sites are real, with {sure} confidence: "
+            f"{self.claim.real} of {self.claim.answers} random ones among them were."
+        )
+
+
+def audit(change: Path, out: Path, options: AuditOptions | None = None) -> AuditDesign:
+    """Draw the sites of a folder of `diff` that people are to look at, with a page on which they do.
+
+    Args:
+        change: a folder of `diff`.
+        out: folder to write: label.html, audit.csv (to be answered, blind), key.csv (which sites were drawn how), sites.csv
+            (the list that is audited).
+        options: how many.
+
+    Raises:
+        LanduseError: the folder cannot be read, or lists no site.
+    """
+    options, started = options or AuditOptions(), time.perf_counter()
+    rows = read_table(change / SITES, COLUMNS)[: options.top]
+    if not rows:
+        raise ConfigError(f"{change / SITES} lists no site, so there is nothing to audit.")
+    found = read_change(change)
+    order, lot = drawn(sites_of(rows), options.random, options.chosen, options.seed)
+    chosen = [rows[site] for site in order.tolist()]
+    with staged_folder(out, fresh=options.fresh) as staging:
+        write_lines(staging / SITES, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
+        parts = [RANDOM if one else CHOSEN for one in lot.tolist()]
+        write_lines(staging / KEY, ("site", "part"), zip((row["site"] for row in chosen), parts, strict=True))
+        blank = ((row["site"], row["lon"], row["lat"], "") for row in chosen)
+        write_lines(staging / SHEET, ("site", "lon", "lat", ANSWER), blank)
+        write_label_page(staging / PAGE, _page(found, chosen))
+        record = RunRecord(
+            command=COMMAND,
+            options=options.as_json(),
+            inputs=(identify(change / SITES),),
+            counts={"sites": len(rows), "random": int(lot.sum()), "chosen": int((~lot).sum())},
+            timings={"seconds": time.perf_counter() - started},
+        )
+        write_record(staging, record)
+    return AuditDesign(out, len(rows), int(lot.sum()), int((~lot).sum()))
+
+
+def apply(answers: Path, out: Path, options: AuditApplyOptions) -> Audited:
+    """Re-rank the sites of an audit by its answers, and say how many of the list are surely real enough.
+
+    Args:
+        answers: audit.csv with its column `changed` filled in, as the page exports it.
+        out: folder to write: sites.csv (re-ranked) and audit.json.
+        options: where the audit is, and what is asked of the list.
+
+    Raises:
+        LanduseError: a file is missing, damaged, or of another audit.
+    """
+    started, folder = time.perf_counter(), options.design or answers.parent
+    if not (folder / KEY).is_file() or read_record(folder).command != COMMAND:
+        raise SourceNotFoundError(f"{folder} is no folder of landuse audit; give it with --design.")
+    rows, key = read_table(folder / SITES, COLUMNS), read_table(folder / KEY, ("site", "part"))
+    place, sites = {row["site"]: number for number, row in enumerate(rows)}, sites_of(rows)
+    said = _answers(answers, place)
+    taught = [row["site"] for row in key if row["part"] == CHOSEN and said.get(row["site"], UNSURE) != UNSURE]
+    score = refitted(sites, _numbers(taught, place), np.array([said[site] == YES for site in taught], bool))
+    order = np.argsort(-score, kind="stable")
+    drawn_lot = [row["site"] for row in key if row["part"] == RANDOM]
+    lot = drawn_lot[: next((i for i, site in enumerate(drawn_lot) if site not in said), len(drawn_lot))]
+    real = np.array([said[site] == YES for site in lot], bool)  # who is unsure does not confirm
+    claim = claimed(order, _numbers(lot, place), real, len(drawn_lot), (options.precision, options.confidence))
+    moved = len(set(order[:50].tolist()) - set(range(50)))
+    found = Audited(out, len(said), claim, options.precision, options.confidence, moved)
+    with staged_folder(out, fresh=options.fresh) as staging:
+        lines = (
+            _line(rows[site], float(score[site]), said, rank < claim.sites) for rank, site in enumerate(order.tolist())
+        )
+        write_lines(staging / SITES, (*COLUMNS[:6], "after_audit", ANSWER, "claimed", "lon", "lat"), lines)
+        (staging / CLAIM).write_text(json.dumps(figures(found), indent=1) + "\n", "utf8")
+        record = RunRecord(
+            command="audit apply",
+            options=options.as_json(),
+            inputs=(identify(answers), identify(folder / KEY), identify(folder / SITES)),
+            counts={"sites": len(rows), "answered": len(said), "claimed": claim.sites},
+            timings={"seconds": time.perf_counter() - started},
+        )
+        write_record(staging, record)
+    return found
+
+
+def figures(found: Audited) -> dict[str, object]:
+    """What audit.json holds."""
+    claim = found.claim
+    return {
+        "sentence": found.sentence,
+        "sites": claim.sites,
+        "random_answers": claim.answers,
+        "real": claim.real,
+        "least_share": round(claim.low, 6),
+        "precision": found.precision,
+        "confidence": found.confidence,
+        "answered": found.answered,
+        "new_among_first_50": found.moved,
+    }
+
+
+def sites_of(rows: Sequence[Row]) -> AuditSites:
+    """The sites of a table. Raises `ConfigError` where a figure is none."""
+    pairs = sorted({(row["from"], row["to"]) for row in rows})
+    try:
+        probability = np.array([float(row["probability"] or 0.5) for row in rows])
+        area = np.array([float(row["area_ha"]) for row in rows])
+    except ValueError as error:
+        raise ConfigError(f"The list of sites is damaged: {str(error)[:80]}.") from error
+    return AuditSites(probability, area, np.array([pairs.index((row["from"], row["to"])) for row in rows], np.int64))
+
+
+def _answers(path: Path, known: Mapping[str, int]) -> dict[str, str]:
+    """What people said of sites: yes, no or unsure; those not answered are left out."""
+    said = {row["site"]: row[ANSWER].casefold() for row in read_table(path, ("site", ANSWER)) if row[ANSWER]}
+    alien = [site for site in said if site not in known]
+    if alien:
+        raise ConfigError(f"Site {alien[0][:40]!r} is not of this audit; give the folder of its audit with --design.")
+    odd = [answer for answer in said.values() if answer not in (YES, NO, UNSURE)]
+    if odd:
+        raise ConfigError(f"{path}: an answer is {YES}, {NO} or {UNSURE}, not {odd[0][:40]!r}.")
+    return said
+
+
+def _numbers(sites: Sequence[str], place: Mapping[str, int]) -> IntArray:
+    return np.array([place[site] for site in sites], np.int64)
+
+
+def _line(row: Row, score: float, said: Mapping[str, str], certain: bool) -> tuple[object, ...]:
+    told = said.get(row["site"], ""), YES if certain else NO
+    return *(row[name] for name in COLUMNS[:6]), f"{score:.4f}", *told, row["lon"], row["lat"]
+
+
+def _page(found: ChangeResult, rows: Sequence[Row]) -> LabelPage:
+    """The page that shows every drawn site at both dates, and asks whether its ground changed."""
+    dates = date_names(*found.names)
+    shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in rows]
+    if found.grid is not None:
+        x, y = Transformer.from_crs(4326, found.crs, always_xy=True).transform(
+            [float(row["lon"]) for row in rows], [float(row["lat"]) for row in rows]
+        )
+        side = found.grid.side
+        cells = [Cell(int(north // side), int(east // side)) for east, north in zip(x, y, strict=True)]
+        for date, folder in zip(dates, found.maps, strict=True):
+            for pictures, look in zip(shown, looks(folder, found.grid, cells), strict=True):
+                pictures[date] = look.close, look.wide
+    places = tuple(
+        Place(row["site"], {}, float(row["lon"]), float(row["lat"]), seen)
+        for row, seen in zip(rows, shown, strict=True)
+    )
+    question = Question(ANSWER, f"Is the ground of another kind in {dates[1]} than in {dates[0]}?", (YES, NO))
+    return LabelPage(
+        "Did it change?", f"{found.folder.name}-audit-{len(rows)}", "site", (question,), places, file=SHEET
+    )

@@ -80,9 +80,25 @@ class PageOptions(Fresh):
     """What `map` can be asked for. Without `fresh` it replaces only a page that landuse wrote."""
 
     title: Annotated[str | None, Flag("Heading of the page (default: made of the years).")] = None
+    language: Annotated[
+        Literal["en", "es"], Flag("Language in which the page opens; its reader can switch between them.")
+    ] = "en"
     imagery_mb: Annotated[
-        int, Field(ge=0, le=2000), Flag("What the pictures of the page may weigh, in megabytes.", metavar="MB")
+        int, Field(ge=0, le=2000), Flag("What the imagery of the page may weigh, in megabytes.", metavar="MB")
     ] = 40
+    remote_imagery: Annotated[
+        bool,
+        Flag("Fetch imagery that the folders name at other addresses, such as https or S3, while the page is made."),
+    ] = False
+    basemap: Annotated[
+        str,
+        Flag(
+            "Address of an online map, with {z}, {x} and {y} (or WMTS's names), that is off until the reader turns it on; "
+            "none for no such map.",
+            metavar="URL",
+        ),
+    ] = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+    basemap_credit: Annotated[str | None, Flag("Whom the online map is by; shown on it.", metavar="TEXT")] = None
 
 
 class ReportOptions(Fresh):

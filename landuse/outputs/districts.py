@@ -23,9 +23,11 @@ from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.ground import Boxes, cell_shares
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.tables import Table, write_table
+from landuse.outputs.vectors import write_geojson
 from landuse.vector_file import carried, read_vector
 
 DISTRICTS_TABLE = "districts"
+DISTRICTS_SHAPES = "districts.geojson"
 NAMELESS = "(no name)"
 NOT_MAPPED, UNCHANGED, NOT_COMPARED = "(not mapped)", "(no change)", "(not compared)"
 UNCHANGED_CODE = 2**16
@@ -175,7 +177,7 @@ class DistrictTotals:
 
 
 def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, *, overlapping: bool) -> Table:
-    """Write and return `districts.csv`, `.xlsx` and `.parquet` of a map: district, class, area_ha, share of the district.
+    """Write and return `districts.csv`, `.xlsx`, `.parquet` and `.geojson` of a map: district, class, area_ha, share of the district.
 
     Args:
         folder: where.
@@ -188,7 +190,7 @@ def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, 
 
 
 def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend, numbers: Mapping[str, int]) -> Table:
-    """Write and return `districts.csv`, `.xlsx` and `.parquet` of a comparison: district, from, to, area_ha, share of it.
+    """Write and return `districts.csv`, `.xlsx`, `.parquet` and `.geojson` of a comparison: district, from, to, area_ha, share of it.
 
     Args:
         folder: where.
@@ -207,11 +209,21 @@ def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend,
 def _write(
     folder: Path, totals: DistrictTotals, head: Line, lines: Sequence[tuple[int, Line]], rest: Line | None
 ) -> Table:
-    """Write the table. `lines` are the code and the columns of each line, `rest` those of what remains of a district."""
+    """Write table and shapes. `lines` are the code and the columns of each line, `rest` those of what remains of a district."""
     header = ("district", *head, "area_ha", "share")
     rows = list(_rows(totals, lines, rest))
     write_table(folder / DISTRICTS_TABLE, header, rows)
+    write_shapes(folder / DISTRICTS_SHAPES, totals.districts)
     return header, rows
+
+
+def write_shapes(path: Path, districts: Districts) -> None:
+    """Write the districts as GeoJSON: `district`, and `area_ha` of the whole of it."""
+    import geopandas
+
+    columns = {"district": districts.names, "area_ha": districts.areas_ha}
+    frame = geopandas.GeoDataFrame(columns, geometry=districts.polygons, crs=districts.crs)
+    write_geojson(frame[shapely.area(districts.polygons) > 0].to_crs(4326), path)
 
 
 def _rows(

@@ -125,10 +125,15 @@ def data_address(rgb: Rgb) -> str:
 
 def webp(bands: npt.NDArray[np.uint8], quality: int) -> str:
     """A data address of an image (C, H, W) as WebP: red, green, blue, and opacity where there is a fourth."""
+    return f"data:image/webp;base64,{base64.b64encode(encoded(bands, quality)).decode()}"
+
+
+def encoded(bands: npt.NDArray[np.uint8], quality: int) -> bytes:
+    """The file of an image (C, H, W) as WebP."""
     count, height, width = bands.shape
     profile = {"driver": "WEBP", "height": height, "width": width, "count": count, "dtype": "uint8"}
     with MemoryFile() as memory, warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(quality)) as dataset:
             dataset.write(bands)
-        return f"data:image/webp;base64,{base64.b64encode(memory.read()).decode()}"
+        return bytes(memory.read())

@@ -20,7 +20,7 @@ from landuse.options.results import DemoOptions, DiffOptions
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainOptions
 from landuse.outputs.land_use_map import LandUseMap
-from landuse.outputs.page import write_map
+from landuse.outputs.page import PageWishes, write_map
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.tile import tile
@@ -29,6 +29,8 @@ from landuse.words import counted
 
 YEARS = ("2014", "2020")
 LEGEND = "landuse7"
+IMAGERY_MB = 3
+"""Of the page: sharp where something changed, and made in seconds."""
 MAP, MODEL, SAMPLE = "map.html", "model.landuse", "sample_data"
 DOUBT_ODDS = 10.0
 """A stale label of the second year is one that heads which have not seen it find ten times less likely than another."""
@@ -84,7 +86,9 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
         f"diff       {counted(result.label_differences, 'chip has', 'chips have')} two labels; "
         f"{counted(result.confirmed, 'of them is', 'of them are')} confirmed as change"
     )
-    write_map([*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP)
+    write_map(
+        [*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP, PageWishes(imagery_mb=IMAGERY_MB)
+    )
     return DemoReport(
         accuracy={year: accuracy(maps[year], data / "truth" / f"{year}.tif") for year in YEARS},
         change=change_scores(result.changes, true_changes(data / "truth" / "change.csv", maps)),

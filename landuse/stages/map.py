@@ -8,7 +8,7 @@ from pathlib import Path
 from landuse.engine.lock import output_lock
 from landuse.options.results import PageOptions
 from landuse.outputs.folder import followed
-from landuse.outputs.page import check_replaceable, write_map
+from landuse.outputs.page import PageWishes, check_replaceable, write_map
 
 
 def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) -> None:
@@ -28,4 +28,4 @@ def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) 
     target = followed(out)
     check_replaceable(target, fresh=options.fresh)
     with output_lock(target):
-        write_map(folders, target, title=options.title, imagery_mb=options.imagery_mb)
+        write_map(folders, target, PageWishes(**options.model_dump(exclude={"fresh"})))

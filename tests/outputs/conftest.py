@@ -1,6 +1,7 @@
 """Result folders as the contract of files has them, small and made here."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 from pyproj import CRS
+from shapely.geometry import box
 
 from landuse.chips import write_chips
 from landuse.chips.chipset import ChipSet
@@ -18,13 +20,23 @@ from landuse.chips.source_lists import SourceLists
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.mosaic import open_survey
-from landuse.outputs.areas import cell_areas_ha
-from landuse.outputs.cog import Place, write_change_cog, write_class_cog
+from landuse.outputs.areas import cell_areas_ha, polygon_areas_ha
+from landuse.outputs.cog import Place, write_bands_cog, write_change_cog, write_class_cog
+from landuse.outputs.districts import Districts, DistrictTotals, write_class_districts
+from landuse.outputs.ground import boxes_of_raster
 from landuse.outputs.placing import placed, spacing_of
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.outputs.summary import summarise, write_summary
 from landuse.outputs.vectors import dissolve, write_geojson
 from tests.outputs.regions import regions_of
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed to open the page with"),
+]
 
 GRID = ChipGrid(CRS.from_epsg(26919))
 ROW, COL = 20_800, 1_300
@@ -36,7 +48,7 @@ class Maker:
 
     root: Path
 
-    def classify(self, name, codes, legend=None, confidence=None, survey=None):
+    def classify(self, name, codes, legend=None, confidence=None, survey=None, districts=None):
         legend = legend or load_legend("nlcd8")
         folder = self.root / name
         folder.mkdir(parents=True)
@@ -47,6 +59,11 @@ class Maker:
         rows, cols = cells.arrays()
         write_class_cog(folder / "landuse.tif", codes, transform, GRID.crs, legend)
         write_geojson(dissolve(codes, transform, GRID.crs, legend, confidence), folder / "landuse.geojson")
+        bands = np.stack([np.where(codes == code, confidence, (1 - confidence) / 7) for code in legend.codes])
+        bands[:, codes == 0] = np.nan
+        write_bands_cog(folder / "probabilities.tif", bands.astype(np.float32), transform, GRID.crs, legend.names)
+        if districts is not None:
+            self._districts(folder, codes, cells, districts, legend)
         write_summary(folder / "summary.csv", summarise(codes.ravel(), cell_areas_ha(GRID, rows, cols), legend))
         if survey is not None:
             order = image_order(rows, cols)
@@ -64,16 +81,28 @@ class Maker:
         write_record(folder, record)
         return folder
 
-    def survey(self, name, codes, legend=None):
-        """A photograph of the land, one file, 16 pixels a cell: each class in its own colour, with grain."""
+    def _districts(self, folder, codes, cells, names, legend):
+        """The western and the eastern half of the map, as two districts of given names."""
+        west, south, east, north = GRID.bounds(cells)
+        middle = (west + east) / 2
+        halves = np.array([box(west, south, middle, north), box(middle, south, east, north)], object)
+        districts = Districts(tuple(names), halves, GRID.crs, polygon_areas_ha(halves, GRID.crs))
+        totals, (rows, cols) = DistrictTotals(districts), cells.arrays()
+        lines, columns = cells.image_index(rows, cols)
+        boxes = boxes_of_raster(GRID.transform(cells, 1), lines, columns)
+        totals.add(boxes, codes.ravel(), cell_areas_ha(GRID, rows, cols))
+        write_class_districts(folder, totals, legend, overlapping=False)
+
+    def survey(self, name, codes, legend=None, px=16):
+        """A photograph of the land, one file, some pixels a cell: each class in its own colour, with grain."""
         legend = legend or load_legend("nlcd8")
         colors = np.zeros((256, 3))
         colors[list(legend.codes)] = [c.rgb for c in legend.classes]
-        land = colors[codes].repeat(16, 0).repeat(16, 1) * 0.6 + 40
+        land = colors[codes].repeat(px, 0).repeat(px, 1) * 0.6 + 40
         grain = np.random.default_rng(3).normal(0, 14, land.shape[:2])[..., np.newaxis]
         image = np.clip(land + grain, 1, 255).astype(np.uint8).transpose(2, 0, 1)
         image[:, : image.shape[1] // 8, : image.shape[2] // 8] = 0
-        transform = GRID.transform(CellRange(ROW, ROW + codes.shape[0], COL, COL + codes.shape[1]), 16)
+        transform = GRID.transform(CellRange(ROW, ROW + codes.shape[0], COL, COL + codes.shape[1]), px)
         profile = {"height": image.shape[1], "width": image.shape[2], "count": 3, "dtype": "uint8", "nodata": 0}
         with rasterio.open(
             self.root / name, "w", driver="GTiff", crs="EPSG:26919", transform=transform, tiled=True, **profile
@@ -137,6 +166,43 @@ class Maker:
 @pytest.fixture
 def maker(tmp_path):
     return Maker(tmp_path)
+
+
+class Visit:
+    """A tab and everything that its page did and should not have done."""
+
+    def __init__(self, page):
+        self.page, self.wrong = page, []
+        page.on("console", lambda message: self.wrong.append(f"console {message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (self.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", self._request)
+
+    def _request(self, request):
+        if not request.url.startswith(("file:", "data:", "about:")):
+            self.wrong.append(f"request: {request.url}")
+
+    def open(self, path):
+        self.page.goto(path.as_uri())
+        return self.page
+
+
+@pytest.fixture(scope="package")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """A tab of its own, without a network."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, offline=True)
+    yield Visit(context.new_page())
+    context.close()
 
 
 def made_land(shape, seed=0, blot=6):

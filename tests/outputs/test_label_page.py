@@ -8,38 +8,21 @@ import pytest
 
 from landuse.outputs.label import LabelPage, Place, Question, write_label_page
 from landuse.outputs.views import data_address
-from tests.outputs.test_page_browser import ARGUMENTS, CHROMIUM, HOSTILE, Visit
+from tests.outputs.conftest import HOSTILE, IN_A_BROWSER
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed to open the page with"),
-]
+pytestmark = IN_A_BROWSER
 CLASSES = ("Water", HOSTILE, '=cmd|"x"')
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(browser, tmp_path):
+def page(visit, tmp_path):
     grey = data_address(np.full((64, 64, 3), 120, np.uint8))
     looks = {"2014": (grey, grey), "2020": ("", "")}
     places = tuple(Place(f"s{i}", {"chip_id": f"r{i}c1", "stratum": "1"}, 5.0 + i, 50.0, looks) for i in range(3))
     questions = (Question("before", "In 2014?", CLASSES), Question("after", "In 2020?", CLASSES))
     write_label_page(tmp_path / "label.html", LabelPage("What was here?", "k", "sample_id", questions, places))
-    context = browser.new_context(viewport={"width": 1200, "height": 800}, offline=True, accept_downloads=True)
-    visit = Visit(context.new_page())
-    visit.page.goto((tmp_path / "label.html").as_uri())
-    yield visit.page
+    yield visit.open(tmp_path / "label.html")
     assert visit.wrong == []
-    context.close()
 
 
 def progress(page):

@@ -238,8 +238,9 @@ def test_the_page_lets_pick_a_class(result, later, tmp_path):
     diff([result[0], later[0]], tmp_path / "diff")
     write_map([result[0], later[0], tmp_path / "diff"], tmp_path / "map.html")
     text = (tmp_path / "map.html").read_text()
-    inputs = re.findall(r"<input type=\"(\w+)\" name=\"class\" data-class=\"(\d)\"( checked)?>", text)
-    assert [kind for kind, _, _ in inputs] == ["radio"] * 3
-    assert [number for _, number, checked in inputs if checked] == ["2"]
-    assert "What changed, 2014 to 2020 (Water)" in text
-    assert "any number of classes for each square" in text
+    data = json.loads(re.search(r'id="landuse-data">(.*?)</script>', text, re.S)[1])
+    assert data["several"]
+    assert len(data["years"][0]["grid"]["layers"]) == 3
+    areas = data["years"][-1]["areas"]
+    assert max(areas, key=areas.get) == "2"
+    assert "2014 to 2020 (Water)" in [change["name"] for change in data["changes"]]

@@ -6,9 +6,6 @@ says of a place: who labels must not know.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -16,9 +13,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from landuse.outputs.html import policy, script_json
 from landuse.version import __version__
 
-ASSETS = files("landuse.outputs") / "assets" / "label"
+ASSETS = files("landuse.outputs") / "assets"
 
 
 @dataclass(frozen=True)
@@ -80,31 +78,16 @@ class LabelPage:
 
 def write_label_page(path: Path, page: LabelPage) -> None:
     """Write the page, one HTML file that fetches nothing."""
-    script = (ASSETS / "label.js").read_text("utf8")
+    script = "\n".join((ASSETS / name).read_text("utf8") for name in ("csv.js", "label/label.js"))
     filled = {
-        "policy": _policy(script),
+        "policy": policy([script]),
         "version": __version__,
         "title": escape(page.title),
-        "style": (ASSETS / "label.css").read_text("utf8"),
-        "data": _json(page),
+        "style": (ASSETS / "label" / "label.css").read_text("utf8"),
+        "data": script_json(asdict(page)),
         "script": script,
     }
-    path.write_text(Template((ASSETS / "label.html").read_text("utf8")).substitute(filled), encoding="utf8")
-
-
-def _policy(script: str) -> str:
-    """A content security policy that lets this one script run and nothing be fetched."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
-    )
-
-
-def _json(page: LabelPage) -> str:
-    """The page's data, unable to end the script element that holds it."""
-    text = json.dumps(asdict(page), ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    path.write_text(Template((ASSETS / "label" / "label.html").read_text("utf8")).substitute(filled), encoding="utf8")
 
 
 def questions_of(years: Sequence[str], classes: Sequence[str]) -> tuple[Question, ...]:

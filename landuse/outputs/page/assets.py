@@ -1,14 +1,20 @@
-"""Scripts, styles and pictures that ship with the package, as text to be inlined."""
+"""Scripts, styles, words and pictures that ship with the package, as text to be inlined."""
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any
 
-PAGE_SCRIPTS = ("words.js", "geometry.js", "layers.js", "sites.js", "swipe.js", "link.js", "page.js")
+PAGE_SCRIPTS = (
+    "language.js", "nodes.js", "geometry.js", "grid.js", "raster.js", "imagery.js", "changes.js", "districts.js", "popup.js",
+    "legend.js", "sankey.js", "sites.js", "search.js", "swipe.js", "link.js", "panel.js", "page.js",
+)  # fmt: skip
+LANGUAGES = ("en", "es")
 _PICTURE = re.compile(r"url\((images/[\w.-]+)\)")
 _SOURCE_MAP = re.compile(r"\n//# sourceMappingURL=.*\s*$")
 
@@ -25,7 +31,7 @@ def leaflet_script() -> str:
 
 @cache
 def leaflet_style() -> str:
-    """Leaflet's style, with the pictures of its layer control inside; others (marker pins) are not used and left empty."""
+    """Leaflet's style, with its pictures inside; others (marker pins) are not used and left empty."""
     return _PICTURE.sub(
         lambda found: f"url({_picture(found[1])})", (_assets() / "leaflet" / "leaflet.css").read_text("utf8")
     )
@@ -34,7 +40,9 @@ def leaflet_style() -> str:
 @cache
 def page_script() -> str:
     """The project's own script of the page."""
-    return "\n".join((_assets() / "page" / name).read_text("utf8") for name in PAGE_SCRIPTS)
+    parts = [(_assets() / "csv.js").read_text("utf8")]
+    parts += [(_assets() / "page" / name).read_text("utf8") for name in PAGE_SCRIPTS]
+    return "\n".join(parts)
 
 
 @cache
@@ -44,9 +52,16 @@ def page_style() -> str:
 
 
 @cache
-def panel_template() -> str:
-    """Template of the panel, to be rendered with autoescape."""
-    return (_assets() / "page" / "panel.html").read_text("utf8")
+def page_template() -> str:
+    """The HTML document, with ``$name`` where something is put in."""
+    return (_assets() / "page" / "page.html").read_text("utf8")
+
+
+@cache
+def page_words() -> dict[str, dict[str, Any]]:
+    """The words of the page by language; `words.json` is all there is to translate."""
+    words: dict[str, dict[str, Any]] = json.loads((_assets() / "page" / "words.json").read_text("utf8"))
+    return words
 
 
 def _picture(name: str) -> str:

@@ -1,8 +1,9 @@
-"""How far a change map can be trusted, in sentences made of the `summary.json` of `diff`."""
+"""How far a change map can be trusted, as the `summary.json` of `diff` has it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +45,18 @@ class Evidence(_Part):
     area_ha: Areas
     tiers: dict[str, str] = Field(default_factory=dict)
     model: Model | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What the page makes sentences of."""
+        return {
+            "compared": self.cells.compared,
+            "different": self.cells.label_differences,
+            "different_ha": self.area_ha.label_differences,
+            "confirmed": self.cells.confirmed,
+            "confirmed_ha": self.area_ha.confirmed,
+            "false_alarms": self.cells.expected_false_alarms,
+            "share": self.model.expected_change_share if self.model else None,
+        }
 
 
 def read_evidence(path: Path) -> Evidence | None:

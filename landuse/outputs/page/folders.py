@@ -6,18 +6,18 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.outputs.categories import plain_text
 from landuse.outputs.page.evidence import Evidence, read_evidence
+from landuse.outputs.page.land_grid import LandGrid, read_land_grid
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.summary import ClassArea, read_summary
 from landuse.words import told_apart, year_in
@@ -29,8 +29,6 @@ SPARE_COLOR = "#888888"
 
 Ring = Sequence[Sequence[float]]
 Polygons = list[list[Ring]]
-Corners = list[list[float]]
-"""[[south, west], [north, east]] in degrees, as Leaflet has it."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,15 @@ class Place:
     polygons: Polygons
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MapYear:
-    """A classify folder. In a map of `several` classes a square, places of different classes overlap."""
+    """A classify folder. A map of `several` classes a square has a layer of cells for each class."""
 
     folder: Path
     label: str
     record: RunRecord
     colors: Mapping[str, str]
-    places: tuple[Place, ...]
+    grid: LandGrid
     summary: tuple[ClassArea, ...]
     several: bool = False
 
@@ -98,7 +96,7 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
     for folder, record in records.items():
         if record.command not in ("classify", "diff"):
             raise UsageError(
-                f"{folder} is the result of landuse {_text(record.command)}; "
+                f"{folder} is the result of landuse {shown_text(record.command)}; "
                 "a map is made of folders of landuse classify and diff."
             )
     labels = folder_labels([f for f in folders if records[f].command == "classify"])
@@ -132,7 +130,7 @@ def _told_apart(changes: Sequence[MapChange]) -> list[MapChange]:
 
 def _step_name(folder: Path) -> str:
     """The name of a folder, without the number that a comparison of several steps put before it."""
-    name = _text(folder.resolve().name)
+    name = shown_text(folder.resolve().name)
     return name.removeprefix(f"{_digits(name)}_") or name
 
 
@@ -148,16 +146,6 @@ def _digits(name: str) -> str:
     return found[0] if found else ""
 
 
-def bounds_of(places: Iterable[Place]) -> Corners | None:
-    """[[south, west], [north, east]] of all places; None where there is none."""
-    shells = [np.asarray(rings[0], np.float64)[:, :2] for place in places for rings in place.polygons]
-    if not shells:
-        return None
-    points = np.concatenate(shells)
-    (west, south), (east, north) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return [[south, west], [north, east]]
-
-
 def folder_labels(folders: Sequence[Path]) -> dict[Path, str]:
     """What people call each folder: the year in its name if that is enough to tell them apart, else its name.
 
@@ -166,7 +154,7 @@ def folder_labels(folders: Sequence[Path]) -> dict[Path, str]:
     places = [folder.resolve() for folder in folders]
     own, apart = [place.name for place in places], told_apart(places)
     for names in (map(_year_or_name, own), own, map(_year_or_name, apart), apart):
-        labels = dict(zip(folders, map(_text, names), strict=True))
+        labels = dict(zip(folders, map(shown_text, names), strict=True))
         if len(set(labels.values())) == len(folders):
             return labels
     return {
@@ -181,19 +169,19 @@ def _year_or_name(name: str) -> str:
 
 
 def _read_year(folder: Path, label: str, record: RunRecord) -> MapYear:
-    places = tuple(_read_places(folder / "landuse.geojson", ("class",), ("area_ha", "confidence")))
-    summary = read_summary(folder / "summary.csv")
-    several = record.details.get(THRESHOLDS) is not None
-    return MapYear(folder, label, record, _colors(folder, record), places, summary, several)
+    colors, summary = _colors(folder, record), read_summary(folder / "summary.csv")
+    grid = read_land_grid(folder, record)
+    grid = replace(grid, names=tuple(map(shown_text, grid.names)))
+    return MapYear(folder, label, record, colors, grid, summary, record.details.get(THRESHOLDS) is not None)
 
 
 def _read_change(folder: Path, years: Mapping[Path, str], *, step: bool) -> MapChange:
     record = read_record(folder)
-    sites = tuple(_read_places(folder / CHANGE, ("from", "to", "tier"), ("site", "area_ha", "probability")))
+    sites = tuple(read_places(folder / CHANGE, ("from", "to", "tier"), ("site", "area_ha", "probability")))
     named = dict.fromkeys(_compared(identity, years) for identity in record.inputs)
     compared = [name for name in named if name in years.values()]
     before, after = (compared[0], compared[-1]) if len(compared) > 1 else (None, None)
-    label = f"{before} to {after}" if before else _text(folder.resolve().name)
+    label = f"{before} to {after}" if before else shown_text(folder.resolve().name)
     evidence = read_evidence(folder / "summary.json")
     return MapChange(folder, label, record, _colors(folder, record), sites, before, after, evidence, step)
 
@@ -203,7 +191,7 @@ def _compared(identity: Any, years: Mapping[Path, str]) -> str:  # noqa: ANN401
     path = Path(identity.path)
     inside = path.name in ("landuse.tif", "probabilities.tif", "chips.parquet", "run.json")
     place = (path.parent if inside else path).resolve()
-    return years.get(place) or _text(_year_or_name(place.name))
+    return years.get(place) or shown_text(_year_or_name(place.name))
 
 
 def _colors(folder: Path, record: RunRecord) -> dict[str, str]:
@@ -214,16 +202,16 @@ def _colors(folder: Path, record: RunRecord) -> dict[str, str]:
         legend = Legend.model_validate(record.legend)
     except ValidationError as error:
         raise ConfigError(f"{folder / 'run.json'} is damaged: its legend is no legend.") from error
-    return {_text(c.name): c.color for c in legend.classes}
+    return {shown_text(c.name): c.color for c in legend.classes}
 
 
-def _read_places(path: Path, words: Sequence[str], numbers: Sequence[str]) -> Iterator[Place]:
+def read_places(path: Path, words: Sequence[str], numbers: Sequence[str]) -> Iterator[Place]:
     """The polygons of a GeoJSON file with the properties named; others are left alone."""
     for feature in _features(path):
         try:
             properties = feature.get("properties") or {}
             polygons = _polygons(feature["geometry"])
-            named = {name: _text(str(properties.get(name) or "")) for name in words}
+            named = {name: shown_text(str(properties.get(name) or "")) for name in words}
             yield Place(named, {name: _number(properties.get(name)) for name in numbers}, polygons)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path} is damaged: it holds a feature that is no polygon in degrees.") from error
@@ -266,7 +254,8 @@ def _number(value: Any) -> float | None:  # noqa: ANN401
     return float(value)
 
 
-def _text(text: str) -> str:
-    """One line of text of bounded length."""
-    flat = " ".join(plain_text(text).split())
+def shown_text(text: str) -> str:
+    """One line of text of bounded length, without signs that nobody sees, such as those that turn the writing around."""
+    plain = plain_text(text)
+    flat = " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split())
     return flat if len(flat) <= MAX_TEXT else flat[: MAX_TEXT - 1] + "…"

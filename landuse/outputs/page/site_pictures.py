@@ -1,18 +1,15 @@
-"""Both dates' imagery of change sites at native pixels, the likeliest sites first, within what the page may weigh."""
+"""Both dates' imagery of a change site at native pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Transformer
 
 from landuse.grid import Bounds, CellRange, ChipGrid
-from landuse.outputs.page.folders import MapChange, MapYear, Place
-from landuse.outputs.views import Viewer, data_address, imagery_of
+from landuse.outputs.views import Viewer, data_address
 
 Ring = npt.NDArray[np.float64]
 PARTS = 4
@@ -38,48 +35,9 @@ class SitePicture:
         return len(self.before) + len(self.after)
 
 
-def site_pictures(change: MapChange, years: Sequence[MapYear], budget: int) -> dict[int, SitePicture]:
-    """Pictures of sites by their position, the likeliest and then the largest first, until `budget` bytes are used.
-
-    There are none where the comparison names no two years of the page, or their imagery is not on this machine any more.
-    """
-    pair = [next((y for y in years if y.label == label), None) for label in (change.before, change.after)]
-    before, after = pair
-    if before is None or after is None:
-        return {}
-    first, second = imagery_of(before.folder), imagery_of(after.folder)
-    if first is None or second is None:
-        return {}
-    found: dict[int, SitePicture] = {}
-    with ExitStack() as stack:
-        fine = parted(first.grid)
-        viewers = [stack.enter_context(Viewer(chips.survey, fine)) for chips in (first, second)]
-        for position in _order(change.sites):
-            picture = picture_of(_rings(change.sites[position], fine), viewers)
-            if picture is None:
-                continue
-            budget -= picture.size
-            if budget < 0:
-                break
-            found[position] = picture
-    return found
-
-
-def _order(sites: Sequence[Place]) -> Iterator[int]:
-    """Positions of sites, the likeliest first, among equals the largest."""
-    keys = [(-(site.numbers["probability"] or 0.0), -(site.numbers["area_ha"] or 0.0)) for site in sites]
-    yield from sorted(range(len(sites)), key=keys.__getitem__)
-
-
 def parted(grid: ChipGrid) -> ChipGrid:
     """The lattice of which pictures of sites take whole cells."""
     return grid.with_cell(grid.chip_m / PARTS)
-
-
-def _rings(site: Place, grid: ChipGrid) -> list[Ring]:
-    to_grid = Transformer.from_crs(4326, grid.crs, always_xy=True)
-    shells = [np.asarray(rings[0], np.float64)[:, :2] for rings in site.polygons]
-    return [np.stack(to_grid.transform(shell[:, 0], shell[:, 1]), axis=1) for shell in shells]
 
 
 def picture_of(rings: Sequence[Ring], viewers: Sequence[Viewer]) -> SitePicture | None:

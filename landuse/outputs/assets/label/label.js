@@ -3,7 +3,6 @@
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
   const UNSURE = "unsure";
-  const FORMULA = /^'*[=+\-@\t\r\n]/;
   const KEYS = "123456789abcdefghijklmnopqrst".split("");
   const store = `landuse-label-${page.key}`;
   const byId = (id) => document.getElementById(id);
@@ -97,10 +96,6 @@
     if (question) put(question, UNSURE);
   }
 
-  function cell(text) {
-    const safe = FORMULA.test(text) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  }
   function table() {
     const extra = page.places.length ? Object.keys(page.places[0].columns) : [];
     const header = [page.id_column, "lon", "lat", ...extra, ...page.questions.map((question) => question.column)];
@@ -108,7 +103,7 @@
       place.id, String(place.lon), String(place.lat), ...extra.map((name) => place.columns[name]),
       ...page.questions.map((question) => answersOf(place)[question.column] || ""),
     ]);
-    return [header, ...lines].map((line) => line.map(cell).join(",")).join("\n") + "\n";
+    return csvTable([header, ...lines]);
   }
   function save() {
     // a data address, since the page's policy lets nothing else in or out
@@ -136,8 +131,7 @@
     for (const line of lines) {
       if (!known.has(line[id])) continue;
       for (const question of page.questions) {
-        const raw = line[header.indexOf(question.column)] || "";
-        const answer = FORMULA.test(raw) && raw.startsWith("'") ? raw.slice(1) : raw;
+        const answer = csvText(line[header.indexOf(question.column)] || "");
         if (answer === UNSURE || question.answers.includes(answer)) {
           kept[line[id]] = { ...kept[line[id]], [question.column]: answer };
         }

@@ -1,6 +1,16 @@
-// Places of the map: polygons as they are stored in the page, and which of them holds a point.
+// Places: on the world of Web Mercator, whose sides are 1 long, and as polygons that are stored in the page.
 
 const UNITS_PER_DEGREE = 1e6;
+const TILE = 256;
+
+function worldOf(latlng) {
+  const point = L.CRS.EPSG3857.latLngToPoint(L.latLng(latlng), 0);
+  return [point.x / TILE, point.y / TILE];
+}
+
+function latLngOf(x, y) {
+  return L.CRS.EPSG3857.pointToLatLng(L.point(x * TILE, y * TILE), 0);
+}
 
 // A stored ring is [lon, lat, dlon, dlat, ...] in millionths of a degree. Leaflet wants [lat, lon].
 function decodeRing(steps) {
@@ -19,7 +29,9 @@ function decodeRing(steps) {
 function decodePlaces(columns) {
   return columns.polygons.map((polygons, index) => {
     const decoded = polygons.map((rings) => rings.map(decodeRing));
-    const place = { index, polygons: decoded, bounds: L.latLngBounds(decoded.map((rings) => L.latLngBounds(rings[0]))) };
+    const bounds = L.latLngBounds([]);
+    for (const rings of decoded) for (const point of rings[0]) bounds.extend(point);
+    const place = { index, polygons: decoded, bounds };
     for (const name of Object.keys(columns)) {
       if (name !== "polygons") place[name] = columns[name][index];
     }

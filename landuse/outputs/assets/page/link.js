@@ -8,24 +8,24 @@ function readLink() {
 function writeLink(page) {
   const middle = page.map.getCenter();
   const found = { at: [page.map.getZoom(), middle.lat.toFixed(6), middle.lng.toFixed(6)].join("/") };
-  found.year = page.state.year === null ? "none" : page.data.years[page.state.year].label;
-  if (page.swipe.on) found.swipe = page.data.years[page.swipe.right.index].label;
+  found.year = page.state.year === null ? "none" : page.years[page.state.year].label;
+  if (page.swipe.on) found.swipe = page.years[page.swipe.right.index].label;
   if (page.state.site) found.site = page.state.site.join(".");
-  const hash = `#${new URLSearchParams(found)}`;
+  if (language.now !== page.data.language) found.language = language.now;
   try {
-    window.history.replaceState(null, "", hash);
+    window.history.replaceState(null, "", `#${new URLSearchParams(found)}`);
   } catch {
     // some viewers of files allow no address of their own; the page works without
   }
 }
 
 // Show what an address asks for, as far as the page has it.
-function followLink(page) {
-  const asked = readLink();
-  const yearOf = (label) => page.data.years.findIndex((year) => year.label === label);
-  if (asked.year === "none") page.show.year(null);
-  else if (yearOf(asked.year) >= 0) page.show.year(yearOf(asked.year));
-  if (yearOf(asked.swipe) >= 0) startSwipe(page, yearOf(asked.swipe));
+function followLink(page, asked) {
+  const yearOf = (label) => page.years.findIndex((year) => year.label === label);
+  if (asked.language in WORDS) page.speak(asked.language);
+  if (asked.year === "none") page.showYear(null);
+  else if (yearOf(asked.year) >= 0) page.showYear(yearOf(asked.year));
+  if (yearOf(asked.swipe) >= 0) page.startSwipe(yearOf(asked.swipe));
   const [zoom, lat, lon] = (asked.at || "").split("/").map(Number);
   if ([zoom, lat, lon].every(Number.isFinite) && Math.abs(lat) <= 90) page.map.setView([lat, lon], zoom, { animate: false });
   const [change, number] = (asked.site || "").split(".").map(Number);

@@ -3,10 +3,9 @@
 class Swipe {
   constructor(page) {
     this.page = page;
-    this.handle = element("input", { type: "range", min: 0, max: 1000, value: 500, class: "swipe", "aria-label": "Where the two years meet" });
+    this.handle = worded(element("input", { type: "range", min: 0, max: 1000, value: 500, class: "swipe" }), { "aria-label": "swipe_handle" });
     this.line = element("div", { class: "swipe-line", "aria-hidden": "true" });
     for (const [name, order] of [["imagery-right", 251], ["landuse-right", 351]]) page.map.createPane(name).style.zIndex = order;
-    this.renderer = L.canvas({ pane: "landuse-right", padding: 0.3 });
     this.right = null;
     this.clip = this.clip.bind(this);
     this.handle.addEventListener("input", this.clip);
@@ -20,16 +19,14 @@ class Swipe {
   // Show year `index` on the right of the handle.
   start(index) {
     this.stop();
-    const { map, data, state } = this.page;
-    const year = data.years[index];
-    const group = L.layerGroup().addTo(map);
-    const land = new LandUse(map, group, year, data.classes, this.renderer, "landuse-right");
-    const picture = data.imagery.find((one) => one.year === index);
-    if (picture) group.addLayer(L.imageOverlay(picture.uri, picture.bounds, { pane: "imagery-right", interactive: false, alt: picture.label }));
+    const { map, years, state } = this.page;
+    const land = new LandUse(this.page, years[index], "landuse-right");
+    const group = L.layerGroup([land.layer]).addTo(map);
+    if (state.imagery && years[index].imagery) group.addLayer(years[index].imagery.layer("imagery-right"));
     this.right = { index, group, land };
-    land.draw(state.hidden, state.sureness);
     map.getContainer().append(this.line, this.handle);
     map.on("move zoom resize viewreset", this.clip);
+    this.redraw();
     this.clip();
   }
 
@@ -44,7 +41,7 @@ class Swipe {
   }
 
   redraw() {
-    if (this.on) this.right.land.draw(this.page.state.hidden, this.page.state.sureness);
+    if (this.on) this.right.land.layer.redraw();
     this.page.map.getPane("landuse-right").style.opacity = this.page.state.opacity;
   }
 

@@ -10,6 +10,8 @@ from pydantic import Field
 from landuse.options.groups import Fresh, Inference, Parts, Place, Seed, Tables
 from landuse.options.schema import Flag, NameOrFile
 
+Language = Literal["en", "es"]
+"""Those of `landuse/outputs/assets/page/words.json`."""
 ChangeMethod = Literal["calibrated", "joint", "independent"]
 ExportFormat = Literal["onnx", "openvino", "savedmodel"]
 
@@ -80,9 +82,7 @@ class PageOptions(Fresh):
     """What `map` can be asked for. Without `fresh` it replaces only a page that landuse wrote."""
 
     title: Annotated[str | None, Flag("Heading of the page (default: made of the years).")] = None
-    language: Annotated[
-        Literal["en", "es"], Flag("Language in which the page opens; its reader can switch between them.")
-    ] = "en"
+    language: Annotated[Language, Flag("Language in which the page opens; its reader can switch between them.")] = "en"
     imagery_mb: Annotated[
         int, Field(ge=0, le=2000), Flag("What the imagery of the page may weigh, in megabytes.", metavar="MB")
     ] = 40

@@ -177,7 +177,7 @@ class DistrictTotals:
 
 
 def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, *, overlapping: bool) -> Table:
-    """Write and return `districts.csv`, `.xlsx`, `.parquet` and `.geojson` of a map: district, class, area_ha, share of the district.
+    """Write `districts.csv`, `.xlsx`, `.parquet`, `.geojson`; return the rows: district, class, area_ha, share of the district.
 
     Args:
         folder: where.
@@ -190,7 +190,7 @@ def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, 
 
 
 def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend, numbers: Mapping[str, int]) -> Table:
-    """Write and return `districts.csv`, `.xlsx`, `.parquet` and `.geojson` of a comparison: district, from, to, area_ha, share of it.
+    """Write `districts.csv`, `.xlsx`, `.parquet`, `.geojson`; return the rows: district, from, to, area_ha, share of it.
 
     Args:
         folder: where.

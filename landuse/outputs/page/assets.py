@@ -14,7 +14,6 @@ PAGE_SCRIPTS = (
     "language.js", "nodes.js", "geometry.js", "grid.js", "raster.js", "imagery.js", "changes.js", "districts.js", "popup.js",
     "legend.js", "sankey.js", "sites.js", "search.js", "swipe.js", "link.js", "panel.js", "page.js",
 )  # fmt: skip
-LANGUAGES = ("en", "es")
 _PICTURE = re.compile(r"url\((images/[\w.-]+)\)")
 _SOURCE_MAP = re.compile(r"\n//# sourceMappingURL=.*\s*$")
 

@@ -212,7 +212,7 @@ def _opened(path: Path) -> DatasetReader:
     """The dataset at a path. Raises `SourceNotFoundError` or `LabelsError`."""
     from rasterio.errors import RasterioIOError
 
-    from landuse.mosaic.raster_file import open_raster
+    from landuse.mosaic.gdal import open_raster
 
     if not str(path).startswith("/vsi") and not Path(path).exists():
         raise SourceNotFoundError(f"There is no file {path}.")

@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
-from landuse.mosaic.raster_file import open_raster
+from landuse.mosaic.gdal import open_raster
 from landuse.mosaic.source import BandAddress, Source
 
 HUGE = 1e30

@@ -1,14 +1,19 @@
-"""How GDAL is set while this package reads, in scoped contexts only."""
+"""GDAL as this package reads with it: how it is set, in scoped contexts only, and opening a raster that somebody else made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 import rasterio
 from rasterio.env import get_gdal_config, set_gdal_config
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
 from landuse.mosaic.object_store import gdal_options
+from landuse.mosaic.vrt import check_vrt, is_vrt
 
 CACHE = "GDAL_CACHEMAX"
 CACHE_BYTES = 96 * 2**20
@@ -53,3 +58,38 @@ def block_cache(size: int) -> Iterator[None]:
             yield
     finally:
         set_gdal_config(CACHE, before)
+
+
+ELSEWHERE = frozenset(
+    {
+        "VRT", "WMS", "WMTS", "WCS", "HTTP", "OGCAPI", "STACIT", "STACTA", "DAAS", "EEDA", "EEDAI", "PLMOSAIC", "GTI", "MRF",
+        "KMLSUPEROVERLAY", "DERIVED",
+    }
+)  # fmt: skip
+"""Drivers of descriptions: small files, known by content and not by name, that say where imagery is to be had."""
+
+
+def open_raster(path: str, **options: Any) -> Any:  # noqa: ANN401
+    """Open a raster for reading: an rasterio dataset. A VRT is looked through first.
+
+    Args:
+        path: as GDAL knows it.
+        options: GDAL's open options.
+
+    Raises:
+        RasterioError: GDAL cannot open it.
+        NotARasterError: a VRT that names what it may not.
+    """
+    try:
+        return DatasetReader(path, driver=_drivers(), **options)  # rasterio.open takes one driver only
+    except RasterioError:
+        if not is_vrt(path):
+            raise
+    check_vrt(path)
+    return DatasetReader(path, driver=["VRT"], **options)
+
+
+@cache
+def _drivers() -> list[str]:
+    with rasterio.Env() as env:
+        return sorted(set(env.drivers()) - ELSEWHERE)

@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 
 from landuse.errors import DamagedSourceError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError
 from landuse.mosaic.antimeridian import unwrapped
-from landuse.mosaic.raster_file import open_raster
+from landuse.mosaic.gdal import open_raster
 from landuse.mosaic.source import BandAddress, Source
 from landuse.own_data import foreign_data
 

@@ -13,7 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from landuse.errors import BandsError, UsageError
 from landuse.mosaic.addresses import expand
-from landuse.mosaic.choosing import RGB, listed, sources_of
+from landuse.mosaic.bands import RGB, listed, sources_of
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.headers import Header, read_header
 from landuse.mosaic.source import Source

@@ -14,8 +14,7 @@ from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.mosaic.canvas import FULL, Canvas, Pixels, Region
 from landuse.mosaic.files import OpenFiles
 from landuse.mosaic.gdal import gdal_env
-from landuse.mosaic.layer import Layer, Square, Tone
-from landuse.mosaic.placement import Way, place
+from landuse.mosaic.layer import Layer, Square, Tone, Way, place
 from landuse.mosaic.survey import Survey
 
 __all__ = ["MosaicReader", "Pixels"]

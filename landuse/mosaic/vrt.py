@@ -5,13 +5,18 @@ A VRT may name files of this machine, one in a zip archive files of the archive,
 
 from __future__ import annotations
 
+import io
 import posixpath
 import zipfile
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
-from xml.parsers import expat
+from xml.sax import SAXParseException
+from xml.sax.handler import ContentHandler, LexicalHandler, property_lexical_handler
+from xml.sax.xmlreader import AttributesImpl, InputSource
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.expatreader import create_parser
 
 from landuse.errors import NotARasterError
 from landuse.mosaic.object_store import STORES, object_bytes
@@ -67,63 +72,76 @@ def _names(vrt: str) -> list[tuple[str, bool]]:
         )
     if len(data) > MOST_BYTES:
         raise NotARasterError(f"{vrt} is too large to be a VRT ({len(data):,} bytes).")
-    reader = _Reader(vrt)
-    parser = expat.ParserCreate("utf-8")
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ExternalEntityRefHandler = reader.refuse
-    parser.CommentHandler = parser.StartCdataSectionHandler = parser.ProcessingInstructionHandler = reader.between
+    reader, parser, source = _Reader(vrt), create_parser(forbid_dtd=True), InputSource(vrt)
+    source.setByteStream(io.BytesIO(data))
+    source.setEncoding("utf-8")  # whatever it declares: GDAL reads it so
+    parser.setContentHandler(reader)
+    parser.setProperty(property_lexical_handler, reader)
     try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise NotARasterError(f"{vrt} is no sound VRT ({error}); write it again with gdalbuildvrt.") from error
+        parser.parse(source)
+    except (SAXParseException, DefusedXmlException) as error:
+        reason = " ".join(str(error).split())
+        raise NotARasterError(f"{vrt} is no sound VRT ({reason}); write it again with gdalbuildvrt.") from error
     return reader.names
 
 
-@dataclass
-class _Reader:
+class _Reader(ContentHandler, LexicalHandler):
     """Picks the names of files out of a VRT. GDAL does not mind the case of names, nor whether they are of attributes."""
 
-    vrt: str
-    names: list[tuple[str, bool]] = field(default_factory=list)
-    place: list[str] = field(default_factory=list)
-    relative: str = "0"
-    name: str = ""
+    def __init__(self, vrt: str) -> None:
+        super().__init__()
+        self.names: list[tuple[str, bool]] = []
+        self._vrt, self._name, self._relative = vrt, "", "0"
+        self._place: list[str] = []
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
+    def startElement(self, tag: str, attributes: AttributesImpl) -> None:  # noqa: N802
+        """Look at an element's attributes, and begin the name of a file."""
         kind, given = tag.casefold(), {key.casefold(): value for key, value in attributes.items()}
-        self.between()
+        self._between()
         moved = kind == "geoloctransformer" or given.get("key", "").casefold() == "root_path"
         if moved or given.keys() & FILE_ELEMENTS or self._odd(given.get("subclass", "")):
-            self.refuse()
-        self.place.append(kind)
+            self._refuse()
+        self._place.append(kind)
         for value in given.values():
             self._look(value)
         if kind in FILE_ELEMENTS:
-            self.name, self.relative = "", given.get("relativetovrt", "0")
+            self._name, self._relative = "", given.get("relativetovrt", "0")
 
-    def end(self, _: str) -> None:
-        if self.place.pop() in FILE_ELEMENTS:
-            if self.relative not in ("0", "1"):
-                self.refuse()
-            self.names.append((self.name, self.relative == "1"))
+    def endElement(self, tag: str) -> None:  # noqa: N802
+        """Keep the name of a file."""
+        if self._place.pop() in FILE_ELEMENTS:
+            if self._relative not in ("0", "1"):
+                self._refuse()
+            self.names.append((self._name, self._relative == "1"))
 
-    def text(self, data: str) -> None:
-        if self.place and self.place[-1] in FILE_ELEMENTS:
-            self.name += data
+    def characters(self, content: str) -> None:
+        """Go on with the name of a file."""
+        if self._place and self._place[-1] in FILE_ELEMENTS:
+            self._name += content
         else:
-            self._look(data)
+            self._look(content)
 
-    def between(self, *_: object) -> None:
+    def comment(self, content: str) -> None:
+        """Refuse one in a name."""
+        self._between()
+
+    def startCDATA(self) -> None:  # noqa: N802
+        """Refuse one in a name."""
+        self._between()
+
+    def processingInstruction(self, target: str, data: str) -> None:  # noqa: N802
+        """Refuse one in a name."""
+        self._between()
+
+    def _between(self) -> None:
         """Refuse what would part the name of a file in two."""
-        if self.place and self.place[-1] in FILE_ELEMENTS:
-            self.refuse()
+        if self._place and self._place[-1] in FILE_ELEMENTS:
+            self._refuse()
 
-    def refuse(self, *_: object) -> NoReturn:
+    def _refuse(self) -> NoReturn:
         raise NotARasterError(
-            f"{self.vrt} is a VRT of a kind that is not read, since it can name files in many ways; write its pixels: "
-            f"gdal_translate {self.vrt} pixels.tif"
+            f"{self._vrt} is a VRT of a kind that is not read, since it can name files in many ways; write its pixels: "
+            f"gdal_translate {self._vrt} pixels.tif"
         )
 
     def _odd(self, subclass: str) -> bool:
@@ -131,8 +149,8 @@ class _Reader:
 
     def _look(self, value: str) -> None:
         """Refuse addresses where GDAL might take them for files."""
-        if ("/vsi" in value or "://" in value) and not TEXTS.intersection(self.place):
-            self.refuse()
+        if ("/vsi" in value or "://" in value) and not TEXTS.intersection(self._place):
+            self._refuse()
 
 
 def _resolved(vrt: str, name: str, relative: bool) -> str:

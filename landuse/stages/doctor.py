@@ -20,12 +20,11 @@ from landuse.grid import ChipGrid
 from landuse.mosaic import Survey, colour
 from landuse.mosaic.addresses import expand
 from landuse.mosaic.colour import distance
-from landuse.mosaic.condition import damage, is_class_map, lacks_overviews
+from landuse.mosaic.condition import damage, is_class_map, lacks_overviews, seams
 from landuse.mosaic.flights import flights_of, palette_of, thinned
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.headers import read_header
 from landuse.mosaic.remarks import remarks
-from landuse.mosaic.seams import seams
 from landuse.mosaic.source import Source, metric_scale, same_crs
 from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.stages.forecast import Forecast, forecast

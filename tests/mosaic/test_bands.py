@@ -8,7 +8,7 @@ from rasterio.enums import ColorInterp
 
 from landuse.errors import BandsError, NotARasterError
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.band_order import by_colours, by_names
+from landuse.mosaic.bands import by_colours, by_names
 from landuse.mosaic.remarks import remarks
 from tests.mosaic.rasters import GRID, Raster, at, corner, noise
 

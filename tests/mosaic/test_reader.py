@@ -10,7 +10,7 @@ from rasterio.windows import from_bounds
 from landuse.errors import SourceNotFoundError
 from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.placement import Way, place
+from landuse.mosaic.layer import Way, place
 from tests.mosaic.rasters import GRID, Raster, at, corner, noise
 
 FEET = "EPSG:2263"  # New York Long Island, US survey feet

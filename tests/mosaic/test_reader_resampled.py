@@ -11,8 +11,7 @@ from pyproj import CRS, Transformer
 
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.layer import Layer
-from landuse.mosaic.placement import Way, place
+from landuse.mosaic.layer import Layer, Way, place
 from tests.mosaic.rasters import GRID, UTM17, Raster, at, corner, elsewhere, noise, ramp
 
 UTM18 = "EPSG:26918"

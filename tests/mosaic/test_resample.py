@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landuse.mosaic.resample import axis, resample
+from landuse.mosaic.resampling import axis, resample
 
 steps = st.floats(0.05, 20)
 starts = st.floats(-30, 30)

@@ -11,8 +11,7 @@ from click.testing import CliRunner
 
 from landuse.cli.doctor import doctor
 from landuse.mosaic import open_survey
-from landuse.mosaic.condition import damage
-from landuse.mosaic.seams import seams
+from landuse.mosaic.condition import damage, seams
 from landuse.options.survey import SurveyOptions
 from landuse.stages import doctor as stage
 from tests.mosaic.rasters import GRID, Raster, at, elsewhere, noise, ramp

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.chips.area import touches
-from landuse.chips.chipset import ChipSet
+from landuse.chips.chipset import ChipSet, SourceLists
 from landuse.chips.order import block_slices, image_order
-from landuse.chips.source_lists import SourceLists
 from landuse.errors import UsageError
 from landuse.grid import BLOCK, Bounds, CellRange, ChipGrid, IntArray
 from landuse.mosaic import Survey, coverage
@@ -29,13 +28,6 @@ MOST_CHIPS = 10**11
 """More chips than this are a slip in a chip's size or a pixel's: the whole Earth has a tenth of it at 224 m."""
 STRIP = 2 * BLOCK
 """Rows of cells that are found at once, so that memory follows the width of a survey and not its area."""
-
-
-def survey_chips_of(survey: Survey, grid: ChipGrid) -> ChipSet:
-    """Every chip that shares ground with a source, with the share of it that has imagery."""
-    nothing = np.empty(0, np.int64)
-    none = ChipSet(grid, survey, nothing, nothing, nothing.astype(np.float32), SourceLists.empty(0))
-    return ChipSet.joined([none, *survey_strips(survey, grid)])
 
 
 def survey_strips(survey: Survey, grid: ChipGrid, ground: Bounds | None = None) -> Iterator[ChipSet]:

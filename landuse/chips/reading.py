@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from landuse.chips.arrow import numbers_of
-from landuse.chips.chipset import ChipSet
+from landuse.chips.chipset import ChipSet, SourceLists
 from landuse.chips.order import image_order
-from landuse.chips.source_lists import SourceLists
 from landuse.chips.table_file import TableFile, chip_file, damage_named, damaged, one_line, open_file
 from landuse.errors import ChipTableError
 from landuse.grid import IntArray

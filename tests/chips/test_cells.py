@@ -5,8 +5,9 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landuse.chips import ChipSet
 from landuse.chips.area import touches
-from landuse.chips.cells import footprint_cells, survey_chips_of, touched_cells
+from landuse.chips.cells import footprint_cells, survey_strips, touched_cells
 from landuse.errors import UsageError
 from landuse.grid import Bounds, ChipGrid
 from landuse.mosaic import open_survey
@@ -18,6 +19,10 @@ number = st.floats(-2000, 2000)
 
 def cells(found):
     return set(zip(found[0].tolist(), found[1].tolist(), strict=True))
+
+
+def every_chip(addresses):
+    return ChipSet.joined(list(survey_strips(open_survey(addresses, bands=(1,)), GRID)))
 
 
 def test_a_rectangle_on_the_lattice_takes_its_own_cells_alone():
@@ -58,7 +63,7 @@ def test_an_empty_footprint_touches_nothing():
 def test_scattered_sources_cost_no_ground_in_between(tmp_path):
     for n, west in enumerate((0, 30_000_000)):
         raster(tmp_path / f"{n}.tif", np.full((20, 20), 9, np.uint8), Affine(10, 0, west, 0, -10, 200))
-    chips = survey_chips_of(open_survey([tmp_path], bands=(1,)), GRID)
+    chips = every_chip([tmp_path])
     assert len(chips) == 8
     assert chips.valid.tolist() == [1.0] * 8
     assert [chips.source_names(i) for i in (0, 7)] == [("0.tif",), ("1.tif",)]
@@ -67,7 +72,7 @@ def test_scattered_sources_cost_no_ground_in_between(tmp_path):
 def test_valid_is_the_share_of_the_ground_with_imagery(tmp_path):
     raster(tmp_path / "a.tif", np.ones((10, 15), np.uint8), Affine(10, 0, 0, 0, -10, 100))
     raster(tmp_path / "b.tif", np.ones((10, 10), np.uint8), Affine(10, 0, 175, 0, -10, 120))
-    chips = survey_chips_of(open_survey([tmp_path], bands=(1,)), GRID)
+    chips = every_chip([tmp_path])
     found = dict(zip(chips.ids.tolist(), chips.valid.tolist(), strict=True))
     expected = {"r0c0": 1.0, "r0c1": 0.5 + 0.25 * 0.8, "r1c1": 0.25 * 0.2, "r0c2": 0.75 * 0.8, "r1c2": 0.75 * 0.2}
     assert found == pytest.approx(expected, abs=1e-5)
@@ -76,4 +81,4 @@ def test_valid_is_the_share_of_the_ground_with_imagery(tmp_path):
 def test_more_chips_than_anybody_can_mean_are_refused_before_they_are_made(tmp_path):
     survey = open_survey([raster(tmp_path / "a.tif", np.full((3, 8, 8), 9, np.uint8), Affine(28, 0, 0, 0, -28, 224))])
     with pytest.raises(UsageError, match="larger --chip-size"):
-        survey_chips_of(survey, ChipGrid(UTM, 1e-6, 224))
+        list(survey_strips(survey, ChipGrid(UTM, 1e-6, 224)))

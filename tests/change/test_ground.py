@@ -6,9 +6,8 @@ import shapely
 
 from landuse.change.ground import SeenGround, seen_ground
 from landuse.chips import write_chips
-from landuse.chips.chipset import ChipSet
+from landuse.chips.chipset import ChipSet, SourceLists
 from landuse.chips.order import image_order
-from landuse.chips.source_lists import SourceLists
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import open_survey
 from landuse.stages.diff import diff

@@ -46,8 +46,12 @@ WIDTHS = {"f32": 4, "f16": 2, "i64": 8, "i32": 4, "i8": 1, "u8": 1, "boolean": 1
 
 
 def half(array: Floats) -> npt.NDArray[Any]:
-    """An array as it is stored: a large one in half precision where its values have a place there."""
-    fits = array.size >= LEAST_HALVED and array.ndim > 1 and np.abs(array).max() <= np.finfo(np.float16).max
+    """An array as it is stored: a large one in half precision where its values have a place there.
+
+    Vectors stay as they are, also those that lie along one axis of several: a batch norm scales whole maps by them.
+    """
+    wide = array.size >= LEAST_HALVED and sum(side > 1 for side in array.shape) > 1
+    fits = wide and np.abs(array).max() <= np.finfo(np.float16).max
     return array.astype(np.float16 if fits else np.float32)
 
 

@@ -153,6 +153,7 @@ def test_large_arrays_are_kept_in_half_precision_where_they_fit():
     assert half(kernel).dtype == np.float16
     assert half(kernel * 1e6).dtype == np.float32
     assert half(np.ones(5000, np.float32)).dtype == np.float32  # a bias
+    assert half(np.ones((1, 5000, 1, 1), np.float32)).dtype == np.float32  # what a batch norm scales maps by
     assert half(np.ones((4, 4), np.float32)).dtype == np.float32
 
 

@@ -46,7 +46,7 @@ MEDIA_TYPES: Mapping[str, tuple[str, str]] = {
 """Media type and role of the files of a folder, by their ending."""
 
 
-def write_item(folder: Path, name: str, raster: str, record: RunRecord) -> None:
+def write_item(folder: Path, name: str, raster: str, record: RunRecord, inner: Sequence[str] = ()) -> None:
     """Write `item.json` of a folder that holds everything but its `run.json`.
 
     Args:
@@ -54,11 +54,13 @@ def write_item(folder: Path, name: str, raster: str, record: RunRecord) -> None:
         name: what the result is called; a year in it is when the ground looked so.
         raster: the file that says where the result lies.
         record: what was read.
+        inner: files of folders below that are assets too, by their paths from `folder`.
     """
     with rasterio.open(folder / raster) as dataset:
         crs, shape, transform = CRS.from_user_input(dataset.crs), dataset.shape, list(dataset.transform)[:6]
         bounds = tuple(dataset.bounds)
     west, south, east, north = Transformer.from_crs(crs, 4326, always_xy=True).transform_bounds(*bounds)
+    files = [path.name for path in folder.iterdir() if path.is_file()]
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     item = {
         "type": "Feature",
@@ -71,7 +73,7 @@ def write_item(folder: Path, name: str, raster: str, record: RunRecord) -> None:
         | _projection(crs)
         | {"proj:bbox": list(bounds), "proj:shape": list(shape), "proj:transform": transform},
         "links": _links(record),
-        "assets": {path.name: _asset(path) for path in sorted(folder.iterdir()) if path.is_file()},
+        "assets": {name: _asset(folder / name, name) for name in [*sorted(files), *inner]},
     }
     _write(folder / ITEM, item)
 
@@ -102,10 +104,10 @@ def _links(record: RunRecord) -> list[dict[str, str]]:
     return [*inputs, {"rel": "describedby", "href": "./run.json", "type": "application/json"}]
 
 
-def _asset(path: Path) -> dict[str, Any]:
+def _asset(path: Path, href: str) -> dict[str, Any]:
     media, role = MEDIA_TYPES.get(path.suffix.lower(), ("application/octet-stream", "metadata"))
     digest = file_digest(path).removeprefix("sha256:")
-    about = {"href": f"./{path.name}", "type": media, "roles": [role]}
+    about = {"href": f"./{href}", "type": media, "roles": [role]}
     sized = about | {"file:size": path.stat().st_size, "file:checksum": SHA256 + digest}
     return sized | (_bands(path) if path.suffix.lower() == ".tif" else {})
 

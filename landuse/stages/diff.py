@@ -38,14 +38,19 @@ from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
 from landuse.outputs.districts import check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
+from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
+from landuse.outputs.tables import write_table
 from landuse.outputs.vector_formats import formats_of
 from landuse.words import told_apart, year_in
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"
 TRANSITIONS, SUMMARY, TIMELINE = "transitions.csv", "summary.json", "timeline.parquet"
+CLASSES = "classes"
+CLASS_HEADER = ("class", "before_ha", "after_ha", "gained_ha", "lost_ha", "sites", "folder")
+"""What `classes.csv` says of each of several classes a square: its hectares, confirmed change, and where more is told."""
 MOST_CODE = 99
 CACHE_BYTES = 48 * 2**20
 """GDAL's block cache while maps are compared: some tiles of both maps, however wide they are."""
@@ -198,13 +203,35 @@ def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> Diff
             found[name] = summary | {"folder": folder.name, "area_by_change": gains_and_losses(told)}
         names = told_apart([path.resolve() for path in maps])
         summary = {"before": names[0], "after": names[1], "classes": found}
-        write_json(staging / SUMMARY, summary)
-        write_record(staging, _record_several(maps, options, summary, time.perf_counter() - started))
+        _write_several(staging, summary, _record_several(maps, options, summary, time.perf_counter() - started))
     return DiffResult(out, summary)
 
 
 def _rule(options: DiffOptions) -> ChangeRule:
     return ChangeRule(options.min_probability, options.min_site, options.min_hectares, options.smooth, options.method)
+
+
+def _write_several(folder: Path, summary: dict[str, Any], record: RunRecord) -> None:
+    """Write what is said of all classes together, beside their folders."""
+    lines = class_lines(summary["classes"])
+    write_json(folder / SUMMARY, summary)
+    write_table(folder / CLASSES, CLASS_HEADER, [(safe_cell(name), *rest, inside) for name, *rest, inside in lines])
+    rasters = [f"{inside}/{CHANGE}" for *_, inside in lines]
+    write_item(folder, f"{summary['before']}_{summary['after']}", rasters[0], record, rasters)
+    write_record(folder, record)
+
+
+def class_lines(classes: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """A line for each class, as `CLASS_HEADER` has it."""
+    return [
+        (
+            name,
+            *(one["area_by_change"][key] for key in ("before", "after", "gained", "lost")),
+            one["sites"],
+            one["folder"],
+        )
+        for name, one in classes.items()
+    ]
 
 
 def _prepared(land: ClassMap, options: DiffOptions) -> ClassMap:
@@ -300,5 +327,6 @@ def _record_several(maps: Sequence[Path], options: DiffOptions, summary: dict[st
         legend=first.legend,
         counts={"sites": sum(one["sites"] for one in summary["classes"].values())},
         timings={"seconds": seconds},
-        details={"before": summary["before"], "after": summary["after"]},
+        details={"before": summary["before"], "after": summary["after"]}
+        | {"classes": [dict(zip(CLASS_HEADER, line, strict=True)) for line in class_lines(summary["classes"])]},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,21 @@ def record_lines(record: RunRecord) -> Lines:
     if record.grid:
         lines.append(("grid", "{crs}, chips of {chip_m:g} m and {chip_px} pixels".format(**record.grid)))
     lines += [("from", f"{i.path} ({i.size:,} bytes)" if i.size >= 0 else i.path) for i in record.inputs]
+    lines += _class_lines(record.details.get("classes"))
     lines += [(name.replace("_", " "), f"{value:,}") for name, value in record.counts.items()]
     lines += [(name.replace("_", " "), f"{value:,.2f}") for name, value in record.timings.items()]
     return lines + [("file", name) for name in record.outputs]
+
+
+def _class_lines(classes: object) -> Lines:
+    """What changed of each of several classes a square, where a record says so; nothing of what is damaged."""
+    found = []
+    for one in classes if isinstance(classes, list) else ():
+        with suppress(KeyError, TypeError, ValueError):
+            gained, lost, sites = (float(one[key]) for key in ("gained_ha", "lost_ha", "sites"))
+            told = f"{gained:,.1f} ha gained, {lost:,.1f} ha lost in {counted(int(sites), 'site')}"
+            found.append(("class", f"{one['class']}: {told} -> {one['folder']}"))
+    return found
 
 
 def describe_model(path: Path) -> Description:

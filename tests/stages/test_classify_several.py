@@ -3,9 +3,12 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas as pd
+import pystac
 import pytest
 import rasterio
 from click.testing import CliRunner
@@ -25,6 +28,7 @@ from landuse.outputs.summary import read_summary
 from landuse.scoring import run as scoring
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
+from landuse.stages.info import info
 from tests.made import raster
 from tests.patchwork import CHIP, OPTIONS, patchwork
 
@@ -205,6 +209,23 @@ def test_change_is_told_class_by_class(work, result, later, tmp_path):
             f"not {name}",
         }
     assert damaged_files(tmp_path / "diff", read_record(tmp_path / "diff")) == {}
+    check_what_is_said_of_all(tmp_path / "diff", summary["classes"])
+
+
+def check_what_is_said_of_all(folder, classes):
+    """The table, the STAC item and `landuse info` of a comparison of several classes tell the same of each."""
+    table = pd.read_csv(folder / "classes.csv").set_index("class")
+    assert table.index.tolist() == list(classes)
+    for name, one in classes.items():
+        assert table.loc[name, "gained_ha"] == pytest.approx(one["area_by_change"]["gained"])
+        assert table.loc[name, "sites"] == one["sites"]
+    item = pystac.Item.from_file(str(folder / "item.json"))
+    rasters = [asset for name, asset in item.assets.items() if name.endswith("/change.tif")]
+    assert len(rasters) == len(classes)
+    assert all(Path(asset.get_absolute_href()).is_file() for asset in item.assets.values())
+    told = [value for label, value in info(folder).lines if label == "class"]
+    assert [value.split(":")[0] for value in told] == list(classes)
+    assert [value.split(" -> ")[1] for value in told] == [one["folder"] for one in classes.values()]
 
 
 def test_nothing_changes_where_nothing_changed(result, tmp_path):

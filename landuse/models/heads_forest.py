@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from landuse.errors import EngineError, UsageError
 from landuse.models.arrays import Floats
@@ -20,6 +19,7 @@ from landuse.models.heads import Arrays, Factor, Labels, LogisticHead, SoftmaxHe
 from landuse.models.heads_linear import Exact, Penalty, Standard, logistic_head, present_classes
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.ml.classification import LogisticRegressionModel, RandomForestClassificationModel
     from pyspark.sql import DataFrame, SparkSession
 
@@ -187,6 +187,7 @@ def fitting_frame(
     session: SparkSession, features: Floats, labels: Labels, weights: Exact, class_count: int
 ) -> tuple[DataFrame, npt.NDArray[np.int64]]:
     """Arrays as a data frame for the fits above, and the classes that occur. Raises as `fit_logistic`."""
+    import pyarrow as pa
     from pyspark.ml.functions import array_to_vector
     from pyspark.sql.functions import col
 

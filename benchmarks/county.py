@@ -13,7 +13,7 @@ from benchmarks.rows import Asked, Row, ratio_row
 
 MODEL = "builtin"
 SMALL = (8, 8)
-LARGE, QUICK = (32, 32), (9, 9)
+LARGE, QUICK = (24, 24), (9, 9)
 LOOP_CHIPS = 64
 GIGA = 1e9
 

@@ -319,6 +319,9 @@ def test_spanish_says_everything_in_words_and_numbers_of_its_own(page):
     assert "Probabilidad de cambio" in page.locator(".popup").inner_text()
     assert "ha" in page.locator(".sites li .number").first.inner_text()
     assert "," in page.locator(".sites li .number").first.inner_text()
+    page.locator("#swipe").check()
+    assert page.locator("input.swipe").get_attribute("aria-label") == "Donde se juntan los dos años"
+    page.locator("#swipe").uncheck()
     panel = page.locator("#panel").inner_text()
     for english in ("Legend", "hectares", "squares", "Find", "Save", "likely"):
         assert english not in panel

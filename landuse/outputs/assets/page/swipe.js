@@ -3,7 +3,7 @@
 class Swipe {
   constructor(page) {
     this.page = page;
-    this.handle = worded(element("input", { type: "range", min: 0, max: 1000, value: 500, class: "swipe" }), { "aria-label": "swipe_handle" });
+    this.handle = element("input", { type: "range", min: 0, max: 1000, value: 500, class: "swipe" });
     this.line = element("div", { class: "swipe-line", "aria-hidden": "true" });
     for (const [name, order] of [["imagery-right", 251], ["landuse-right", 351]]) page.map.createPane(name).style.zIndex = order;
     this.right = null;
@@ -24,7 +24,7 @@ class Swipe {
     const group = L.layerGroup([land.layer]).addTo(map);
     if (state.imagery && years[index].imagery) group.addLayer(years[index].imagery.layer("imagery-right"));
     this.right = { index, group, land };
-    map.getContainer().append(this.line, this.handle);
+    map.getContainer().append(this.line, worded(this.handle, { "aria-label": "swipe_handle" }));
     map.on("move zoom resize viewreset", this.clip);
     this.redraw();
     this.clip();

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from landuse.errors import LanduseError, OutputExistsError, UsageError
 
 if TYPE_CHECKING:
+    import folium
     import geopandas
     import xarray
 
@@ -137,6 +138,12 @@ class LandUse(Result):
 
         return read_grids(self.folder)
 
+    def explore(self, tiles: str = "OpenStreetMap") -> folium.Map:
+        """A folium map over an online base map, for a notebook; a map of several labels has none."""
+        from landuse.outputs.web_map import web_map
+
+        return web_map([self.folder], tiles=tiles)
+
     def map(self, out: str | Path = "map.html", **options: Any) -> Page:  # noqa: ANN401
         """The page of this map; see `landuse.map`."""
         return draw([self.folder], out, options)
@@ -177,6 +184,13 @@ class Change(Result):
         if not (self.folder / "change.geojson").is_file():
             raise UsageError(f"Maps of several labels change class by class: read the folders in {self.folder}.")
         return _geojson(self.folder / "change.geojson", ("from", "to", "area_ha", "probability", "tier"))
+
+    def explore(self, tiles: str = "OpenStreetMap") -> folium.Map:
+        """A folium map of the sites and of the maps that were compared, over an online base map, for a notebook."""
+        from landuse.outputs.web_map import web_map
+
+        folders = [path for path in self.maps if (path / "landuse.tif").is_file()]
+        return web_map(folders, self.to_geodataframe(), tiles)
 
     def map(self, out: str | Path = "map.html", **options: Any) -> Page:  # noqa: ANN401
         """The page of this change and of the maps that were compared; see `landuse.map`."""

@@ -16,6 +16,7 @@ from landuse.change.maps import ClassMap
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.outputs.spreadsheet import plain_text, safe_cell
+from landuse.outputs.tables import Table, write_parquet
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
@@ -131,8 +132,19 @@ def _lines(
                 )
 
 
+def transition_table(lines: Sequence[Transition]) -> Table:
+    """The lines as a table; hectares to four decimals (a square metre), nothing where there is no model."""
+    rows = []
+    for line in lines:
+        expected = None if line.expected_ha is None else round(line.expected_ha, 4)
+        areas = line.cells, round(line.area_ha, 4), line.confirmed_cells, round(line.confirmed_ha, 4)
+        rows.append((safe_cell(line.before), safe_cell(line.after), *areas, expected))
+    return HEADER, rows
+
+
 def write_transitions(path: Path, lines: Sequence[Transition]) -> None:
-    """Write the lines with a header; hectares with four decimals (a square metre), nothing where there is no model."""
+    """Write the lines with a header as CSV, and as Parquet beside it."""
+    write_parquet(path.with_suffix(".parquet"), transition_table(lines))
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADER)

@@ -28,20 +28,20 @@ from landuse.change.smoothing import smooth_states
 from landuse.change.summary import Told, gains_and_losses, summarise
 from landuse.change.timeline import write_timeline
 from landuse.change.totals import ChangeFiles, add_up
-from landuse.change.transitions import transitions, write_transitions
+from landuse.change.transitions import transition_table, transitions, write_transitions
 from landuse.change.trust import trust_of
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.mosaic.gdal import block_cache
 from landuse.options.results import DiffOptions
 from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
-from landuse.outputs.districts import check_districts, districts_of, write_change_districts
+from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
-from landuse.outputs.tables import write_table
+from landuse.outputs.tables import TABLES, write_table, write_workbook
 from landuse.outputs.vector_formats import formats_of
 from landuse.words import told_apart, year_in
 
@@ -267,12 +267,15 @@ def write_comparison(
     tiers = write_sites(folder / SITE_TABLE, found, tables)
     write_ranking(folder / RANKING, found, tally.ranking)
     write_change_styles(folder, found.legend, codes, writer.totals)
-    if totals.by_district is not None:
-        write_change_districts(folder, totals.by_district, found.legend, codes)
     trust = trust_of(found, tally.known, tally.differing_share)
     told = Told(totals.labels, totals.confirmed, tally, tables[0], tiers, trust)
     expected = None if found.fitted is None else found.fitted.transition * told.labels.compared_ha
-    write_transitions(folder / TRANSITIONS, transitions(told.labels, told.confirmed, found.legend, expected))
+    lines = transitions(told.labels, told.confirmed, found.legend, expected)
+    write_transitions(folder / TRANSITIONS, lines)
+    sheets = {"transitions": transition_table(lines)}
+    if totals.by_district is not None:
+        sheets[DISTRICTS_TABLE] = write_change_districts(folder, totals.by_district, found.legend, codes)
+    write_workbook(folder / TABLES, sheets)
     summary = summarise(found, told) | {"codes": codes} | dict(more or {})
     write_json(folder / SUMMARY, summary)
     record = _record(found, options, summary, time.perf_counter() - started)

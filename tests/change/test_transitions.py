@@ -4,6 +4,7 @@ import csv
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from affine import Affine
 from hypothesis import given, settings
@@ -17,7 +18,9 @@ from landuse.change.transitions import (
     HEADER,
     NO_DATA,
     CrossTable,
+    Transition,
     lone_cells,
+    read_transitions,
     transitions,
     write_transitions,
 )
@@ -151,3 +154,18 @@ def test_the_file_has_square_metres_and_blanks(tmp_path):
     assert [row["to"] for row in rows] == ["Cultivated", NO_DATA]
     assert float(rows[0]["area_ha"]) == pytest.approx(5.0176, abs=0.01)
     assert rows[0]["expected_ha"] == ""
+
+
+def test_the_lines_are_the_same_in_every_format(tmp_path):
+    lines = [
+        Transition("=A1", "Water", 3, 15.05284, 2, 10.03523, 9.5), Transition("Water", NO_DATA, 1, 5.01761, 0, 0.0, None)
+    ]  # fmt: skip
+    write_transitions(tmp_path / "transitions.csv", lines)
+    frame = pd.read_parquet(tmp_path / "transitions.parquet")
+    assert frame["from"].tolist() == ["=A1", "Water"]
+    assert frame["confirmed_ha"].tolist() == [10.0352, 0.0]
+    assert frame["expected_ha"].isna().tolist() == [False, True]
+    back = read_transitions(tmp_path / "transitions.csv")
+    assert [line.before for line in back] == ["=A1", "Water"]
+    assert [line.area_ha for line in back] == pytest.approx([15.0528, 5.0176])
+    assert back[1].expected_ha is None

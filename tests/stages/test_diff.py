@@ -36,6 +36,7 @@ from tests.change.makers import CORNER, UTM, classified, foreign, sharp
 
 FILES = [
     "change.tif", "change.tif.aux.xml", "change_probability.tif", "change.geojson", "change.gpkg", "transitions.csv",
+    "transitions.parquet", "tables.xlsx",
     "summary.json", "run.json", "item.json", "change.qml", "change.raster.sld", "change.polygons.sld", "change_probability.qml",
     "change.raster.lyrx", "change.polygons.lyrx",
     "change_probability.raster.sld", "sites.csv", "ranking.parquet",

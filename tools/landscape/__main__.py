@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from landuse.engine.progress import progress_on
 from tools.landscape import LandscapeSpec, make_landscape
+from tools.landscape.spec import Difficulty
 
 
 @click.command()
@@ -18,10 +20,14 @@ from tools.landscape import LandscapeSpec, make_landscape
 @click.option(
     "--pixel", default=1.0, show_default=True, metavar="M", help="Ground side of a pixel in metres (0.3 to 4)."
 )
-def landscape(out: Path, size: int, seed: int, pixel: float) -> None:
+@click.option(
+    "--difficulty", type=click.Choice(get_args(Difficulty)), default="easy", show_default=True,
+    help="Hard: fields turn, floods come and go, flights differ, two metres of misregistration.",
+)  # fmt: skip
+def landscape(out: Path, size: int, seed: int, pixel: float, difficulty: Difficulty) -> None:
     """Make a landscape: two survey years, labels of the first, and the truth of both."""
     with progress_on(sys.stderr):
-        make_landscape(out, LandscapeSpec(chips=size, seed=seed, pixel=pixel))
+        make_landscape(out, LandscapeSpec(chips=size, seed=seed, pixel=pixel, difficulty=difficulty))
     click.echo(f"{out}: {size} x {size} chips in two years, with labels and truth.")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from tools.landscape.frame import F32, Frame
+from tools.landscape.hardship import flood, seeming
 from tools.landscape.kinds import Cover
 from tools.landscape.layers import Ground
 from tools.landscape.noise import fractal, grain, hash01, value_noise
@@ -49,14 +50,15 @@ def paint_ground(plan: Plan, frame: Frame, ground: Ground, season: Season) -> tu
     _marsh(ground, rgb, frame, seed)
     _quarry(ground, (rgb, relief), frame, seed, near)
     _water(ground, rgb, frame, wide)
+    flood(rgb, ground.cover, frame, season, seed)
     return rgb, relief
 
 
 def _parcel_colours(plan: Plan, ground: Ground, season: Season) -> tuple[F32, F32]:
     """Base and second colour of every parcel of a frame, each (parcels, 3)."""
     parcels = [plan.parcels[k] for k in ground.parcels]
-    covers = np.array([p.cover for p in parcels], np.uint8)
     seeds = np.array([p.seed for p in parcels], np.int64)
+    covers = seeming(np.array([p.cover for p in parcels], np.uint8), seeds, season)
     base, second = (c[covers] for c in cover_colours(season))
     crops = table(CROPS_AUTUMN if season.autumn > 0.5 else CROPS_SUMMER)
     crop = crops[(hash01(seeds, 0, season.year) * len(crops)).astype(int)]

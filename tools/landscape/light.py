@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from tools.landscape.frame import F32, Frame
+from tools.landscape.hardship import strip_gain
 from tools.landscape.noise import fractal, grain
 from tools.landscape.season import Season
 
@@ -67,8 +68,9 @@ def hillshade(frame: Frame, season: Season, seed: int) -> F32:
 
 
 def _blur(shift: float) -> F32:
-    """Weights of the lens along one axis, five pixels: a Gaussian of 0.55 pixel, moved by the misregistration."""
-    weights = np.exp(-(((np.arange(-2, 3) + shift) / 0.55) ** 2) / 2)
+    """Weights of the lens along one axis, five pixels or more: a Gaussian of 0.55 pixel, moved by the misregistration."""
+    reach = max(2, math.ceil(abs(shift)) + 1)
+    weights = np.exp(-(((np.arange(-reach, reach + 1) + shift) / 0.55) ** 2) / 2)
     return np.asarray(weights / weights.sum(), np.float32)
 
 
@@ -78,6 +80,8 @@ def photograph(rgb: F32, frame: Frame, season: Season, seed: int) -> F32:
     rgb = rgb + veil * (np.array([196, 204, 214], np.float32) - rgb)
     rgb = (rgb - 105.0) * np.float32(season.contrast) + 105.0
     rgb *= np.array(season.gain, np.float32)
+    if season.seams:
+        rgb *= strip_gain(frame, season, seed)
     for axis, shift in ((0, season.shift[1]), (1, season.shift[0])):
         rgb = ndimage.correlate1d(rgb, _blur(shift / frame.pixel), axis=axis, mode="nearest")
     rgb += np.float32(season.noise) * grain(frame, seed + 400 + season.year)[..., None]

@@ -22,7 +22,7 @@ from tools.landscape.changes import COARSE, draw_plan
 from tools.landscape.frame import Frame
 from tools.landscape.paint import paint_tile
 from tools.landscape.plan import Plan
-from tools.landscape.season import SEASONS, Season
+from tools.landscape.season import Season, seasons_of
 from tools.landscape.spec import CRS_CODE, NORTH, WEST, LandscapeSpec
 from tools.landscape.truth import NLCD_PIXEL, Codes, changed_chips, nlcd_bands, nlcd_shape, truth_bands
 
@@ -72,16 +72,16 @@ def make_landscape(out: Path, spec: LandscapeSpec) -> None:
 def _write_all(folder: Path, plan: Plan) -> None:
     """Write every file of a landscape into a folder."""
     (folder / "truth").mkdir(parents=True)
-    legend = load_legend("landuse7")
+    legend, seasons = load_legend("landuse7"), seasons_of(plan.spec.difficulty)
     with busy("writing labels and truth"):
         write_labels(folder / "nlcd_2014.tif", plan)
-        before, after = (write_truth(folder / "truth" / f"{s.year}.tif", plan, s, legend) for s in SEASONS)
+        before, after = (write_truth(folder / "truth" / f"{s.year}.tif", plan, s, legend) for s in seasons)
         write_changes(folder / "truth" / "change.csv", changed_chips(plan, before, after), legend)
         write_area(folder / "aoi.geojson", plan.spec)
     tiles = sum(1 for part in parts(plan.spec) for _ in _windows(part))
-    with Progress(len(SEASONS) * tiles, "tiles", "painting") as progress:
+    with Progress(len(seasons) * tiles, "tiles", "painting") as progress:
         progress.begin()
-        for season in SEASONS:
+        for season in seasons:
             (folder / str(season.year)).mkdir()
             for part in parts(plan.spec):
                 write_ortho(folder / str(season.year) / f"ortho_{part.number}.tif", plan, part, season, progress)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from tools.landscape.frame import F32
 from tools.landscape.kinds import Cover
+from tools.landscape.spec import Difficulty
 
 RGB = tuple[int, int, int]
 
@@ -28,6 +29,9 @@ class Season:
         shift: misregistration to the east and south, metres.
         autumn: 0 in full summer, 1 at the height of leaf colour.
         collar: whether the survey ends in a slanted edge inside its south-east corner.
+        turned: share of fields that look like another cover.
+        flooded: share of the open land that stands under water.
+        seams: how far flight strips differ in gain.
     """
 
     year: int
@@ -41,12 +45,28 @@ class Season:
     shift: tuple[float, float]
     autumn: float
     collar: bool
+    turned: float = 0.0
+    flooded: float = 0.0
+    seams: float = 0.0
 
 
 SEASONS = (
     Season(2014, 1, 148.0, 54.0, (1.00, 1.00, 1.00), 0.045, 1.06, 1.6, (0.0, 0.0), 0.0, False),
     Season(2020, 2, 214.0, 42.0, (1.025, 0.995, 0.965), 0.075, 1.00, 2.0, (0.55, -0.35), 1.0, True),
 )
+HARD_SEASONS = (
+    replace(SEASONS[0], flooded=0.01, seams=0.06),
+    replace(
+        SEASONS[1], azimuth=222.0, elevation=33.0, gain=(1.08, 1.0, 0.9), haze=0.16, contrast=0.92, noise=3.5,
+        shift=(1.6, -1.2), turned=0.35, flooded=0.03, seams=0.14,
+    ),
+)  # fmt: skip
+
+
+def seasons_of(difficulty: Difficulty) -> tuple[Season, ...]:
+    """The two surveys of a difficulty, the earlier first."""
+    return HARD_SEASONS if difficulty == "hard" else SEASONS
+
 
 SUMMER: dict[Cover, tuple[RGB, RGB]] = {
     Cover.NONE: ((108, 116, 84), (96, 104, 76)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from landuse.errors import UsageError
 from landuse.grid import CHIP_M, Bounds
@@ -13,6 +14,7 @@ YEARS = (2014, 2020)
 WEST, NORTH = 1284 * CHIP_M + 56.0, 20984 * CHIP_M - 88.0
 """North-west corner of the first survey pixel. It lies off the chip lattice by some tens of metres, as real surveys do."""
 MAX_CHIPS = 2000
+Difficulty = Literal["easy", "hard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class LandscapeSpec:
         seed: what the whole layout is drawn from; the same seed gives the same bytes.
         pixel: ground side of a pixel in metres (0.3 to 4).
         quality: JPEG quality of the orthophotos, 1 to 100.
+        difficulty: ``easy``, or ``hard``: fields that turn, floods, seams, haze, long shadows and 2 m of misregistration.
 
     Raises:
         UsageError: a value outside these limits.
@@ -33,6 +36,7 @@ class LandscapeSpec:
     seed: int = 0
     pixel: float = 1.0
     quality: int = 60
+    difficulty: Difficulty = "easy"
 
     def __post_init__(self) -> None:
         if not 4 <= self.chips <= MAX_CHIPS:
@@ -47,6 +51,8 @@ class LandscapeSpec:
             raise UsageError(f"A seed is a whole number from 0 to 2147483647, not {self.seed}.")
         if not 1 <= self.quality <= 100:
             raise UsageError(f"JPEG quality runs from 1 to 100, not {self.quality}.")
+        if self.difficulty not in get_args(Difficulty):
+            raise UsageError(f"A landscape is easy or hard, not {self.difficulty!r}.")
 
     @property
     def side(self) -> float:

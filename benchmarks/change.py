@@ -6,12 +6,14 @@ IMAGERY holds `naip_dakota/YEAR.tif` (one place at several dates: red, green, bl
 Dakota: a head of Water, Green and Dry is trained on the earlier date alone and classifies both; water is told by infrared
 (below its Otsu threshold, median of 5 x 5), which the model never sees. Changed are chips that went from under 30 to over 60 %
 water or back; chips in between are left out. California: whatever is confirmed between two dates is taken for false, and the
-vectors of other places, where another class is named, stand in for change.
+vectors of other places, where another class is named, stand in for change. Made landscapes of difficulty hard: a head of the
+first year's labels classifies both years, and the truth is known.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -23,10 +25,11 @@ import rasterio
 from pyproj import CRS
 from scipy.ndimage import median_filter
 
+from benchmarks.former_change import FormerDefault
 from benchmarks.table import markdown
 from landuse.change.comparison import ChangeRule, ComparedBlock, Comparison, compare
 from landuse.change.maps import read_class_map
-from landuse.change.methods import METHODS, change_model
+from landuse.change.methods import METHODS, ChangeModel
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import CellChanges
 from landuse.labels import LabelRequest, label_cells
@@ -37,6 +40,7 @@ from landuse.outputs.cog import write_class_cog
 from landuse.stages.classify import classify
 from landuse.stages.tile import tile
 from landuse.stages.train import train
+from tools.landscape import LandscapeSpec, make_landscape
 
 WATER, GREEN, DRY = 1, 2, 3
 LEGEND = Legend(
@@ -50,7 +54,10 @@ LEGEND = Legend(
 LAND, LAKE = 0.3, 0.6
 TIERS = ((0.9, 1.01), (0.5, 0.9), (0.1, 0.5))
 STAND_INS = 0.05
-LABELS = "label comparison"
+CHIPS, PIXEL = 24, 4.0
+"""Chips along a side of a made landscape, and its pixel in metres."""
+LABELS, FORMER = "label comparison", "former default"
+WAYS: dict[str, ChangeModel] = {**METHODS, FORMER: FormerDefault()}
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -235,6 +242,43 @@ def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> lis
     return [method, f"{1000 * false / cells:.1f}", f"{np.mean(each):.2f}", f"{np.mean(share):.2f}"]
 
 
+def landscape(work: Path, seed: int) -> tuple[SurveyPair, Mask]:
+    """A made landscape that is hard to compare: its maps by a head of the first year, and the chips (n,) that truly changed."""
+    made, model = work / f"hard_{seed}", work / f"hard_{seed}.landuse"
+    if not made.exists():
+        make_landscape(made, LandscapeSpec(chips=CHIPS, seed=seed, pixel=PIXEL, difficulty="hard"))
+    if not model.exists():
+        labels = TileOptions(labels=made / "nlcd_2014.tif", fresh=True)
+        tile(sorted((made / "2014").glob("*.tif")), work / f"hard_{seed}_chips", labels)
+        train([work / f"hard_{seed}_chips"], model, TrainOptions(master="inline"))
+    options = ClassifyOptions(model=str(model), master="inline")
+    maps = [
+        map_of(sorted((made / year).glob("*.tif")), work / f"hard_{seed}_{year}", options) for year in ("2014", "2020")
+    ]
+    found = compare(*(read_class_map(path) for path in maps), ChangeRule())
+    if found.pair is None:
+        raise ValueError("The maps compared here have probabilities.")
+    with (made / "truth" / "change.csv").open(encoding="utf8") as stream:
+        changed = {row["chip_id"] for row in csv.DictReader(stream)}
+    return found.pair, np.array([chip in changed for chip in found.chip_ids(found.pair.lines, found.pair.columns)])
+
+
+def landscape_line(method: str, made: Sequence[tuple[SurveyPair, Mask]]) -> list[str]:
+    """One line of the table of the made landscapes."""
+    each = [Scored(change_of(pair, method), changed, confirmed(pair, method)) for pair, changed in made]
+    score, truth, sure = (np.concatenate([getattr(s, part) for s in each]) for part in ("score", "truth", "confirmed"))
+    tiers = [truth[(score >= low) & (score < high)] for low, high in TIERS]
+    return [
+        method,
+        " ".join(f"{s.average_precision:.2f}" for s in each),
+        f"{np.mean([s.average_precision for s in each]):.2f}",
+        f"{truth[sure].sum()} of {sure.sum()}",
+        f"{truth[sure].sum() / truth.sum():.2f}",
+        *(f"{found.mean():.2f} ({len(found)})" if len(found) else "none" for found in tiers),
+        f"{score.sum() / truth.sum():.2f}",
+    ]
+
+
 def confirmed(pair: SurveyPair, method: str) -> Mask:
     """Cells (n,) that are confirmed at the default."""
     differ = pair.labels[:, 0] != pair.labels[:, 1]
@@ -250,18 +294,19 @@ def change_of(pair: SurveyPair, method: str) -> Floats:
 
 def inferred(pair: SurveyPair, method: str) -> CellChanges:
     """What a method says of each cell of a pair."""
-    return change_model(method).fit(pair).apply(pair)
+    return WAYS[method].fit(pair).apply(pair)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("imagery", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="of stand-ins")
+    parser.add_argument("--landscapes", type=int, default=5, help="made landscapes that are hard to compare")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    methods = (LABELS, *METHODS)
+    methods = (LABELS, *WAYS)
     cases = list(dakota(given.imagery / "naip_dakota", given.work))
     for case in cases:
         truth = case.changed[case.judged]
@@ -272,7 +317,11 @@ def main() -> None:
     blocks = [found.whole() for found in california(given.imagery / "naip_california", given.work)]
     pairs = [block.pair for block in blocks if block.pair is not None]
     header = ("California", "false cells per 1,000", "average precision of stand-ins", "estimated/true")
-    print(markdown(header, [california_line(method, pairs, given.seeds) for method in methods]))
+    print(markdown(header, [california_line(method, pairs, given.seeds) for method in methods]), flush=True)
+    made = [landscape(given.work, seed) for seed in range(1, given.landscapes + 1)]
+    header = ("Made", "average precision, each seed", "mean", "real of confirmed", "recall", "certain", "likely", "possible",
+              "estimated/true")  # fmt: skip
+    print(markdown(header, [landscape_line(method, made) for method in methods if made]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from landuse.change.calibration import Calibration, calibrate_pair
+from landuse.change.classwise import Classwise
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import CellChanges, Floats, TransitionModel, fit_transitions
 from landuse.errors import UsageError
@@ -47,23 +47,13 @@ class Joint:
 
     def fit(self, sample: SurveyPair) -> FittedChange:
         """See `fit_transitions`."""
-        return _Fitted(None, fit_transitions(sample.before, sample.after, same=sample.same))
-
-
-class Calibrated:
-    """As `Joint`, after the surveys are brought to one scale by the pair itself as far as it has the cells for it."""
-
-    def fit(self, sample: SurveyPair) -> FittedChange:
-        """See `calibrate_pair` and `fit_transitions`. Cells seen once in two surveys are set apart before calibration."""
-        scale = calibrate_pair(sample.before, sample.after)
-        return _Fitted(scale, fit_transitions(*scale.apply(sample.before, sample.after), same=sample.same))
+        return _Fitted(fit_transitions(sample.before, sample.after, same=sample.same))
 
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """A model of transitions between surveys on a scale of their own, or (None) on that of their probabilities."""
+    """A model of transitions."""
 
-    scale: Calibration | None
     model: TransitionModel
 
     @property
@@ -79,10 +69,7 @@ class _Fitted:
         return self.model.converged
 
     def apply(self, block: SurveyPair) -> CellChanges:
-        before, after = block.before, block.after
-        if self.scale is not None:
-            before, after = self.scale.apply(before, after)
-        return self.model.apply(before, after, block.same, block.labels)
+        return self.model.apply(block.before, block.after, block.same, block.labels)
 
 
 class Independent:
@@ -106,11 +93,11 @@ class _Unlearnt:
 
 
 METHODS: Mapping[str, ChangeModel] = {
-    "calibrated": Calibrated(),
+    "classwise": Classwise(),
     "joint": Joint(),
     "independent": Independent(),
 }
-DEFAULT = "calibrated"
+DEFAULT = "classwise"
 
 
 def change_model(name: str) -> ChangeModel:

@@ -12,7 +12,7 @@ from landuse.options.schema import Flag, NameOrFile
 
 Language = Literal["en", "es"]
 """Those of `landuse/outputs/assets/page/words.json`."""
-ChangeMethod = Literal["calibrated", "joint", "independent"]
+ChangeMethod = Literal["classwise", "joint", "independent"]
 ExportFormat = Literal["onnx", "openvino", "savedmodel"]
 
 
@@ -27,7 +27,7 @@ class DiffOptions(Fresh, Tables):
     smooth: Annotated[
         bool, Flag("Let a confirmed cell go along with most of the 3 x 3 cells around it; a tie leaves it as it is.")
     ] = False
-    method: Annotated[ChangeMethod, Flag("How change is inferred: docs/change.md.")] = "calibrated"
+    method: Annotated[ChangeMethod, Flag("How change is inferred: docs/change.md.")] = "classwise"
     transitions: Annotated[
         Path | None,
         Flag("YAML of how likely moves are, for three or more maps: Water: {Developed: 0.1}.", path="file"),

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from landuse.change import comparison, lattice, ranking
-from landuse.change.calibration import calibrate_pair
 from landuse.change.comparison import ChangeRule, compare
 from landuse.change.maps import ClassMap
 from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.legend import load_legend
 from tests.change.makers import CORNER, UTM, ArrayPixels, Seen
-from tests.change.simulation import infer_change
+from tests.change.test_classwise import inferred
 
 LEGEND = load_legend("groups3")
 CODES = np.array(LEGEND.codes, np.uint8)
@@ -81,7 +80,7 @@ def test_the_probability_of_a_cell_is_that_of_its_two_vectors():
     seen = Seen(before, after)
     known = np.isfinite(seen.probability)
     vectors = [one.pixels.bands[:, known].T.astype(np.float64) for one in (before, after)]
-    said = infer_change(*calibrate_pair(*vectors).apply(*vectors))
+    _, said = inferred(*vectors)
     np.testing.assert_allclose(seen.probability[known], said.change, atol=1e-6)
     assert said.change.max() - said.change.min() > 0.05
 

@@ -1,0 +1,156 @@
+"""What one class is worth between two surveys: how its score spreads in cells that did not change, learnt from the pair.
+
+Nearly all cells did not change. So the spread of a class's score in the doubtful survey over the cells that the other one calls
+k is the null distribution of that score for class k (an empirical null: Efron, Large-scale simultaneous hypothesis testing,
+JASA 99, 2004), and its spread over the cells of the class itself is what the score would be after a change to it. For class j
+and a cell with score x, the logit of its probability,
+
+    evidence[k](x) = log f_j(x) - log f_k(x)
+
+with f a Student density around the weighted median and median deviation, so that a few real changes do not shape it. It rises
+with x, and it never goes beyond what the score itself says: the pair may show that a class is called out at random, and
+cannot make a low score count for it. With few cells of a class the score counts as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+from landuse.change.posterior import Floats
+
+LEAST = 1e-3
+"""Least probability whose logit is told apart."""
+MOST_EVIDENCE = 7.0
+"""Largest log-likelihood ratio of one score."""
+SCORES = np.linspace(np.log(LEAST / (1 - LEAST)), np.log((1 - LEAST) / LEAST), 401)
+FREEDOM = 8.0
+"""Degrees of freedom of the densities."""
+NARROWEST = 0.3
+"""Least spread of a score, in logits: saturated scores have none."""
+BELIEVED = 30.0
+"""Cells of a class at which what the pair says of it weighs as much as the scores themselves."""
+BORROWED = 10.0
+"""Cells of all other classes that stand beside those of one class in its null distribution, for classes that are rare."""
+CHANGE, STRENGTH = 0.1, 100.0
+"""Share of a class that is thought to go to all others together or to come from each, and how many cells that belief weighs."""
+ROUNDS, SETTLED = 100, 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class ClassView:
+    """One class j, seen in a survey that is trusted (probabilities p) and in a doubtful one (q).
+
+    Attributes:
+        place: j, its position in the legend.
+        evidence: (401, K) of the scores `SCORES`, for j and against each class k.
+        comes: (K,) share of the cells of k that are of j in the doubtful survey.
+        goes: (K,) share of the cells of j that are of k there.
+        told_apart: area under the curve of its score in the doubtful survey: 1 tells it from the rest, 0.5 is chance.
+    """
+
+    place: int
+    evidence: Floats
+    comes: Floats
+    goes: Floats
+    told_apart: float
+
+    @classmethod
+    def fitted(cls, p: Floats, q: Floats, place: int) -> ClassView:
+        """Learnt from n cells, (n, K) probabilities in each survey, all above 0."""
+        score, own = score_of(q[:, place]), p[:, place]
+        evidence = _evidence(score, p, place, float(np.clip(q[:, place], LEAST, 1 - LEAST).mean()))
+        often = np.where(np.arange(p.shape[1]) == place, 0.0, CHANGE / p.shape[1])
+        view = cls(place, evidence, often, often, _area_under(score, own))
+        against = view._against(q)
+        for _ in range(ROUNDS):
+            comes, goes = view._moves(p, against)
+            better = cls(
+                place,
+                evidence,
+                (comes.sum(axis=0) + STRENGTH * often) / (p.sum(axis=0) + STRENGTH),
+                (goes.sum(axis=0) + STRENGTH * often) / (own.sum() + STRENGTH),
+                view.told_apart,
+            )
+            step = max(np.abs(better.comes - view.comes).max(), np.abs(better.goes - view.goes).max())
+            view = better
+            if step < SETTLED:
+                break
+        return view
+
+    def moves(self, p: Floats, q: Floats) -> tuple[Floats, Floats]:
+        """Probability (n, K) that a cell went from each class to this one, and from this one to each."""
+        return self._moves(p, self._against(q))
+
+    def _moves(self, p: Floats, against: Floats) -> tuple[Floats, Floats]:
+        own = p[:, [self.place]]
+        comes, goes = p * self.comes, own * self.goes * against
+        stays = p * against * (1 - self.comes)
+        stays[:, self.place] = own[:, 0] * (1 - self.goes.sum())
+        total = (stays + comes + goes).sum(axis=1, keepdims=True)
+        return comes / total, goes / total
+
+    def _against(self, q: Floats) -> Floats:
+        """How much likelier (n, K) each class is by this one's score than this one itself."""
+        score = score_of(q[:, self.place])
+        return np.exp(-np.stack([np.interp(score, SCORES, column) for column in self.evidence.T], axis=1))
+
+
+def score_of(q: Floats) -> Floats:
+    """Logits of probabilities, within those of `SCORES`."""
+    inside = np.clip(q, LEAST, 1 - LEAST)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+def _evidence(score: Floats, p: Floats, place: int, share: float) -> Floats:
+    """(401, K) evidence for the class at `place` and against each other, from scores (n,) of it and the trusted (n, K)."""
+    said = np.clip(SCORES - score_of(np.array(share)), -MOST_EVIDENCE, MOST_EVIDENCE)
+    own, others = p[:, place], 1 - p[:, place]
+    few = min(own.sum(), others.sum())
+    believed = few / (few + BELIEVED)
+    mine, found = _spread(score, own), np.zeros((len(SCORES), p.shape[1]))
+    for k in range(p.shape[1]):
+        if k != place:
+            null = _spread(score, p[:, k] + BORROWED * others / others.sum())
+            learnt = _rising(mine, null)
+            learnt = np.where(said > 0, np.clip(learnt, 0, said), np.clip(learnt, said, 0))
+            found[:, k] = believed * learnt + (1 - believed) * said
+    return found
+
+
+def _spread(score: Floats, weight: Floats) -> tuple[float, float]:
+    """Weighted median and median deviation, the latter on the scale of a standard deviation."""
+    middle = _weighted_median(score, weight)
+    return middle, max(NARROWEST, 1.4826 * _weighted_median(np.abs(score - middle), weight))
+
+
+def _weighted_median(values: Floats, weight: Floats) -> float:
+    order = np.argsort(values)
+    heaped = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(heaped, heaped[-1] / 2)])
+
+
+def _rising(mine: tuple[float, float], null: tuple[float, float]) -> Floats:
+    """Log ratio (401,) of two densities, made to rise outwards from where they cross; 0 where the class scores no higher."""
+    if mine[0] <= null[0]:
+        return np.zeros(len(SCORES))
+    ratio = _log_density(mine) - _log_density(null)
+    middle = int(np.searchsorted(SCORES, (mine[0] * null[1] + null[0] * mine[1]) / (mine[1] + null[1])))
+    ratio[middle:] = np.maximum.accumulate(ratio[middle:])
+    ratio[:middle] = np.minimum.accumulate(ratio[:middle][::-1])[::-1]
+    return ratio
+
+
+def _log_density(spread: tuple[float, float]) -> Floats:
+    middle, scale = spread
+    return np.asarray(student.logpdf((SCORES - middle) / scale, FREEDOM) - np.log(scale))
+
+
+def _area_under(score: Floats, own: Floats) -> float:
+    """Area under the ROC curve with soft classes: `own` (n,) is how far each cell is of the class; ties count half."""
+    _, at = np.unique(score, return_inverse=True)
+    ones, zeros = np.bincount(at, own), np.bincount(at, 1 - own)
+    below = np.cumsum(zeros) - zeros / 2
+    return float((ones * below).sum() / max(ones.sum() * zeros.sum(), LEAST))

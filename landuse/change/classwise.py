@@ -13,12 +13,14 @@ from functools import cached_property
 
 import numpy as np
 
-from landuse.change.class_view import LEAST, ClassView
+from landuse.change.class_view import ClassView
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import PIECE, CellChanges, Floats, Mask, probability_matrix
 
 MOST_CELLS = 20_000
 """Cells that the views are learnt from."""
+NEVER = 1e-4
+"""Least probability of the trusted survey that is taken at face value."""
 
 
 class Classwise:
@@ -84,6 +86,6 @@ class FittedViews:
 
 
 def _raised(matrix: Floats) -> Floats:
-    """Rows of probabilities, none of them below `LEAST`."""
-    raised = np.maximum(matrix, LEAST)
+    """Rows of probabilities, none of them below `NEVER`."""
+    raised = np.maximum(matrix, NEVER)
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))

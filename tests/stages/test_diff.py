@@ -96,7 +96,7 @@ def test_sites_carry_what_a_planner_needs(tmp_path, year):
         properties, polygon = feature["properties"], shapely.geometry.shape(feature["geometry"])
         assert (properties["to"], properties["cells"]) == ("Developed", 2)
         assert properties["area_ha"] == pytest.approx(2 * 5.0176, rel=0.01)
-        assert properties["probability"] > 0.8
+        assert properties["probability"] > 0.9
         assert properties["tier"] == "certain"
         assert polygon.exterior.is_ccw
         assert -180 < polygon.centroid.x < 0 < polygon.centroid.y < 90

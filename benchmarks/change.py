@@ -256,11 +256,12 @@ def landscape(work: Path, seed: int) -> tuple[SurveyPair, Mask]:
         map_of(sorted((made / year).glob("*.tif")), work / f"hard_{seed}_{year}", options) for year in ("2014", "2020")
     ]
     found = compare(*(read_class_map(path) for path in maps), ChangeRule())
-    if found.pair is None:
+    pair = found.whole().pair
+    if pair is None:
         raise ValueError("The maps compared here have probabilities.")
     with (made / "truth" / "change.csv").open(encoding="utf8") as stream:
         changed = {row["chip_id"] for row in csv.DictReader(stream)}
-    return found.pair, np.array([chip in changed for chip in found.chip_ids(found.pair.lines, found.pair.columns)])
+    return pair, np.array([chip in changed for chip in found.chip_ids(pair.lines, pair.columns)])
 
 
 def landscape_line(method: str, made: Sequence[tuple[SurveyPair, Mask]]) -> list[str]:

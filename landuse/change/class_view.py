@@ -95,7 +95,7 @@ class ClassView:
     def _against(self, q: Floats) -> Floats:
         """How much likelier (n, K) each class is by this one's score than this one itself."""
         score = score_of(q[:, self.place])
-        return np.exp(-np.stack([np.interp(score, SCORES, column) for column in self.evidence.T], axis=1))
+        return np.asarray(np.exp(-np.stack([np.interp(score, SCORES, column) for column in self.evidence.T], axis=1)))
 
 
 def score_of(q: Floats) -> Floats:

@@ -26,6 +26,7 @@ from landuse.change.site_file import write_outlines, write_sites
 from landuse.change.sites import find_sites, least_cells, outline_file
 from landuse.change.smoothing import smooth_states
 from landuse.change.summary import Told, gains_and_losses, summarise
+from landuse.change.tables import class_table, site_table
 from landuse.change.timeline import write_timeline
 from landuse.change.totals import ChangeFiles, add_up
 from landuse.change.transitions import transition_table, transitions, write_transitions
@@ -47,6 +48,7 @@ from landuse.words import told_apart, year_in
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"
+GAINS = "gains"
 TRANSITIONS, SUMMARY, TIMELINE = "transitions.csv", "summary.json", "timeline.parquet"
 CLASSES = "classes"
 CLASS_HEADER = ("class", "before_ha", "after_ha", "gained_ha", "lost_ha", "sites", "folder")
@@ -272,7 +274,9 @@ def write_comparison(
     expected = None if found.fitted is None else found.fitted.transition * told.labels.compared_ha
     lines = transitions(told.labels, told.confirmed, found.legend, expected)
     write_transitions(folder / TRANSITIONS, lines)
-    sheets = {"transitions": transition_table(lines)}
+    classes = class_table(told.labels, told.confirmed, found.legend, _years_between(found))
+    write_table(folder / GAINS, *classes)
+    sheets = {"transitions": transition_table(lines), GAINS: classes, "sites": site_table(folder / SITE_TABLE)}
     if totals.by_district is not None:
         sheets[DISTRICTS_TABLE] = write_change_districts(folder, totals.by_district, found.legend, codes)
     write_workbook(folder / TABLES, sheets)
@@ -282,6 +286,12 @@ def write_comparison(
     write_item(folder, f"{found.before.name}_{found.after.name}", CHANGE, record)
     write_record(folder, record)
     return summary, told
+
+
+def _years_between(found: Comparison) -> float | None:
+    """Years from the earlier map to the later one, as their names tell; None where they do not."""
+    first, second = (year_in(land.name) for land in (found.before, found.after))
+    return float(second - first) if first is not None and second is not None and second > first else None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

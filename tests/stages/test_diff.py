@@ -40,6 +40,7 @@ FILES = [
     "summary.json", "run.json", "item.json", "change.qml", "change.raster.sld", "change.polygons.sld", "change_probability.qml",
     "change.raster.lyrx", "change.polygons.lyrx",
     "change_probability.raster.sld", "sites.csv", "ranking.parquet",
+    "gains.csv", "gains.xlsx", "gains.parquet",
 ]  # fmt: skip
 NAMES = load_legend("nlcd6").names
 
@@ -118,6 +119,28 @@ def test_the_table_of_sites_begins_with_the_sites_of_the_map_and_counts_what_is_
     assert probabilities == sorted(probabilities, reverse=True)
     shares = np.cumsum(probabilities) / np.arange(1, len(rows) + 1)
     assert [float(row["expected_real_share"]) for row in rows] == pytest.approx(shares, abs=2e-4)
+
+
+def test_tables_say_what_each_class_gained_and_lost_and_agree_with_each_other(tmp_path):
+    codes = np.repeat(np.arange(3), 100).reshape(10, 30)
+    later = codes.copy()
+    later[2, 2:6], later[5, 5:7] = 1, 0
+    maps = classified(tmp_path / "y2014", sharp(codes)), classified(tmp_path / "y2020", sharp(later))
+    out = diff(maps, tmp_path / "out", DiffOptions(min_probability=0.0)).out
+    classes = pd.read_csv(out / "gains.csv").set_index("class")
+    cell = classes["before_ha"].sum() / 300
+    assert (classes["gained_ha"] / cell).round(2).tolist()[:2] == [2, 4]
+    assert (classes["lost_ha"] / cell).round(2).tolist()[:2] == [4, 2]
+    assert (classes["swap_ha"] / cell).round(2).tolist()[:2] == [4, 4]
+    assert classes["net_ha"].sum() == pytest.approx(0, abs=1e-6)
+    assert classes["share_per_year"].iloc[0] == pytest.approx(np.log(98 / 100) / 6, rel=1e-3)
+    transitions = pd.read_parquet(out / "transitions.parquet")
+    assert transitions["area_ha"].sum() == pytest.approx(classes["before_ha"].sum(), rel=1e-6)
+    assert transitions["confirmed_ha"].sum() == pytest.approx(classes["gained_ha"].sum(), rel=1e-6)
+    sheets = pd.read_excel(out / "tables.xlsx", sheet_name=None)
+    assert list(sheets) == ["transitions", "gains", "sites"]
+    assert sheets["gains"]["gained_ha"].tolist() == classes["gained_ha"].tolist()
+    assert sheets["sites"]["site"].tolist() == pd.read_csv(out / "sites.csv")["site"].tolist()
 
 
 def test_the_ranking_holds_every_cell_the_likeliest_change_first(tmp_path, year):

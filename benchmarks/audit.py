@@ -1,47 +1,39 @@
 """What an audit is worth on real imagery: `python -m benchmarks.audit IMAGERY --work DIR [--pairs N]`.
 
-The pairs of one place in North Dakota that `benchmarks.change` makes (DIR keeps their models and maps), water by infrared as
-truth. Of the sites that `diff` lists, those from water or to it are audited whose middle cell is clearly land or clearly water
-at both dates: a third of the answers is random, the others are chosen, all are the truth. The table has how many of the first
-50 are real, as `diff` lists them and after so many answers, known errors taken out: the mean over seeds of the draw.
+The pairs of one place in North Dakota that `benchmarks.change` makes (DIR keeps their models and maps), with water by
+infrared as truth. The whole ranking that `diff` writes is audited, but for cells that are not clearly land or water
+at both dates; real is what turned to water or from it, so that fields that turn green or dry with the season count as
+errors. A third of the answers is random, the others are chosen, and all are the truth. The table has how many of the
+first 50 are real, as `diff` ranks them and after so many answers, known errors taken out: the mean over seeds.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Transformer
 
-from benchmarks.change import LAKE, LAND, Case, dakota
+from benchmarks.change import Case, dakota
 from benchmarks.table import markdown
 from landuse.evaluation.audit import AuditSites, drawn, refitted
-from landuse.evaluation.sample_files import read_table
-from landuse.stages.audit import COLUMNS, SITES, sites_of
-from landuse.stages.diff import diff
 
-FIRST, ANSWERS, WATER = 50, (20, 50, 100), "Water"
+FIRST, ANSWERS = 50, (20, 50, 100)
 Mask = npt.NDArray[np.bool_]
 
 
-def sites_with_truth(case: Case, work: Path) -> tuple[AuditSites, Mask]:
-    """The judged water sites of a pair, the surest first, and which of them are real."""
-    first, second = case.name.split(", ")
-    with tempfile.TemporaryDirectory() as name:
-        found = diff([work / f"{year}_by_{first}" for year in (first, second)], Path(name) / "change")
-        rows = [row for row in read_table(found.out / SITES, COLUMNS) if WATER in (row["from"], row["to"])]
-    degrees = Transformer.from_crs(4326, case.found.before.crs, always_xy=True)
-    x, y = degrees.transform([float(row["lon"]) for row in rows], [float(row["lat"]) for row in rows])
-    columns, lines = (np.floor(side).astype(int) for side in ~case.found.overlap.transform @ (np.array(x), np.array(y)))
-    before, after = (share[lines, columns] for share in case.water)
-    judged = np.flatnonzero(((before < LAND) | (before > LAKE)) & ((after < LAND) | (after > LAKE)))
-    order = judged[np.argsort([-float(rows[site]["probability"] or 0.5) for site in judged], kind="stable")]
-    return sites_of([rows[site] for site in order]), np.asarray((before > LAKE) != (after > LAKE))[order]
+def sites_with_truth(case: Case) -> tuple[AuditSites, Mask]:
+    """The judged cells, the likeliest change first, and which of them are real."""
+    cells = case.found.inferred(case.cells)
+    if cells is None:
+        raise ValueError("The maps compared here have probabilities.")
+    about = np.flatnonzero(case.judged)
+    order = about[np.argsort(-cells.moved[about], kind="stable")]
+    kinds = cells.move[order] @ [len(case.found.legend), 1]
+    return AuditSites(cells.moved[order], np.full(len(order), 5.0), kinds), case.changed[order]
 
 
 def real_among_first(sites: AuditSites, real: Mask, answers: int, seed: int) -> int:
@@ -63,7 +55,7 @@ def main() -> None:
     given = parser.parse_args()
     lines = []
     for case in islice(dakota(given.imagery / "naip_dakota", given.work), given.pairs):
-        sites, real = sites_with_truth(case, given.work)
+        sites, real = sites_with_truth(case)
         after = [
             np.mean([real_among_first(sites, real, count, seed) for seed in range(given.seeds)]) for count in ANSWERS
         ]

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 from pyproj import Transformer
 
+from landuse.change.inference import POSSIBLE
 from landuse.change.result import ChangeResult, read_change
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.evaluation.audit import CHOSEN, RANDOM, AuditSites, Claim, claimed, drawn, refitted
@@ -23,6 +25,7 @@ from landuse.outputs.label import LabelPage, Place, Question, looks, write_label
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
 from landuse.words import date_names
 
+RANKING = "ranking.parquet"
 SITES, KEY, SHEET, PAGE, CLAIM = "sites.csv", "key.csv", "audit.csv", "label.html", "audit.json"
 COLUMNS = ("site", "from", "to", "area_ha", "cells", "probability", "lon", "lat")
 ANSWER, YES, NO = "changed", "yes", "no"
@@ -88,10 +91,10 @@ def audit(change: Path, out: Path, options: AuditOptions | None = None) -> Audit
         LanduseError: the folder cannot be read, or lists no site.
     """
     options, started = options or AuditOptions(), time.perf_counter()
-    rows = read_table(change / SITES, COLUMNS)[: options.top]
+    found = read_change(change)
+    rows = listed(found, options.top)
     if not rows:
         raise ConfigError(f"{change / SITES} lists no site, so there is nothing to audit.")
-    found = read_change(change)
     order, lot = drawn(sites_of(rows), options.random, options.chosen, options.seed)
     chosen = [rows[site] for site in order.tolist()]
     with staged_folder(out, fresh=options.fresh) as staging:
@@ -110,6 +113,27 @@ def audit(change: Path, out: Path, options: AuditOptions | None = None) -> Audit
         )
         write_record(staging, record)
     return AuditDesign(out, len(rows), int(lot.sum()), int((~lot).sum()))
+
+
+def listed(found: ChangeResult, top: int) -> list[Row]:
+    """The first sites of a folder of `diff`; where it lists fewer, the likeliest of the other cells after them."""
+    rows = [{name: row[name] for name in COLUMNS} for row in read_table(found.folder / SITES, COLUMNS)[:top]]
+    if len(rows) == top or not (found.folder / RANKING).is_file():
+        return rows
+    table = pq.read_table(found.folder / RANKING)
+    lines, columns = (table[name].to_numpy() for name in ("row", "column"))
+    beside = np.flatnonzero((table["probability"].to_numpy() < POSSIBLE) & ~found.changed[lines, columns])[
+        : top - len(rows)
+    ]
+    x, y = found.transform * (columns[beside] + 0.5, lines[beside] + 0.5)
+    lon, lat = Transformer.from_crs(found.crs, 4326, always_xy=True).transform(x, y)
+    hectares = float(found.ground.in_sight(slice(0, 1))[0, 0])
+    cells = table.take(beside).select(["from", "to", "probability"]).to_pylist()
+    for number, (cell, east, north) in enumerate(zip(cells, lon, lat, strict=True), len(rows) + 1):
+        place = {"area_ha": f"{hectares:.4f}", "cells": "1", "lon": f"{east:.6f}", "lat": f"{north:.6f}"}
+        kind = {"from": cell["from"], "to": cell["to"], "probability": f"{cell['probability']:.6f}"}
+        rows.append({"site": str(number)} | kind | place)
+    return rows
 
 
 def apply(answers: Path, out: Path, options: AuditApplyOptions) -> Audited:

@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from landuse.change.result import read_change
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.options.assessment import AuditApplyOptions, AuditOptions
 from landuse.outputs.record import damaged_files, read_record
-from landuse.stages.audit import apply, audit
+from landuse.stages.audit import apply, audit, listed
 from landuse.stages.diff import diff
 from tests.change.makers import classified, sharp
 
@@ -32,7 +33,7 @@ def change(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drawn(change, tmp_path_factory):
-    return audit(change, tmp_path_factory.mktemp("audit") / "audit", AuditOptions(random=40, chosen=20))
+    return audit(change, tmp_path_factory.mktemp("audit") / "audit", AuditOptions(random=40, chosen=20, top=80))
 
 
 def answered(drawn, path, say):
@@ -56,6 +57,17 @@ def test_the_page_and_the_sheet_do_not_say_what_the_map_says(change, drawn):
     assert not any(name in page for name in names)
     assert "chosen" not in page
     assert damaged_files(drawn.out, read_record(drawn.out)) == {}
+
+
+def test_where_few_sites_are_listed_the_likeliest_other_cells_follow(change):
+    sites, found = lines(change / "sites.csv"), read_change(change)
+    rows = listed(found, len(sites) + 25)
+    assert [row["site"] for row in rows] == [str(number) for number in range(1, len(sites) + 26)]
+    assert [row["lon"] for row in rows[: len(sites)]] == [row["lon"] for row in sites]
+    probability = [float(row["probability"]) for row in rows[len(sites) :]]
+    assert probability[0] < 0.1
+    assert probability == sorted(probability, reverse=True)
+    assert len(listed(found, 3)) == 3
 
 
 def test_answers_put_the_kinds_that_are_real_first_and_are_vouched_for(drawn, tmp_path):

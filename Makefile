@@ -31,8 +31,9 @@ lint: $(READY) ## style and types
 bench: $(READY) ## what was asked of speed against what is reached, as one table; 15 minutes
 	@$(BIN)/python -m benchmarks
 
-bench-big: $(READY) ## memory and time of a million chips
+bench-big: $(READY) ## memory and time of a million chips, and of comparing maps
 	@$(BIN)/python -m benchmarks.memory
+	@$(BIN)/python -m benchmarks.diff_memory
 
 setup: $(READY) ## only the environment
 

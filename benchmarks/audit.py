@@ -63,7 +63,7 @@ def main() -> None:
         lines.append([case.name, *map(str, known), *(f"{mean:.1f}" for mean in after)])
     head = [
         "pair",
-        "water sites",
+        "cells",
         "real ones",
         "real of the first 50",
         *(f"after {count} answers" for count in ANSWERS),

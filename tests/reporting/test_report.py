@@ -9,6 +9,7 @@ import geopandas
 import pytest
 import shapely
 
+from landuse.change.sites import TIERS
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.options.assessment import DesignOptions, EstimateOptions
 from landuse.options.results import DiffOptions, ReportOptions
@@ -95,8 +96,8 @@ def test_it_fetches_nothing_and_is_the_same_each_time(pictured):
 def test_sites_show_both_dates_with_their_outline(pictured):
     contents = gather(pictured)
     assert 0 < len(contents.sites) <= 10
-    areas = [site.area_ha for site in contents.sites]
-    assert areas == sorted(areas, reverse=True)  # all are unrated
+    order = [(list(TIERS).index(site.tier), -site.area_ha) for site in contents.sites]
+    assert order == sorted(order)
     assert all(site.picture is not None for site in contents.sites)
     html = report_html(contents)
     assert html.count("<polygon") >= len(contents.sites)

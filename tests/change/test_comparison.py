@@ -160,7 +160,8 @@ def test_smoothing_takes_lone_cells_away_takes_doubtful_ones_along_and_keeps_tie
     after[4:9, 4:9] = 1  # a place, of which the middle is doubtful
     maps = [land(np.where(np.eye(3)[one].transpose(2, 0, 1) > 0, 0.9998, 0.0001)) for one in (before, after)]
     maps[1].pixels.bands[:, 6, 6] = [0.48, 0.5, 0.02]
-    rough, smooth = (Seen(*maps, ChangeRule(0.9, smooth=on)).confirmed for on in (False, True))
+    rules = [ChangeRule(0.9, smooth=on, method="joint") for on in (False, True)]
+    rough, smooth = (Seen(*maps, rule).confirmed for rule in rules)
     assert rough[1, 1]
     assert not rough[6, 6]
     assert not smooth[1, 1]

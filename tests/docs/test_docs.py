@@ -31,7 +31,8 @@ def parsed(words):
     assert command is not None, f"there is no command {words[0]}"
     words = words[1:]
     if isinstance(command, click.Group):
-        command, words = command.commands[words[0]], words[1:]
+        context = command.make_context(command.name, words)  # a group may know which command is meant
+        _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
     command.make_context(command.name, [word for word in words if not word.startswith("--config")])
 
 

@@ -51,21 +51,29 @@ def sites(change: Path, out: Path, options: AuditOptions, as_json: bool) -> None
     )
 
 
-@audit.command(cls=Sectioned, epilog="landuse audit apply audit.csv --design audit --out audited")
+@audit.command(cls=Sectioned, epilog="landuse audit apply audit.csv change --design audit --out audited")
 @click.argument("answers", type=click.Path(path_type=Path))
-@out_folder
+@click.argument("change", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write (default: CHANGE, anew)."
+)
 @options(AuditApplyOptions)
 @json_flag
-def apply(answers: Path, out: Path, options: AuditApplyOptions, as_json: bool) -> None:
+def apply(answers: Path, change: Path | None, out: Path | None, options: AuditApplyOptions, as_json: bool) -> None:
     """Re-rank the sites by ANSWERS, an audit.csv that the page exported, and say how many of them are surely real.
 
-    Writes sites.csv, the surest first, and audit.json. The claim rests on the random sites alone, by an exact bound that
-    allows for looking again after every 20 of them.
+    Writes sites.csv, the surest first, and audit.json; with CHANGE, the folder of landuse diff that was audited, all of its
+    other files too. The claim rests on the random sites alone, by an exact bound that allows for looking again after every
+    20 of them.
     """
+    from landuse.errors import UsageError
     from landuse.stages.audit import apply as run
     from landuse.stages.audit import figures
 
-    found = run(answers, out, options)
+    out = out or change
+    if out is None:
+        raise UsageError("Give the folder of the comparison after ANSWERS, or a folder to write by --out.")
+    found = run(answers, out, options, change)
     if as_json:
         print_json({"out": out, **figures(found)})
         return

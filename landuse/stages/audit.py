@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +28,9 @@ from landuse.words import date_names
 
 RANKING = "ranking.parquet"
 SITES, KEY, SHEET, PAGE, CLAIM = "sites.csv", "key.csv", "audit.csv", "label.html", "audit.json"
-COLUMNS = ("site", "from", "to", "area_ha", "cells", "probability", "lon", "lat")
+COLUMNS = ("site", "from", "to", "area_ha", "cells", "probability", "tier", "lon", "lat")
 ANSWER, YES, NO = "changed", "yes", "no"
+LEARNT = (ANSWER, "claimed", "expected_real_share", "after_audit")
 COMMAND = "audit"
 Row = dict[str, str]
 IntArray = npt.NDArray[np.int64]
@@ -130,19 +132,20 @@ def listed(found: ChangeResult, top: int) -> list[Row]:
     hectares = float(found.ground.in_sight(slice(0, 1))[0, 0])
     cells = table.take(beside).select(["from", "to", "probability"]).to_pylist()
     for number, (cell, east, north) in enumerate(zip(cells, lon, lat, strict=True), len(rows) + 1):
-        place = {"area_ha": f"{hectares:.4f}", "cells": "1", "lon": f"{east:.6f}", "lat": f"{north:.6f}"}
+        place = {"area_ha": f"{hectares:.4f}", "cells": "1", "tier": "", "lon": f"{east:.6f}", "lat": f"{north:.6f}"}
         kind = {"from": cell["from"], "to": cell["to"], "probability": f"{cell['probability']:.6f}"}
         rows.append({"site": str(number)} | kind | place)
     return rows
 
 
-def apply(answers: Path, out: Path, options: AuditApplyOptions) -> Audited:
+def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | None = None) -> Audited:
     """Re-rank the sites of an audit by its answers, and say how many of the list are surely real enough.
 
     Args:
         answers: audit.csv with its column `changed` filled in, as the page exports it.
-        out: folder to write: sites.csv (re-ranked) and audit.json.
+        out: folder to write: sites.csv (re-ranked) and audit.json. It may be `change`, which is then written anew.
         options: where the audit is, and what is asked of the list.
+        change: the folder of `diff` that was audited, all of whose other files go to `out` too; None takes the list alone.
 
     Raises:
         LanduseError: a file is missing, damaged, or of another audit.
@@ -162,21 +165,35 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions) -> Audited:
     claim = claimed(order, _numbers(lot, place), real, len(drawn_lot), (options.precision, options.confidence))
     moved = len(set(order[:50].tolist()) - set(range(50)))
     found = Audited(out, len(said), claim, options.precision, options.confidence, moved)
-    with staged_folder(out, fresh=options.fresh) as staging:
+    fresh = options.fresh or out == change
+    with staged_folder(out, fresh=fresh) as staging:
+        record = _begun(change, staging)
+        share = np.cumsum(score[order]) / np.arange(1, len(order) + 1)
         lines = (
-            _line(rows[site], float(score[site]), said, rank < claim.sites) for rank, site in enumerate(order.tolist())
+            (*_told(rows[site], said, vouched=rank < claim.sites), f"{down_to:.4f}", f"{score[site]:.4f}")
+            for rank, (site, down_to) in enumerate(zip(order.tolist(), share.tolist(), strict=True))
         )
-        write_lines(staging / SITES, (*COLUMNS[:6], "after_audit", ANSWER, "claimed", "lon", "lat"), lines)
+        write_lines(staging / SITES, (*COLUMNS, *LEARNT), lines)
         (staging / CLAIM).write_text(json.dumps(figures(found), indent=1) + "\n", "utf8")
-        record = RunRecord(
-            command="audit apply",
-            options=options.as_json(),
-            inputs=(identify(answers), identify(folder / KEY), identify(folder / SITES)),
-            counts={"sites": len(rows), "answered": len(said), "claimed": claim.sites},
-            timings={"seconds": time.perf_counter() - started},
-        )
-        write_record(staging, record)
+        told = {"answers": identify(answers).model_dump(), "audit": str(folder)} | figures(found)
+        seconds = {"audit_seconds": time.perf_counter() - started}
+        update = {"details": record.details | {"audit": told}, "timings": record.timings | seconds}
+        write_record(staging, record.model_copy(update=update))
     return found
+
+
+def _begun(change: Path | None, staging: Path) -> RunRecord:
+    """The record that an audited folder begins with: that of the comparison, whose files are laid beside, or a new one."""
+    if change is None:
+        return RunRecord(command="audit apply")
+    record = read_record(change)
+    if record.command != "diff":
+        raise SourceNotFoundError(f"{change} is the result of landuse {record.command}, not of diff.")
+    for name in record.outputs:
+        target = staging / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(change / name, target)
+    return record
 
 
 def figures(found: Audited) -> dict[str, object]:
@@ -218,13 +235,12 @@ def _answers(path: Path, known: Mapping[str, int]) -> dict[str, str]:
     return said
 
 
+def _told(row: Row, said: Mapping[str, str], *, vouched: bool) -> tuple[str, ...]:
+    return *(row[name] for name in COLUMNS), said.get(row["site"], ""), YES if vouched else NO
+
+
 def _numbers(sites: Sequence[str], place: Mapping[str, int]) -> IntArray:
     return np.array([place[site] for site in sites], np.int64)
-
-
-def _line(row: Row, score: float, said: Mapping[str, str], certain: bool) -> tuple[object, ...]:
-    told = said.get(row["site"], ""), YES if certain else NO
-    return *(row[name] for name in COLUMNS[:6]), f"{score:.4f}", *told, row["lon"], row["lat"]
 
 
 def _page(found: ChangeResult, rows: Sequence[Row]) -> LabelPage:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -87,6 +88,24 @@ def test_answers_put_the_kinds_that_are_real_first_and_are_vouched_for(drawn, tm
     said = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert said["sentence"].startswith("At least 80% of the first")
     assert said["least_share"] >= 0.8
+
+
+def test_the_comparison_is_written_anew_with_its_other_files(drawn, change, tmp_path):
+    sheet = answered(drawn, tmp_path / "audit.csv", lambda row: "yes")
+    folder = shutil.copytree(change, tmp_path / "change")
+    before = lines(folder / "sites.csv")
+    apply(sheet, folder, AuditApplyOptions(design=drawn.out), folder)
+    rows, record = lines(folder / "sites.csv"), read_record(folder)
+    assert (record.command, damaged_files(folder, record)) == ("diff", {})
+    assert record.details["audit"]["sentence"].startswith("At least 80%")
+    assert (folder / "change.tif").read_bytes() == (change / "change.tif").read_bytes()
+    tiers = {row["site"]: row["tier"] for row in before}
+    assert all(row["tier"] == tiers.get(row["site"], "") for row in rows)
+    share = [float(row["expected_real_share"]) for row in rows]
+    assert share == sorted(share, reverse=True)
+    assert len(read_change(folder).names) == 2
+    with pytest.raises(SourceNotFoundError, match="not of diff"):
+        apply(sheet, tmp_path / "out", AuditApplyOptions(design=drawn.out), drawn.out)
 
 
 def test_a_list_that_is_mostly_false_is_not_vouched_for(drawn, tmp_path):

@@ -220,6 +220,7 @@ def _renamed(land: ClassMap, raster: ClassRaster, legend: Legend) -> ClassMap:
     table = (legend.as_mapped() if plain else legend).crosswalk()
     if raster.zero is not None:
         table[raster.zero] = table[0]
+    table[UNMAPPED] = UNMAPPED  # what is no data there is no class here, whatever the crosswalk makes of code 0
     odd = {0 if c == raster.zero else c: n for c, n in raster.counts.items() if table[c] == UNMAPPED}
     if odd:
         listed = ", ".join(f"{code} ({count:,} cells)" for code, count in list(odd.items())[:LISTED])

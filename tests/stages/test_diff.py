@@ -578,6 +578,16 @@ def test_a_class_0_that_nothing_declares_no_data_is_compared(tmp_path):
     assert named.confirmed == 200
 
 
+def test_no_data_beside_a_class_0_is_no_class(tmp_path):
+    """Dynamic World with its edge declared no data: the edge does not become water, which is 0."""
+    codes = np.full((20, 20), 5)
+    codes[:10], codes[:, 15:] = 0, 255
+    maps = [foreign(tmp_path / f"dw_{year}.tif", codes, nodata=255) for year in (2016, 2023)]
+    found = diff(maps, tmp_path / "out", DiffOptions(legend="dynamicworld"))
+    assert found.summary["cells"]["compared"] == 20 * 15
+    assert marginals(found.out)[0] == {"Water": 150, "Shrub and scrub": 150}
+
+
 def test_codes_of_a_legend_above_255_are_compared_and_the_rest_is_counted(tmp_path):
     before = np.full((20, 20), 311)
     before[:10] = 112

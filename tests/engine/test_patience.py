@@ -1,6 +1,7 @@
 """Waiting for what is away: minutes for a network, a moment for a disk, and nothing for what no waiting mends."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundEr
 def waits(monkeypatch):
     """The seconds that would have been waited."""
     slept = []
-    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append))
     return slept
 
 

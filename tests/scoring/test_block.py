@@ -1,5 +1,7 @@
 """One block: runs of neighbours, strips cut into chips, ground without imagery, chips that cannot be read."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import rasterio
@@ -118,7 +120,7 @@ def test_a_chip_is_tried_again_after_some_waiting_before_it_is_given_up(tmp_path
     made = patchwork(tmp_path)
     chips = survey_chips(made.survey, made.tile_options())
     waits, flaky = [], Flaky(failures)
-    monkeypatch.setattr(patience.time, "sleep", waits.append)
+    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=waits.append))  # threads of others sleep too
     monkeypatch.setattr(MosaicReader, "read", lambda reader, cells: flaky.read(reader, cells))
     report = score_block(job_of(tmp_path, chips), block_of(chips))
     assert len(report.quarantined) == lost

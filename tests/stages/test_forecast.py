@@ -144,7 +144,7 @@ def test_a_full_block_is_probed():
     assert np.array_equal(some.work.cols, tasks[2].work.cols[:20])
 
 
-@pytest.mark.parametrize(("blocks", "probed"), [(1, 16), (4, 32), (100, 256)])
+@pytest.mark.parametrize(("blocks", "probed"), [(1, 16), (8, 32), (100, 256)])
 def test_more_chips_are_probed_of_a_longer_run(blocks, probed):
     orders = probe.orders_of(list(tasks_of(survey(), *[256] * blocks)), planning.ScoreSettings("m.landuse"))
     assert [order.chips for order in orders] == [probe.WARM, probed]

@@ -216,7 +216,7 @@ class _Evidence:
 
 def largest_pair(joint: Floats) -> IntArray:
     """(n, 2) where each (K, K) matrix of `joint` (n, K, K) is largest."""
-    return np.stack(np.divmod(joint.reshape(len(joint), -1).argmax(axis=1), joint.shape[1]), axis=1)
+    return np.stack(np.divmod(joint.reshape(len(joint), joint.shape[1] ** 2).argmax(axis=1), joint.shape[1]), axis=1)
 
 
 def _expected_pairs(transition: Floats, a: Floats, b: Floats) -> Floats:

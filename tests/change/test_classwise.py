@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from landuse.change.class_view import SCORES, ClassView
 from landuse.change.classwise import Classwise
+from landuse.change.methods import METHODS
 from landuse.change.pair import SurveyPair
 from tests.change.test_posterior import pairs
 
@@ -20,6 +21,15 @@ def inferred(before, after):
     pair = pair_of(before, after)
     fitted = Classwise().fit(pair)
     return fitted, fitted.apply(pair)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_block_without_a_cell_is_no_trouble(method):
+    """Maps of places far apart have many."""
+    looks = np.random.default_rng(0).dirichlet(np.ones(3), (2, 40))
+    nothing = METHODS[method].fit(pair_of(*looks)).apply(pair_of(np.empty((0, 3)), np.empty((0, 3))))
+    assert len(nothing.change) == 0
+    assert nothing.pair.shape == (0, 2)
 
 
 def look(rng, truth, sureness, classes=3):

@@ -190,13 +190,21 @@ def scored(case: Case, method: str) -> Scored:
 def dakota_line(method: str, cases: Sequence[Case]) -> list[str]:
     """One line of the table of the real pairs."""
     each = [scored(case, method) for case in cases]
+    recall = [f"{np.mean([s.recall_at(p) for s in each]):.2f}" for p in (0.8, 0.9)]
+    return [method, *ranks_of(each), *recall, *counts_of(each)]
+
+
+def ranks_of(each: Sequence[Scored]) -> list[str]:
+    """Average precision of each case, and their mean."""
+    found = [s.average_precision for s in each]
+    return [" ".join(f"{one:.2f}" for one in found), f"{np.mean(found):.2f}"]
+
+
+def counts_of(each: Sequence[Scored]) -> list[str]:
+    """Over all cases: real ones of those confirmed, the share of all that they are, the tiers, and estimated over true."""
     score, truth, sure = (np.concatenate([getattr(s, part) for s in each]) for part in ("score", "truth", "confirmed"))
     of_tiers = [truth[(score >= low) & (score < high)] for low, high in TIERS]
     return [
-        method,
-        " ".join(f"{s.average_precision:.2f}" for s in each),
-        f"{np.mean([s.average_precision for s in each]):.2f}",
-        *(f"{np.mean([s.recall_at(p) for s in each]):.2f}" for p in (0.8, 0.9)),
         f"{truth[sure].sum()} of {sure.sum()}",
         f"{truth[sure].sum() / truth.sum():.2f}",
         *(f"{found.mean():.2f} ({len(found)})" if len(found) else "none" for found in of_tiers),
@@ -267,17 +275,7 @@ def landscape(work: Path, seed: int) -> tuple[SurveyPair, Mask]:
 def landscape_line(method: str, made: Sequence[tuple[SurveyPair, Mask]]) -> list[str]:
     """One line of the table of the made landscapes."""
     each = [Scored(change_of(pair, method), changed, confirmed(pair, method)) for pair, changed in made]
-    score, truth, sure = (np.concatenate([getattr(s, part) for s in each]) for part in ("score", "truth", "confirmed"))
-    tiers = [truth[(score >= low) & (score < high)] for low, high in TIERS]
-    return [
-        method,
-        " ".join(f"{s.average_precision:.2f}" for s in each),
-        f"{np.mean([s.average_precision for s in each]):.2f}",
-        f"{truth[sure].sum()} of {sure.sum()}",
-        f"{truth[sure].sum() / truth.sum():.2f}",
-        *(f"{found.mean():.2f} ({len(found)})" if len(found) else "none" for found in tiers),
-        f"{score.sum() / truth.sum():.2f}",
-    ]
+    return [method, *ranks_of(each), *counts_of(each)]
 
 
 def confirmed(pair: SurveyPair, method: str) -> Mask:

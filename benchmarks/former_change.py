@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landuse.change.calibration import Calibration, calibrate_pair
+from landuse.change.methods import FittedTransitions
 from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges, Floats, TransitionModel, fit_transitions
+from landuse.change.posterior import CellChanges, fit_transitions
 
 
 class FormerDefault:
@@ -15,30 +16,14 @@ class FormerDefault:
     def fit(self, sample: SurveyPair) -> FormerFit:
         """See `calibrate_pair` and `fit_transitions`."""
         scale = calibrate_pair(sample.before, sample.after)
-        return FormerFit(scale, fit_transitions(*scale.apply(sample.before, sample.after), same=sample.same))
+        return FormerFit(fit_transitions(*scale.apply(sample.before, sample.after), same=sample.same), scale)
 
 
 @dataclass(frozen=True, eq=False)
-class FormerFit:
+class FormerFit(FittedTransitions):
     """A model of transitions between surveys on a scale of their own."""
 
     scale: Calibration
-    model: TransitionModel
-
-    @property
-    def transition(self) -> Floats:
-        """(K, K) estimated share of cells in each pair."""
-        return self.model.transition
-
-    @property
-    def iterations(self) -> int:
-        """Rounds of estimation."""
-        return self.model.iterations
-
-    @property
-    def converged(self) -> bool:
-        """Whether they settled."""
-        return self.model.converged
 
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of each cell."""

@@ -47,28 +47,32 @@ class Joint:
 
     def fit(self, sample: SurveyPair) -> FittedChange:
         """See `fit_transitions`."""
-        return _Fitted(fit_transitions(sample.before, sample.after, same=sample.same))
+        return FittedTransitions(fit_transitions(sample.before, sample.after, same=sample.same))
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted:
-    """A model of transitions."""
+class FittedTransitions:
+    """What a model of transitions, learnt from a sample, says of blocks."""
 
     model: TransitionModel
 
     @property
     def transition(self) -> Floats:
+        """(K, K) estimated share of cells in each pair of classes."""
         return self.model.transition
 
     @property
     def iterations(self) -> int:
+        """Rounds of estimation."""
         return self.model.iterations
 
     @property
     def converged(self) -> bool:
+        """Whether they settled."""
         return self.model.converged
 
     def apply(self, block: SurveyPair) -> CellChanges:
+        """What is said of each cell of a block."""
         return self.model.apply(block.before, block.after, block.same, block.labels)
 
 
@@ -89,6 +93,7 @@ class _Unlearnt:
     converged: bool = True
 
     def apply(self, block: SurveyPair) -> CellChanges:
+        """What is said of each cell of a block."""
         return CellChanges.of(block.before[:, :, None] * block.after[:, None, :], block.labels)
 
 

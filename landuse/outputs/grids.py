@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from warnings import catch_warnings
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from landuse.errors import UsageError
-from landuse.legend import MOST_CODE
+from landuse.legend import MOST_CODE, Legend
 from landuse.outputs.land_use_map import LandUseMap
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def read_grids(folder: Path) -> xarray.Dataset:
     return found.assign(landuse=(("y", "x"), codes, said))
 
 
+def colour_table(legend: Legend) -> npt.NDArray[np.uint8]:
+    """RGBA (65536, 4) of every code of a raster; clear where the legend has no class."""
+    table = np.zeros((MOST_CODE + 1, 4), np.uint8)
+    for code, colour in legend.palette().items():
+        table[code] = colour
+    return table
+
+
 def preview_html(path: Path, label: str) -> str:
     """A raster with a palette as an image element of at most 480 pixels a side; nothing where there is no such file."""
     if not path.is_file():
@@ -70,10 +79,7 @@ def preview_html(path: Path, label: str) -> str:
         step = max(1.0, max(dataset.shape) / PREVIEW_PX)
         shape = tuple(max(1, round(side / step)) for side in dataset.shape)
         codes = dataset.read(1, out_shape=shape)
-    table = np.zeros((MOST_CODE + 1, 4), np.uint8)
-    for kind in LandUseMap(path.parent).legend.classes:
-        table[kind.code] = (*bytes.fromhex(kind.color.removeprefix("#")), 255)
-    picture = table[codes].transpose(2, 0, 1)
+    picture = colour_table(LandUseMap(path.parent).legend)[codes].transpose(2, 0, 1)
     with catch_warnings(action="ignore", category=NotGeoreferencedWarning), MemoryFile() as file:  # it is a picture
         with file.open(driver="PNG", count=4, height=shape[0], width=shape[1], dtype="uint8") as png:
             png.write(picture)

@@ -7,13 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
-from landuse.legend import MOST_CODE
+from landuse.outputs.grids import colour_table
 from landuse.outputs.land_use_map import LandUseMap
 
 if TYPE_CHECKING:
@@ -62,9 +61,7 @@ def _add_map(page: folium.Map, folder: Path, *, shown: bool) -> None:
         height, width = (max(1, round(side / step)) for side in warped.shape)
         codes = warped.read(1, out_shape=(height, width), resampling=Resampling.nearest)
         west, south, east, north = transform_bounds(warped.crs, "EPSG:4326", *warped.bounds)
-    colours = np.zeros((MOST_CODE + 1, 4), np.uint8)
-    for code, colour in LandUseMap(folder).legend.palette().items():
-        colours[code] = colour
+    colours = colour_table(LandUseMap(folder).legend)
     bounds = [[south, west], [north, east]]
     ImageOverlay(colours[codes], bounds, opacity=OPACITY, name=escape(folder.name), show=shown).add_to(page)
 

@@ -6,39 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from landuse.change.transitions import NO_DATA, Transition, read_transitions
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
+from landuse.outputs.page.evidence import MAX_BYTES, Areas, Cells, SummaryPart
 from landuse.outputs.record import RECORD, RunRecord, read_record
 from landuse.words import date_names
 
 CHANGE, SUMMARY, TRANSITIONS = "change.tif", "summary.json", "transitions.csv"
-MAX_BYTES = 16 * 2**20
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class Cells(_Part):
-    """Numbers of cells."""
-
-    compared: int
-    label_differences: int
-    confirmed: int
-
-
-class Hectares(_Part):
-    """Areas in hectares."""
+class Hectares(Areas):
+    """The areas that a report speaks of."""
 
     compared: float
-    label_differences: float
-    confirmed: float
 
 
-class Summary(_Part):
+class Summary(SummaryPart):
     """The part of `summary.json` that a report speaks of; `tiers` says what each tier means, the surest first."""
 
     before: str

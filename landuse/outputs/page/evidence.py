@@ -12,11 +12,13 @@ from landuse.words import counted
 MAX_BYTES = 16 * 2**20
 
 
-class _Part(BaseModel):
+class SummaryPart(BaseModel):
+    """A part of `summary.json`, which may be a stranger's."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Cells(_Part):
+class Cells(SummaryPart):
     """Numbers of cells."""
 
     compared: int
@@ -25,20 +27,20 @@ class Cells(_Part):
     expected_false_alarms: float | None = None
 
 
-class Areas(_Part):
+class Areas(SummaryPart):
     """Hectares."""
 
     label_differences: float
     confirmed: float
 
 
-class Model(_Part):
+class Model(SummaryPart):
     """What the joint model of both surveys estimated."""
 
     expected_change_share: float | None = None
 
 
-class Evidence(_Part):
+class Evidence(SummaryPart):
     """The part of `summary.json` that the page speaks of; `tiers` holds what each tier means, the surest first."""
 
     cells: Cells

@@ -20,8 +20,18 @@ from typing import TYPE_CHECKING, Any
 from landuse.version import __version__
 
 if TYPE_CHECKING:
-    from landuse.api import classify, diff, evaluate, export, map, report, tile, train
-    from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page
+    from landuse.api import classify, diff, evaluate, export, map, tile, train
+    from landuse.api_change import (
+        assess_design,
+        assess_estimate,
+        audit_apply,
+        audit_sites,
+        doctor,
+        find,
+        packet,
+        report,
+    )
+    from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page, Tables
 
 __all__ = [
     "Change",
@@ -30,16 +40,26 @@ __all__ = [
     "LandUse",
     "Model",
     "Page",
+    "Tables",
     "__version__",
+    "assess_design",
+    "assess_estimate",
+    "audit_apply",
+    "audit_sites",
     "classify",
     "diff",
+    "doctor",
     "evaluate",
     "export",
+    "find",
     "map",
+    "packet",
     "report",
     "tile",
     "train",
 ]
+AFTER = {"assess_design", "assess_estimate", "audit_apply", "audit_sites", "doctor", "find", "packet", "report"}
+"""What `landuse.api_change` offers; other functions are those of `landuse.api`."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
@@ -48,8 +68,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = import_module("landuse.results" if name[0].isupper() else "landuse.api")
-    return getattr(home, name)
+    home = "results" if name[0].isupper() else "api_change" if name in AFTER else "api"
+    return getattr(import_module(f"landuse.{home}"), name)
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from landuse.errors import UsageError
-from landuse.options.results import DiffOptions, EvaluateOptions, ExportOptions, PageOptions, ReportOptions
+from landuse.options.results import DiffOptions, EvaluateOptions, ExportOptions, PageOptions
 from landuse.options.schema import Options, flag_of
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainingOptions
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Address = str | PathLike[str]
 F = TypeVar("F", bound=Callable[..., Any])
+RAISES = "Raises:\n    LanduseError: in one of its kinds, with one sentence that says what is wrong."
 
 
 def keywords(schema: type[Options]) -> Callable[[F], F]:
@@ -46,7 +47,7 @@ def keywords(schema: type[Options]) -> Callable[[F], F]:
         ]
         function.__signature__ = inspect.Signature([*own, *fields])  # type: ignore[attr-defined]  # what inspect reads
         lines = [f"    {name}: {flag_of(schema, name).help}" for name in schema.model_fields]
-        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Options:", *lines])
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", RAISES, "", "Options:", *lines])
         return function
 
     return decorate
@@ -60,13 +61,10 @@ def tile(*sources: Address, out: Address | None = None, **options: Any) -> Chips
         sources: the survey's rasters as files, folders, globs, VSI or s3:// addresses.
         out: folder to write; see `landuse.api` for none.
         options: see `landuse.options.survey.TileOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     from landuse.stages.tile import tile as stage
 
-    target = _target(out, "chips")
+    target = target_of(out, "chips")
     stage([str(s) if isinstance(s, str) else Path(s) for s in sources], target, TileOptions(**options))
     return Chips(target)
 
@@ -85,9 +83,6 @@ def train(
             and `split`. Paths in a data frame are relative to `root`, or else to the current folder.
         out: the ``.landuse`` file to write; see `landuse.api` for none.
         options: see `landuse.options.training.TrainingOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     given = TrainingOptions(**options)
     target = Path(out) if out is not None else temporary_folder() / "model.landuse"
@@ -119,13 +114,10 @@ def classify(*inputs: Address, out: Address | None = None, **options: Any) -> La
         inputs: chips, or the survey's rasters as files, folders, globs, VSI or s3:// addresses.
         out: folder to write; see `landuse.api` for none.
         options: see `landuse.options.survey.ClassifyOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     from landuse.stages.classify import classify as stage
 
-    target = _target(out, "landuse")
+    target = target_of(out, "landuse")
     stage([str(i) if isinstance(i, str) else Path(i) for i in inputs], target, ClassifyOptions(**options))
     return LandUse(target)
 
@@ -138,13 +130,10 @@ def diff(*maps: Address, out: Address | None = None, **options: Any) -> Change: 
         maps: land-use maps, or single-band class GeoTIFFs, oldest first.
         out: folder to write; see `landuse.api` for none.
         options: see `landuse.options.results.DiffOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     from landuse.stages.diff import diff as stage
 
-    target, paths = _target(out, "change"), tuple(map_paths(maps))
+    target, paths = target_of(out, "change"), tuple(map_paths(maps))
     found = stage(paths, target, DiffOptions(**options))
     return Change(target, found.summary, paths)
 
@@ -157,29 +146,8 @@ def map(*results: Address, out: Address = "map.html", **options: Any) -> Page:  
         results: land-use maps and changes.
         out: the file to write. A page of landuse is replaced.
         options: see `landuse.options.results.PageOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     return draw(map_paths(results), out, options)
-
-
-@keywords(ReportOptions)
-def report(change: Address, out: Address = "report.html", **options: Any) -> Page:  # noqa: ANN401
-    """Write two pages of what changed, to be forwarded.
-
-    Args:
-        change: what `diff` wrote.
-        out: the HTML to write. A page of landuse is replaced.
-        options: see `landuse.options.results.ReportOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
-    """
-    from landuse.stages.report import report as stage
-
-    stage(Path(change), Path(out), ReportOptions(**options))
-    return Page(Path(out))
 
 
 @keywords(EvaluateOptions)
@@ -191,13 +159,10 @@ def evaluate(model: Address, data: Address | None = None, out: Address | None = 
         data: labelled chips, class folders, annotations or a table; None with a table of predictions.
         out: folder to write; see `landuse.api` for none.
         options: see `landuse.options.results.EvaluateOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     from landuse.stages.evaluate import evaluate as stage
 
-    target = _target(out, "evaluation")
+    target = target_of(out, "evaluation")
     inputs = [model] if data is None else [model, data]
     found = stage([i if isinstance(i, str) else Path(i) for i in inputs], target, EvaluateOptions(**options))
     return Evaluation(target, found.metrics.as_dict(), found.report)
@@ -211,9 +176,6 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
         model: a model, its file, or the name of one that ships.
         out: the ``.onnx`` or ``.xml`` file, or the folder of a SavedModel.
         options: see `landuse.options.results.ExportOptions`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     from landuse.stages.export import export as stage
 
@@ -235,5 +197,6 @@ def temporary_folder() -> Path:
     return folder
 
 
-def _target(out: Address | None, name: str) -> Path:
+def target_of(out: Address | None, name: str) -> Path:
+    """Where a result goes: to `out`, or to a temporary folder."""
     return Path(out) if out is not None else temporary_folder() / name

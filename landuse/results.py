@@ -16,6 +16,7 @@ from landuse.errors import LanduseError, OutputExistsError, UsageError
 if TYPE_CHECKING:
     import folium
     import geopandas
+    import pandas
     import xarray
 
     from landuse.chips import ChipSet
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Sequence[object]]
 MOST_ROWS = 12
 """Rows of a table that a notebook shows."""
+PAGES = ("label.html", "similar.html")
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +242,47 @@ class Evaluation(Result):
     def _rows(self) -> Rows:
         found = [(name, f"{value:.4f}") for name, value in self.metrics.items() if isinstance(value, float)]
         return [("measure", "value"), *found]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Tables(Result):
+    """What `find`, `assess_design`, `assess_estimate`, `audit_sites` and `audit_apply` write.
+
+    Attributes:
+        main: its first table, a CSV file.
+        said: what it is, in words.
+    """
+
+    main: str
+    said: str
+
+    @cached_property
+    def table(self) -> pandas.DataFrame:
+        """The first table."""
+        import pandas
+
+        return pandas.read_csv(self.folder / self.main)
+
+    @property
+    def page(self) -> Page:
+        """Its page: pictures of what is alike, or what people label.
+
+        Raises:
+            UsageError: it has none.
+        """
+        found = next((path for name in PAGES if (path := self.folder / name).is_file()), None)
+        if found is None:
+            raise UsageError(f"{self.folder} holds no page, only tables.")
+        return Page(found)
+
+    @property
+    def headline(self) -> str:
+        """What was found."""
+        return f"{self.said}, in {self.folder}"
+
+    def _rows(self) -> Rows:
+        shown = self.table.head(MOST_ROWS)
+        return [tuple(shown.columns), *shown.itertuples(index=False)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

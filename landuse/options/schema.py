@@ -8,7 +8,7 @@ from inspect import get_annotations
 from os import PathLike, fspath
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
 
 from landuse.errors import UsageError
 
@@ -60,6 +60,12 @@ class Options(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise UsageError(_sentence(error, type(self))) from error
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _results_are_paths(cls, value: Any) -> Any:  # noqa: ANN401
+        """A result stands wherever a path does."""
+        return _text(value)
 
     def changed(self, **values: Any) -> Self:  # noqa: ANN401
         """The same with other values, checked anew."""

@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landuse.api import Address, keywords, target_of
-from landuse.options.assessment import AuditApplyOptions, AuditOptions, DesignOptions, EstimateOptions
-from landuse.options.results import FindOptions, PacketOptions, ReportOptions
+from landuse.options.results import (
+    AuditApplyOptions,
+    AuditOptions,
+    DesignOptions,
+    EstimateOptions,
+    FindOptions,
+    PacketOptions,
+    ReportOptions,
+)
 from landuse.options.survey import SurveyOptions
 from landuse.results import Page, Tables
 
@@ -87,7 +94,7 @@ def assess_design(change: Address, out: Address | None = None, **options: Any) -
     Args:
         change: what `diff` wrote.
         out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.assessment.DesignOptions`.
+        options: see `landuse.options.results.DesignOptions`.
     """
     from landuse.stages.assess import design as stage
 
@@ -102,7 +109,7 @@ def assess_estimate(sample: Address, out: Address | None = None, **options: Any)
     Args:
         sample: a labelled sample.csv.
         out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.assessment.EstimateOptions`.
+        options: see `landuse.options.results.EstimateOptions`.
     """
     from landuse.stages.assess import estimate as stage
 
@@ -120,7 +127,7 @@ def audit_sites(change: Address, out: Address | None = None, **options: Any) -> 
     Args:
         change: what `diff` wrote.
         out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.assessment.AuditOptions`.
+        options: see `landuse.options.results.AuditOptions`.
     """
     from landuse.stages.audit import audit as stage
 
@@ -136,7 +143,7 @@ def audit_apply(answers: Address, change: Address | None = None, out: Address | 
         answers: an audit.csv with its column `changed` filled in.
         change: what `diff` wrote, whose other files then go along.
         out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.assessment.AuditApplyOptions`.
+        options: see `landuse.options.results.AuditApplyOptions`.
     """
     from landuse.stages.audit import apply as stage
 

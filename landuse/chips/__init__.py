@@ -1,9 +1,7 @@
 """The chip table: which places of the lattice a survey covers, with what imagery and, where known, what class."""
 
-from landuse.chips.chipset import Chips, ChipSet, SourceLists
-from landuse.chips.order import block_slices, image_order
-from landuse.chips.reading import read_chips, read_columns
-from landuse.chips.table import ChipTable, open_chips
+from landuse.chips.chipset import Chips, ChipSet, SourceLists, block_slices, image_order
+from landuse.chips.table import ChipTable, open_chips, read_chips, read_columns
 from landuse.chips.writing import CHIPS_FILE, chip_writer, write_chips
 
 __all__ = [

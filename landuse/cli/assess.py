@@ -10,7 +10,7 @@ import click
 from landuse.cli.config import with_config
 from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
 from landuse.engine.progress import busy
-from landuse.options.assessment import AgreeOptions, DesignOptions, EstimateOptions
+from landuse.options.results import AgreeOptions, DesignOptions, EstimateOptions
 
 if TYPE_CHECKING:
     from landuse.evaluation.assessment import Part

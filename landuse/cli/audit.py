@@ -8,7 +8,7 @@ import click
 
 from landuse.cli.config import with_config
 from landuse.cli.from_schema import Sectioned, json_flag, options, out_folder, print_json
-from landuse.options.assessment import AuditApplyOptions, AuditOptions
+from landuse.options.results import AuditApplyOptions, AuditOptions
 
 FIRST = "sites"
 

@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from landuse.options.groups import Run
-from landuse.options.schema import Flag, Options, flag_name, flag_of, section_of
+from landuse.options.schema import Flag, Options, Run, flag_name, flag_of, section_of
 
 Command = Callable[..., Any]
 Settings = dict[str, Any]

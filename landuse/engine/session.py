@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landuse.engine.jvm import JavaDidNotStart, end_jvm, launch, reason_of
+from landuse.engine.java import JavaDidNotStart, end_jvm, launch, reason_of
 from landuse.engine.master import check_reachable, is_local
 from landuse.engine.progress import busy
 from landuse.engine.session_settings import (

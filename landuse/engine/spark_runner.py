@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pyspark.accumulators import AccumulatorParam
 
-from landuse.engine.jvm import message_of
+from landuse.engine.java import message_of
 from landuse.engine.shared_file import SharedFile, share
 from landuse.engine.task import Lost, Outcome, attempt, ignore, settle
 from landuse.engine.watch import OVERDUE, Watch

@@ -17,8 +17,7 @@ from landuse.errors import NoOverlapError, UnlabelledWarning
 from landuse.grid import Bounds, CellRange, ChipGrid, IntArray
 from landuse.labels.polygons import read_polygon_labels
 from landuse.labels.raster import open_raster_labels
-from landuse.labels.rules import purity, rule_named, rule_points
-from landuse.labels.source import LISTED, Floats, LabelSource
+from landuse.labels.rules import LISTED, Floats, LabelSource, purity, rule_named, rule_points
 from landuse.legend import CodeArray, Legend
 
 SLIVER = 1e-6

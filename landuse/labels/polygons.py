@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from landuse.errors import LabelsError, NotAVectorError
 from landuse.grid import BLOCK, Bounds
-from landuse.labels.source import LISTED, ClassShares, Floats, legend_of_values
+from landuse.labels.rules import LISTED, ClassShares, Floats, legend_of_values
 from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.vector_file import carried, read_vector
 from landuse.words import counted

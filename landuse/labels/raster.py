@@ -18,7 +18,7 @@ from pyproj import CRS, Transformer
 from landuse.errors import DamagedSourceError, LabelsError, LanduseError, MissingCRSError, SourceNotFoundError
 from landuse.grid import BLOCK, Bounds
 from landuse.labels.area_shares import class_areas, ring_areas
-from landuse.labels.source import LISTED, ClassShares, Floats, legend_of_codes
+from landuse.labels.rules import LISTED, ClassShares, Floats, legend_of_codes
 from landuse.legend import LEGEND_TAG, MOST_CODE, UNMAPPED, Legend
 from landuse.vector_file import layer_fields, vector_layers
 

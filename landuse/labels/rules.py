@@ -1,20 +1,107 @@
-"""The label rules: how a chip gets its label from the area shares of its classes, or from the classes at points in it.
-
-A rule is one class; `RULES` lists those that a user may choose.
-"""
+"""The label rules, what label data tell them of a chip, and the legend that fits what the data hold."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from landuse.errors import UsageError
+from landuse.errors import LabelsError, UsageError
 from landuse.grid import ChipGrid, IntArray
-from landuse.legend import UNMAPPED, CodeArray, Legend
+from landuse.legend import UNMAPPED, CodeArray, Legend, load_legend, shipped_legends
 
 Floats = npt.NDArray[np.float64]
+BY_CODES = ("nlcd8", "worldcover", "corine5")
+"""Legends that codes of a raster are recognised by, where none is given. All of them know water."""
+BY_NAMES = ("nlcd8", "worldcover", "landuse7")
+"""Legends that names of polygons are recognised by. Any other names become a legend of their own."""
+FILLING = (0, 127, 255)
+"""Codes that stand for no data where a file forgets to say so; they do not speak against a legend."""
+LISTED = 20
+
+
+@dataclass(frozen=True)
+class ClassShares:
+    """What label data say about some chips.
+
+    Attributes:
+        shares: share of each chip under each class of the legend, shape (chips, classes).
+        points: class codes at the points asked for, shape (chips, points); 0 = unmapped.
+        met: whether any of the chips shares ground with the label data at all.
+        left_out: chips' worth of ground under each code or name that is no class of the legend, summed over the chips.
+    """
+
+    shares: Floats
+    points: CodeArray
+    met: bool
+    left_out: Mapping[str, float] = field(default_factory=dict)
+
+
+class LabelSource(Protocol):
+    """A raster or a layer of polygons that knows classes."""
+
+    @property
+    def legend(self) -> Legend:
+        """The classes."""
+        ...
+
+    @property
+    def strange(self) -> str:
+        """What of the source itself names no class of the legend, as a sentence; empty where nothing is."""
+        ...
+
+    def span(self, ring: Floats) -> int:
+        """How many cells a side of a square should have that is looked at in one go; `ring` is a typical chip's."""
+        ...
+
+    def read(self, rings: Floats, points: Floats) -> ClassShares:
+        """What lies under chips: their corners (chips, corners, 2) and points in them (chips, points, 2) in the lattice CRS."""
+        ...
+
+
+def legend_of_codes(counts: Mapping[int, int], where: str) -> Legend:
+    """The shipped legend that explains most of some codes.
+
+    Args:
+        counts: pixels of each code.
+        where: the file, for the sentence.
+
+    Raises:
+        LabelsError: none explains half of them.
+    """
+    told = {code: count for code, count in counts.items() if code not in FILLING}
+    explained = {
+        name: sum(n for code, n in told.items() if load_legend(name).classify_codes(np.array([code]))[0] != UNMAPPED)
+        for name in BY_CODES
+    }
+    best = max(BY_CODES, key=lambda name: explained[name])
+    if 2 * explained[best] >= sum(told.values()) and (told or not counts):
+        return load_legend(best)
+    codes = ", ".join(map(str, sorted(counts)[:LISTED]))
+    raise LabelsError(
+        f"{where} holds the codes {codes} where the chips lie, which could be anybody's; say what they mean with --legend: "
+        f"a YAML file, or one of {', '.join(shipped_legends())}."
+    )
+
+
+def legend_of_values(counts: Mapping[str, int], where: str) -> Legend:
+    """The first shipped legend that knows all names (or codes) of polygons, else one that is made of them.
+
+    Raises:
+        LabelsError: they are numbers that no legend knows, or no names of classes.
+    """
+    numbers = {int(text): n for text, n in counts.items() if text.isascii() and text.isdigit()}
+    if numbers and len(numbers) == len(counts):
+        return legend_of_codes(numbers, where)
+    for name in BY_NAMES:
+        if all(load_legend(name).code_of_value(text) != UNMAPPED for text in counts):
+            return load_legend(name)
+    return Legend.of_names(sorted(counts), where)
+
+
 SIXTHS = (1 / 6, 3 / 6, 5 / 6)
 
 

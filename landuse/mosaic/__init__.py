@@ -6,9 +6,8 @@ with put_off("boto3"):  # rasterio imports it where it finds it, and here GDAL r
     import rasterio.session  # noqa: F401
 
 from landuse.mosaic.coverage import coverage
-from landuse.mosaic.opening import open_survey
 from landuse.mosaic.reader import MosaicReader, Pixels
 from landuse.mosaic.source import Source
-from landuse.mosaic.survey import Survey
+from landuse.mosaic.survey import Survey, open_survey
 
 __all__ = ["MosaicReader", "Pixels", "Source", "Survey", "coverage", "open_survey"]

@@ -12,7 +12,7 @@ from rasterio.env import get_gdal_config, set_gdal_config
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from landuse.mosaic.object_store import gdal_options
+from landuse.mosaic.addresses import gdal_options
 from landuse.mosaic.vrt import check_vrt, is_vrt
 
 CACHE = "GDAL_CACHEMAX"

@@ -19,7 +19,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import create_parser
 
 from landuse.errors import NotARasterError
-from landuse.mosaic.object_store import STORES, object_bytes
+from landuse.mosaic.addresses import STORES, object_bytes
 
 MOST_BYTES = 2**26
 MOST_FILES = 10**6

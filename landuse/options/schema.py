@@ -1,4 +1,4 @@
-"""What an option is, and what a stage's options have in common."""
+"""What an option is, what the options of a stage have in common, and those that several stages share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import get_annotations
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from landuse.errors import UsageError
 
@@ -109,3 +110,139 @@ def _sentence(error: ValidationError, schema: type[Options]) -> str:
     said = str(first["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
     called = flag_name(schema, name) if name in schema.model_fields else name
     return f"{called} cannot be {given!r}: it should be {said}."
+
+
+LonLatBounds = tuple[float, float, float, float]
+Runtime = Literal["openvino", "tensorflow"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
+INLINE = "inline"
+
+
+def _joined(value: Any) -> Any:  # noqa: ANN401
+    return ",".join(value) if isinstance(value, list | tuple) else value
+
+
+class Lattice(Options):
+    """Where chips lie. Without a CRS the sources decide (`landuse.crs.lattice_crs`)."""
+
+    section: ClassVar[str] = "Lattice"
+
+    chip_m: Annotated[float, Field(gt=0), Flag("Side of a chip in metres.", name="--chip-size")] = 224.0
+    chip_px: Annotated[int, Field(ge=8, le=4096), Flag("Pixels of a chip side.", name="--chip-pixels")] = 224
+    crs: Annotated[str | None, Flag("CRS of the lattice.", metavar="EPSG:n")] = None
+    like: Annotated[
+        Path | None,
+        Flag("Lie on the lattice of an earlier tile or classify, so that years can be compared.", metavar="FOLDER"),
+    ] = None
+
+
+class Area(Options):
+    """Which part of the land: polygons of a file, or a rectangle (west, south, east, north in degrees)."""
+
+    section: ClassVar[str] = "Area"
+
+    aoi: Annotated[Path | None, Flag("Only chips that touch these polygons.")] = None
+    bounds: Annotated[LonLatBounds | None, Flag("Only chips that touch these lon/lat bounds.", metavar="W S E N")] = (
+        None
+    )
+
+
+class Tables(Options):
+    """Tables by district, and the formats of polygons."""
+
+    section: ClassVar[str] = "Files"
+
+    formats: Annotated[
+        str,
+        BeforeValidator(_joined),
+        Flag("Formats of the polygons: gpkg, fgb, parquet, pmtiles; GeoJSON comes with them.", metavar="NAME,..."),
+    ] = "gpkg,geojson"
+    districts: Annotated[
+        Path | None, Flag("Polygons, such as townships, by which areas are listed too.", metavar="FILE")
+    ] = None
+    district_name: Annotated[str | None, Flag("Their column of names.  [default: name]", metavar="COLUMN")] = None
+
+
+class Imagery(Options):
+    """What of the rasters is read. A chip without any imagery is never kept."""
+
+    section: ClassVar[str] = "Imagery"
+
+    bands: Annotated[
+        Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None,
+        Flag(
+            "Source bands for R, G, B.  [default: red, green and blue by declared colours or names, else 1,2,3]",
+            metavar="R,G,B",
+            example="1,2,3",
+        ),
+    ] = None
+    collar: Annotated[
+        Literal["auto", "keep"],
+        Flag("Ground around a picture that holds 0 or 255 without declaring it: leave it out, or keep it as imagery."),
+    ] = "auto"
+    stretch: Annotated[
+        tuple[float, float] | None,
+        Flag("Values that become 0 and 255 (16-bit sources).", metavar="LOW HIGH"),
+    ] = None
+    min_valid: Annotated[float, Field(ge=0, le=1), Flag("Least share of a chip with imagery.")] = 0.5
+
+
+class Inference(Options):
+    """How a network is run over chips."""
+
+    section: ClassVar[str] = "Inference"
+
+    runtime: Annotated[Runtime, Flag("What runs the network.")] = "openvino"
+    precision: Annotated[
+        Precision,
+        Flag("Arithmetic of the network; auto takes bf16 where the processor has it, int8 needs landuse quantise."),
+    ] = "auto"
+    max_quarantined: Annotated[
+        float, Field(ge=0, le=1), Flag("Largest share of chips that may fail before the run does.")
+    ] = 0.01
+
+
+class Run(Options):
+    """How the work is done."""
+
+    section: ClassVar[str] = "Run"
+
+
+class Place(Run):
+    """Where the work runs. A Python function runs in its own process unless told otherwise; a command starts Spark."""
+
+    master: Annotated[
+        str, Flag("Spark master, or 'inline' to run in this process without Spark.", default="local[*]")
+    ] = INLINE
+
+
+class Parts(Run):
+    """Where workers that do not share this machine's disk leave what it collects."""
+
+    parts: Annotated[
+        str | None,
+        Flag(
+            "Where workers leave results that this machine collects, if they do not share its disk: s3://bucket/folder.",
+            metavar="ADDRESS",
+        ),
+    ] = None
+
+
+class Seed(Run):
+    """What everything is drawn with."""
+
+    seed: Annotated[int, Flag("Seed of everything that draws.")] = 0
+
+
+class Digests(Run):
+    """How surely a record names what went in."""
+
+    digests: Annotated[
+        bool, Flag("Record a digest of every source's content too, not its size and time of change alone.")
+    ] = False
+
+
+class Fresh(Run):
+    """Whether an earlier result gives way."""
+
+    fresh: Annotated[bool, Flag("Ignore and replace an earlier result.")] = False

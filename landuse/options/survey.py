@@ -7,8 +7,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from landuse.options.groups import Area, Digests, Fresh, Imagery, Inference, Lattice, Parts, Place, Tables
-from landuse.options.schema import Flag, NameOrFile, Options
+from landuse.options.schema import (
+    Area,
+    Digests,
+    Flag,
+    Fresh,
+    Imagery,
+    Inference,
+    Lattice,
+    NameOrFile,
+    Options,
+    Parts,
+    Place,
+    Tables,
+)
 
 Normalise = Literal["auto", "quantile", "none"]
 LabelRule = Literal["nine-point", "majority", "centre"]

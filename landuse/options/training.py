@@ -9,8 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from landuse.errors import UsageError
-from landuse.options.groups import INLINE, Fresh, Parts, Place, Seed
-from landuse.options.schema import Flag, NameOrFile, Options
+from landuse.options.schema import INLINE, Flag, Fresh, NameOrFile, Options, Parts, Place, Seed
 
 HeadKind = Literal["logistic", "dense", "forest"]
 FitWith = Literal["driver", "spark"]

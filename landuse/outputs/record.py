@@ -86,7 +86,7 @@ def with_digest(found: FileIdentity) -> FileIdentity:
 
 def _remote(address: str) -> FileIdentity:
     """Identity of what lies elsewhere; size -1 where nothing tells whether it has changed."""
-    from landuse.mosaic.object_store import object_state
+    from landuse.mosaic.addresses import object_state
 
     state = object_state(address)
     if state is None:

@@ -1,7 +1,6 @@
 """Chips through a network: `block` is what a worker does, `run` what the driver does, `results` what comes of it."""
 
 from landuse.scoring.plan import ScoreSettings
-from landuse.scoring.results import Run, ScoredStrip, Scores
-from landuse.scoring.run import run_chips, score_chips
+from landuse.scoring.run import Run, ScoredStrip, Scores, run_chips, score_chips
 
 __all__ = ["Run", "ScoreSettings", "ScoredStrip", "Scores", "run_chips", "score_chips"]

@@ -13,17 +13,25 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.engine.parts import PartStore
-from landuse.engine.patience import Patience
 from landuse.engine.quarantine import Quarantined
+from landuse.engine.task import Patience
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, chip_ids
 from landuse.models.dense import DenseShape
 from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
 from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import EMPTY, BlockReport, BlockWork, ScoreJob, part_table, patience_with, read_again
+from landuse.scoring.block import (
+    EMPTY,
+    BlockReport,
+    BlockWork,
+    ScoreJob,
+    fill_gaps,
+    part_table,
+    patience_with,
+    read_again,
+)
 from landuse.scoring.dense_ground import Frame, Window, block_windows
-from landuse.scoring.gaps import fill_gaps
 
 LINES = 32
 """Rows of cells that are answered at once: hundreds of megabytes less in memory than all at once."""

@@ -23,7 +23,7 @@ from landuse.grid import BLOCK
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import backbone_key
 from landuse.outputs.record import read_record
-from landuse.scoring.results import Float32, Run, ScoredStrip
+from landuse.scoring.run import Float32, Run, ScoredStrip
 
 FEATURES_FILE = "features.parquet"
 QUARANTINE_FILE = "quarantine.csv"

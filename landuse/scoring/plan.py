@@ -19,9 +19,8 @@ from landuse.models.runtime import Kind, Precision
 from landuse.mosaic import Survey
 from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
-from landuse.scoring.block import BlockWork
+from landuse.scoring.block import GAPS_RULE, BlockWork
 from landuse.scoring.dense_ground import Reach
-from landuse.scoring.gaps import RULE as GAPS
 from landuse.version import __version__
 
 DENSE_BLOCK = 2 * BLOCK
@@ -148,7 +147,7 @@ def common_fields(chips: Chips, bundle: Bundle, settings: ScoreSettings) -> dict
         "bands": list(chips.survey.bands),
         "stretch": chips.survey.stretch,
         "split": settings.split,
-        "gaps": GAPS,
+        "gaps": GAPS_RULE,
     }
 
 

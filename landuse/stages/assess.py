@@ -27,7 +27,7 @@ from landuse.evaluation.sample_files import (
 )
 from landuse.evaluation.sampling import MappedChange, Strata, allocate, draw, strata_of, units_needed
 from landuse.grid import Cell
-from landuse.options.assessment import AgreeOptions, DesignOptions, EstimateOptions
+from landuse.options.results import AgreeOptions, DesignOptions, EstimateOptions
 from landuse.outputs.folder import staged_folder
 from landuse.outputs.label import LabelPage, Place, looks, write_label_page
 from landuse.outputs.label.page import questions_of

@@ -20,7 +20,7 @@ from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.evaluation.audit import CHOSEN, RANDOM, AuditSites, Claim, claimed, drawn, refitted
 from landuse.evaluation.sample_files import UNSURE, read_table, write_lines
 from landuse.grid import Cell
-from landuse.options.assessment import AuditApplyOptions, AuditOptions
+from landuse.options.results import AuditApplyOptions, AuditOptions
 from landuse.outputs.folder import staged_folder
 from landuse.outputs.label import LabelPage, Place, Question, looks, write_label_page
 from landuse.outputs.record import RunRecord, identify, read_record, write_record

@@ -16,7 +16,7 @@ from landuse.errors import UsageError
 from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
-from landuse.options.groups import Tables
+from landuse.options.schema import Tables
 from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.outputs.districts import check_districts, districts_of
 from landuse.outputs.folder import claimed_folder, staged_folder

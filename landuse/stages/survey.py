@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 from pyproj import CRS
 
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
-from landuse.chips.area import area_geometry, touches
-from landuse.chips.cells import survey_strips
+from landuse.chips.cells import area_geometry, survey_strips, touches
 from landuse.crs import lattice_crs, parse_crs
 from landuse.engine.progress import busy, tell
 from landuse.errors import LanduseError, NoOverlapError, UsageError
 from landuse.grid import CHIP_M, Bounds, ChipGrid, crs_text
 from landuse.mosaic import Survey, open_survey
 from landuse.mosaic.remarks import remarks
-from landuse.options.groups import Lattice
+from landuse.options.schema import Lattice
 from landuse.options.survey import SurveyOptions
 from landuse.outputs.record import RECORD, read_record
 from landuse.scoring.dense_ground import finer_pieces

@@ -22,7 +22,7 @@ from landuse.engine.shared_file import SharedFile
 from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.calibration import log_loss
-from landuse.options.groups import INLINE
+from landuse.options.schema import INLINE
 from landuse.options.training import FOLDS, TrainOptions, TuneOptions
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
 from landuse.training.backbone import base_for, with_alignment

@@ -26,7 +26,7 @@ from landuse.models.keras_weights import load_keras_weights
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.statistics import RGB, with_statistics
 from landuse.mosaic import MosaicReader
-from landuse.mosaic.band_names import band_names
+from landuse.mosaic.bands import band_names
 from landuse.options.training import BackboneOptions, TrainOptions
 from landuse.scoring.dense_ground import splits_of
 from landuse.words import counted
@@ -114,7 +114,7 @@ def base_for(data: Sequence[Path], options: TrainOptions) -> Bundle:
         return base
     survey = open_chips(tables[0]).survey
     more = len(survey.bands) != base.backbone.channels
-    names = options.band_names or (band_names(survey) if more else ())
+    names = options.band_names or (band_names(survey.sources[0]) if more else ())
     return for_bands(base, len(survey.bands), names)
 
 

@@ -17,7 +17,8 @@ from landuse.grid import Cell, IntArray
 from landuse.legend import Legend
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
-from landuse.scoring import ScoreSettings, gaps, score_chips
+from landuse.scoring import ScoreSettings, score_chips
+from landuse.scoring.block import GAPS_RULE
 from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache
 from landuse.training.dataset import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
@@ -204,7 +205,7 @@ def chip_keys(chips: ChipSet, inputs: Mapping[str, FileIdentity]) -> list[bytes]
     """Key of each chip: its lattice and cell, and the files it is read from and their state, 32 bytes each."""
     sources = [json.dumps([(inputs[b.path].key, b.band) for b in s.bands]) for s in chips.survey.sources]
     grid = {name: value for name, value in chips.grid.as_dict().items() if name != "chip_px"}
-    common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch, gaps.RULE]).encode())
+    common = hashlib.sha256(json.dumps([grid, chips.survey.bands, chips.survey.stretch, GAPS_RULE]).encode())
     keys = []
     for position, (row, col) in enumerate(zip(chips.rows.tolist(), chips.cols.tolist(), strict=True)):
         key = common.copy()

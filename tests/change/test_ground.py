@@ -6,8 +6,7 @@ import shapely
 
 from landuse.change.ground import SeenGround, seen_ground
 from landuse.chips import write_chips
-from landuse.chips.chipset import ChipSet, SourceLists
-from landuse.chips.order import image_order
+from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import open_survey
 from landuse.stages.diff import diff

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from landuse.chips.area import area_geometry, touches
+from landuse.chips.cells import area_geometry, touches
 from landuse.errors import MissingCRSError, NotAVectorError, SourceNotFoundError, UsageError
 from landuse.grid import Bounds, CellRange, ChipGrid
 from tests.made import UTM
@@ -140,7 +140,7 @@ def test_pieces_of_any_size_find_the_same(monkeypatch):
     rows, cols = CellRange(-20, 20, -20, 20).arrays()
     area = shapely.Point(0, 0).buffer(2500)
     whole = touches(area, GRID, rows, cols)
-    monkeypatch.setattr("landuse.chips.area.CHUNK", 7)
+    monkeypatch.setattr("landuse.chips.cells.CHUNK", 7)
     assert (touches(area, GRID, rows, cols) == whole).all()
     assert 0 < whole.sum() < len(rows)
 

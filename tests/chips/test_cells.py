@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.chips import ChipSet
-from landuse.chips.area import touches
-from landuse.chips.cells import footprint_cells, survey_strips, touched_cells
+from landuse.chips.cells import footprint_cells, survey_strips, touched_cells, touches
 from landuse.errors import UsageError
 from landuse.grid import Bounds, ChipGrid
 from landuse.mosaic import open_survey

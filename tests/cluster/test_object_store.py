@@ -3,8 +3,7 @@
 import pytest
 
 from landuse.errors import SourceNotFoundError
-from landuse.mosaic.addresses import expand
-from landuse.mosaic.object_store import gdal_options, is_listing
+from landuse.mosaic.addresses import expand, gdal_options, is_listing
 from landuse.outputs.record import identify
 from tests.cluster.conftest import BLOCKS, command
 from tests.cluster.processes import Command, counts, run, until

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from landuse.engine import jvm
-from landuse.engine.java import ask_java
-from landuse.engine.jvm import Errors, last_message, plain, reason_of
+from landuse.engine import java as module
+from landuse.engine.java import Errors, ask_java, last_message, plain, reason_of
 from landuse.engine.progress import progress_on
 from landuse.engine.runner import open_runner
 from landuse.engine.spark_runner import _lost
@@ -54,7 +53,7 @@ def java(text, cause=None):
 
 
 def test_the_innermost_cause_and_the_variables_that_are_set_are_named(monkeypatch):
-    for name in jvm.HAVE_A_SAY:
+    for name in module.HAVE_A_SAY:
         monkeypatch.delenv(name, raising=False)
     error = OSError("An error occurred while calling None.\nTrace")
     assert reason_of(error) == "An error occurred while calling None"

@@ -4,7 +4,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from landuse.mosaic import open_survey
-from landuse.mosaic.band_names import band_names, completed, word_of
+from landuse.mosaic.bands import band_names, completed, word_of
 from tests.mosaic.rasters import Raster
 
 BGRN = ("Blue", "Green", "Red", "Near Infrared")
@@ -22,19 +22,19 @@ def survey_of(folder, descriptions=(), colours=()):
 
 def test_descriptions_of_a_file_name_its_bands(tmp_path):
     path = survey_of(tmp_path, BGRN, [ColorInterp.grey] + [ColorInterp.undefined] * 3)
-    assert band_names(open_survey([path], bands=(1, 2, 3, 4))) == ("blue", "green", "red", "nir")
-    assert band_names(open_survey([path], bands=(4, 3, 2, 1))) == ("nir", "red", "green", "blue")
+    assert band_names(open_survey([path], bands=(1, 2, 3, 4)).sources[0]) == ("blue", "green", "red", "nir")
+    assert band_names(open_survey([path], bands=(4, 3, 2, 1)).sources[0]) == ("nir", "red", "green", "blue")
 
 
 def test_infrared_that_is_tagged_alpha_is_what_is_left_of_the_usual_names(tmp_path):
     colours = [ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.alpha]
     survey = open_survey([survey_of(tmp_path, colours=colours)], bands=(1, 2, 3, 4))
-    assert band_names(survey) == ("blue", "green", "red", "nir")
+    assert band_names(survey.sources[0]) == ("blue", "green", "red", "nir")
 
 
 def test_files_that_declare_nothing_have_the_usual_names(tmp_path):
     path = survey_of(tmp_path, colours=[ColorInterp.grey] + [ColorInterp.undefined] * 3)
-    assert band_names(open_survey([path], bands=(1, 2, 3, 4))) == ("red", "green", "blue", "nir")
+    assert band_names(open_survey([path], bands=(1, 2, 3, 4)).sources[0]) == ("red", "green", "blue", "nir")
 
 
 @pytest.mark.parametrize("declared", [["red", "red", "blue", "nir"], [""] * 5, ["swir", "", "", ""]])

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from landuse.errors import NotARasterError
-from landuse.mosaic import MosaicReader, open_survey, opening
+from landuse.mosaic import MosaicReader, open_survey, survey
 from tests.mosaic.rasters import GRID, Raster, at, corner, noise
 
 
 def test_headers_are_read_at_the_same_time_and_come_in_the_order_asked_for(tmp_path, monkeypatch):
     paths = [Raster(noise(8, 8), at(0, 8 * i)).write(tmp_path / f"{name}.tif") for i, name in enumerate("dacb")]
-    together, read = threading.Barrier(2, timeout=20), opening.read_header
-    monkeypatch.setattr(opening, "read_header", lambda path: (together.wait(), read(path))[1])
+    together, read = threading.Barrier(2, timeout=20), survey.read_header
+    monkeypatch.setattr(survey, "read_header", lambda path: (together.wait(), read(path))[1])
     assert [source.name for source in open_survey(paths).sources] == ["d.tif", "a.tif", "c.tif", "b.tif"]
 
 

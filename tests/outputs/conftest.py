@@ -14,8 +14,7 @@ from pyproj import CRS
 from shapely.geometry import box
 
 from landuse.chips import write_chips
-from landuse.chips.chipset import ChipSet, SourceLists
-from landuse.chips.order import image_order
+from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.mosaic import open_survey

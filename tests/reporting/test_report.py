@@ -11,8 +11,7 @@ import shapely
 
 from landuse.change.sites import TIERS
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, UsageError
-from landuse.options.assessment import DesignOptions, EstimateOptions
-from landuse.options.results import DiffOptions, ReportOptions
+from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions, ReportOptions
 from landuse.reporting.compared import read_compared
 from landuse.reporting.page import MOST_TRANSITIONS, report_html
 from landuse.reporting.report import Beside, gather

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from landuse.scoring.gaps import fill_gaps
+from landuse.scoring.block import fill_gaps
 
 VALID = arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 

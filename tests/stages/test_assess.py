@@ -11,8 +11,7 @@ from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, 
 from landuse.evaluation.assessment import assess_sample
 from landuse.evaluation.sample_files import Answer, Size, Unit, read_answers
 from landuse.evaluation.sampling import allocate, strata_of, units_needed
-from landuse.options.assessment import DesignOptions, EstimateOptions
-from landuse.options.results import DiffOptions
+from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions
 from landuse.stages.assess import agree, design, estimate, mapped_change
 from landuse.stages.diff import diff
 from tests.change.makers import classified, sharp

@@ -9,7 +9,7 @@ import pytest
 
 from landuse.change.result import read_change
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.options.assessment import AuditApplyOptions, AuditOptions
+from landuse.options.results import AuditApplyOptions, AuditOptions
 from landuse.outputs.record import damaged_files, read_record
 from landuse.stages.audit import apply, audit, listed
 from landuse.stages.diff import diff

@@ -10,7 +10,7 @@ from affine import Affine
 from pyproj import Transformer
 
 from landuse.chips import read_chips
-from landuse.chips.area import touches
+from landuse.chips.cells import touches
 from landuse.errors import (
     CRSReplacedWarning,
     GeographicGridError,

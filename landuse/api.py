@@ -89,7 +89,7 @@ def train(
     if not isinstance(data, str | PathLike | list | tuple):
         data = _table_of(data)
         given = given if given.root is not None else given.changed(root=Path.cwd())
-    from landuse.stages.training import run_training
+    from landuse.stages.tune import run_training
 
     paths = [Path(item) for item in (data if isinstance(data, list | tuple) else [data])]
     return Model(target, run_training(paths, target, given).bundle)
@@ -177,7 +177,7 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
         out: the ``.onnx`` or ``.xml`` file, or the folder of a SavedModel.
         options: see `landuse.options.results.ExportOptions`.
     """
-    from landuse.stages.export import export as stage
+    from landuse.stages.models import export as stage
 
     return stage(model if isinstance(model, str) else Path(model), Path(out), ExportOptions(**options))[-1]
 

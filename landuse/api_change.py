@@ -49,7 +49,7 @@ def report(change: Address, out: Address = "report.html", **options: Any) -> Pag
         out: the HTML to write. A page of landuse is replaced.
         options: see `landuse.options.results.ReportOptions`.
     """
-    from landuse.stages.report import report as stage
+    from landuse.stages.pages import report as stage
 
     stage(Path(change), Path(out), ReportOptions(**options))
     return Page(Path(out))
@@ -64,7 +64,7 @@ def packet(change: Address, out: Address = "change.zip", **options: Any) -> Path
         out: the zip to write.
         options: see `landuse.options.results.PacketOptions`.
     """
-    from landuse.stages.packet import packet as stage
+    from landuse.stages.pages import packet as stage
 
     stage(Path(change), Path(out), PacketOptions(**options))
     return Path(out)
@@ -80,7 +80,7 @@ def find(folder: Address, chip_id: str, out: Address | None = None, **options: A
         out: folder to write; see `landuse.api` for none.
         options: see `landuse.options.results.FindOptions`.
     """
-    from landuse.stages.find import find as stage
+    from landuse.stages.pages import find as stage
 
     target = target_of(out, "similar")
     found = stage(Path(folder), chip_id, target, FindOptions(**options))

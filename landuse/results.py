@@ -336,7 +336,7 @@ class Page:
 def draw(folders: Sequence[Path], out: str | PathLike[str], options: Mapping[str, Any]) -> Page:
     """The page of some folders; see `landuse.map`."""
     from landuse.options.results import PageOptions
-    from landuse.stages.map import map as stage
+    from landuse.stages.pages import map as stage
 
     stage(folders, Path(out), PageOptions(**options))
     return Page(Path(out))

@@ -25,7 +25,7 @@ def export(model: str, out: Path, options: ExportOptions) -> None:
     It is the whole classifier, from pixels to calibrated probabilities, with its classes, bands and pixel size. An ONNX file
     works in QGIS with the plugin Deepness.
     """
-    from landuse.stages.export import export as run
+    from landuse.stages.models import export as run
 
     for path in run(model, out, options):
         click.echo(f"wrote {path}")

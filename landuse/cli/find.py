@@ -28,7 +28,7 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions, as_json: b
     --keep-features kept, and without those by the probabilities of their classes.
     """
     from landuse.likeness.sheet import BY_CLASS, figures, sentence
-    from landuse.stages.find import find as run
+    from landuse.stages.pages import find as run
     from landuse.words import counted
 
     with busy("looking for what is alike"):

@@ -19,7 +19,7 @@ def map(folders: tuple[Path, ...], out: Path, options: PageOptions) -> None:
 
     DIR are folders that landuse classify and landuse diff wrote. A page that landuse wrote is replaced; any other file is not.
     """
-    from landuse.stages.map import map as run
+    from landuse.stages.pages import map as run
 
     run(folders, out, options)
     click.echo(f"{out}: open it in a browser.")

@@ -19,7 +19,7 @@ def packet(change: Path, out: Path, options: PacketOptions) -> None:
 
     The two maps are in it where they still lie where they were compared. No file names a folder of this machine.
     """
-    from landuse.stages.packet import packet as run
+    from landuse.stages.pages import packet as run
 
     names = run(change, out, options)
     click.echo(f"{out}: {len(names)} files, {out.stat().st_size / 1e6:,.1f} MB; README.txt in it says what each is.")

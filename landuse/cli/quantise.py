@@ -21,7 +21,7 @@ def quantise(model: str, data: tuple[Path, ...], out: Path, options: QuantiseOpt
 
     The model is only written if it gives 99 % of the held-back chips the same label in 8 bits as before.
     """
-    from landuse.stages.quantise import quantise as run
+    from landuse.stages.models import quantise as run
 
     found = run(model, data, out, options)
     if as_json:

@@ -19,7 +19,7 @@ def report(change: Path, out: Path, options: ReportOptions) -> None:
 
     The HTML holds everything and fetches nothing. Maps and imagery are shown where they still lie where they were compared.
     """
-    from landuse.stages.report import report as run
+    from landuse.stages.pages import report as run
 
     run(change, out, options)
     click.echo(f"{out}: open it in a browser, or forward it.")

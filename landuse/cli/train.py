@@ -28,7 +28,7 @@ def train(data: tuple[Path, ...], out: Path, options: TrainingOptions, as_json: 
     seen, and is written with the backbone to one file. From lists of labels comes a model that gives any number of them.
     With --fine-tune layers of the backbone learn on from there.
     """  # noqa: D205
-    from landuse.stages.training import run_training
+    from landuse.stages.tune import run_training
 
     found = run_training(data, out, options)
     if as_json:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from landuse.engine.machine import cores
-from landuse.engine.master import is_local
 from landuse.engine.progress import tell
 from landuse.engine.shared_file import SharedFile
+from landuse.engine.spark_settings import is_local
 from landuse.engine.task import attempt, ignore, settle
 from landuse.errors import EngineError, MissingDependencyError
 
@@ -129,8 +129,8 @@ def open_runner(master: str, *, threads_per_task: int | None = None, task_timeou
 def _spark_runner(stack: ExitStack, master: str, threads_per_task: int | None, task_timeout_s: int) -> Runner:
     """A runner on Spark, which the stack closes."""
     from landuse.engine.session import spark_context
-    from landuse.engine.session_settings import SessionOptions
     from landuse.engine.spark_runner import SparkRunner
+    from landuse.engine.spark_settings import SessionOptions
 
     threads = threads_per_task or default_threads(SessionOptions(master).slots)
     context = stack.enter_context(spark_context(SessionOptions(master, cores_per_task=threads)))

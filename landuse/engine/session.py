@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landuse.engine.java import JavaDidNotStart, end_jvm, launch, reason_of
-from landuse.engine.master import check_reachable, is_local
 from landuse.engine.progress import busy
-from landuse.engine.session_settings import (
+from landuse.engine.shared_file import package_zip
+from landuse.engine.spark_settings import (
     SessionOptions,
+    check_reachable,
     environment,
+    is_local,
     launch_variables,
     python_variables,
     spark_conf,
     worker_variables,
 )
-from landuse.engine.shared_file import package_zip
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:

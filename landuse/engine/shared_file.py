@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import landuse
-from landuse.engine.master import is_local
+from landuse.engine.spark_settings import is_local
 
 if TYPE_CHECKING:
     from pyspark import SparkContext

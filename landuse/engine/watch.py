@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
 
-from landuse.engine.master import is_local
 from landuse.engine.progress import tell
+from landuse.engine.spark_settings import is_local
 from landuse.engine.task import ATTEMPTS
 from landuse.errors import EngineError
 

@@ -1,91 +1,101 @@
-"""One source on the lattice: how it comes there, and its pixels as colour and weight, copied, rescaled or warped."""
+"""One source on the lattice, its pixels copied, rescaled or warped; and the canvas where sources meet, the first on top."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
-from landuse.grid import ChipGrid
-from landuse.mosaic.canvas import FULL, Image, Mask, unmultiplied
 from landuse.mosaic.colour import Curves, apply_curves
 from landuse.mosaic.files import AnyArray, OpenFiles, Window, read_raw
-from landuse.mosaic.resampling import Frame, axis, resample, source_extent, warp
-from landuse.mosaic.source import Source, metric_scale, same_crs
+from landuse.mosaic.resampling import Frame, Placement, Transfer, axis, resample, source_extent, warp
+from landuse.mosaic.source import Source
 from landuse.mosaic.stretch import to_uint8
 
-TOLERANCE_PX = 1e-3
-"""Largest misfit, anywhere in the raster, of pixels that are copied as they are."""
+FULL = 255
+HALF = 127
+"""Least weight of a valid pixel: half of it must lie on imagery, so that edges stay where they are."""
+
+Image = npt.NDArray[np.uint8]
+FloatImage = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Region = tuple[slice, slice]
 
 
-class Way(Enum):
-    """Ways onto the lattice, the cheapest first."""
-
-    COPY = "copy"
-    RESCALE = "rescale"
-    WARP = "warp"
-
-
-@dataclass(frozen=True)
-class Placement:
-    """How a source comes onto the lattice, decided once.
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Imagery of a window.
 
     Attributes:
-        way: the cheapest that serves.
-        level: overview to read; None for full resolution.
-        scale: pixels of that level along a lattice pixel.
-        transform, width, height: of that level.
-        col, row: the raster's first pixel in pixels of the lattice (rows count southwards from y = 0), of use to COPY only.
+        data: uint8 (H, W, B), north up; 0 where not valid.
+        valid: bool (H, W), where there is imagery.
     """
 
-    way: Way
-    level: int | None
-    scale: float
-    transform: Affine
-    width: int
-    height: int
-    col: int = 0
-    row: int = 0
+    data: Image
+    valid: Mask
+
+    def chips(self, chip_px: int) -> tuple[Image, Mask]:
+        """The window cut into chips, in image order: (n, chip_px, chip_px, B) and (n, chip_px, chip_px), both copies."""
+        rows, cols = self.valid.shape[0] // chip_px, self.valid.shape[1] // chip_px
+        data = self.data.reshape(rows, chip_px, cols, chip_px, -1).swapaxes(1, 2)
+        valid = self.valid.reshape(rows, chip_px, cols, chip_px).swapaxes(1, 2)
+        return data.reshape(-1, chip_px, chip_px, data.shape[-1]), valid.reshape(-1, chip_px, chip_px)
 
 
-def place(source: Source, grid: ChipGrid) -> Placement:
-    """Placement of `source` on `grid`."""
-    pixel, transform = grid.pixel, source.transform
-    aligned_crs = same_crs(source.crs, grid.crs) and source.north_up
-    if aligned_crs and _on_lattice(source, pixel):
-        col, row = round(transform.c / pixel), round(-transform.f / pixel)
-        return Placement(Way.COPY, None, 1.0, transform, source.width, source.height, col, row)
-    scale = metric_scale(source, grid.crs, pixel)
-    level, factor = _overview(source.overviews, scale)
-    width, height = (math.ceil(source.width / factor), math.ceil(source.height / factor))
-    reduced = _scaled(transform, source.width / width, source.height / height)
-    return Placement(Way.RESCALE if aligned_crs else Way.WARP, level, scale / factor, reduced, width, height)
+class Canvas:
+    """A window being filled, source after source. `weight` is each pixel's filled share, 0 to 255."""
+
+    def __init__(self, height: int, width: int, bands: int) -> None:
+        self.data: Image = np.zeros((height, width, bands), dtype=np.uint8)
+        self.weight: Image = np.zeros((height, width), dtype=np.uint8)
+
+    def filled(self, region: Region) -> bool:
+        """Whether nothing is left to fill."""
+        return bool(self.weight[region].min() == FULL)
+
+    def untouched(self, region: Region) -> bool:
+        """Whether nothing has been filled yet."""
+        return not self.weight[region].any()
+
+    def put(self, region: Region, colour: Image, weight: Image | None) -> None:
+        """Lay `colour` (h, w, B) under what is there; `weight` (h, w) is its share of each pixel, None for all of it."""
+        there = self.weight[region]
+        if self.untouched(region):
+            self.data[region] = colour
+            self.weight[region] = FULL if weight is None else weight
+            return
+        take = FULL - there if weight is None else np.minimum(weight, FULL - there)
+        fresh = (there == 0) & (take > 0)
+        mixed = (there > 0) & (take > 0)
+        target = self.data[region]
+        np.copyto(target, colour, where=fresh[..., None])
+        if mixed.any():
+            target[mixed] = _mix(target[mixed], there[mixed], colour[mixed], take[mixed])
+        self.weight[region] = there + take
+
+    def pixels(self) -> Pixels:
+        """What came of it; data are blanked where fewer than half of a pixel is filled."""
+        valid = self.weight >= HALF
+        if not valid.all():
+            self.data[~valid] = 0
+        return Pixels(self.data, valid)
 
 
-def _on_lattice(source: Source, pixel: float) -> bool:
-    """Whether every pixel of a north-up raster falls on a lattice pixel, to a thousandth of it."""
-    transform = source.transform
-    for step, origin, count in ((transform.a, transform.c, source.width), (-transform.e, -transform.f, source.height)):
-        start = origin / pixel
-        end = (origin + step * count) / pixel
-        if abs(start - round(start)) > TOLERANCE_PX or abs(end - round(start) - count) > TOLERANCE_PX:
-            return False
-    return True
+def _mix(one: Image, share: Image, other: Image, take: Image) -> Image:
+    """Mean of two colours (n, B) by their shares (n,)."""
+    total = share.astype(np.float32) + take
+    mean = (one * share[:, None].astype(np.float32) + other * take[:, None].astype(np.float32)) / total[:, None]
+    return np.asarray(np.rint(mean).astype(np.uint8))
 
 
-def _scaled(transform: Affine, x: float, y: float) -> Affine:
-    a, b, c, d, e, f = tuple(transform)[:6]
-    return Affine(a * x, b * y, c, d * x, e * y, f)
-
-
-def _overview(factors: tuple[int, ...], scale: float) -> tuple[int | None, int]:
-    """Level and factor of the coarsest overview that still has two pixels a lattice pixel, so that averaging stays true."""
-    fit = [(level, factor) for level, factor in enumerate(factors) if factor <= scale / 2 * 1.01]
-    return fit[-1] if fit else (None, 1)
+def unmultiplied(premultiplied: FloatImage, share: FloatImage) -> tuple[Image, Image]:
+    """Colour (h, w, B) and weight (h, w), both uint8, from colour x share and the share itself (0 to 1)."""
+    weight = np.rint(np.clip(share, 0.0, 1.0) * FULL).astype(np.uint8)
+    colour = premultiplied / np.maximum(share, 1e-6)[..., None]
+    return np.rint(np.clip(colour, 0.0, 255.0)).astype(np.uint8), weight
 
 
 Laid = tuple[Image, Image | None]
@@ -97,7 +107,7 @@ two CRSs, and interpolation between four of them gives the same picture in half 
 
 
 @dataclass(frozen=True)
-class Square:
+class LatticeWindow:
     """A rectangle of lattice pixels: its first row (counted southwards from y = 0) and column, and its size."""
 
     row: int
@@ -132,17 +142,17 @@ class Layer:
     @property
     def verbatim(self) -> bool:
         """Whether stored pixels are lattice pixels as they stand, but for their colours."""
-        return self.placement.way is Way.COPY and self.source.dtype == "uint8" and self.tone.stretch is None
+        return self.placement.transfer is Transfer.COPY and self.source.dtype == "uint8" and self.tone.stretch is None
 
-    def fit(self, square: Square) -> tuple[Square, Window] | None:
-        """For a copied source: its part of a square, and the window of the raster that it is; None where they do not meet."""
+    def fit(self, target: LatticeWindow) -> tuple[LatticeWindow, Window] | None:
+        """A copied source: its part of a target window, and the same of the raster; None where they do not meet."""
         place = self.placement
-        row0, row1 = max(square.row, place.row), min(square.row + square.height, place.row + place.height)
-        col0, col1 = max(square.col, place.col), min(square.col + square.width, place.col + place.width)
+        row0, row1 = max(target.row, place.row), min(target.row + target.height, place.row + place.height)
+        col0, col1 = max(target.col, place.col), min(target.col + target.width, place.col + place.width)
         if row0 >= row1 or col0 >= col1:
             return None
         window = Window(col0 - place.col, row0 - place.row, col1 - col0, row1 - row0)
-        return Square(row0, col0, row1 - row0, col1 - col0), window
+        return LatticeWindow(row0, col0, row1 - row0, col1 - col0), window
 
     def copy_into(self, files: OpenFiles, window: Window, out: Image) -> Image | None:
         """Read a window of a verbatim source straight into `out` (h, w, B); return its weight."""
@@ -156,20 +166,24 @@ class Layer:
         colour, valid = self._read(files, window)
         return colour, _weight(valid)
 
-    def resampled(self, files: OpenFiles, square: Square) -> Laid | None:
-        """A square of a source that is rescaled or warped; None where they do not meet."""
-        return self._rescaled(files, square) if self.placement.way is Way.RESCALE else self._warped(files, square)
+    def resampled(self, files: OpenFiles, target: LatticeWindow) -> Laid | None:
+        """A target window from a source that is rescaled or warped; None where they do not meet."""
+        return (
+            self._rescaled(files, target)
+            if self.placement.transfer is Transfer.RESCALE
+            else self._warped(files, target)
+        )
 
     def _read(self, files: OpenFiles, window: Window) -> tuple[Image, Mask | None]:
         raw, valid = read_raw(files, self.source, window, level=self.placement.level)
         return self.tone.of(raw), valid
 
-    def _rescaled(self, files: OpenFiles, square: Square) -> Laid | None:
+    def _rescaled(self, files: OpenFiles, target: LatticeWindow) -> Laid | None:
         """From a north-up raster in the lattice's CRS."""
         place, pixel = self.placement, self.pixel
         west, north, step_x, step_y = place.transform.c, place.transform.f, place.transform.a, -place.transform.e
-        rows = axis((north + square.row * pixel) / step_y, pixel / step_y, square.height, place.height)
-        cols = axis((square.col * pixel - west) / step_x, pixel / step_x, square.width, place.width)
+        rows = axis((north + target.row * pixel) / step_y, pixel / step_y, target.height, place.height)
+        cols = axis((target.col * pixel - west) / step_x, pixel / step_x, target.width, place.width)
         if rows.first == rows.last or cols.first == cols.last:
             return None
         window = Window(cols.first, rows.first, cols.last - cols.first, rows.last - rows.first)
@@ -180,13 +194,13 @@ class Layer:
         done = resample(np.concatenate([colour * share[..., None], share[..., None]], axis=2), rows, cols)
         return unmultiplied(done[..., :-1], done[..., -1])
 
-    def _warped(self, files: OpenFiles, square: Square) -> Laid | None:
+    def _warped(self, files: OpenFiles, target: LatticeWindow) -> Laid | None:
         """From a raster in another CRS, or a rotated one."""
         pixel, place = self.pixel, self.placement
-        target = Frame(self.wkt, Affine(pixel, 0.0, square.col * pixel, 0.0, -pixel, -square.row * pixel))
+        lattice = Frame(self.wkt, Affine(pixel, 0.0, target.col * pixel, 0.0, -pixel, -target.row * pixel))
         frame = Frame(self.source.wkt, place.transform)
-        shape = square.height, square.width
-        extent = source_extent(frame, target, shape)
+        shape = target.height, target.width
+        extent = source_extent(frame, lattice, shape)
         outer = None if extent is None else _outer(extent, 3 + math.ceil(place.scale), place)
         window = None if outer is None else _clipped(outer, place)
         if outer is None or window is None:
@@ -194,9 +208,9 @@ class Layer:
         colour, valid = self._read(files, window)
         frame, shrink = frame.shifted(outer.col, outer.row), place.scale > SHRINKS
         if valid is None and window == outer:
-            planes = warp(np.ascontiguousarray(colour.transpose(2, 0, 1)), frame, target, shape, shrink=shrink)
+            planes = warp(np.ascontiguousarray(colour.transpose(2, 0, 1)), frame, lattice, shape, shrink=shrink)
             return planes.transpose(1, 2, 0), None
-        products = warp(_products(colour, valid, window, outer), frame, target, shape, shrink=shrink)
+        products = warp(_products(colour, valid, window, outer), frame, lattice, shape, shrink=shrink)
         return unmultiplied(products[:-1].transpose(1, 2, 0), products[-1])
 
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import shapely
 
 from landuse.grid import Cell, CellRange, ChipGrid
-from landuse.mosaic.canvas import FULL, Canvas, Pixels, Region
 from landuse.mosaic.files import OpenFiles
 from landuse.mosaic.gdal import gdal_env
-from landuse.mosaic.layer import Layer, Square, Tone, Way, place
+from landuse.mosaic.layer import FULL, Canvas, LatticeWindow, Layer, Pixels, Region, Tone
+from landuse.mosaic.resampling import Transfer, place
 from landuse.mosaic.survey import Survey
 
 __all__ = ["MosaicReader", "Pixels"]
@@ -72,11 +72,11 @@ class MosaicReader:
         if isinstance(cells, Cell):
             cells = CellRange(cells.row, cells.row + 1, cells.col, cells.col + 1)
         px = self._grid.chip_px
-        square = Square(-cells.row1 * px, cells.col0 * px, cells.shape[0] * px, cells.shape[1] * px)
-        canvas = Canvas(square.height, square.width, len(self._survey.bands))
+        target = LatticeWindow(-cells.row1 * px, cells.col0 * px, cells.shape[0] * px, cells.shape[1] * px)
+        canvas = Canvas(target.height, target.width, len(self._survey.bands))
         with gdal_env():
             for index in self._meeting(cells):
-                self._lay(canvas, square, int(index))
+                self._lay(canvas, target, int(index))
         return canvas.pixels()
 
     def _meeting(self, cells: CellRange) -> npt.NDArray[np.intp]:
@@ -101,25 +101,25 @@ class MosaicReader:
             self._layers[index] = Layer(source, place(source, grid), self._wkt, grid.pixel, tone)
         return self._layers[index]
 
-    def _lay(self, canvas: Canvas, square: Square, index: int) -> None:
+    def _lay(self, canvas: Canvas, target: LatticeWindow, index: int) -> None:
         """Lay one source under what the canvas holds."""
         layer = self._layer(index)
-        if layer.placement.way is Way.COPY:
-            self._copy(canvas, square, layer)
+        if layer.placement.transfer is Transfer.COPY:
+            self._copy(canvas, target, layer)
             return
-        for part in self._parts(square, layer.placement.scale, self._boxes[index]):
-            region = _region(square, part)
+        for part in self._parts(target, layer.placement.scale, self._boxes[index]):
+            region = _region(target, part)
             laid = None if canvas.filled(region) else layer.resampled(self._files, part)
             if laid is not None:
                 canvas.put(region, *laid)
 
-    def _copy(self, canvas: Canvas, square: Square, layer: Layer) -> None:
+    def _copy(self, canvas: Canvas, target: LatticeWindow, layer: Layer) -> None:
         """Pixels that fall on the lattice's: one read, straight into the canvas where that is still empty."""
-        fit = layer.fit(square)
+        fit = layer.fit(target)
         if fit is None:
             return
         part, window = fit
-        region = _region(square, part)
+        region = _region(target, part)
         if canvas.filled(region):
             return
         if layer.verbatim and canvas.untouched(region):
@@ -128,7 +128,7 @@ class MosaicReader:
             return
         canvas.put(region, *layer.copied(self._files, window))
 
-    def _parts(self, square: Square, scale: float, box: npt.NDArray[np.float64]) -> Iterator[Square]:
+    def _parts(self, target: LatticeWindow, scale: float, box: npt.NDArray[np.float64]) -> Iterator[LatticeWindow]:
         """Squares of the window that are resampled at once, each at most a cell, and always the same ones of a cell.
 
         Those that lie beyond the rectangle around a source (`box`) are passed over; strongly shrunken sources have many.
@@ -136,12 +136,12 @@ class MosaicReader:
         px, pixel = self._grid.chip_px, self._grid.pixel
         side = max(1, min(px, math.floor(MAX_SOURCE_SIDE / max(scale, 1.0))))
         west, south, east, north = (box / pixel).tolist()
-        lines = -north - square.row - 1, -south - square.row + 1
-        cols = _meeting(_starts(square.width, px, side), side, (west - square.col - 1, east - square.col + 1))
-        for row in _meeting(_starts(square.height, px, side), side, lines):
+        lines = -north - target.row - 1, -south - target.row + 1
+        cols = _meeting(_starts(target.width, px, side), side, (west - target.col - 1, east - target.col + 1))
+        for row in _meeting(_starts(target.height, px, side), side, lines):
             for col in cols:
                 height, width = min(side, px - row % px), min(side, px - col % px)
-                yield Square(square.row + row, square.col + col, height, width)
+                yield LatticeWindow(target.row + row, target.col + col, height, width)
 
 
 def _meeting(starts: list[int], side: int, reach: tuple[float, float]) -> list[int]:
@@ -154,7 +154,7 @@ def _starts(length: int, px: int, side: int) -> list[int]:
     return [cell + start for cell in range(0, length, px) for start in range(0, px, side)]
 
 
-def _region(square: Square, part: Square) -> Region:
-    """Where a part lies in the image of a square."""
-    row, col = part.row - square.row, part.col - square.col
+def _region(target: LatticeWindow, part: LatticeWindow) -> Region:
+    """Where a part lies in the image of its window."""
+    row, col = part.row - target.row, part.col - target.col
     return slice(row, row + part.height), slice(col, col + part.width)

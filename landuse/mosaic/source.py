@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import zlib
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -12,13 +14,14 @@ import numpy.typing as npt
 from affine import Affine
 from pyproj import CRS, Transformer
 
-from landuse.mosaic.collar import Collar
-
 Order = Literal["asked", "colours", "names", "place"]
 EDGE_POINTS = 21
 """Points on each side of a footprint when it is carried into another CRS."""
 
 FloatArray = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,63 @@ class BandAddress:
     path: str
     band: int
     part: int | None = None
+
+
+@dataclass(frozen=True)
+class Collar:
+    """The collar of a raster.
+
+    Attributes:
+        value: the fill value, of every band.
+        tolerance: by how much an empty pixel may differ from it, in every band.
+        share: of the raster that the collar takes.
+        shape: rows and columns of the coarse picture that says where it is.
+        region: that picture, a bit a pixel, packed; a pixel more than the collar on every side.
+    """
+
+    value: float
+    tolerance: float
+    share: float
+    shape: tuple[int, int]
+    region: str
+
+    @classmethod
+    def of(cls, value: float, tolerance: float, found: Mask) -> Collar:
+        """The collar where `found` (rows, columns) on a picture of the raster says."""
+        packed = zlib.compress(np.packbits(_grown(found)).tobytes(), 9)
+        text = base64.b85encode(packed).decode()
+        return cls(value, tolerance, round(float(found.mean()), 4), found.shape, text)
+
+    @cached_property
+    def _near(self) -> Mask:
+        bits = np.frombuffer(zlib.decompress(base64.b85decode(self.region)), np.uint8)
+        return np.unpackbits(bits, count=self.shape[0] * self.shape[1]).astype(bool).reshape(self.shape)
+
+    def hidden(self, data: Values, rows: Shares, cols: Shares) -> Mask | None:
+        """Which pixels (h, w) of `data` (h, w, B), as stored, lie in the collar; None where none can.
+
+        Args:
+            data: values as stored.
+            rows: middles of the pixels' rows (h,) as shares of the raster's height, 0 to 1.
+            cols: the same of columns (w,) and width.
+        """
+        lines, columns = ((at * size).astype(np.intp) for at, size in zip((rows, cols), self.shape, strict=True))
+        region = self._near[lines.clip(0, self.shape[0] - 1)[:, None], columns.clip(0, self.shape[1] - 1)]
+        return region & near(data, self.value, self.tolerance) if region.any() else None
+
+
+def near(data: Values, value: float, tolerance: float) -> Mask:
+    """Which pixels (h, w) of `data` (h, w, B) are within `tolerance` of a value in every band."""
+    if tolerance == 0:
+        return np.asarray((data == data.dtype.type(value)).all(axis=-1))
+    return np.asarray((np.abs(data.astype(np.float32) - np.float32(value)) <= tolerance).all(axis=-1))
+
+
+def _grown(mask: Mask) -> Mask:
+    """A mask and the eight neighbours of each of its pixels."""
+    padded = np.pad(mask, 1)
+    rows = padded[:-2] | padded[1:-1] | padded[2:]
+    return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.headers import Header, read_header
 from landuse.mosaic.source import EDGE_POINTS, Source, same_crs, transformer
 from landuse.mosaic.stretch import survey_stretch
-from landuse.mosaic.undeclared import looked_at
+from landuse.mosaic.undeclared import with_undeclared
 from landuse.palette import LEVELS
 
 
@@ -173,7 +173,7 @@ def open_survey(
     _check_request(bands, stretch)
     with gdal_env():
         headers = read_headers(expand(addresses))
-        sources = _named(looked_at(sources_of(headers, bands), collars=collars))
+        sources = _named(with_undeclared(sources_of(headers, bands), collars=collars))
         survey = Survey(
             sources, _numbers(sources[0], bands), None if stretch is None else (float(stretch[0]), float(stretch[1]))
         )

@@ -1,4 +1,9 @@
-"""What rasters do not declare, or declare wrongly, from a small picture of each: collars, and alpha bands that are imagery."""
+"""What rasters do not declare, or declare wrongly, from a small picture of each: collars, and alpha bands that are imagery.
+
+The model of a collar is GDAL's nearblack: connected to the edge, large, and of one value but for what compression blurs. A
+pixel is empty where it is near the fill value *and* in the region found, so that dark water inside stays imagery, and the
+answer does not depend on the window that is read.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
-from landuse.mosaic.collar import Collar, Values, blur_of, fill_values, find_collar, near, touches_edge
 from landuse.mosaic.files import OpenFiles, Window, read_raw
 from landuse.mosaic.gdal import gdal_env
-from landuse.mosaic.source import Source
+from landuse.mosaic.source import Collar, Mask, Source, Values, near
 from landuse.mosaic.stretch import spread
 
 SIDE = 512
@@ -24,9 +28,19 @@ FOURTH = 4
 """The band that is infrared where it is no alpha; before it there are not three colours."""
 BETWEEN = 0.005
 """Least share of an alpha band's values that lie between the ends of its range, away from zeros, where it is imagery."""
+BLUR = 3
+"""Grey levels by which a lossy compression blurs a fill value of 8 bits."""
+BRIGHT = 98.0
+"""Percentile of a deep picture that is as bright as 255 in one of 8 bits."""
+LEAST = 0.005
+"""Least share of a raster that its collar takes, all parts together."""
+LEAST_PART = 0.0005
+"""Least share of a raster that a part of the collar takes."""
+CONSTANT = 0.75
+"""Least share of a collar that holds the very value, or a quarter of the blur from it. Dark water at an edge varies."""
 
 
-def looked_at(sources: Sequence[Source], *, collars: bool) -> list[Source]:
+def with_undeclared(sources: Sequence[Source], *, collars: bool) -> list[Source]:
     """The sources with the collars that they do not declare, and without alpha bands that are imagery.
 
     Windows that cannot be read are passed over: reading chips will name the damage.
@@ -131,4 +145,61 @@ def _pictures(files: OpenFiles, source: Source) -> list[Values]:
     return [read_raw(files, source, window)[0] for window in spread(source.width, source.height)]
 
 
-__all__ = ["Collar", "looked_at", "looks_like_alpha", "thumbnail"]
+def fill_values(dtype: str) -> tuple[float, ...]:
+    """What producers fill with: 0 and the ends of a type, and -9999 where it fits. The brightest only of unsigned types."""
+    kind = np.dtype(dtype)
+    if kind.kind == "u":
+        return 0.0, float(np.iinfo(kind).max)
+    if kind.kind == "i":
+        return 0.0, float(np.iinfo(kind).min), *((-9999.0,) if kind.itemsize > 1 else ())
+    return 0.0, -9999.0, float(np.finfo(kind).min)
+
+
+def blur_of(picture: Values, *, lossy: bool) -> float:
+    """By how much a fill value may be blurred: `BLUR` levels of 8 bits, and their like in deeper pictures that lost something.
+
+    Args:
+        picture: values (h, w, B) as stored.
+        lossy: whether they were compressed with a loss.
+    """
+    if picture.dtype == np.uint8:
+        return float(BLUR)
+    return float(np.ceil(BLUR / 255 * np.percentile(picture, BRIGHT))) if lossy and picture.dtype.kind in "ui" else 0.0
+
+
+def find_collar(picture: Values, value: float, *, lossy: bool = False, everywhere: bool = False) -> Collar | None:
+    """The collar of one fill value on a small picture (h, w, B) of a raster; None where there is none.
+
+    Args:
+        picture: values as stored, every so many pixels.
+        value: the fill value.
+        lossy: whether they were compressed with a loss.
+        everywhere: whether the value is declared, so that parts inside the raster count too.
+    """
+    tolerance = blur_of(picture, lossy=lossy)
+    candidates = near(picture, value, tolerance)
+    if candidates.mean() < LEAST or not (everywhere or touches_edge(candidates)):
+        return None
+    found = _parts(candidates, everywhere)
+    if found.mean() < LEAST or near(picture[found], value, tolerance // 4).mean() < CONSTANT:
+        return None
+    return Collar.of(value, tolerance, found)
+
+
+def touches_edge(mask: Mask) -> bool:
+    """Whether a mask (h, w) reaches the edge of its picture."""
+    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def _parts(candidates: Mask, everywhere: bool) -> Mask:
+    """The connected parts that are large enough and, unless `everywhere`, reach the edge."""
+    from scipy import ndimage
+
+    numbers, _ = ndimage.label(candidates, np.ones((3, 3), bool))
+    sizes = np.bincount(numbers.ravel())
+    kept = sizes >= max(2.0, LEAST_PART * candidates.size)
+    kept[0] = False
+    if not everywhere:
+        edge = np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])
+        kept &= np.isin(np.arange(len(sizes)), edge)
+    return np.asarray(kept[numbers])

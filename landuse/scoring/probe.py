@@ -11,8 +11,8 @@ from pathlib import Path
 
 from landuse.chips import Chips
 from landuse.engine.machine import cores, peak_memory
-from landuse.engine.master import is_local, slots_of
 from landuse.engine.runner import INLINE, InlineRunner, default_threads, open_runner
+from landuse.engine.spark_settings import is_local, slots_of
 from landuse.models.dense import dense_shape
 from landuse.models.runtime import read_cached
 from landuse.scoring.block import ScoreJob

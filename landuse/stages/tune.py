@@ -1,7 +1,4 @@
-"""Tuning: settings of a head compared by cross-validation on the training side, many at a time. The test side stays unseen.
-
-With nothing to compare it is plain cross-validation: how the one setting does on each fold.
-"""
+"""`train` as asked for: one setting, several compared by cross-validation (the test side unseen), or layers that learn on."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.calibration import log_loss
 from landuse.options.schema import INLINE
-from landuse.options.training import FOLDS, TrainOptions, TuneOptions
+from landuse.options.training import FOLDS, TrainingOptions, TrainOptions, TuneOptions
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.dataset import Samples
@@ -192,3 +189,27 @@ def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
     found = judged(head, held).figures()
     loss = log_loss(held.targets if held.multi else held.positions, head.apply(held.features))
     return FoldScore(len(held), found.accuracy or 0.0, found.f1 or 0.0, loss, seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The model as written, and what was compared to find it, best first; nothing where there was one setting."""
+
+    bundle: Bundle
+    trials: tuple[Trial, ...] = ()
+
+
+def run_training(data: Sequence[Path], out: Path, options: TrainingOptions) -> Trained:
+    """Train as the options say; raises as `train`, `tune` and `fine_tune`."""
+    if options.layers is not None:
+        from landuse.stages.finetune import fine_tune
+
+        return Trained(fine_tune(data, out, options, options))
+    if options.grid or options.folds is not None:
+        from landuse.stages.tune import tune
+
+        found = tune(data, out, options, options)
+        return Trained(found.bundle, found.trials)
+    from landuse.stages.train import train
+
+    return Trained(train(data, out, options))

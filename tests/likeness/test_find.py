@@ -23,7 +23,7 @@ from landuse.options.survey import ClassifyOptions
 from landuse.outputs.record import damaged_files, read_record
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
-from landuse.stages.find import find
+from landuse.stages.pages import find
 from tests.patchwork import OPTIONS, patchwork
 
 

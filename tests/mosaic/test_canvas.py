@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from landuse.mosaic.canvas import HALF, Canvas, Pixels, unmultiplied
+from landuse.mosaic.layer import HALF, Canvas, Pixels, unmultiplied
 
 ALL = slice(0, 4), slice(0, 5)
 colours = arrays(np.uint8, (4, 5, 3))

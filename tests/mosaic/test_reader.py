@@ -10,7 +10,7 @@ from rasterio.windows import from_bounds
 from landuse.errors import SourceNotFoundError
 from landuse.grid import Cell, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.layer import Way, place
+from landuse.mosaic.resampling import Transfer, place
 from tests.mosaic.rasters import GRID, Raster, at, corner, noise
 
 FEET = "EPSG:2263"  # New York Long Island, US survey feet
@@ -110,7 +110,7 @@ def test_a_lattice_in_feet(tmp_path):
     step = grid.pixel
     path = Raster(noise(64, 64), rasterio.Affine(step, 0, west, 0, -step, north), crs=FEET).write(tmp_path / "a.tif")
     survey = open_survey([path])
-    assert place(survey.sources[0], grid).way is Way.COPY
+    assert place(survey.sources[0], grid).transfer is Transfer.COPY
     with MosaicReader(survey, grid) as reader:
         pixels = reader.read(CellRange(1999, 2001, 9000, 9002))
     np.testing.assert_array_equal(pixels.data, noise(64, 64).transpose(1, 2, 0))
@@ -125,17 +125,17 @@ def rasterio_to_pyproj(text):
 @pytest.mark.parametrize(
     ("col", "row", "pixel", "way"),
     [
-        (0, 0, 1, Way.COPY),
-        (1e-4, -1e-4, 1, Way.COPY),
-        (0.01, 0, 1, Way.RESCALE),
-        (0, 0, 1.001, Way.RESCALE),
-        (0, 0, 1 + 1e-6, Way.COPY),
-        (0, 0, 0.6, Way.RESCALE),
+        (0, 0, 1, Transfer.COPY),
+        (1e-4, -1e-4, 1, Transfer.COPY),
+        (0.01, 0, 1, Transfer.RESCALE),
+        (0, 0, 1.001, Transfer.RESCALE),
+        (0, 0, 1 + 1e-6, Transfer.COPY),
+        (0, 0, 0.6, Transfer.RESCALE),
     ],
 )
 def test_pixels_are_copied_only_where_they_fit(tmp_path, col, row, pixel, way):
     path = Raster(noise(100, 100), at(col, row, pixel)).write(tmp_path / "a.tif")
-    assert place(open_survey([path]).sources[0], GRID).way is way
+    assert place(open_survey([path]).sources[0], GRID).transfer is way
 
 
 @pytest.mark.parametrize("interleave", ["pixel", "band"])

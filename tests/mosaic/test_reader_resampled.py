@@ -11,7 +11,8 @@ from pyproj import CRS, Transformer
 
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.layer import Layer, Way, place
+from landuse.mosaic.layer import Layer
+from landuse.mosaic.resampling import Transfer, place
 from tests.mosaic.rasters import GRID, UTM17, Raster, at, corner, elsewhere, noise, ramp
 
 UTM18 = "EPSG:26918"
@@ -190,8 +191,8 @@ def test_two_zones_are_one_mosaic(tmp_path):
     x, y = Transformer.from_crs(UTM17, UTM18, always_xy=True).transform(768480 - 6, 4057300)  # zones converge
     right = Raster(np.full((3, 80, 80), 120, np.uint8), Affine(1, 0, x, 0, -1, y), crs=UTM18).write(tmp_path / "18.tif")
     survey = open_survey([left, right])
-    ways = [place(source, grid).way for source in survey.sources]
-    assert ways[0] is Way.WARP
+    ways = [place(source, grid).transfer for source in survey.sources]
+    assert ways[0] is Transfer.WARP
     pixels = read([left, right], grid=grid)
     assert (pixels.data[pixels.valid] == 120).all()
     for line in pixels.valid[::4]:

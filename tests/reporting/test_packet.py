@@ -14,7 +14,7 @@ from landuse.options.results import DiffOptions, PacketOptions
 from landuse.outputs.record import FileIdentity, RunRecord, damaged_files, read_record
 from landuse.reporting.sender import without_places
 from landuse.stages.diff import diff
-from landuse.stages.packet import packet
+from landuse.stages.pages import packet
 from tests.outputs.conftest import Maker, built_up, made_land
 
 

@@ -11,7 +11,7 @@ from landuse.options.results import ReportOptions
 from landuse.reporting import pdf
 from landuse.reporting.page import report_html
 from landuse.reporting.report import gather
-from landuse.stages.report import report
+from landuse.stages.pages import report
 
 CHROMIUM = next(filter(None, map(shutil.which, pdf.BROWSERS)), None)
 

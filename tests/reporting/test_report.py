@@ -17,7 +17,7 @@ from landuse.reporting.page import MOST_TRANSITIONS, report_html
 from landuse.reporting.report import Beside, gather
 from landuse.stages.assess import design, estimate
 from landuse.stages.diff import diff
-from landuse.stages.report import report
+from landuse.stages.pages import report
 from tests.change.makers import classified, sharp
 from tests.reporting.conftest import BIDI, HOSTILE, codes_of_blocks
 from tests.stages.test_assess import fill

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import landuse.stages.quantise as stage
+import landuse.stages.models as stage
 from landuse.errors import OutputExistsError, QuantisationError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads_linear import fit_logistic
@@ -13,7 +13,7 @@ from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
 from landuse.models.quantisation import fed, measure, with_ranges
 from landuse.options.results import QuantiseOptions
 from landuse.options.survey import TileOptions
-from landuse.stages.quantise import quantise
+from landuse.stages.models import quantise
 from landuse.stages.tile import tile
 from tests.models.small import bundle, images
 from tests.scoring.dense_model import dense_bundle, place

@@ -5,6 +5,7 @@ Makes two years of cells and the sites between them, writes the page, and opens 
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import shapely
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import CDPSession, Page, sync_playwright
 from pyproj import CRS
 from scipy.ndimage import gaussian_filter
 
@@ -31,16 +32,30 @@ ROW, COL = 20_800, 1_300
 LEGEND = load_legend("landuse7")
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 DRAWN = "landuse.years.at(-1).grid.ready.then(() => performance.now())"
-SINCE = "return performance.now() - start;"
+ROUNDS = 5
 STEPS = {
-    "pan": "landuse.map.panBy([120, 80], { animate: false })",
-    "zoom in": "landuse.map.setZoom(landuse.map.getZoom() + 1, { animate: false })",
-    "hide a class": "document.querySelector('input[data-class]').click()",
-    "other year": "landuse.showYear(0)",
-    "areas of the view": "landuse.legend.scope.value = 'view'; landuse.legend.fill()",
-    "filter sites": "landuse.lists[0].fields.area.value = 20; landuse.lists[0].show()",
-    "read a place": "openAt(landuse, landuse.map.getCenter())",
+    "pan": ("landuse.map.panBy([120, 80], { animate: false })", "landuse.map.panBy([-120, -80], { animate: false })"),
+    "zoom in": ("landuse.map.zoomIn(1, { animate: false })", "landuse.map.zoomOut(1, { animate: false })"),
+    "hide a class": ("document.querySelector('input[data-class]').click()",) * 2,
+    "other year": ("landuse.showYear(0)", "landuse.showYear(1)"),
+    "areas of the view": (
+        "landuse.legend.scope.value = 'view'; landuse.legend.fill()",
+        "landuse.legend.scope.value = 'whole'; landuse.legend.fill()",
+    ),
+    "filter sites": (
+        "landuse.lists[0].fields.area.value = 20; landuse.lists[0].show()",
+        "landuse.lists[0].fields.area.value = 0; landuse.lists[0].show()",
+    ),
+    "read a place": ("openAt(landuse, landuse.map.getCenter())", "landuse.map.closePopup()"),
 }
+"""What a reader does, and what takes it back."""
+FRAME = (
+    "new Promise((done) => requestAnimationFrame(() => "
+    "{ const next = new MessageChannel(); next.port1.onmessage = done; next.port2.postMessage(0); }))"
+)
+"""Resolved once the frame that is due has been drawn."""
+TIMED = f"""async () => {{ await {FRAME}; const start = performance.now();
+    STEP; await {FRAME}; return performance.now() - start; }}"""
 
 
 def made_codes(side: int, draw: np.random.Generator) -> np.ndarray:
@@ -93,19 +108,40 @@ def make(work: Path, cells: int, sites: int) -> list[Path]:
 
 
 def visited(page_file: Path) -> dict[str, float]:
-    """Milliseconds until the first paint and until the map is drawn, then of each step."""
+    """Milliseconds until the first paint and until the cells are there, then of each step: until its frame is drawn, and of
+    the processor, both the median of some rounds.
+    """
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(page_file.as_uri())
         found = {"land use drawn": page.evaluate(DRAWN), "first paint": page.evaluate(PAINT)}
-        for name, step in STEPS.items():
-            found[name] = page.evaluate(
-                f"() => {{ const start = performance.now(); {step}; return performance.now() - start; }}"
-            )
+        metrics = page.context.new_cdp_session(page)
+        metrics.send("Performance.enable")
+        page.wait_for_timeout(1_000)
+        for name, (step, back) in STEPS.items():
+            rounds = []
+            for _ in range(ROUNDS):
+                rounds.append(timed(page, metrics, step))
+                timed(page, metrics, back)
+            wall, processor = np.median(rounds, axis=0)
+            found |= {name: wall, f"{name}, processor": processor}
         browser.close()
     return found
+
+
+def timed(page: Page, metrics: CDPSession, step: str) -> tuple[float, float]:
+    """Milliseconds from a step until its frame is drawn, and those that the page's thread took of a processor."""
+    start = thread_ms(metrics)
+    wall = page.evaluate(TIMED.replace("STEP", step))
+    return wall, thread_ms(metrics) - start
+
+
+def thread_ms(metrics: CDPSession) -> float:
+    """Milliseconds of a processor that the page's thread took so far."""
+    said = metrics.send("Performance.getMetrics")["metrics"]
+    return next(1_000 * one["value"] for one in said if one["name"] == "ThreadTime")
 
 
 def main() -> None:
@@ -124,6 +160,7 @@ def main() -> None:
         written = time.perf_counter() - start
         print(f"{given.cells:,} cells a year, {given.sites:,} sites: written in {written:.1f} s")
         print(f"page: {(work / 'map.html').stat().st_size / 1e6:.1f} MB")
+        print("load average:", *(f"{load:.1f}" for load in os.getloadavg()))
         print(json.dumps({name: round(value) for name, value in visited(work / "map.html").items()}, indent=1))
 
 

@@ -45,7 +45,8 @@ def click_map(page, share_x=0.5, share_y=0.5):
 def pixel_at(page, pane, latlng):
     """Red, green, blue and opacity that a pane's canvas has at a place."""
     return page.evaluate(
-        """([pane, latlng]) => { const canvas = landuse.map.getPane(pane).querySelector("canvas");
+        """async ([pane, latlng]) => { await new Promise(requestAnimationFrame);
+            const canvas = landuse.map.getPane(pane).querySelector("canvas");
             const [at, box] = [landuse.map.latLngToContainerPoint(latlng), canvas.getBoundingClientRect()];
             const map = landuse.map.getContainer().getBoundingClientRect();
             const scale = canvas.width / box.width;
@@ -254,21 +255,26 @@ def test_enter_reads_the_centre_of_the_map(page):
 
 
 def test_a_class_can_be_hidden_and_changes_follow(page):
-    outlined = """() => { let sites = 0; landuse.changes[0].group.eachLayer((layer) => {
-        if (layer.getLatLngs && layer.options.color !== "#ffffff") sites += layer.getLatLngs().length; });
-        return sites; }"""
+    outlined = """async () => { await new Promise(requestAnimationFrame);
+        const { shown, outlines: { _container: canvas } } = landuse.changes[0];
+        const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+        return [shown.length, data.filter((value, i) => i % 4 === 3 && value).length]; }"""
     everything = page.evaluate(outlined)
+    assert everything[1] > 100 * everything[0]
     for box in page.locator("input[data-class]").all():
         box.uncheck()
     click_map(page)
     assert page.locator(".popup").count() == 0
-    assert page.evaluate(outlined) == 0
+    assert page.evaluate(outlined) == [0, 0]
     page.locator(".sites li button").first.click()
     assert page.locator("input[data-class]:checked").count() == 1
     assert page.locator(".popup").count() == 1
-    assert 0 < page.evaluate(outlined) <= everything
+    assert 0 < page.evaluate(outlined)[0] <= everything[0]
     for box in page.locator("input[data-class]").all():
         box.check()
+    page.locator(".home").click()
     assert page.evaluate(outlined) == everything
 
 

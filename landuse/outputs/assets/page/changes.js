@@ -1,16 +1,37 @@
 // Change sites on the map, with their labels.
 
-const TIER_DASHES = [null, "7 5", "2 5"];
+const TIER_DASHES = [[], [7, 5], [2, 5]];
+const NARROW = 16; // pixels
+const DOT = 4; // pixels
+const TOGETHER = 250; // places in one path: browsers take ever longer over a path that grows
 const LABELS_IN_VIEW = 40;
 const FINGERTIP = 10; // pixels
 
+// Stroke the outlines of places; of one as small as a dot, its box as wide as the stroke would be.
+function strokePlaces(context, places, view) {
+  const dot = DOT * view.ratio * view.step;
+  const width = context.lineWidth;
+  const small = ({ box: [west, north, east, south] }) => east - west < dot && south - north < dot;
+  for (const { box: [west, north, east, south] } of places.filter(small)) {
+    const [left, top] = [(west - view.x) / view.step - width / 2, (north - view.y) / view.step - width / 2];
+    context.fillRect(left, top, (east - west) / view.step + width, (south - north) / view.step + width);
+  }
+  const large = places.filter((place) => !small(place));
+  for (let start = 0; start < large.length; start += TOGETHER) {
+    context.beginPath();
+    for (const place of large.slice(start, start + TOGETHER)) trace(context, place, view);
+    context.stroke();
+  }
+}
+
 // The change sites of one comparison: black lines on a white casing, dashed where the evidence is weaker.
 class Changes {
-  constructor(page, change, renderer) {
-    Object.assign(this, { ...change, map: page.map, classes: page.data.classes, years: page.data.years, renderer });
-    Object.assign(this, { group: L.layerGroup(), sites: decodePlaces(change.sites), labels: L.layerGroup(), lines: [] });
+  constructor(page, change) {
+    Object.assign(this, { ...change, map: page.map, classes: page.data.classes, years: page.data.years });
+    Object.assign(this, { sites: decodePlaces(change.sites), labels: L.layerGroup(), shown: [] });
     for (const site of this.sites) site.district = page.districts.at(site.bounds.getCenter());
-    this.group.addLayer(this.labels);
+    this.outlines = new Raster({ pane: "change", ratio: window.devicePixelRatio, paint: (context, view) => this.paint(context, view) });
+    this.group = L.layerGroup([this.outlines, this.labels]);
     this.group.on("add", () => this.labelSites());
   }
 
@@ -41,38 +62,25 @@ class Changes {
   draw(ticked, hidden) {
     this.shown = this.sites.filter(({ from, to }) =>
       ticked.has(from) || ticked.has(to) || !(hidden.has(from) || hidden.has(to)));
-    for (const { layer } of this.lines) this.group.removeLayer(layer);
-    this.lines = [];
-    for (const pass of ["casing", "line"]) this.drawLines(pass);
-    this.fitLines();
+    this.outlines.redraw();
     this.labelSites();
   }
 
-  drawLines(pass) {
-    const { renderer } = this;
-    this.tiers.forEach((_, tier) => {
-      const polygons = this.shown.filter((site) => site.tier === tier).flatMap((site) => site.polygons);
-      if (!polygons.length) return;
-      const common = { renderer, pane: "change", interactive: false, fill: false, lineJoin: "miter", smoothFactor: 0.4 };
-      const look =
-        pass === "casing"
-          ? { color: "#ffffff", weight: 6, opacity: 0.95 }
-          : { color: "#14181d", weight: 2.6, dashArray: TIER_DASHES[Math.min(tier, 2)] };
-      const layer = L.polygon(polygons, { ...common, ...look });
-      this.lines.push({ layer, look });
-      this.group.addLayer(layer);
-    });
-  }
-
-  // Where sites are only a few pixels wide, full lines would hide them: draw thin ones, without dashes.
-  fitLines() {
-    if (!this.sites.length) return;
-    const site = this.sites[Math.floor(this.sites.length / 2)].bounds;
-    const corner = (point) => this.map.latLngToLayerPoint(point);
-    const width = corner(site.getSouthEast()).distanceTo(corner(site.getSouthWest()));
-    const share = width < 16 ? 0.55 : 1;
-    for (const { layer, look } of this.lines) {
-      layer.setStyle({ weight: look.weight * share, dashArray: share < 1 ? null : look.dashArray });
+  // All casings first, so that none covers a line. Where sites are only a few pixels wide, thin lines without dashes.
+  paint(context, view) {
+    const [right, low] = [view.x + view.width * view.step, view.y + view.height * view.step];
+    const seen = this.shown.filter(({ box }) => box[2] > view.x && box[0] < right && box[3] > view.y && box[1] < low);
+    if (!seen.length) return;
+    const usual = this.sites[Math.floor(this.sites.length / 2)].box;
+    const narrow = (usual[2] - usual[0]) / view.step / view.ratio < NARROW;
+    for (const casing of [true, false]) {
+      const look = casing ? { color: "rgb(255 255 255 / 0.95)", weight: 6 } : { color: "#14181d", weight: 2.6 };
+      Object.assign(context, { strokeStyle: look.color, fillStyle: look.color, lineWidth: look.weight * view.ratio * (narrow ? 0.55 : 1) });
+      this.tiers.forEach((_, tier) => {
+        const dashes = casing || narrow ? [] : TIER_DASHES[Math.min(tier, 2)];
+        context.setLineDash(dashes.map((length) => length * view.ratio));
+        strokePlaces(context, seen.filter((site) => site.tier === tier), view);
+      });
     }
   }
 
@@ -102,6 +110,6 @@ class Changes {
   }
 
   siteAt(point) {
-    return placeAt(this.shown, point, this.map, FINGERTIP);
+    return placeAt(this.shown, point, FINGERTIP / this.map.options.crs.scale(this.map.getZoom()));
   }
 }

@@ -3,9 +3,9 @@
 const UNITS_PER_DEGREE = 1e6;
 const TILE = 256;
 
-function worldOf(latlng) {
-  const point = L.CRS.EPSG3857.latLngToPoint(L.latLng(latlng), 0);
-  return [point.x / TILE, point.y / TILE];
+function worldOf({ lat, lng }) {
+  const sine = Math.sin((lat * Math.PI) / 180);
+  return [lng / 360 + 0.5, 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)];
 }
 
 function latLngOf(x, y) {
@@ -25,13 +25,15 @@ function decodeRing(steps) {
   return ring;
 }
 
-// Places with their polygons decoded and their bounding boxes, from columns of equal length.
+// Places with their polygons decoded, those on the world too, and their bounding boxes, from columns of equal length.
 function decodePlaces(columns) {
   return columns.polygons.map((polygons, index) => {
     const decoded = polygons.map((rings) => rings.map(decodeRing));
     const bounds = L.latLngBounds([]);
     for (const rings of decoded) for (const point of rings[0]) bounds.extend(point);
-    const place = { index, polygons: decoded, bounds };
+    const world = decoded.map((rings) => rings.map((ring) => ring.map(([lat, lng]) => worldOf({ lat, lng }))));
+    const box = [...worldOf(bounds.getNorthWest()), ...worldOf(bounds.getSouthEast())];
+    const place = { index, polygons: decoded, bounds, world, box };
     for (const name of Object.keys(columns)) {
       if (name !== "polygons") place[name] = columns[name][index];
     }
@@ -57,11 +59,21 @@ function holds(place, point) {
   return odd;
 }
 
-// The place at a point. A place smaller than a fingertip also answers to clicks a few pixels beside it.
-function placeAt(places, point, map, reach) {
+// The place at a point. A place smaller than a fingertip also answers to clicks within `reach` of its middle, on the world.
+function placeAt(places, point, reach) {
   const found = places.find((place) => holds(place, point));
-  if (found || !reach) return found;
-  const clicked = map.latLngToContainerPoint(point);
-  const away = (place) => map.latLngToContainerPoint(place.bounds.getCenter()).distanceTo(clicked);
+  if (found) return found;
+  const [x, y] = worldOf(point);
+  const away = ({ box }) => Math.hypot((box[0] + box[2]) / 2 - x, (box[1] + box[3]) / 2 - y);
   return places.filter((place) => away(place) <= reach).sort((a, b) => away(a) - away(b))[0];
+}
+
+// The outlines of a place as lines of a canvas: of its pixel (i, j) the place on the world is view.x + i * view.step, and so on.
+function trace(context, { world }, view) {
+  for (const rings of world) {
+    for (const ring of rings) {
+      ring.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"]((x - view.x) / view.step, (y - view.y) / view.step));
+      context.closePath();
+    }
+  }
 }

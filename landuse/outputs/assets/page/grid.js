@@ -2,6 +2,8 @@
 
 const UNKNOWN = 255; // stands for a confidence that is not known, beside 0 to 100 per cent
 const MOST_EDGES = 20000;
+const SURE = [80, 60]; // per cent from which a cell is drawn in full colour, and in paler colour
+const LOOKS = 256; // of each degree of sureness: a cell's look is its class and, in steps of this, its degree
 
 // Two values at the nodes of a rectangle, linear between them.
 class Mesh {
@@ -23,6 +25,27 @@ class Mesh {
     const mix = (k) => (k[node] * (1 - s) + k[node + 1] * s) * (1 - t) + (k[node + this.cols] * (1 - s) + k[node + this.cols + 1] * s) * t;
     return [mix(this.u), mix(this.v)];
   }
+
+  // The values along line j of a view, in runs [first, end, u, v, du, dv]: at pixel i of the line they are u + i * du, v + i * dv.
+  runs(view, j) {
+    const [node, , t] = this.place(this.corner[0], view.y + (j + 0.5) * view.step);
+    const found = [];
+    const pixel = (col) => (this.corner[0] + col * this.step[0] - view.x) / view.step - 0.5;
+    const ends = (k, at) => [at, at + 1].map((one) => k[one] * (1 - t) + k[one + this.cols] * t);
+    for (let col = 0; col < this.cols - 1; col++) {
+      const [west, east] = [pixel(col), pixel(col + 1)];
+      const first = col ? Math.max(0, Math.ceil(west)) : 0;
+      const end = col < this.cols - 2 ? Math.min(view.width, Math.ceil(east)) : view.width;
+      if (first >= end) continue;
+      const lines = [this.u, this.v].map((k) => {
+        const [left, right] = ends(k, node + col);
+        const slope = (right - left) / (east - west);
+        return [left - west * slope, slope];
+      });
+      found.push([first, end, lines[0][0], lines[1][0], lines[0][1], lines[1][1]]);
+    }
+    return found;
+  }
 }
 
 async function unpacked(text) {
@@ -33,10 +56,25 @@ async function unpacked(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+// How each cell of a layer looks, 0 where it has no class.
+function looksOf({ classes, percent }) {
+  const looks = new Uint16Array(classes.length);
+  for (let cell = 0; cell < classes.length; cell++) {
+    const sure = percent === null ? UNKNOWN : percent[cell];
+    looks[cell] = classes[cell] && classes[cell] + (sure >= SURE[0] ? 0 : sure >= SURE[1] ? LOOKS : 2 * LOOKS);
+  }
+  return looks;
+}
+
+// Add cells [from, to) of some classes to the `counts` of each class.
+function count(classes, from, to, counts) {
+  for (let cell = from; cell < to; cell++) counts[classes[cell]]++;
+}
+
 // `layers` hold a class (its number + 1, or 0) and a confidence for each cell; there are several where squares carry several.
 class Grid {
   constructor({ rows, cols, lattice, to_world, to_cells, layers }) {
-    Object.assign(this, { rows, cols, lattice, toWorld: new Mesh(to_world), toCells: new Mesh(to_cells), layers: [] });
+    Object.assign(this, { rows, cols, lattice, toWorld: new Mesh(to_world), toCells: new Mesh(to_cells), layers: [], counts: new Uint32Array(LOOKS) });
     this.ready = this.unpack(layers);
   }
 
@@ -45,7 +83,11 @@ class Grid {
       classes: await unpacked(classes), percent: percent === null ? null : await unpacked(percent),
     });
     this.layers = await Promise.all(layers.map(unpack));
-    for (const layer of this.layers) layer.only = this.layers.length > 1 ? Math.max(...new Set(layer.classes)) - 1 : null;
+    for (const layer of this.layers) {
+      layer.looks = looksOf(layer);
+      count(layer.classes, 0, layer.classes.length, this.counts);
+      layer.only = this.layers.length > 1 ? layer.classes.find((kind) => kind) - 1 : null;
+    }
   }
 
   // The cell at a place, -1 where there is none.
@@ -120,17 +162,15 @@ class Grid {
   countsWithin(bounds, classes) {
     const corners = [bounds.getNorthWest(), bounds.getNorthEast(), bounds.getSouthEast(), bounds.getSouthWest()];
     const quad = corners.map((corner) => this.toCells.at(...worldOf(corner)));
-    const counts = new Array(classes + 1).fill(0);
+    const counts = new Uint32Array(LOOKS);
     const heights = quad.map(([, row]) => row);
     const [first, last] = [Math.max(0, Math.floor(Math.min(...heights))), Math.min(this.rows - 1, Math.ceil(Math.max(...heights)))];
     for (let row = first; row <= last; row++) {
       const [west, east] = crossed(quad, row + 0.5);
       const [from, to] = [Math.max(0, Math.ceil(west - 0.5)), Math.min(this.cols, Math.ceil(east - 0.5))];
-      for (const layer of this.layers) {
-        for (let at = row * this.cols + from, end = row * this.cols + to; at < end; at++) counts[layer.classes[at]]++;
-      }
+      for (const layer of this.layers) count(layer.classes, row * this.cols + from, row * this.cols + to, counts);
     }
-    return counts.slice(1);
+    return [...counts.slice(1, classes + 1)];
   }
 }
 

@@ -43,21 +43,12 @@ class Imagery {
     }
   }
 
-  // A layer of the map. Tiles that become ready together are drawn together.
+  // A layer of the map.
   layer(pane) {
-    const layer = new Raster({ pane, ratio: window.devicePixelRatio, paint: (context, view) => this.paint(context, view, () => soon(layer)) });
+    const layer = new Raster({ pane, ratio: window.devicePixelRatio, paint: (context, view) => this.paint(context, view, () => layer.redraw()) });
     if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => layer.redraw());
     return layer;
   }
-}
-
-function soon(layer) {
-  if (layer.waiting) return;
-  layer.waiting = true;
-  requestAnimationFrame(() => {
-    layer.waiting = false;
-    layer.redraw();
-  });
 }
 
 const SITE_SIDE = 448; // most pixels of a site's picture
@@ -65,7 +56,7 @@ const SITE_SIDE = 448; // most pixels of a site's picture
 // A site as a year's imagery shows it, at the imagery's own pixels, with its outline; null where there is none.
 function siteImage(site, imagery, label) {
   if (!imagery) return null;
-  const [[west, north], [east, south]] = [worldOf(site.bounds.getNorthWest()), worldOf(site.bounds.getSouthEast())];
+  const [west, north, east, south] = site.box;
   const side = 1.5 * Math.max(east - west, south - north);
   const pixels = Math.round(Math.min(Math.max(side * TILE * 2 ** imagery.most, 64), SITE_SIDE));
   const view = { x: (west + east - side) / 2, y: (north + south - side) / 2, step: side / pixels, width: pixels, height: pixels };
@@ -81,15 +72,7 @@ function siteImage(site, imagery, label) {
 
 function outlineSite(context, site, view) {
   context.beginPath();
-  for (const rings of site.polygons) {
-    for (const ring of rings) {
-      ring.forEach((point, i) => {
-        const [x, y] = worldOf(point);
-        context[i ? "lineTo" : "moveTo"]((x - view.x) / view.step, (y - view.y) / view.step);
-      });
-      context.closePath();
-    }
-  }
+  trace(context, site, view);
   for (const [color, share] of [["#ffffff", 0.018], ["#14181d", 0.008]]) {
     Object.assign(context, { strokeStyle: color, lineWidth: Math.max(1, share * view.width) });
     context.stroke();

@@ -46,8 +46,12 @@ function speak(code) {
   }
 }
 
+const formats = new Map();
+
 function number(value, digits = 0) {
-  return new Intl.NumberFormat(language.now, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  const key = `${language.now} ${digits}`;
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(language.now, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  return formats.get(key).format(value);
 }
 
 function areaNumber(area) {

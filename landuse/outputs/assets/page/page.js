@@ -13,8 +13,7 @@ class Page {
     this.map = this.openMap();
     this.districts = new Districts(this.map, data.districts);
     this.years = data.years.map((year, index) => this.openYear(year, index));
-    const renderer = L.canvas({ pane: "change", padding: 0.3 });
-    this.changes = data.changes.map((change) => new Changes(this, change, renderer));
+    this.changes = data.changes.map((change) => new Changes(this, change));
     this.chosen = L.layerGroup().addTo(this.map);
     this.swipe = new Swipe(this);
     this.useColors(false);
@@ -70,11 +69,7 @@ class Page {
 
   // Hectares of a cell of a class, in the mean: its area in the summary by its cells.
   hectaresOfCell(year, kind) {
-    if (!year.cells) {
-      year.cells = new Array(this.data.classes.length + 1).fill(0);
-      for (const { classes } of year.grid.layers) for (const value of classes) year.cells[value]++;
-    }
-    return (year.areas[kind] || 0) / Math.max(year.cells[kind + 1], 1);
+    return (year.areas[kind] || 0) / Math.max(year.grid.counts[kind + 1], 1);
   }
 
   title() {
@@ -199,7 +194,6 @@ class Page {
   listen() {
     const { map } = this;
     const container = map.getContainer();
-    map.on("zoomend", () => this.changes.forEach((one) => one.fitLines()));
     map.on("moveend", () => this.changes.forEach((one) => one.labelSites()));
     map.on("click", (event) => openAt(this, event.latlng));
     map.on("popupclose", () => {

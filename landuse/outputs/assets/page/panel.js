@@ -125,7 +125,7 @@ function tierList(changes) {
     const count = changes.sites.filter((site) => site.tier === i).length;
     if (!tier || !count) return null;
     const dashes = TIER_DASHES[Math.min(i, 2)];
-    const stroke = (color, width, dash) => svg("line", { x1: 1, y1: 6, x2: 33, y2: 6, stroke: color, "stroke-width": width, ...(dash ? { "stroke-dasharray": dash } : {}) });
+    const stroke = (color, width, dash = []) => svg("line", { x1: 1, y1: 6, x2: 33, y2: 6, stroke: color, "stroke-width": width, ...(dash.length ? { "stroke-dasharray": dash.join(" ") } : {}) });
     const key = svg("svg", { width: 34, height: 12, "aria-hidden": "true" }, stroke("#fff", 6), stroke("#14181d", 2.6, dashes));
     const said = element("span", {}, element("strong", {}, living(() => changes.tierName(i))), " ", element("small", {}, living(() => changes.tierWords(i))));
     return element("li", {}, key, said, element("span", { class: "number" }, living(() => number(count))));

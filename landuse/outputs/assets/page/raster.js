@@ -1,7 +1,7 @@
 // Pictures that follow the map: one canvas over the view, drawn anew when the map has moved. Land use is the first kind.
+// Whatever asks for it within a frame, a picture is drawn once, just before the frame is shown.
 
-const SURE = [80, 60]; // per cent from which a cell is drawn in full colour, and in paler colour
-const PALENESS = [0, 0.4, 0.7];
+const PALENESS = [0, 0.4, 0.7]; // by degree of sureness
 const MOST_RATIO = 2;
 
 // What is drawn is asked of `paint(context, view)`: of pixel (i, j) the place on the world is view.x + i * view.step, and so on.
@@ -24,16 +24,25 @@ const Raster = L.Renderer.extend({
   },
 
   redraw() {
-    if (!this._map || !this._bounds) return;
+    if (!this._map || this.asked) return;
+    this.asked = requestAnimationFrame(() => {
+      this.asked = null;
+      if (this._map && this._bounds) this.draw();
+    });
+  },
+
+  draw() {
     const size = this._bounds.getSize();
     const ratio = Math.min(this.options.ratio || 1, MOST_RATIO);
-    Object.assign(this._container, { width: size.x * ratio, height: size.y * ratio });
+    const [width, height] = [Math.round(size.x * ratio), Math.round(size.y * ratio)];
+    const context = this._container.getContext("2d");
+    if (this._container.width === width && this._container.height === height) context.clearRect(0, 0, width, height);
+    else Object.assign(this._container, { width, height });
     Object.assign(this._container.style, { width: `${size.x}px`, height: `${size.y}px` });
     L.DomUtil.setPosition(this._container, this._bounds.min);
     const start = this._bounds.min.add(this._map.getPixelOrigin());
-    const whole = TILE * this._map.options.crs.scale(this._map.getZoom()) / TILE;
-    const view = { x: start.x / whole, y: start.y / whole, step: 1 / whole / ratio, width: size.x * ratio, height: size.y * ratio };
-    this.options.paint(this._container.getContext("2d"), view);
+    const whole = this._map.options.crs.scale(this._map.getZoom());
+    this.options.paint(context, { x: start.x / whole, y: start.y / whole, step: 1 / whole / ratio, width, height, ratio });
   },
 });
 
@@ -46,6 +55,19 @@ function pixelOf(color, paleness) {
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
+// The stretch of [first, last) on which start + i * slope lies within [0, end).
+function within(start, slope, end, first, last) {
+  const inside = (i) => start + i * slope >= 0 && start + i * slope < end;
+  if (slope) {
+    const edges = [-start / slope, (end - start) / slope];
+    first = Math.max(first, Math.floor(Math.min(...edges)));
+    last = Math.min(last, Math.ceil(Math.max(...edges)) + 1);
+  }
+  while (first < last && !inside(first)) first++;
+  while (first < last && !inside(last - 1)) last--;
+  return [first, last];
+}
+
 // One year's land use on the map.
 class LandUse {
   constructor(page, year, pane = "landuse") {
@@ -54,49 +76,37 @@ class LandUse {
     this.grid.ready.then(() => this.layer.redraw());
   }
 
-  // Colours by degree of sureness and class; what the legend hides has none.
+  // Colours by look; what the legend hides has none.
   colors() {
     const { state, data } = this.page;
-    const found = new Uint32Array(256 * PALENESS.length);
+    const found = new Uint32Array(LOOKS * PALENESS.length);
     data.classes.forEach((kind, index) => {
       if (state.hidden.has(index)) return;
       PALENESS.forEach((paleness, degree) => {
-        found[degree * 256 + index + 1] = pixelOf(colorOf(this.page, index), state.sureness ? paleness : 0);
+        found[degree * LOOKS + index + 1] = pixelOf(colorOf(this.page, index), state.sureness ? paleness : 0);
       });
     });
     return found;
   }
 
   paint(context, view) {
-    const image = context.createImageData(view.width, view.height);
-    const pixels = new Uint32Array(image.data.buffer);
+    if (this.image?.width !== view.width || this.image.height !== view.height) this.image = context.createImageData(view.width, view.height);
+    const pixels = new Uint32Array(this.image.data.buffer).fill(0);
     const colors = this.colors();
     for (const layer of this.grid.layers) {
-      if (layer.only === null || !this.page.state.hidden.has(layer.only)) this.fill(pixels, view, layer, colors);
+      if (layer.only === null || !this.page.state.hidden.has(layer.only)) this.fill(pixels, view, layer.looks, colors);
     }
-    context.putImageData(image, 0, 0);
+    context.putImageData(this.image, 0, 0);
   }
 
   // Within a square of the mesh the cell of a pixel moves by equal steps along a line.
-  fill(pixels, view, { classes, percent }, colors) {
+  fill(pixels, view, looks, colors) {
     const { toCells, rows, cols } = this.grid;
-    const { corner, step } = toCells;
     for (let j = 0; j < view.height; j++) {
-      const y = view.y + (j + 0.5) * view.step;
-      for (let i = 0; i < view.width; ) {
-        const x = view.x + (i + 0.5) * view.step;
-        const next = corner[0] + (Math.floor((x - corner[0]) / step[0]) + 1) * step[0];
-        const end = Math.min(view.width, i + Math.max(1, Math.ceil((next - x) / view.step)));
-        let [col, row] = toCells.at(x, y);
-        const [right, down] = toCells.at(x + view.step, y);
-        const [dcol, drow] = [right - col, down - row];
-        for (let at = j * view.width + i; i < end; i++, at++, col += dcol, row += drow) {
-          if (col < 0 || row < 0 || col >= cols || row >= rows) continue;
-          const cell = (row | 0) * cols + (col | 0);
-          const kind = classes[cell];
-          if (!kind) continue;
-          const sure = percent === null ? UNKNOWN : percent[cell];
-          const color = colors[(sure >= SURE[0] ? 0 : sure >= SURE[1] ? 256 : 512) + kind];
+      for (const [first, end, x, y, dx, dy] of toCells.runs(view, j)) {
+        const [start, stop] = within(y, dy, rows, ...within(x, dx, cols, first, end));
+        for (let i = start, at = j * view.width + start; i < stop; i++, at++) {
+          const color = colors[looks[((y + i * dy) | 0) * cols + ((x + i * dx) | 0)]];
           if (color) pixels[at] = color;
         }
       }

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from glob import has_magic
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from landuse.words import counted
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 WORLD_SUFFIXES = (".wld", ".pgw", ".pngw", ".jgw", ".jpgw", ".jpegw")
+MOST_LOOKED_AT = 100_000
+"""Entries of a folder and its subfolders that are looked at to say what it holds."""
 SCHEMES = {
     "s3://": "/vsis3/",
     "gs://": "/vsigs/",
@@ -80,14 +83,20 @@ def _in_folder(folder: Path) -> list[str]:
 
 
 def _instead(folder: Path) -> str:
-    """What to do with a folder without rasters, by what it holds."""
-    pictures = sum(path.suffix.lower() in PICTURE_SUFFIXES for path in entries(folder))
+    """What to do with a folder without rasters, by what lies in it and in its subfolders."""
+    below = [
+        path for path in islice(folder.rglob("*"), MOST_LOOKED_AT) if not is_foreign(str(path.relative_to(folder)))
+    ]
+    rasters = sorted(path.suffix for path in below if _is_raster(path))
+    if rasters:
+        return f"for those in its subfolders give a glob such as '{folder}/**/*{rasters[-1]}'."
+    pictures = sum(path.suffix.lower() in PICTURE_SUFFIXES for path in below)
     if pictures:
         return (
             f"nothing says where on Earth its {counted(pictures, 'picture')} {'lies' if pictures == 1 else 'lie'}: "
             "export GeoTIFFs, or put a world file and the CRS beside each. Models are trained on such pictures all the same."
         )
-    return f"for rasters in its subfolders give a glob such as '{folder}/**/*.tif'."
+    return "nor does any folder in it: check the address."
 
 
 def _is_raster(path: Path) -> bool:

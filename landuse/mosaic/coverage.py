@@ -13,7 +13,7 @@ import shapely
 
 from landuse.errors import DamagedSourceError
 from landuse.grid import CellRange, ChipGrid
-from landuse.mosaic.files import OpenFiles, Window, read_raw
+from landuse.mosaic.files import OpenFiles, Window, read_valid
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.source import Source, forward, same_crs, transformer
 from landuse.mosaic.survey import Survey
@@ -218,8 +218,7 @@ def _imagery(files: OpenFiles, source: Source, col: Floats, row: Floats) -> Mask
     window = Window(col0, row0, int(col.max()) + 1 - col0, int(row.max()) + 1 - row0)
     reach = CHUNK * SAMPLES
     shape = min(window.height, reach), min(window.width, reach)
-    out = np.empty((*shape, len(source.bands)), dtype=source.dtype)
-    _, valid = read_raw(files, source, window, out=out)
+    valid = read_valid(files, source, window, shape)
     if valid is None:
         return np.ones(col.shape, dtype=bool)
     rows = ((row - row0) * shape[0] / window.height).astype(np.intp)

@@ -113,6 +113,21 @@ def read_raw(
     return out, _valid(files, source, window, level, out, valid) if source.has_mask else None
 
 
+def read_valid(files: OpenFiles, source: Source, window: Window, shape: tuple[int, int]) -> Mask | None:
+    """Which pixels of a window hold imagery, as `read_raw` has it; the bands themselves are read only where they decide.
+
+    Args:
+        files: the open datasets.
+        source: what to look at.
+        window: in its pixels.
+        shape: (h, w) of the answer; where it is not the window's, every so many pixels are taken.
+    """
+    floats = np.dtype(source.dtype).kind == "f"
+    if source.palette or source.collar is not None or floats or any(value is not None for value in source.nodata):
+        return read_raw(files, source, window, out=np.empty((*shape, len(source.bands)), source.dtype))[1]
+    return _valid(files, source, window, None, np.empty((*shape, 0), source.dtype), None)
+
+
 def _read_values(files: OpenFiles, source: Source, window: Window, level: int | None, out: AnyArray) -> None:
     """The asked bands as stored, from one file or from one each."""
     for path, positions in _by_path(source.bands).items():

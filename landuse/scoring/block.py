@@ -87,6 +87,7 @@ class ScoreJob:
         features: whether parts also keep the feature vectors.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
         extent: of a dense grid the cells that the survey reaches; None of chips.
+        batch: chips that are handed to the network at once.
     """
 
     grid: ChipGrid
@@ -98,6 +99,7 @@ class ScoreJob:
     features: bool = False
     split: int = 1
     extent: CellRange | None = None
+    batch: int = BATCH
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,15 +145,15 @@ class ChipStream:
         self.patience = patience_with(self.work.survey)
 
     def __iter__(self) -> Iterator[Chips]:
-        """Batches of at most `BATCH` chips, each uint8 (n, px, px, bands)."""
+        """Batches of chips, each uint8 (n, px, px, bands)."""
+        size, waiting = self.job.batch, list[Chips]()
         with MosaicReader(self.work.survey, self.job.grid) as reader:
-            waiting: list[Chips] = []
             for run in runs_of(self.work.rows, self.work.cols):
                 waiting.append(self._read_run(reader, run))
-                while sum(map(len, waiting)) >= BATCH:
+                while sum(map(len, waiting)) >= size:
                     joined = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
-                    yield joined[:BATCH]
-                    waiting = [joined[BATCH:]]
+                    yield joined[:size]
+                    waiting = [joined[size:]]
             rest = np.concatenate(waiting) if waiting else np.empty(0, np.uint8)
             if len(rest):
                 yield rest

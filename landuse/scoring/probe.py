@@ -21,10 +21,12 @@ from landuse.scoring.plan import BlockTask, ScoreSettings
 from landuse.scoring.run import job_of, score_task
 
 SHARE = 64
-"""One chip in so many is probed, within the bounds below: a forecast is to take a small part of the run's time."""
-LEAST, MOST = 16, 256
-WARM = 4
-"""Chips run before, so that the network is compiled and its memory is there."""
+"""One chip in so many is timed, within the bounds below: a forecast is to take a small part of the run's time."""
+LEAST, MOST = 8, 256
+REQUEST = 4
+"""Chips of each request to the network. All requests are alike, since the first of a size costs a thread half as much again."""
+FULL_REQUEST = 8 / REQUEST
+"""What a run's requests need of memory against those of the probe."""
 DENSE_SIDE = 3
 """Chips along the side of the ground that is probed of a dense block."""
 WAKE_S = 6.5
@@ -41,7 +43,7 @@ class Probe:
         chips: chips that were timed.
         start_s: seconds before the first chip: reading the model, compiling it, the first look at the sources.
         seconds: seconds of the chips.
-        memory: highest resident memory of the worker's process, in bytes; 0 where the system does not tell.
+        memory: resident memory that the worker's process takes in a run, in bytes; 0 where the system does not tell.
         part_bytes: bytes of their part.
         precision: arithmetic that the worker chose.
     """
@@ -63,7 +65,7 @@ class Rates:
         seconds_per_chip: of one task.
         start_s: seconds before a worker's first chip.
         at_once: tasks that run at the same time.
-        memory: highest resident memory of a worker's process, in bytes; 0 where the system does not tell.
+        memory: resident memory that a worker's process takes, in bytes; 0 where the system does not tell.
         part_bytes_per_chip: room that results take until the map is written.
         precision: arithmetic of the network.
     """
@@ -97,7 +99,7 @@ def measure_rates(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTa
     with open_runner(settings.master, task_timeout_s=settings.task_timeout_s) as runner:
         woken = time.perf_counter() - begun
         job = job_of(chips, settings, runner, "")
-        probe = runner.map(partial(probe_block, job), [orders_of(tasks, settings)])[0]
+        probe = runner.map(partial(probe_block, job), [orders_of(tasks, settings, job.threads)])[0]
         return _rates(probe, job, typical(tasks), woken, runner.parallelism)
 
 
@@ -107,7 +109,8 @@ def _rates_here(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTask
     threads = default_threads(slots) if slots else cores()
     at_once = (slots or threads) // threads
     job = job_of(chips, settings, InlineRunner(min(cores(), threads * at_once)), "")
-    rates = _rates(probe_block(job, orders_of(tasks, settings)), job, typical(tasks), WAKE_S if slots else 0.0, at_once)
+    probe = probe_block(job, orders_of(tasks, settings, job.threads))
+    rates = _rates(probe, job, typical(tasks), WAKE_S if slots else 0.0, at_once)
     slower = at_once / WORKERS if slots else 1.0
     return replace(rates, seconds_per_chip=rates.seconds_per_chip * slower)
 
@@ -137,14 +140,15 @@ def cost_of(job: ScoreJob, task: BlockTask) -> float:
     return sum(window.read.size for window in block_windows(frame, shape, job.threads))
 
 
-def orders_of(tasks: Sequence[BlockTask], settings: ScoreSettings) -> tuple[BlockTask, BlockTask]:
-    """What a worker probes: a few chips that warm it, then those that are timed, of one block."""
+def orders_of(tasks: Sequence[BlockTask], settings: ScoreSettings, threads: int) -> tuple[BlockTask, BlockTask]:
+    """What a worker of so many threads probes: chips that warm each thread, then those that are timed, of one block."""
     task = typical(tasks)
-    chips = min(MOST, max(LEAST, sum(t.chips for t in tasks) // SHARE))
     if settings.split > 1:
         chips = (DENSE_SIDE * settings.split) ** 2
         return reduced(task, chips, settings.split), reduced(task, chips, settings.split)
-    return reduced(task, WARM, 1), reduced(task, chips, 1)
+    warm = REQUEST * max(1, threads)
+    chips = min(MOST, max(LEAST, sum(t.chips for t in tasks) // SHARE)) // warm * warm
+    return reduced(task, warm, 1), reduced(task, max(warm, chips), 1)
 
 
 def typical(tasks: Sequence[BlockTask]) -> BlockTask:
@@ -168,8 +172,8 @@ def reduced(task: BlockTask, chips: int, split: int) -> BlockTask:
 def probe_block(job: ScoreJob, orders: tuple[BlockTask, BlockTask]) -> Probe:
     """What a worker does: run both tasks into a folder that goes away, and time the second."""
     with tempfile.TemporaryDirectory(prefix="landuse-probe-") as folder:
-        here = replace(job, parts=folder)
-        begun = time.perf_counter()
+        here = replace(job, parts=folder, batch=REQUEST)
+        begun, before = time.perf_counter(), peak_memory()
         first = score_task(here, replace(orders[0], key="first"))
         warm = time.perf_counter()
         second = score_task(here, replace(orders[1], key="second"))
@@ -177,4 +181,6 @@ def probe_block(job: ScoreJob, orders: tuple[BlockTask, BlockTask]) -> Probe:
         size = sum(file.stat().st_size for file in Path(folder).glob("*second*"))
     pace = (ended - warm) / max(1, second.chips)
     start = max(0.0, warm - begun - pace * first.chips)
-    return Probe(max(1, second.chips), start, ended - warm, peak_memory(), size, second.precision)
+    larger = FULL_REQUEST if job.split == 1 else 1.0
+    memory = before + round(larger * (peak_memory() - before))
+    return Probe(max(1, second.chips), start, ended - warm, memory, size, second.precision)

@@ -38,7 +38,7 @@ WRITE_S = 7e-5
 """Seconds a chip until it is in the files of the map (`make bench-big`, whose network answers at once)."""
 EMPTY_MAP = 120_000
 """Bytes of a map without a cell: tables and style of a GeoPackage, styles beside it."""
-START_S = 1.0
+START_S = 2.0
 """Seconds of imports and of files that do not grow with the map (`python -m benchmarks --only fixed`)."""
 RESERVE = 1.2
 """Factor on the measured memory of a worker, for blocks that are harder than those of the probe."""

@@ -70,10 +70,26 @@ def test_what_is_missing_is_named(tmp_path):
         expand([tmp_path / "gone.tif"])
     with pytest.raises(SourceNotFoundError, match=r"No file matches .*\*\.tif"):
         expand([f"{tmp_path}/*.tif"])
-    with pytest.raises(SourceNotFoundError, match="holds no raster"):
+    with pytest.raises(SourceNotFoundError, match=r"holds no raster; nor does any folder in it"):
         expand([tmp_path])
     with pytest.raises(SourceNotFoundError, match="No source"):
         expand([])
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (["forest/a.jpg", "water/b.jpg"], "nothing says where on Earth its 2 pictures lie"),
+        (["north/a.jp2", "north/._b.tif"], r"/\*\*/\*\.jp2'"),
+        (["a.jpg", "north/a.tif"], r"/\*\*/\*\.tif'"),
+    ],
+)
+def test_a_folder_without_rasters_is_told_by_what_lies_below(tmp_path, held, said):
+    for name in held:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(SourceNotFoundError, match=said):
+        expand([tmp_path])
 
 
 def test_a_broken_zip_is_no_raster(tmp_path):

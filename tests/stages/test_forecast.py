@@ -64,11 +64,12 @@ def test_what_was_measured_is_plausible(said):
 def test_a_small_part_of_the_chips_is_measured(work, monkeypatch, tmp_path):
     """Two tasks of a few chips, and never a Spark session for a run on this machine."""
     seen, real = [], scoring.score_block
+    monkeypatch.setattr(probe, "cores", lambda: 2)
     monkeypatch.setattr(scoring, "score_block", lambda job, block: (seen.append(len(block.rows)), real(job, block))[1])
     monkeypatch.setattr(probe, "open_runner", lambda *_, **__: pytest.fail("Spark was started"))
     found = forecast(work.survey, tmp_path / "map", options(work, master="local[2]"))
-    assert seen == [probe.WARM, probe.LEAST]
-    assert found.rates.chips == probe.LEAST
+    assert seen == [8, 8]
+    assert found.rates.chips == 8
     assert found.rates.at_once == 2
     assert found.rates.start_s > probe.WAKE_S
 
@@ -144,10 +145,14 @@ def test_a_full_block_is_probed():
     assert np.array_equal(some.work.cols, tasks[2].work.cols[:20])
 
 
-@pytest.mark.parametrize(("blocks", "probed"), [(1, 16), (8, 32), (100, 256)])
-def test_more_chips_are_probed_of_a_longer_run(blocks, probed):
-    orders = probe.orders_of(list(tasks_of(survey(), *[256] * blocks)), planning.ScoreSettings("m.landuse"))
-    assert [order.chips for order in orders] == [probe.WARM, probed]
+@pytest.mark.parametrize(
+    ("blocks", "threads", "probed"),
+    [(1, 2, [8, 8]), (8, 2, [8, 32]), (8, 3, [12, 24]), (100, 2, [8, 256]), (1, 16, [64, 64]), (1, 0, [4, 8])],
+)
+def test_threads_are_warmed_and_timed_by_whole_rounds_of_requests(blocks, threads, probed):
+    settings = planning.ScoreSettings("m.landuse")
+    orders = probe.orders_of(list(tasks_of(survey(), *[256] * blocks)), settings, threads)
+    assert [order.chips for order in orders] == probed
 
 
 def test_room_grows_with_the_map(work):

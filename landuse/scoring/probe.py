@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from landuse.chips import Chips
 from landuse.engine.machine import cores, peak_memory
 from landuse.engine.runner import INLINE, InlineRunner, default_threads, open_runner
 from landuse.engine.spark_settings import is_local, slots_of
 from landuse.models.dense import dense_shape
-from landuse.models.runtime import read_cached
+from landuse.models.runtime import open_runtime, read_cached
 from landuse.scoring.block import ScoreJob
 from landuse.scoring.dense_ground import Frame, block_windows
 from landuse.scoring.plan import BlockTask, ScoreSettings
@@ -172,15 +174,40 @@ def reduced(task: BlockTask, chips: int, split: int) -> BlockTask:
 def probe_block(job: ScoreJob, orders: tuple[BlockTask, BlockTask]) -> Probe:
     """What a worker does: run both tasks into a folder that goes away, and time the second."""
     with tempfile.TemporaryDirectory(prefix="landuse-probe-") as folder:
-        here = replace(job, parts=folder, batch=REQUEST)
-        begun, before = time.perf_counter(), peak_memory()
+        here, before = replace(job, parts=folder, batch=REQUEST), peak_memory()
+        marks = [clocks()]
+        if job.split == 1:
+            open_runtime(job.model.locate(), kind=job.runtime, precision=job.precision, threads=job.threads)
+        marks.append(clocks())
         first = score_task(here, replace(orders[0], key="first"))
-        warm = time.perf_counter()
+        marks.append(clocks())
         second = score_task(here, replace(orders[1], key="second"))
-        ended = time.perf_counter()
+        marks.append(clocks())
         size = sum(file.stat().st_size for file in Path(folder).glob("*second*"))
-    pace = (ended - warm) / max(1, second.chips)
-    start = max(0.0, warm - begun - pace * first.chips)
+    seconds, chips = paced(job, marks), max(1, second.chips)
+    start = max(0.0, marks[2][0] - marks[0][0] - seconds / chips * first.chips)
     larger = FULL_REQUEST if job.split == 1 else 1.0
     memory = before + round(larger * (peak_memory() - before))
-    return Probe(max(1, second.chips), start, ended - warm, memory, size, second.precision)
+    return Probe(chips, start, seconds, memory, size, second.precision)
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds by the clock, and of the processor."""
+    return time.perf_counter(), time.process_time()
+
+
+def paced(job: ScoreJob, marks: Sequence[tuple[float, float]]) -> float:
+    """Seconds of the timed chips.
+
+    A few chips take a fraction of a second, in which other programs have the processor all the time or never. So processor time
+    counts, times what the clock had of it since the model was opened: where the processor is what computes.
+
+    Args:
+        job: the run.
+        marks: clocks before and after the model was opened, after the first chips, and after those that are timed.
+    """
+    wall, cpu = np.diff(np.array(marks), axis=0).T
+    if job.split > 1 or job.runtime != "openvino" or not cpu.all():
+        return float(wall[2])
+    threads = np.array([1, max(1, job.threads), max(1, job.threads)])
+    return float(cpu[2] / threads[2] * max(1.0, (wall * threads).sum() / cpu.sum()))

@@ -8,16 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from landuse.chips import open_chips
-from landuse.engine.parts import PartStore, own_address
+from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
 from landuse.engine.quarantine import write_quarantine
-from landuse.errors import UsageError
-from landuse.grid import CHIP_PX
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
 from landuse.options.schema import Tables
-from landuse.options.survey import ClassifyOptions, SurveyOptions
+from landuse.options.survey import ClassifyOptions
 from landuse.outputs.districts import check_districts, districts_of
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.land_use_map import LandUseMap
@@ -27,10 +24,9 @@ from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, colours_for
-from landuse.scoring.dense_ground import split_of
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
-from landuse.stages.survey import chip_tables, chips_of, on_earlier, survey_lines
+from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_lines, survey_options
 
 QUARANTINE = "quarantine.csv"
 
@@ -80,21 +76,6 @@ def given(options: Tables) -> tuple[Path, ...]:
     return () if options.districts is None else (options.districts,)
 
 
-def score_settings(model: Path, inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> ScoreSettings:
-    """How the chips are run. Raises `UsageError` for cells that the chips or the model do not allow."""
-    return ScoreSettings(
-        model,
-        options.master,
-        options.runtime,
-        options.precision,
-        options.keep_features,
-        split=split_for(inputs, options, read_cached(model)),
-        max_quarantined=options.max_quarantined,
-        task_timeout_s=options.task_timeout_s,
-        parts=None if options.parts is None else own_address(options.parts, out),
-    )
-
-
 def remove_parts(parts: Path, settings: ScoreSettings) -> None:
     """Remove what a run keeps while it lasts."""
     shutil.rmtree(parts, ignore_errors=True)
@@ -116,22 +97,6 @@ def run_of(
     settings = replace(settings, recolouring=colours.recolouring)
     with Progress(len(chips), "chips", "classifying") as progress:
         return run_chips(chips, settings, parts, progress), colours
-
-
-def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Path | None:
-    """The folder whose features are to be used; None where imagery is. Raises `UsageError` for options that do not fit."""
-    found = [folder for folder in map(Path, inputs) if (folder / FEATURES_FILE).is_file()]
-    if options.cell is not None and (options.keep_features or found):
-        raise UsageError(
-            "Features are kept of chips, not of the cells of a finer grid: leave --cell out, or the features."
-        )
-    if found and (options.keep_features or len(inputs) > 1):
-        raise UsageError(f"{found[0]} keeps features already: give it alone, and leave --keep-features out.")
-    if found and (options.aoi is not None or options.bounds is not None):
-        raise UsageError(
-            f"{found[0]} keeps the features of a whole map: leave --aoi and --bounds out, or give its chips."
-        )
-    return found[0] if found else None
 
 
 def write_files(folder: Path, bundle: Bundle, run: Run, options: Tables) -> None:
@@ -160,24 +125,6 @@ def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
                 keeper.write(strip)
             yield MapStrip(strip.chips, strip.columns["probabilities"])
             progress.advance(len(strip.chips))
-
-
-def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:
-    """Cells along a chip. Raises `UsageError` for cells that the chips or the model do not allow."""
-    if options.cell is None:
-        return 1
-    tables = chip_tables(inputs)
-    chip_m = open_chips(tables[0]).grid.chip_m if tables else options.chip_m
-    return split_of(bundle, chip_m, options.cell, options.runtime)
-
-
-def survey_options(options: ClassifyOptions, bundle: Bundle, split: int = 1) -> SurveyOptions:
-    """The options with the model's own pixels a chip, or a cell. Raises `UsageError` where others were asked for."""
-    if options.chip_px not in (CHIP_PX, bundle.chip_px):
-        raise UsageError(
-            f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
-        )
-    return options.model_copy(update={"chip_m": options.chip_m / split, "chip_px": bundle.chip_px // split})
 
 
 def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float) -> RunRecord:

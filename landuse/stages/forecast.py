@@ -23,8 +23,7 @@ from landuse.outputs.record import FileIdentity
 from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
-from landuse.stages.classify import kept_features, score_settings, survey_options
-from landuse.stages.survey import chips_of, on_earlier
+from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_options
 from landuse.words import counted
 
 SAMPLE = 4_096

@@ -12,15 +12,20 @@ from pyproj import CRS
 from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
 from landuse.chips.cells import area_geometry, survey_strips, touches
 from landuse.crs import lattice_crs, parse_crs
+from landuse.engine.parts import own_address
 from landuse.engine.progress import busy, tell
 from landuse.errors import LanduseError, NoOverlapError, UsageError
-from landuse.grid import CHIP_M, Bounds, ChipGrid, crs_text
+from landuse.grid import CHIP_M, CHIP_PX, Bounds, ChipGrid, crs_text
+from landuse.models.bundle import Bundle
+from landuse.models.runtime import read_cached
 from landuse.mosaic import Survey, open_survey
 from landuse.mosaic.remarks import remarks
 from landuse.options.schema import Lattice
-from landuse.options.survey import SurveyOptions
+from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.outputs.record import RECORD, read_record
-from landuse.scoring.dense_ground import finer_pieces
+from landuse.scoring import ScoreSettings
+from landuse.scoring.dense_ground import finer_pieces, split_of
+from landuse.scoring.features import FEATURES_FILE
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -225,3 +230,52 @@ def survey_lines(survey: Survey, grid: ChipGrid, like: Path | None = None) -> li
             "earlier lattice."
         )
     return lines
+
+
+def score_settings(model: Path, inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> ScoreSettings:
+    """How the chips are run. Raises `UsageError` for cells that the chips or the model do not allow."""
+    return ScoreSettings(
+        model,
+        options.master,
+        options.runtime,
+        options.precision,
+        options.keep_features,
+        split=split_for(inputs, options, read_cached(model)),
+        max_quarantined=options.max_quarantined,
+        task_timeout_s=options.task_timeout_s,
+        parts=None if options.parts is None else own_address(options.parts, out),
+    )
+
+
+def kept_features(inputs: Sequence[str | Path], options: ClassifyOptions) -> Path | None:
+    """The folder whose features are to be used; None where imagery is. Raises `UsageError` for options that do not fit."""
+    found = [folder for folder in map(Path, inputs) if (folder / FEATURES_FILE).is_file()]
+    if options.cell is not None and (options.keep_features or found):
+        raise UsageError(
+            "Features are kept of chips, not of the cells of a finer grid: leave --cell out, or the features."
+        )
+    if found and (options.keep_features or len(inputs) > 1):
+        raise UsageError(f"{found[0]} keeps features already: give it alone, and leave --keep-features out.")
+    if found and (options.aoi is not None or options.bounds is not None):
+        raise UsageError(
+            f"{found[0]} keeps the features of a whole map: leave --aoi and --bounds out, or give its chips."
+        )
+    return found[0] if found else None
+
+
+def split_for(inputs: Sequence[str | Path], options: ClassifyOptions, bundle: Bundle) -> int:
+    """Cells along a chip. Raises `UsageError` for cells that the chips or the model do not allow."""
+    if options.cell is None:
+        return 1
+    tables = chip_tables(inputs)
+    chip_m = open_chips(tables[0]).grid.chip_m if tables else options.chip_m
+    return split_of(bundle, chip_m, options.cell, options.runtime)
+
+
+def survey_options(options: ClassifyOptions, bundle: Bundle, split: int = 1) -> SurveyOptions:
+    """The options with the model's own pixels a chip, or a cell. Raises `UsageError` where others were asked for."""
+    if options.chip_px not in (CHIP_PX, bundle.chip_px):
+        raise UsageError(
+            f"Model {bundle.name} takes chips of {bundle.chip_px} pixels, not {options.chip_px}; leave --chip-pixels out."
+        )
+    return options.model_copy(update={"chip_m": options.chip_m / split, "chip_px": bundle.chip_px // split})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from landuse.grid import CellRange, ChipGrid
-from landuse.mosaic import MosaicReader, Source, Survey, coverage, open_survey
+from landuse.mosaic import MosaicReader, Source, Survey, coverage, files, open_survey
 from landuse.mosaic.source import BandAddress
 from tests.mosaic.rasters import GRID, UTM17, Raster, at, corner, elsewhere, noise
 
@@ -115,6 +115,19 @@ def test_a_mask_that_cannot_be_read_counts_as_full(tmp_path):
     opened = open_survey([path])
     path.write_bytes(path.read_bytes()[:4000])
     assert (coverage(opened, GRID, corner(2, 2)) == 1).all()
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_mask_is_read_without_the_pixels_beside_it(tmp_path, monkeypatch, alpha):
+    mask = np.full((640, 640), 255, np.uint8)
+    mask[:320, :160] = 0
+    values = np.concatenate([noise(640, 640), mask[None]]) if alpha else noise(640, 640)
+    shown = {"alpha": True} if alpha else {"mask": mask}
+    opened = open_survey([Raster(values, at(0, 0), **shown).write(tmp_path / "a.tif")])
+    monkeypatch.setattr(files, "_read_values", lambda *_: pytest.fail("the pixels were read"))
+    shares = coverage(opened, GRID, corner(20, 20))
+    assert (shares[:10, :5] == 0).all()
+    assert shares.sum() == 350
 
 
 def test_nothing_of_it_here():

@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pyproj import CRS
 
 from landuse.cli.main import run
+from landuse.engine.shared_file import SharedFile
 from landuse.errors import BandsError, OutputExistsError, UsageError
-from landuse.grid import Block
+from landuse.grid import Block, ChipGrid
 from landuse.legend import load_legend
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import plan as planning
 from landuse.scoring import probe
 from landuse.scoring import run as scoring
+from landuse.scoring.block import ScoreJob
 from landuse.scoring.features import FEATURES_FILE
 from landuse.scoring.plan import BlockTask
 from landuse.stages.classify import classify
@@ -246,3 +249,13 @@ def test_of_a_dense_block_a_corner_is_probed():
     assert corner.work.cols.max() == block.cells.col0 + side - 1
     odd = rows + cols == block.cells.row0 + block.cells.col1 - 1  # a diagonal: nothing in the corner
     assert probe.reduced(BlockTask.of(block, "odd", (rows[odd], cols[odd]), survey()), side**2, 7).chips > 0
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_the_pace_does_not_rest_on_one_moment_of_a_busy_machine(share):
+    """Timed chips that were lucky count for what the whole probe got of the processor; one thread, seconds by hand."""
+    job = ScoreJob(ChipGrid(CRS.from_epsg(26919)), SharedFile("m.landuse"), "openvino", "auto", 1, "")
+    cpu, wall = [0.0, 0.4, 0.7, 0.9], [0.0, 0.4 / share, 0.4 / share + 0.3 / share, 0.4 / share + 0.3 / share + 0.2]
+    got = 0.9 / wall[-1]
+    assert probe.paced(job, list(zip(wall, cpu, strict=True))) == pytest.approx(0.2 / got)
+    assert probe.paced(replace(job, runtime="tensorflow"), list(zip(wall, cpu, strict=True))) == pytest.approx(0.2)

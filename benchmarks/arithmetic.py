@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.baselines.limit_engine import BATCH, rate
 from landuse.models.arrays import Graph
 from landuse.models.bundle import find_bundle, read_bundle
-from landuse.models.openvino import ops, ov
-from landuse.models.openvino_runtime import choose_precision
+from landuse.models.libraries import ops, ov
+from landuse.models.runtime import choose_precision
 
 SIDE = 2048
 """Side of the matrices whose product shows what the processor can."""

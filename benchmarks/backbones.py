@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from benchmarks.networks import random_bundle
-from landuse.models.openvino_runtime import OpenVinoRuntime
+from landuse.models.runtime import OpenVinoRuntime
 
 TURNS = 3
 CHIPS = 64

@@ -62,8 +62,8 @@ class Bench:
     @cached_property
     def precision(self) -> str:
         """What this processor computes in: bf16 where it has units for that."""
-        from landuse.models.openvino import ov
-        from landuse.models.openvino_runtime import choose_precision
+        from landuse.models.libraries import ov
+        from landuse.models.runtime import choose_precision
 
         return choose_precision("auto", ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 

@@ -20,8 +20,7 @@ import openvino as ov
 from benchmarks.imagery import Mosaic, crops, write_mosaic
 from benchmarks.networks import random_bundle
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, write_bundle
-from landuse.models.dense import dense_shape
-from landuse.models.openvino_dense import OpenVinoDense
+from landuse.models.dense import OpenVinoDense, dense_shape
 from landuse.options.survey import ClassifyOptions
 from landuse.stages.classify import classify
 

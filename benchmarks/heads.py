@@ -28,8 +28,8 @@ def timed(work: Callable[[], object]) -> float:
 
 def keras_fit(folder: Path, backbone: str, weights: str | None) -> Callable[[], object]:
     """Keras' way: a frozen backbone, a dense head, and `fit` over the images of a folder."""
-    from landuse.models.keras_library import keras
-    from landuse.models.keras_networks import built
+    from landuse.models.keras_backbone import built
+    from landuse.models.libraries import keras
 
     bundle = backbone_bundle(backbone, weights, 0)
     px, images = bundle.chip_px, class_folders(folder)

@@ -70,10 +70,10 @@ def write_model(path: Path) -> None:
     """A network that takes the mean colour, and a head that finds the nearest of the four."""
     from landuse.legend import LandClass, Legend
     from landuse.models.architectures import Preprocess
+    from landuse.models.backbone import backbone_of
     from landuse.models.bundle import Bundle, write_bundle
-    from landuse.models.conversion import backbone_of
-    from landuse.models.heads import LogisticHead
-    from landuse.models.openvino import ops, ov
+    from landuse.models.heads import logistic
+    from landuse.models.libraries import ops, ov
 
     names = ("Forest", "Field", "Town", "Water")
     legend = Legend(
@@ -83,7 +83,7 @@ def write_model(path: Path) -> None:
     pooled = ops.reduce_mean(image, np.array([1, 2]), False)
     backbone = backbone_of(ov.Model([pooled.output(0)], [image], "colours"), Preprocess(scale=1 / 255))
     colour = (colours() / 255).astype(np.float32)
-    head = LogisticHead(
+    head = logistic(
         weight=np.asarray(colour.T * 60, np.float32),
         bias=np.asarray(-(colour**2).sum(axis=1) * 30, np.float32),
         mean=np.zeros(3, np.float32),

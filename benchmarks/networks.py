@@ -17,8 +17,8 @@ from landuse.legend import load_legend
 from landuse.models.architectures import find_architecture
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
-from landuse.models.conversion import named_backbone
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import logistic
+from landuse.models.keras_backbone import named_backbone
 from landuse.models.quantisation import Quantisation, measure, with_ranges
 
 HEAD_SPREAD = 0.05
@@ -32,14 +32,14 @@ def random_bundle(backbone: str = "resnet50", head_seed: int = 0) -> Bundle:
     features, classes = made.features, len(legend)
     weight = np.random.default_rng(head_seed).normal(0, HEAD_SPREAD, (features, classes)).astype(np.float32)
     zeros = np.zeros(features, np.float32)
-    head = LogisticHead(weight, np.zeros(classes, np.float32), zeros, zeros + 1)
+    head = logistic(weight, np.zeros(classes, np.float32), zeros, zeros + 1)
     return Bundle(f"random {backbone} {head_seed}", made, head, legend)
 
 
 @cache
 def random_backbone(name: str) -> Backbone:
     """A network by its name with random weights."""
-    from landuse.models.keras_networks import initial_weights
+    from landuse.models.keras_backbone import initial_weights
 
     line = find_architecture(name)
     return named_backbone(line, initial_weights(line))

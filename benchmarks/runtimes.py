@@ -23,7 +23,8 @@ IMAGES = 2
 
 def random_weights(model: KerasModel, seed: int = 0) -> Weights:
     """Values of a network's variables: kernels that keep activations of order one, batch norms that are not neutral."""
-    from landuse.models.keras_networks import arrays, fans_in
+    from landuse.models.keras_backbone import fans_in
+    from landuse.models.keras_networks import arrays
 
     rng, inputs = np.random.default_rng(seed), fans_in(model)
 
@@ -41,10 +42,11 @@ def random_weights(model: KerasModel, seed: int = 0) -> Weights:
 
 def compared(name: str) -> dict[str, object]:
     """The largest difference of features between the runtimes, as a share of the largest feature."""
-    from landuse.models.conversion import backbone_of, graph_of
+    from landuse.models.backbone import backbone_of
     from landuse.models.graph_file import half
+    from landuse.models.keras_backbone import graph_of
     from landuse.models.keras_networks import assign, build
-    from landuse.models.openvino import ov
+    from landuse.models.libraries import ov
 
     line = ARCHITECTURES[name]
     model = build(line, PX)
@@ -64,7 +66,7 @@ def compared(name: str) -> dict[str, object]:
 
 
 def main() -> None:
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(ARCHITECTURES), help="backbones, by name")

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Floats, Graph, Weights
-from landuse.models.graph_file import CONSTANT, open_graph
+from landuse.models.graph_file import CONSTANT, halved, open_graph, pack_graph
 from landuse.models.safe_files import load_arrays
 
 Order = tuple[int, ...]
@@ -154,3 +154,50 @@ def unpack_alignment(data: bytes, features: int, where: str) -> Alignment:
         if array.dtype != np.float32 or array.shape != (features,) or not np.isfinite(array).all():
             raise ModelFileError(f"{where}: the {name} is no {features} finite numbers of float32.")
     return Alignment(arrays["factor"], arrays["offset"])
+
+
+def backbone_of(
+    graph: Graph,
+    preprocess: Preprocess,
+    variables: Mapping[str, Floats] | None = None,
+    architecture: str | None = None,
+) -> Backbone:
+    """The backbone of an OpenVINO model from prepared images (n, px, px, C) to features (n, D).
+
+    Args:
+        graph: the model, which is changed.
+        preprocess: what becomes its beginning.
+        variables: of the Keras network that it was made of.
+        architecture: the name of that network.
+    """
+    graph = halved(prepared(graph, preprocess))
+    batch, px, _, channels = graph.input().get_partial_shape()
+    features = graph.output().get_partial_shape()[1].get_length()
+    xml, weights, orders = pack_graph(graph, variables or {})
+    return Backbone(
+        xml=xml,
+        weights=weights,
+        px=px.get_length(),
+        channels=channels.get_length(),
+        features=features,
+        preprocess=preprocess,
+        architecture=architecture,
+        orders=orders,
+        batch=batch.get_length() if batch.is_static else None,
+    )
+
+
+def prepared(graph: Graph, preprocess: Preprocess) -> Graph:
+    """The model with uint8 images for its input, and what is done to them in front of it."""
+    from landuse.models.libraries import ops, ov
+
+    parameter = graph.get_parameters()[0]
+    shape = parameter.get_partial_shape()
+    image = ops.parameter(shape, np.uint8, name="image")
+    found = ops.convert(image, np.float32)
+    if preprocess.order == "bgr":
+        found = ops.gather(found, np.arange(shape[3].get_length())[::-1].copy(), np.int64(3))
+    factor, offset = preprocess.affine()
+    found = ops.add(ops.multiply(found, factor.reshape(1, 1, 1, -1)), offset.reshape(1, 1, 1, -1))
+    parameter.output(0).replace(found.output(0))
+    return ov.Model(graph.outputs, [image], "landuse")

@@ -7,30 +7,34 @@ map over as many positions as a chip has is what the network says of a chip ther
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Graph, Node
+from landuse.models.arrays import Floats, Graph, Images, Node
 from landuse.models.backbone import Backbone
+from landuse.models.heads import DenseHead, in_graph
+from landuse.models.libraries import ops, ov
+from landuse.models.pooling import FeatureMap, NoFeatureMapError, feature_map, node_of
+from landuse.models.quantisation import Ranges, rounded
+from landuse.models.runtime import Precision, Prediction, arithmetic, ranges_of, read_cached, results_of
+
+if TYPE_CHECKING:
+    from landuse.models.bundle import Bundle
 
 EFFECTIVE = 0.6
 """Part of the way over which the border of a window reaches into it that matters: the effective receptive field is smaller
 than the theoretical one (Luo et al. 2016). Beyond it, answers move by less than 0.02; `benchmarks/dense.py` measures it."""
 AT_ONCE = 3
 """Tensors as large as the largest that are there at the same time: what ResNet50 and the built-in network took."""
-WINDOWS = frozenset({"Convolution", "GroupConvolution", "MaxPool", "AvgPool"})
-REDUCING = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2", "MVN", "NormalizeL2", "Concat", "Softmax"})
-"""Operations that look along the axes that they name."""
-_LOCAL = """
-    Abs Add BatchNormInference Clamp Constant Convert Divide Elu Erf Exp FakeQuantize Gather Gelu HSigmoid HSwish
-    HardSigmoid LRN Log MatMul Maximum Minimum Mish Multiply Negative PRelu Pad Parameter Power Relu Selu Sigmoid
-    SoftPlus Sqrt SquaredDifference Subtract Swish Tanh Transpose
-"""
-LOCAL = WINDOWS | frozenset(_LOCAL.split())
-"""Operations that answer for a place from its neighbourhood alone."""
+Map = Floats
+"""A feature map (D, h, w), north up."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +60,6 @@ class DenseShape:
     halo: int
     context: int
     cell_bytes: int
-
-
-@dataclass(frozen=True)
-class FeatureMap:
-    """The map that a network pools, found in its graph.
-
-    Attributes:
-        pool: name of the operation that pools it.
-        axes: its rows and its columns, as axes of the tensor that is pooled.
-        strides: pixels from one position to the next, of every tensor that is computed on the way.
-        reach: pixels over which a position of the map looks to each side.
-    """
-
-    pool: str
-    axes: tuple[int, int]
-    strides: dict[str, int]
-    reach: float
 
 
 def dense_shape(backbone: Backbone, cell_px: float, name: str) -> DenseShape:
@@ -123,7 +110,7 @@ def _shape(whole: _Whole, cell_px: int) -> DenseShape | str:
     small, large = backbone.graph(), backbone.graph()
     try:
         found = feature_map(small)
-    except _MixedError as error:
+    except NoFeatureMapError as error:
         return str(error)
     small.reshape([1, backbone.px, backbone.px, backbone.channels])
     try:
@@ -148,115 +135,6 @@ def _shape(whole: _Whole, cell_px: int) -> DenseShape | str:
     )
 
 
-class _MixedError(ValueError):
-    """Why a network is not convolutional up to one pooling over the whole chip."""
-
-
-def feature_map(model: Graph) -> FeatureMap:
-    """The map that a network pools. Raises `_MixedError` with the reason where there is none."""
-    axes: dict[str, tuple[int, int]] = {}
-    strides: dict[str, int] = {}
-    reach: dict[str, float] = {}
-    pools: list[Node] = []
-    for node in from_image(model):
-        name = node.get_friendly_name()
-        sources = [s.get_friendly_name() for s in sources_of(node) if s.get_friendly_name() in strides]
-        if node.get_type_name() == "Parameter":
-            axes[name], strides[name], reach[name] = (1, 2), 1, 0.0
-            continue
-        if not sources:
-            continue  # it comes after a pooling
-        before = axes[sources[0]]
-        if node.get_type_name() == "ReduceMean" and set(_along(node)) == set(before):
-            pools.append(node)
-            continue
-        _check_local(node, before)
-        axes[name] = _turned(node, before)
-        strides[name] = max(strides[source] for source in sources)
-        reach[name] = max(reach[source] for source in sources)
-        if node.get_type_name() in WINDOWS:
-            stride, size = _window(node)
-            reach[name] += (size - 1) / 2 * strides[name]
-            strides[name] *= stride
-    if len(pools) != 1:
-        _mixed("it is not convolutional up to one pooling over the whole chip")
-    _check_through(model, pools[0], strides)
-    source = pools[0].input_value(0).get_node().get_friendly_name()
-    return FeatureMap(pools[0].get_friendly_name(), axes[source], strides, reach[source])
-
-
-def _check_through(model: Graph, pool: Node, before: Iterable[str]) -> None:
-    """Raise unless all that is said of the image goes through a pooling."""
-    known, after = set(before), {pool.get_friendly_name()}
-    for node in from_image(model):
-        names = {source.get_friendly_name() for source in sources_of(node)}
-        if names & after:
-            after.add(node.get_friendly_name())
-            if names & known:
-                _mixed("it is not convolutional up to one pooling over the whole chip")
-    if model.get_results()[0].get_friendly_name() not in after:
-        _mixed("it is not convolutional up to one pooling over the whole chip")
-
-
-def _check_local(node: Node, axes: tuple[int, int]) -> None:
-    """Raise where an operation before the pooling mixes distant places."""
-    kind = node.get_type_name()
-    looks = kind in REDUCING and not set(axes) & set(_along(node))
-    if not (kind in LOCAL or looks):
-        _mixed(f"its operation {kind} mixes distant places before the pooling over the whole chip")
-
-
-def _mixed(reason: str) -> NoReturn:
-    raise _MixedError(reason)
-
-
-def from_image(model: Graph) -> list[Node]:
-    """The operations that are computed from the image, in order."""
-    found: list[Node] = []
-    known: set[str] = set()
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Parameter" or any(s.get_friendly_name() in known for s in sources_of(node)):
-            known.add(node.get_friendly_name())
-            found.append(node)
-    return found
-
-
-def sources_of(node: Node) -> list[Node]:
-    """The operations that one reads."""
-    return [value.get_node() for value in node.input_values()]
-
-
-def node_of(model: Graph, name: str) -> Node:
-    """An operation by its name."""
-    return next(node for node in model.get_ordered_ops() if node.get_friendly_name() == name)
-
-
-def _along(node: Node) -> list[int]:
-    """The axes that an operation looks along, counted from the first."""
-    rank = node.input_value(0).get_partial_shape().rank.get_length()
-    told = node.get_attributes().get("axis")
-    if told is None and len(node.input_values()) > 1:
-        named = node.input_value(1).get_node()
-        told = named.get_data().ravel().tolist() if named.get_type_name() == "Constant" else list(range(rank))
-    return [int(axis) % rank for axis in (told if isinstance(told, list) else [told or 0])]
-
-
-def _turned(node: Node, axes: tuple[int, int]) -> tuple[int, int]:
-    """Where rows and columns are after an operation."""
-    if node.get_type_name() != "Transpose":
-        return axes
-    order = node.input_value(1).get_node().get_data().ravel().tolist()
-    return order.index(axes[0]), order.index(axes[1])
-
-
-def _window(node: Node) -> tuple[int, int]:
-    """The stride of an operation that looks at neighbourhoods, and how many positions it looks over."""
-    told = node.get_attributes()
-    sides = told.get("kernel") or list(node.input_value(1).get_partial_shape().to_shape())[-2:]
-    dilations = told.get("dilations") or [1, 1]
-    return max(told["strides"]), max((int(s) - 1) * int(d) + 1 for s, d in zip(sides, dilations, strict=True))
-
-
 def _falls_on_cells(found: FeatureMap, small: Graph, large: Graph, cell_px: int) -> bool:
     """Whether a window longer by a cell has the same map, longer by a cell: then the map is the same wherever it starts."""
     first, second = ({n.get_friendly_name(): n for n in model.get_ordered_ops()} for model in (small, large))
@@ -273,3 +151,121 @@ def _falls_on_cells(found: FeatureMap, small: Graph, large: Graph, cell_px: int)
 def _begin(node: Node) -> list[int]:
     """Rows of padding before the first row."""
     return list(node.get_attributes().get("pads_begin", [0, 0]))
+
+
+class OpenVinoDense:
+    """A network in two halves: up to the map that its pooling reads, and from a map to the answers of cells.
+
+    A window of n cells a side has `step` * (n - 1) positions and some more a side; a cell's answer is made of the `side` x
+    `side` positions of the chip around it, those without imagery left out.
+    """
+
+    def __init__(self, bundle: Bundle, shape: DenseShape, precision: Precision = "auto", threads: int = 0) -> None:
+        core = ov.Core()
+        self.precision, hint = arithmetic(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), bundle)
+        self._head, inside = bundle.head, in_graph(bundle.head)
+        until = map_graph(bundle, shape, ranges_of(bundle) if self.precision == "int8" else None)
+        after = cell_graph(bundle, shape, inside)
+        config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+        if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
+            config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
+        self._until, self._after = (core.compile_model(half, "CPU", config) for half in (until, after))
+
+    def maps(self, windows: Iterator[Images]) -> Iterator[Map]:
+        """The feature map of each window, uint8 (H, W, C), in order; the next window is read while one is computed."""
+        idle: list[Any] = [self._until.create_infer_request() for _ in range(2)]
+        running: Any = None
+        try:
+            for window in windows:
+                request = idle.pop()
+                if running is not None:
+                    running.wait()
+                request.start_async({0: window[None]})
+                if running is not None:
+                    yield running.get_output_tensor(0).data[0].copy()
+                    idle.append(running)
+                running = request
+            if running is not None:
+                running.wait()
+                yield running.get_output_tensor(0).data[0].copy()
+        finally:
+            if running is not None:
+                running.wait()
+
+    def cells(self, found: Map, imagery: npt.NDArray[np.bool_]) -> Prediction:
+        """What the network says of each cell whose chip lies within a map, in image order.
+
+        Args:
+            found: map (D, h, w).
+            imagery: bool (h, w), the positions that count; a cell needs one at least, else its answer is of no use.
+        """
+        answers = self._after([found[None], imagery[None, None].astype(np.float32)])
+        features = answers[len(answers) - 1].copy()
+        return Prediction(self._head.apply(features) if len(answers) == 1 else answers[0].copy(), features)
+
+
+def map_graph(bundle: Bundle, shape: DenseShape, ranges: Ranges | None) -> Graph:
+    """A model from a window uint8 (1, H, W, C) of any size to its feature map float32 (1, D, h, w)."""
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    axes = feature_map(graph).axes
+    found = node_of(graph, shape.pool).input_value(0)
+    if axes != (2, 3):
+        rest = [axis for axis in range(4) if axis not in axes]
+        found = ops.transpose(found, np.array([*rest, *axes])).output(0)
+    graph = ov.Model([found], graph.get_parameters(), "landuse_map")
+    if ranges is not None:
+        graph = rounded(graph, ranges)
+    graph.reshape([1, -1, -1, bundle.backbone.channels])
+    return graph
+
+
+def cell_graph(bundle: Bundle, shape: DenseShape, head: DenseHead | None) -> Graph:
+    """A model from a feature map (1, D, h, w) to what the network says of each square of it, in image order.
+
+    Its second input, (1, 1, h, w), is 1 at the positions that count and 0 elsewhere; a square's features are the mean over
+    those that do, brought to those of chips by the alignment where there is one. The head, where it can be in the graph, makes
+    probabilities (cells, K), which come before the features (cells, d).
+    """
+    found = ops.parameter([1, shape.channels, -1, -1], np.float32, name="map")
+    counts = ops.parameter([1, 1, -1, -1], np.float32, name="counts")
+    sums, numbers = (_box_mean(t, shape.side, shape.step) for t in (ops.multiply(found, counts), counts))
+    means = ops.divide(sums, ops.maximum(numbers, np.float32(1e-6)))
+    vectors = ops.reshape(ops.transpose(means, np.array([0, 2, 3, 1])), np.array([-1, shape.channels]), False)
+    features = _pooled_onward(bundle, shape, vectors)
+    if bundle.alignment is not None:
+        lines = bundle.alignment
+        features = ops.add(ops.multiply(features, lines.factor[None]), lines.offset[None]).output(0)
+    return ov.Model(results_of(features, head), [found, counts], "landuse_cells")
+
+
+def _pooled_onward(bundle: Bundle, shape: DenseShape, vectors: Node) -> Node:
+    """What the network makes of pooled vectors (cells, D): the operations behind its pooling, over them."""
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    pooled = node_of(graph, shape.pool).output(0)
+    rank = pooled.get_partial_shape().rank.get_length()
+    spread = [-1, *(d.get_length() for d in list(pooled.get_partial_shape())[1:])]
+    given = vectors if rank == 2 else ops.reshape(vectors, np.array(spread), False)
+    pooled.replace(given.output(0))
+    return graph.get_results()[0].input_value(0)
+
+
+def _box_mean(tensor: Node, side: int, step: int) -> Node:
+    """Mean over each square of `side` positions, `step` apart."""
+    return ops.avg_pool(tensor, [step] * 2, [0, 0], [0, 0], [side] * 2, True, "floor", "valid")
+
+
+def open_dense(path: Path, cell_px: float, precision: Precision, threads: int) -> tuple[OpenVinoDense, DenseShape]:
+    """A model over windows of ground and how its map lies on cells of `cell_px` pixels. Compiled once a process.
+
+    Raises:
+        UsageError: the network cannot answer on such cells, or not in that precision.
+    """
+    bundle = read_cached(path)
+    shape = dense_shape(bundle.backbone, cell_px, bundle.name)
+    key = (bundle.digest, shape, precision, threads)
+    if key not in _OPEN:
+        _OPEN[key] = OpenVinoDense(bundle, shape, precision, threads)
+    return _OPEN[key], shape
+
+
+_OPEN: dict[tuple[str, DenseShape, Precision, int], OpenVinoDense] = {}

@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from landuse.models.arrays import Graph, Node
+from landuse.errors import UsageError
+from landuse.models.arrays import Floats, Graph, Node
 from landuse.models.bundle import Bundle
-from landuse.models.heads import Head, affine_layers
+from landuse.models.heads import DenseHead, Head
 from landuse.models.onnx_writer import OnnxModel, onnx_model
 from landuse.version import __version__
 
@@ -88,7 +89,7 @@ def write_export(bundle: Bundle, form: Format, path: Path, said: Mapping[str, An
 
 def graph_classifier(bundle: Bundle) -> Graph:
     """An openvino.Model from images uint8 (n, px, px, C) to probabilities float32 (n, K)."""
-    from landuse.models.openvino import ov
+    from landuse.models.libraries import ov
 
     graph = bundle.backbone.graph(f"Model {bundle.name}")
     found = probabilities_of(graph.get_results()[0].input_value(0), bundle.head)
@@ -100,9 +101,9 @@ def graph_classifier(bundle: Bundle) -> Graph:
 
 def probabilities_of(features: Node, head: Head) -> Node:
     """Probabilities (n, K) of features (n, D), as operations of a graph."""
-    from landuse.models.openvino import ops
+    from landuse.models.libraries import ops
 
-    *hidden, last = affine_layers(head)
+    *hidden, last = layers_of(head)
     found = features
     for matrix, offset in hidden:
         found = ops.relu(ops.add(ops.matmul(found, matrix, False, False), offset[None]))
@@ -110,9 +111,19 @@ def probabilities_of(features: Node, head: Head) -> Node:
     return ops.softmax(scores, 1) if head.thresholds is None else ops.sigmoid(scores)
 
 
+def layers_of(head: Head) -> list[tuple[Floats, Floats]]:
+    """The layers of a head; see `DenseHead.layers`. Raises `UsageError` for one that is not made of layers."""
+    if not isinstance(head, DenseHead):
+        raise UsageError(
+            "The head of the model is a forest, which no format for other programs holds as part of a network: train it with "
+            "--head logistic or --head dense."
+        )
+    return head.layers()
+
+
 def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
     """An ONNX model from images float32 (n, C, px, px) from 0 to 1 to probabilities float32 (n, K, px, px)."""
-    from landuse.models.openvino import ops, ov
+    from landuse.models.libraries import ops, ov
 
     graph, px = graph_classifier(bundle), bundle.chip_px
     old = graph.get_parameters()[0]
@@ -130,7 +141,7 @@ def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
 
 
 def _write_openvino(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None:
-    from landuse.models.openvino import ov
+    from landuse.models.libraries import ov
 
     graph = graph_classifier(bundle)
     for key, value in said.items():
@@ -139,10 +150,10 @@ def _write_openvino(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None
 
 
 def _write_saved_model(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None:
-    layers = affine_layers(bundle.head)
+    layers = layers_of(bundle.head)
     bundle.backbone.built_by(bundle.name)
-    from landuse.models.keras_library import tf
-    from landuse.models.keras_runtime import keras_classifier
+    from landuse.models.keras_backbone import keras_classifier
+    from landuse.models.libraries import tf
 
     model = keras_classifier(bundle, layers)
     image = tf.TensorSpec((None, bundle.chip_px, bundle.chip_px, bundle.backbone.channels), tf.uint8, name=IMAGE)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
-from landuse.models.heads import ABSENT, Labels, LogisticHead, Mask, MultiLabelHead, expit, halves, log_softmax
+from landuse.models.heads import ABSENT, DenseHead, Labels, Mask, expit, halves, log_softmax, logistic
 
 Exact = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]
@@ -199,7 +199,7 @@ def fit_logistic(
     C: float = 1.0,
     sample_weight: npt.NDArray[np.floating] | None = None,
     penalty: Penalty | None = None,
-) -> LogisticHead:
+) -> DenseHead:
     """Fit a multinomial logistic regression on the driver.
 
     Args:
@@ -233,17 +233,17 @@ def present_classes(labels: Labels, class_count: int) -> tuple[npt.NDArray[np.in
 
 def logistic_head(
     found: npt.NDArray[np.float64], standard: Standard, present: npt.NDArray[np.int64], class_count: int
-) -> LogisticHead:
+) -> DenseHead:
     """A head of K classes from weights float64 (D + 1, P) of the P that occurred, biases last."""
     weight = np.zeros((len(found) - 1, class_count), np.float32)
     bias = np.full(class_count, ABSENT, np.float32)
     weight[:, present], bias[present] = found[:-1], found[-1]
-    return LogisticHead(weight, bias, standard.mean.astype(np.float32), standard.scale.astype(np.float32))
+    return logistic(weight, bias, standard.mean.astype(np.float32), standard.scale.astype(np.float32))
 
 
 def fit_multi_logistic(
     features: Floats, targets: Floats, weights: npt.NDArray[np.float64], penalty: Penalty
-) -> MultiLabelHead:
+) -> DenseHead:
     """A logistic regression of each class against its absence, all at once: binary cross-entropy with elastic net.
 
     A class that no row has gets probability 0, one that every row has 1.
@@ -260,7 +260,8 @@ def fit_multi_logistic(
     found = solve(standard.of(features), targets[:, both], weights[:, both], penalty, sigmoid_loss)
     head = logistic_head(found, standard, present, targets.shape[1])
     always = targets.all(axis=0) & ~both
-    return MultiLabelHead(replace(head, bias=np.where(always, -ABSENT, head.bias)), halves(targets.shape[1]))
+    bias = np.where(always, -ABSENT, head.bias).astype(np.float32)
+    return replace(head, biases=(bias,), thresholds=halves(len(bias)))
 
 
 def varied(targets: Floats) -> Mask:

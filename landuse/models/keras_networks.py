@@ -1,8 +1,7 @@
-"""Backbones by name in Keras: our own, building all of them, and their variables. Importing this imports TensorFlow."""
+"""Networks in Keras: our own, building each by its name, and their variables. Importing this imports TensorFlow."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from landuse.errors import ModelFileError, UsageError
-from landuse.models.architectures import ARCHITECTURES, Architecture
+from landuse.errors import ModelFileError
+from landuse.models.architectures import Architecture
 from landuse.models.arrays import Floats, KerasLayer, KerasModel, Tensor, Weights
-from landuse.models.backbone import Backbone
-from landuse.models.keras_library import keras
+from landuse.models.libraries import keras
 
 LITE_STAGES = (
     (1, 3, 1, 1, 16),
@@ -28,7 +26,6 @@ LITE_STAGES = (
 """Blocks, kernel, stride, widening and channels of the stages of EfficientNet-Lite0 (Tan and Le 2019, table 1)."""
 LITE_ENDS = (2, 3, 4, 5, 6)
 """Stages whose last maps are features: 40 + 80 + 112 + 192 + 320 channels, on strides of 8, 16, 16, 32 and 32 pixels."""
-IMAGENET = "imagenet"
 PREPARING = ("InputLayer", "Rescaling", "Normalization")
 """Layers at the start of some networks that prepare the image; here `Preprocess` does."""
 
@@ -125,14 +122,6 @@ def _relu6(source: Tensor, name: str) -> Tensor:
     return keras.layers.ReLU(6.0, name=f"{name}_relu")(source)
 
 
-OWN: dict[str, Callable[[Tensor], Tensor]] = {
-    "alexnet": alexnet,
-    "squeezenet": squeezenet,
-    "efficientnet_lite0": efficientnet_lite0,
-}
-"""Our own networks, from images to features."""
-
-
 def build(
     architecture: Architecture, px: int | None = None, channels: int = 3, weights: str | None = None
 ) -> KerasModel:
@@ -150,27 +139,6 @@ def build(
         return keras.Model(image, OWN[architecture.builder](image), name=architecture.name)
     make = getattr(keras.applications, architecture.builder)
     return without_preparation(make(include_top=False, weights=weights, input_shape=shape, pooling="avg"))
-
-
-def imagenet_weights(architecture: Architecture) -> Weights:
-    """The weights that Keras publishes for a network: from Keras' cache, or downloaded into it and checked by their digest.
-
-    Raises:
-        UsageError: it publishes none.
-        ModelFileError: they cannot be had.
-    """
-    if architecture.own:
-        raise UsageError(f"Keras has no ImageNet weights of {architecture.name}: give a file with --weights FILE.")
-    try:
-        return arrays(build(architecture, architecture.px, weights=IMAGENET))
-    except Exception as error:  # the class that Keras raises itself where a download fails
-        if not isinstance(error, OSError | ValueError) and not isinstance(error.__context__, OSError):
-            raise
-        cause = " ".join(str(error).split())[:160]
-        raise ModelFileError(
-            f"The ImageNet weights of {architecture.name} cannot be had ({cause}): fetch them where there is a network, and "
-            "give the file with --weights FILE."
-        ) from error
 
 
 def without_preparation(model: KerasModel) -> KerasModel:
@@ -231,38 +199,9 @@ def arrays(model: KerasModel) -> Weights:
     return {name: np.asarray(variable, np.float32) for name, variable in variables(model).items()}
 
 
-def built(backbone: Backbone, name: str) -> KerasModel:
-    """The Keras model of a trained backbone, from prepared images; messages call the model `name`.
-
-    Raises:
-        UsageError: Keras does not build this network.
-        ModelFileError: the weights are not those of the network.
-    """
-    weights = backbone.variables(name)
-    model = build(ARCHITECTURES[str(backbone.architecture)], backbone.px, backbone.channels)
-    assign(model, weights, f"Model {name}")
-    return model
-
-
-def initial_weights(architecture: Architecture, seed: int = 0) -> Weights:
-    """Random weights, float32: He-normal kernels (He et al. 2015), and what Keras begins with for all else."""
-    rng, model = np.random.default_rng(seed), build(architecture, architecture.px)
-    inputs = fans_in(model)
-    return {
-        name: np.asarray(rng.standard_normal(array.shape) * np.sqrt(2 / inputs[name]), np.float32)
-        if name in inputs
-        else array
-        for name, array in arrays(model).items()
-    }
-
-
-def fans_in(model: KerasModel) -> dict[str, int]:
-    """For each kernel of a model, how many numbers make one of its outputs; a depthwise one looks at its own channel alone."""
-    found: dict[str, int] = {}
-    for layer_name, layer in named_layers(model):
-        for variable in layer.weights:
-            name, shape = variable_name(variable), tuple(map(int, variable.shape))
-            alone = isinstance(layer, keras.layers.DepthwiseConv2D) or "depthwise" in name
-            if len(shape) > 1:
-                found[f"{layer_name}/{name}"] = math.prod(shape[:2] if alone else shape[:-1])
-    return found
+OWN: dict[str, Callable[[Tensor], Tensor]] = {
+    "alexnet": alexnet,
+    "squeezenet": squeezenet,
+    "efficientnet_lite0": efficientnet_lite0,
+}
+"""Our own networks, from images to features."""

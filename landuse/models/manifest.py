@@ -18,9 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from landuse.errors import ModelFileError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import ARCHITECTURES, Preprocess
-from landuse.models.arrays import Floats, Shape
-from landuse.models.heads import Arrays, DenseHead, Head, LogisticHead, MultiLabelHead
-from landuse.models.heads_forest import ForestHead
+from landuse.models.arrays import Shape
+from landuse.models.heads import DenseHead, ForestHead, Head
 from landuse.models.quantisation import Quantisation
 from landuse.palette import Palette
 
@@ -65,7 +64,7 @@ class HeadSpec(BaseModel):
             found |= dict.fromkeys(("factor", "offset"), (classes,))
         return found | ({"thresholds": (classes,)} if self.multi_label else {})
 
-    def head(self, arrays: Arrays, features: int, temperature: float) -> Head:
+    def head(self, arrays: Mapping[str, Any], features: int, temperature: float) -> Head:
         """The head of arrays that have these shapes.
 
         Raises:
@@ -73,37 +72,27 @@ class HeadSpec(BaseModel):
         """
         if "scale" in arrays and not (arrays["scale"] > 0).all():
             raise UsageError("a feature scale of the head is not above 0")
-        body = self._body(dict(arrays), features, temperature)
-        if not self.multi_label:
-            return body
-        thresholds = arrays["thresholds"]
-        if isinstance(body, ForestHead) or not ((thresholds >= 0) & (thresholds <= 1)).all():
-            raise UsageError("its head cannot give several labels")
-        return MultiLabelHead(body, thresholds.astype(np.float32))
-
-    def _body(self, arrays: dict[str, Any], features: int, temperature: float) -> LogisticHead | DenseHead | ForestHead:
-        arrays.pop("thresholds", None)
-        if self.kind == "logistic":
-            return LogisticHead(**arrays, temperature=temperature)
-        if self.kind == "dense":
-            layers = range(len(self.hidden) + 1)
-            kernels: tuple[Floats, ...] = tuple(arrays[f"kernel{i}"] for i in layers)
-            biases = tuple(arrays[f"bias{i}"] for i in layers)
-            return DenseHead(kernels, biases, arrays["mean"], arrays["scale"], temperature)
-        forest = ForestHead(**arrays, width=features, temperature=temperature)
-        forest.check()
-        return forest
+        if self.kind == "forest":
+            forest = ForestHead(**arrays, width=features, temperature=temperature)
+            forest.check()
+            return forest
+        thresholds = arrays.get("thresholds")
+        if thresholds is not None and not ((thresholds >= 0) & (thresholds <= 1)).all():
+            raise UsageError("a threshold of its head is no probability")
+        numbers = range(len(self.hidden) + 1)
+        names = [(f"kernel{i}", f"bias{i}") for i in numbers] if self.kind == "dense" else [("weight", "bias")]
+        kernels, biases = zip(*((arrays[kernel], arrays[bias]) for kernel, bias in names), strict=True)
+        return DenseHead(kernels, biases, arrays["mean"], arrays["scale"], temperature, thresholds)
 
 
 def spec_of(head: Head) -> HeadSpec:
     """What a model file says of a head."""
-    body = head.body if isinstance(head, MultiLabelHead) else head
     multi = head.thresholds is not None
-    if isinstance(body, DenseHead):
-        return HeadSpec(kind="dense", multi_label=multi, hidden=body.hidden)
-    if isinstance(body, ForestHead):
-        return HeadSpec(kind="forest", trees=len(body.roots), nodes=len(body.left))
-    return HeadSpec(multi_label=multi)
+    if isinstance(head, ForestHead):
+        return HeadSpec(kind="forest", trees=len(head.roots), nodes=len(head.left))
+    if not isinstance(head, DenseHead):
+        raise TypeError(f"a model file holds no {type(head).__name__}")
+    return HeadSpec(kind=head.kind, multi_label=multi, hidden=head.hidden)
 
 
 def as_stored(array: Any) -> Any:  # noqa: ANN401

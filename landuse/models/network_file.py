@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
-from landuse.models.arrays import Graph, Node
-from landuse.models.backbone import Backbone
-from landuse.models.conversion import backbone_of
+from landuse.models.arrays import Graph
+from landuse.models.backbone import Backbone, backbone_of
 from landuse.models.graph_file import COMPUTING
-from landuse.models.network_readers import SAVED_MODEL, chosen_px, read_keras, read_onnx, read_saved_model
+from landuse.models.keras_files import chosen_px, read_keras
+from landuse.models.pooling import chosen_output, vector_of
 
 SUFFIXES = (".keras", ".onnx")
 MAX_BANDS = 64
+MAX_BYTES = 1_664_000_000
+Message = Any
+"""A message of protobuf, such as onnx.ModelProto; its classes are made when they are imported."""
+SAVED_MODEL = "saved_model.pb"
+"""The file by which a folder is known as a TensorFlow SavedModel."""
+MISSING = re.compile(r"(?:no translator found for operation\(s\)|Conversion is failed for): ([\w, -]+)")
+"""What OpenVINO says of operations that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ def read_network(path: Path, declared: Declared) -> Backbone:
         UsageError: a file of another kind, or a declaration that does not fit it.
         ModelFileError: the file is damaged, or has an operation that backbones have not; it names it.
     """
-    from landuse.models.openvino import ov
+    from landuse.models.libraries import ov
 
     layer = declared.features
     if path.suffix == ".keras":
@@ -68,14 +77,14 @@ def read_network(path: Path, declared: Declared) -> Backbone:
     channels = _take_images(graph, path, declared.px)
     if not declared.preprocess.fits(channels):
         raise UsageError(f"The preprocessing declared for {path} does not have the {channels} bands it takes.")
-    graph = ov.Model([vector_of(graph, _chosen(graph, layer, path))], graph.get_parameters(), "landuse")
+    graph = ov.Model([vector_of(graph, chosen_output(graph, layer, path))], graph.get_parameters(), "landuse")
     check_operations(graph, path)
     return backbone_of(with_free_batch(graph, path), declared.preprocess)
 
 
 def _take_images(graph: Graph, path: Path, declared: int | None) -> int:
     """Give a graph an input of images (n, px, px, C), whatever order of axes it has. Returns C."""
-    from landuse.models.openvino import ops
+    from landuse.models.libraries import ops
 
     if len(graph.inputs) != 1 or graph.input().get_partial_shape().rank.get_length() != 4:
         raise ModelFileError(f"{path} does not take one image: export it with one input of four axes.")
@@ -103,66 +112,6 @@ def _take_images(graph: Graph, path: Path, declared: int | None) -> int:
 
 def _is_bands(side: int | None) -> bool:
     return side is not None and 1 <= side <= MAX_BANDS
-
-
-def _chosen(graph: Graph, layer: str | None, path: Path) -> Graph:
-    """The output that makes the features."""
-    ordered = graph.get_ordered_ops()
-    if layer is not None:
-        named = [o for n in ordered for o in n.outputs() if layer in (n.get_friendly_name(), *o.get_names())]
-        if not named:
-            raise UsageError(f"{path} has no layer {layer!r} that could make the features.")
-        return named[-1]
-    pools = [node for node in ordered if _is_pool(node) and narrows(graph, node)]
-    tokens = [node for node in ordered if _takes_token(node) and narrows(graph, node)]
-    found = pools or tokens
-    return found[-1].output(0) if found else graph.get_results()[0].input_value(0)
-
-
-def _rank(output: Node) -> int:
-    rank = output.get_partial_shape().rank
-    return int(rank.get_length()) if rank.is_static else -1
-
-
-def _is_pool(node: Node) -> bool:
-    """Whether an operation is the mean of whole maps."""
-    if node.get_type_name() != "ReduceMean" or _rank(node.input_value(0)) != 4:
-        return False
-    axes = node.input_value(1).get_node()
-    return axes.get_type_name() == "Constant" and {int(a) % 4 for a in axes.get_data().ravel()} in ({2, 3}, {1, 2})
-
-
-def _takes_token(node: Node) -> bool:
-    """Whether an operation makes a vector of a sequence: a token of it, or their mean."""
-    kinds = ("Gather", "Squeeze", "Reshape", "StridedSlice", "ReduceMean")
-    return node.get_type_name() in kinds and _rank(node.input_value(0)) == 3 and _rank(node.output(0)) == 2
-
-
-def narrows(graph: Graph, node: Node) -> bool:
-    """Whether all that a graph says of its image goes through an operation."""
-    reached = {graph.get_parameters()[0].get_friendly_name()}
-    for other in graph.get_ordered_ops():
-        if other.get_friendly_name() != node.get_friendly_name() and any(
-            value.get_node().get_friendly_name() in reached for value in other.input_values()
-        ):
-            reached.add(other.get_friendly_name())
-    return graph.get_results()[0].get_friendly_name() not in reached
-
-
-def vector_of(graph: Graph, output: Node) -> Graph:
-    """An output as vectors (n, D): a map is pooled; of tokens the class token is taken where there is one, else their mean."""
-    from landuse.models.openvino import ops
-
-    shape = output.get_partial_shape()
-    sides = [d.get_length() if d.is_static else 0 for d in shape]
-    if len(sides) == 4:
-        spatial = [2, 3] if sides[2] == sides[3] else [1, 2]
-        return ops.reduce_mean(output, np.array(spatial), False).output(0)
-    if len(sides) == 3 and math.isqrt(max(0, sides[1] - 1)) ** 2 == sides[1] - 1 and sides[1] > 1:
-        return ops.gather(output, np.int64(0), np.int64(1)).output(0)
-    if len(sides) == 3:
-        return ops.reduce_mean(output, np.array([1]), False).output(0)
-    return output
 
 
 def check_operations(graph: Graph, path: Path) -> None:
@@ -210,9 +159,110 @@ def _makes_vectors(graph: Graph, count: int) -> bool:
 
 def _tells_apart(graph: Graph, image: list[int]) -> bool:
     """Whether an image gets the same vector in company as alone: graphs made for one image may mix those of a batch."""
-    from landuse.models.openvino import ov
+    from landuse.models.libraries import ov
 
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     pair = np.random.default_rng(0).uniform(0, 1, (2, *image)).astype(np.float32)
     both, alone = compiled([pair])[0].copy(), compiled([pair[1:]])[0].copy()
     return bool(np.allclose(both[1:], alone, rtol=1e-3, atol=1e-3 * max(1e-6, float(np.abs(alone).max()))))
+
+
+def read_onnx(path: Path) -> Graph:
+    """The graph of an ONNX file; weights that it keeps beside it are read where they lie in its own folder.
+
+    Raises:
+        ModelFileError: the file is damaged, too large, names files elsewhere, or has an operation that OpenVINO has not.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if not path.is_file():
+        raise ModelFileError(f"There is no model file {path}: check the name.")
+    _check_size(path, path.stat().st_size)
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except DecodeError as error:
+        raise ModelFileError(f"{path} is not an ONNX file that can be read: export it again.") from error
+    for tensor in _outside(model):
+        _take_in(tensor, path)
+    return _read(model.SerializeToString(), path)
+
+
+def _outside(model: Message) -> Iterator[Message]:
+    """The tensors of an ONNX model whose values lie in other files, wherever they stand."""
+    waiting = [model]
+    while waiting:
+        message = waiting.pop()
+        for field, value in message.ListFields():
+            if field.message_type is None:
+                continue
+            for item in value if hasattr(value, "__len__") and not hasattr(value, "ListFields") else [value]:
+                if field.message_type.name == "TensorProto" and (item.external_data or item.data_location):
+                    yield item
+                waiting.append(item)
+
+
+def _take_in(tensor: Message, path: Path) -> None:
+    """Put the values of a tensor in, from a file that lies in the folder of the model and is not a link out of it."""
+    told = {entry.key: entry.value for entry in tensor.external_data}
+    name = told.get("location", "")
+    file = path.parent / name
+    if not name or Path(name).name != name or file.is_symlink() or not file.is_file():
+        raise ModelFileError(
+            f"{path} keeps weights in {name[:100]!r}, which is not a file in its own folder: put it there, or save it as one "
+            "file."
+        )
+    _check_size(path, file.stat().st_size)
+    try:
+        first, length = int(told.get("offset", 0)), int(told.get("length", -1))
+        with file.open("rb") as stream:
+            stream.seek(first)
+            tensor.raw_data = stream.read(length)
+    except (ValueError, OSError) as error:
+        raise ModelFileError(f"{path} does not say rightly where its weights lie: export it again.") from error
+    del tensor.external_data[:]
+    tensor.data_location = 0
+
+
+def read_saved_model(path: Path) -> Graph:
+    """The graph of a SavedModel; TensorFlow is not imported, and nothing in the folder is run.
+
+    Raises:
+        ModelFileError: the folder is damaged, too large, holds links, or has an operation that OpenVINO has not.
+    """
+    files = [entry for entry in path.rglob("*") if not entry.is_dir() or entry.is_symlink()]
+    if any(entry.is_symlink() or not entry.is_file() for entry in files):
+        raise ModelFileError(f"{path} holds links, which are not followed: copy the files themselves.")
+    _check_size(path, sum(entry.stat().st_size for entry in files))
+    return _read(path, path)
+
+
+def _read(source: bytes | Path, path: Path) -> Graph:
+    from landuse.models.libraries import ov
+
+    try:
+        graph = ov.Core().read_model(source, b"") if isinstance(source, bytes) else ov.Core().read_model(source)
+    except RuntimeError as error:
+        unknown = MISSING.search(str(error))
+        if unknown:
+            name = unknown[1].split(",")[0].strip()
+            raise ModelFileError(
+                f"{path} cannot be used as a backbone: the operation {name} is not supported; export the network without it."
+            ) from error
+        raise ModelFileError(f"{path} is not a network that can be read: export it again.") from error
+    return folded(graph)
+
+
+def folded(graph: Graph) -> Graph:
+    """The graph itself, what it computes of constants alone made a constant."""
+    from openvino import passes
+
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(graph)
+    return graph
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        raise ModelFileError(f"{path} is larger than a backbone can be.")

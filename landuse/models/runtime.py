@@ -1,22 +1,32 @@
-"""Running a model: one protocol, two interpreters, and a cache of what is compiled."""
+"""Running a model: in OpenVINO, which is used unless another is asked for, or in Keras; compiled once a process."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
-from landuse.models.arrays import Kind, Precision, Prediction, Runtime
+from landuse.models.arrays import Floats, Graph, Images, Kind, Node, Precision, Prediction, Runtime, check_batch
+from landuse.models.heads import DenseHead, Head, in_graph
+from landuse.models.libraries import ops, ov
+from landuse.models.quantisation import Ranges, rounded
 
-__all__ = ["Kind", "Precision", "Prediction", "Runtime", "open_runtime", "read_cached"]
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 
+__all__ = ["Kind", "Precision", "Prediction", "Runtime", "open_runtime", "read_cached"]
 _OPEN: dict[tuple[str, Kind, Precision, int], Runtime] = {}
 VERSION = 1
 """Changes where images are read in another way than before."""
+PIECE = 8
+"""Images of one inference request: enough to keep a core busy, few enough to stay in its cache."""
 
 
 def open_runtime(
@@ -44,11 +54,9 @@ def open_runtime(
 
 def _open(bundle: Bundle, kind: Kind, precision: Precision, threads: int) -> Runtime:
     if kind == "openvino":
-        from landuse.models.openvino_runtime import OpenVinoRuntime
-
         return OpenVinoRuntime(bundle, precision, threads)
     if kind == "tensorflow":
-        from landuse.models.keras_runtime import KerasRuntime
+        from landuse.models.keras_backbone import KerasRuntime
 
         return KerasRuntime(bundle, precision)
     raise UsageError(f"No runtime {kind!r}: choose openvino or tensorflow.")
@@ -74,3 +82,162 @@ def _read(path: Path, size: int, modified: int) -> Bundle:
 def backbone_key(bundle: Bundle, runtime: str, precision: str) -> str:
     """Digest of all that shapes features but the image: the graph with its weights, and arithmetic; no head."""
     return part_key(version=VERSION, backbone=bundle.backbone.digest, runtime=runtime, precision=precision)
+
+
+class OpenVinoRuntime:
+    """A compiled OpenVINO model. One object serves one thread at a time."""
+
+    kind: Kind = "openvino"
+
+    def __init__(self, bundle: Bundle, precision: Precision = "auto", threads: int = 0) -> None:
+        core = ov.Core()
+        self.precision, hint = arithmetic(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), bundle)
+        self._px, self._bands = bundle.chip_px, bundle.backbone.channels
+        self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
+        inside = in_graph(bundle.head)
+        self._head = None if inside is not None else bundle.head
+        ranges = ranges_of(bundle) if self.precision == "int8" else None
+        model = classifier(bundle, inside, ranges)
+        config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+        if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
+            config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
+        self._compiled = core.compile_model(model, "CPU", config)
+        self._batch = bundle.backbone.batch
+        self._at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
+        self._idle: list[Any] = []
+
+    def predict(self, batch: Images) -> Prediction:
+        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
+        return next(self.predict_stream(iter([batch])))
+
+    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
+        """A prediction for each batch, in order.
+
+        Requests run on OpenVINO's threads while this thread draws the next batch, so reading and computing overlap.
+        A few requests are under way at any time, whatever the length of the stream. They are waited for in the order
+        in which they were started, without callbacks: those can deadlock with the interpreter's lock at the end.
+        """
+        running: deque[_Job] = deque()
+        waiting: deque[_Answer] = deque()
+        try:
+            for batch in batches:
+                check_batch(batch, self._px, self._bands)
+                waiting.append(_Answer(len(batch), self._class_count, self._feature_count, self._head))
+                piece = self._batch or PIECE
+                for first in range(0, len(batch), piece):
+                    if len(running) >= self._at_once:
+                        self._finish(running.popleft())
+                    running.append(self._start(batch[first : first + piece], waiting[-1], first))
+                while waiting and waiting[0].complete:
+                    yield waiting.popleft().prediction()
+            while waiting:
+                while not waiting[0].complete:
+                    self._finish(running.popleft())
+                yield waiting.popleft().prediction()
+        finally:
+            while running:
+                self._finish(running.popleft())
+
+    def _start(self, images: Images, answer: _Answer, first: int) -> _Job:
+        request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        missing = (self._batch or len(images)) - len(images)
+        whole = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
+        request.start_async({0: whole})
+        return _Job(request, answer, first, len(images))
+
+    def _finish(self, job: _Job) -> None:
+        """Wait for a request and copy its results to their place."""
+        job.request.wait()
+        outputs = range(1 if self._head else 2)
+        found = (job.request.get_output_tensor(index).data[: job.count] for index in reversed(outputs))
+        job.answer.put(job.first, *found)
+        self._idle.append(job.request)
+
+
+def classifier(bundle: Bundle, head: DenseHead | None, ranges: Ranges | None = None) -> Graph:
+    """An openvino.Model from uint8 images (n, px, px, C) to, with a head, probabilities (n, K), then features (n, D)."""
+    graph = bundle.backbone.graph(f"Model {bundle.name}")
+    if ranges is not None:
+        graph = rounded(graph, ranges)
+    features = graph.get_results()[0].input_value(0)
+    return ov.Model(results_of(features, head), graph.get_parameters(), "landuse")
+
+
+def results_of(features: Node, head: DenseHead | None) -> list[Node]:
+    """Probabilities (n, K), where there is a head, by its softmax of an affine function; and features (n, D)."""
+    if head is None:
+        return [features]
+    ((matrix, offset),) = head.layers()
+    scores = ops.add(ops.matmul(features, matrix, False, False), offset[None])
+    return [ops.softmax(scores, 1).output(0), features]
+
+
+class _Answer:
+    """Room for the results of one batch, filled piece by piece; a head that is not in the graph is applied at the end."""
+
+    def __init__(self, count: int, class_count: int, feature_count: int, head: Head | None) -> None:
+        self._probabilities: Floats = np.empty((count, class_count), np.float32)
+        self._features: Floats = np.empty((count, feature_count), np.float32)
+        self._missing, self._head = count, head
+
+    @property
+    def complete(self) -> bool:
+        return self._missing == 0
+
+    def put(self, first: int, features: Floats, probabilities: Floats | None = None) -> None:
+        last = first + len(features)
+        self._features[first:last] = features
+        if probabilities is not None:
+            self._probabilities[first:last] = probabilities
+        self._missing -= len(features)
+
+    def prediction(self) -> Prediction:
+        found = self._probabilities if self._head is None else self._head.apply(self._features)
+        return Prediction(found, self._features)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A request under way: an openvino.InferRequest, and where the results of its first `count` images go."""
+
+    request: Any
+    answer: _Answer
+    first: int
+    count: int
+
+
+def choose_precision(wanted: Precision, capabilities: list[str]) -> Literal["f32", "bf16"]:
+    """The floating point to compute in, given what OpenVINO says of the processor; int8 leaves it open, as auto does.
+
+    Raises:
+        UsageError: where bfloat16 is asked for and the processor has none; it would only be slower and less exact.
+    """
+    native = "BF16" in capabilities
+    if wanted == "bf16" and not native:
+        raise UsageError("This processor does not compute in bfloat16: use precision auto or f32.")
+    return "bf16" if native and wanted != "f32" else "f32"
+
+
+def arithmetic(
+    wanted: Precision, capabilities: list[str], bundle: Bundle
+) -> tuple[Literal["f32", "bf16", "int8"], Literal["f32", "bf16"]]:
+    """The precision of a model on this processor, and that of its layers which stay in floating point.
+
+    Raises:
+        UsageError: for bfloat16 as `choose_precision`, and for int8 where the model was not brought to it.
+    """
+    plain = choose_precision(wanted, capabilities)
+    if wanted != "int8":
+        return plain, plain
+    ranges_of(bundle)
+    return "int8", plain
+
+
+def ranges_of(bundle: Bundle) -> Ranges:
+    """The ranges of a model's tensors. Raises `UsageError` where it has none."""
+    if bundle.quantisation is None:
+        raise UsageError(
+            f"Model {bundle.name} was not brought to 8 bits: run landuse quantise MODEL CHIPS --out FILE first, or use "
+            "precision auto."
+        )
+    return bundle.quantisation.ranges

@@ -17,9 +17,9 @@ from landuse.errors import BandsError
 from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Graph, Node
 from landuse.models.backbone import Backbone
-from landuse.models.dense import feature_map, node_of
 from landuse.models.graph_file import halved, pack_graph
-from landuse.models.openvino import ops, ov
+from landuse.models.libraries import ops, ov
+from landuse.models.pooling import feature_map, node_of
 
 INDICES = MappingProxyType({"ndvi": ("nir", "red"), "ndwi": ("green", "nir")})
 """Indices (a - b) / (a + b): of vegetation (Rouse et al. 1974) and of water (McFeeters 1996)."""

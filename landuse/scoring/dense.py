@@ -17,8 +17,7 @@ from landuse.engine.quarantine import Quarantined
 from landuse.engine.task import Patience
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, chip_ids
-from landuse.models.dense import DenseShape
-from landuse.models.openvino_dense import Map, OpenVinoDense, open_dense
+from landuse.models.dense import DenseShape, Map, OpenVinoDense, open_dense
 from landuse.models.runtime import read_cached
 from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import (

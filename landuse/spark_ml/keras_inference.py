@@ -13,7 +13,7 @@ import pyarrow as pa
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
-from landuse.models.keras_library import keras
+from landuse.models.libraries import keras
 from landuse.spark_ml.columns import PictureStream, dense, vectors
 
 PIECE = 32

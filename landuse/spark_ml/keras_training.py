@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.models.architectures import Preprocess
-from landuse.models.keras_library import keras
+from landuse.models.libraries import keras
 from landuse.spark_ml.keras_inference import read_keras
 
 

@@ -15,8 +15,8 @@ from landuse.errors import UsageError
 from landuse.evaluation.metrics import metrics
 from landuse.models.arrays import Floats
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
-from landuse.models.conversion import retrained
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import DenseHead
+from landuse.models.keras_backbone import retrained
 from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
 from landuse.options.training import FineTuneOptions, TrainOptions
@@ -113,7 +113,7 @@ def learn(
     fit = samples.take(sides.fit)
     sure = trusted(fit, options)
     head = fit_head(fit.take(sure), options)
-    if not isinstance(head, LogisticHead):
+    if not isinstance(head, DenseHead) or head.hidden:
         raise UsageError(f"Fine-tuning begins with a logistic head, not one of the kind {head.kind}.")
     device = choose_device(how.fine_precision)
     student = Student(base, head, how, device)

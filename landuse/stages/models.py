@@ -18,9 +18,8 @@ from landuse.grid import CHIP_M, Cell
 from landuse.models.arrays import Floats, Images
 from landuse.models.bundle import Bundle, check_model_out, find_bundle, read_bundle, write_bundle
 from landuse.models.export import ASSETS, DESCRIPTION, SUFFIXES, described, write_export
-from landuse.models.openvino_runtime import OpenVinoRuntime
 from landuse.models.quantisation import LEAST_AGREEMENT, Quantisation, measure, with_ranges
-from landuse.models.runtime import Prediction
+from landuse.models.runtime import OpenVinoRuntime, Prediction
 from landuse.mosaic import MosaicReader
 from landuse.options.results import ExportOptions, QuantiseOptions
 from landuse.scoring.block import split_row

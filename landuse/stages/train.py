@@ -19,13 +19,13 @@ from landuse.evaluation.predictions import Judged, MultiPredictions, predictions
 from landuse.grid import IntArray
 from landuse.legend import load_legend
 from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
-from landuse.models.calibration import Calibration, choose_calibration
 from landuse.models.heads import Head
 from landuse.options.training import TrainOptions
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.balance import BalanceRule, likely_wrong
 from landuse.training.cache import cache_folder
+from landuse.training.calibration import Calibration, choose_calibration
 from landuse.training.fitting import fit_samples, one_thread
 from landuse.training.pictures import training_palette
 from landuse.training.report import head_report, trained_card, training_report

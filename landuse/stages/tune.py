@@ -18,11 +18,11 @@ from landuse.engine.runner import open_runner
 from landuse.engine.shared_file import SharedFile
 from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
-from landuse.models.calibration import log_loss
 from landuse.options.schema import INLINE
 from landuse.options.training import FOLDS, TrainingOptions, TrainOptions, TuneOptions
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
 from landuse.training.backbone import base_for, with_alignment
+from landuse.training.calibration import log_loss
 from landuse.training.dataset import Samples
 from landuse.training.report import MEASURES, FoldScore, Trial, write_folds, write_trials
 from landuse.training.split import Split, SplitRule, folds, split

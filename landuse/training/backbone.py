@@ -19,10 +19,10 @@ from landuse.models.architectures import ARCHITECTURES, PREPROCESSING, Architect
 from landuse.models.arrays import Floats, Images, Weights
 from landuse.models.backbone import FEWEST, Backbone, fit_alignment
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
-from landuse.models.conversion import named_backbone
 from landuse.models.dense import DenseShape, dense_shape
-from landuse.models.heads import LogisticHead
-from landuse.models.keras_weights import load_keras_weights
+from landuse.models.heads import logistic
+from landuse.models.keras_backbone import named_backbone
+from landuse.models.keras_files import load_keras_weights
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.statistics import RGB, with_statistics
 from landuse.mosaic import MosaicReader
@@ -93,7 +93,7 @@ def _weights(architecture: Architecture, source: str, seed: int) -> Weights:
     """Weights of a network that Keras builds."""
     if source not in (RANDOM, IMAGENET):
         return load_keras_weights(Path(source), architecture)
-    from landuse.models.keras_networks import imagenet_weights, initial_weights  # which imports TensorFlow
+    from landuse.models.keras_backbone import imagenet_weights, initial_weights  # which imports TensorFlow
 
     return imagenet_weights(architecture) if source == IMAGENET else initial_weights(architecture, seed)
 
@@ -102,7 +102,7 @@ def featuriser(name: str, backbone: Backbone) -> Bundle:
     """A bundle of a backbone with a head that knows nothing."""
     legend, d = load_legend(PLACEHOLDER), backbone.features
     zeros, ones = np.zeros(d, np.float32), np.ones(d, np.float32)
-    head = LogisticHead(np.zeros((d, len(legend)), np.float32), np.zeros(len(legend), np.float32), zeros, ones)
+    head = logistic(np.zeros((d, len(legend)), np.float32), np.zeros(len(legend), np.float32), zeros, ones)
     return Bundle(name, backbone, head, legend, bands=_bands(backbone.channels))
 
 
@@ -194,7 +194,7 @@ def _windows(chips: ChipSet, shape: DenseShape, wanted: int, seed: int) -> Itera
 
 def _features(bundle: Bundle, shape: DenseShape, windows: Sequence[Images]) -> tuple[Floats, Floats]:
     """Features (n, D) of the chips in the middle of windows (n, H, H, bands): as a dense grid has them, and by themselves."""
-    from landuse.models.openvino_dense import OpenVinoDense
+    from landuse.models.dense import OpenVinoDense
 
     px, step = bundle.chip_px, shape.cell_px // shape.step
     margin = (windows[0].shape[0] - px) // 2

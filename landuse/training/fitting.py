@@ -12,8 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 from landuse.engine.session import spark_session
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, KerasModel
-from landuse.models.heads import DenseHead, Head, MultiLabelHead, halves
-from landuse.models.heads_forest import ForestRule, fit_forest_spark, fit_logistic_spark, fitting_frame
+from landuse.models.heads import DenseHead, Head, halves
 from landuse.models.heads_linear import MAX_ITER, Exact, Penalty, fit_logistic, fit_multi_logistic, standard_of, varied
 from landuse.options.training import HeadOptions
 from landuse.training.balance import BalanceRule, Rows, class_factors, fitting_rows
@@ -25,6 +24,7 @@ STOP_SHARE = 0.15
 BATCH = 64
 PATIENCE = 10
 """Epochs without a lower loss on the samples held out, after which the best epoch's weights are taken."""
+EPOCHS = 200
 BLIND_EPOCHS = 30
 """Epochs where nothing is held out to say when to stop."""
 RATE = 1e-3
@@ -66,7 +66,7 @@ def fit_samples(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart
         if rule.head == "dense":
             targets = np.eye(len(samples.legend), dtype=np.float32)[rows.labels]
             held = _held(samples, apart)[rows.samples]
-            return _fit_dense(DenseData(samples.features[rows.samples], targets, rows.weights, held), rule)
+            return fit_dense(DenseData(samples.features[rows.samples], targets, rows.weights, held), rule)
         if rule.by_spark:
             return Fitted(_fit_spark(samples, rows, rule))
         return Fitted(
@@ -91,8 +91,7 @@ def _fit_multi(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart:
     if rule.head == "dense":
         varied(samples.targets)
         data = DenseData(samples.features, samples.targets, weights, _held(samples, apart), factors)
-        found = _fit_dense(data, rule)
-        return replace(found, head=MultiLabelHead(found.head, halves(len(factors))))  # type: ignore[arg-type]  # a DenseHead
+        return fit_dense(data, rule)
     each: Exact = weights[:, None] * np.where(samples.targets > 0, factors, 1.0)
     return Fitted(fit_multi_logistic(samples.features, samples.targets, each, penalty_of(rule, float(weights.sum()))))
 
@@ -103,13 +102,15 @@ def _held(samples: Samples, apart: SplitRule) -> Mask:
 
 
 def _fit_spark(samples: Samples, rows: Rows, rule: HeadOptions) -> Head:
+    from landuse.spark_ml.heads import fit_forest_spark, fit_logistic_spark, fitting_frame  # which imports pyspark
+
     count = len(samples.legend)
     with spark_session(rule.master) as session:
         data, present = fitting_frame(session, samples.features[rows.samples], rows.labels, rows.weights, count)
         data = data.cache()
         try:
             if rule.head == "forest":
-                return fit_forest_spark(data, present, count, ForestRule(rule.trees, rule.depth, rule.seed))
+                return fit_forest_spark(data, present, count, rule)
             return fit_logistic_spark(data, present, count, penalty_of(rule, float(rows.weights.sum())))
         finally:
             data.unpersist()
@@ -122,38 +123,16 @@ def one_thread(samples: Samples) -> AbstractContextManager[Any]:
     return limits
 
 
-def _fit_dense(data: DenseData, rule: HeadOptions) -> Fitted:
-    head, history = fit_dense(data, DenseRule(rule.hidden, rule.dropout, rule.max_iter or DenseRule.epochs, rule.seed))
-    return Fitted(head, tuple(history))
-
-
-@dataclass(frozen=True)
-class DenseRule:
-    """What a dense head is like, and how long it is fitted.
-
-    Attributes:
-        hidden: units of each hidden layer.
-        dropout: share of the units of a hidden layer that are left out at random while fitting.
-        epochs: at most so many.
-        seed: of weights, order and dropout.
-    """
-
-    hidden: tuple[int, ...] = (256,)
-    dropout: float = 0.3
-    epochs: int = 200
-    seed: int = 0
-
-
 @dataclass(frozen=True, eq=False)
 class DenseData:
     """What a dense head is fitted on.
 
     Attributes:
         features: (n, D).
-        targets: float (n, K): shares that sum to 1, or with `multi` 0 and 1.
+        targets: float (n, K): shares that sum to 1, or, with factors, 0 and 1.
         weights: (n,), what each row counts.
         held: bool (n,), rows that say when to stop and are not learnt from.
-        factors: (K,), with `multi` what having a class counts against not having it; else None.
+        factors: (K,), of lists of labels what having a class counts against not having it; else None.
     """
 
     features: Floats
@@ -162,19 +141,14 @@ class DenseData:
     held: Mask
     factors: Exact | None = None
 
-    @property
-    def multi(self) -> bool:
-        """Whether each class is a question of its own."""
-        return self.factors is not None
 
-
-def fit_dense(data: DenseData, rule: DenseRule) -> tuple[DenseHead, list[dict[str, float]]]:
+def fit_dense(data: DenseData, rule: HeadOptions) -> Fitted:
     """Fit by Adam with dropout and early stopping on the cross-entropy; binary for several labels.
 
     Returns:
         The head of the best epoch, and each epoch's loss on what it learns from and on what is held out.
     """
-    from landuse.models.keras_library import keras  # which takes seconds
+    from landuse.models.libraries import keras  # which takes seconds
 
     learning = ~data.held
     standard = standard_of(data.features[learning], data.weights[learning])
@@ -182,7 +156,7 @@ def fit_dense(data: DenseData, rule: DenseRule) -> tuple[DenseHead, list[dict[st
     keras.utils.set_random_seed(rule.seed)
     model = _model(values.shape[1], data.targets.shape[1], rule)
     model.compile(keras.optimizers.Adam(RATE), _loss(data.factors))
-    watched = bool(data.held.any())
+    epochs, watched = rule.max_iter or EPOCHS, bool(data.held.any())
     stop = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
     found = model.fit(
         values[learning],
@@ -190,18 +164,20 @@ def fit_dense(data: DenseData, rule: DenseRule) -> tuple[DenseHead, list[dict[st
         sample_weight=data.weights[learning].astype(np.float32),
         validation_data=(values[data.held], data.targets[data.held], data.weights[data.held]) if watched else None,
         batch_size=BATCH,
-        epochs=rule.epochs if watched else min(rule.epochs, BLIND_EPOCHS),
+        epochs=epochs if watched else min(epochs, BLIND_EPOCHS),
         callbacks=[stop] if watched else [],
         verbose=0,
     )
     layers = [layer.get_weights() for layer in model.layers if layer.get_weights()]
     mean, scale = standard.mean.astype(np.float32), standard.scale.astype(np.float32)
-    head = DenseHead(tuple(kernel for kernel, _ in layers), tuple(bias for _, bias in layers), mean, scale)
-    return head, _history(found.history)
+    limits = None if data.factors is None else halves(len(data.factors))
+    kernels, biases = zip(*layers, strict=True)
+    head = DenseHead(kernels, biases, mean, scale, thresholds=limits)
+    return Fitted(head, _history(found.history))
 
 
-def _model(depth: int, classes: int, rule: DenseRule) -> KerasModel:
-    from landuse.models.keras_library import keras
+def _model(depth: int, classes: int, rule: HeadOptions) -> KerasModel:
+    from landuse.models.libraries import keras
 
     values = inputs = keras.Input((depth,))
     for units in rule.hidden:
@@ -212,7 +188,7 @@ def _model(depth: int, classes: int, rule: DenseRule) -> KerasModel:
 
 def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
     """Cross-entropy of scores: over all classes, or of each with what having it counts."""
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     if factors is None:
         return keras.losses.CategoricalCrossentropy(from_logits=True)
@@ -226,8 +202,8 @@ def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
     return binary
 
 
-def _history(found: dict[str, list[float]]) -> list[dict[str, float]]:
+def _history(found: dict[str, list[float]]) -> tuple[dict[str, float], ...]:
     """A line an epoch, fit for JSON."""
     names = {"loss": "loss", "val_loss": "held_out_loss"}
     kept = {names[name]: values for name, values in found.items() if name in names}
-    return [dict(zip(kept, map(float, row), strict=True)) for row in zip(*kept.values(), strict=True)]
+    return tuple(dict(zip(kept, map(float, row), strict=True)) for row in zip(*kept.values(), strict=True))

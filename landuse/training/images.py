@@ -137,8 +137,8 @@ def arithmetic(settings: ScoreSettings) -> str:
     """What this machine computes in, where the settings leave it open."""
     if settings.runtime != "openvino" or settings.precision == "int8":
         return settings.precision
-    from landuse.models.openvino import ov
-    from landuse.models.openvino_runtime import choose_precision
+    from landuse.models.libraries import ov
+    from landuse.models.runtime import choose_precision
 
     return choose_precision(settings.precision, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.arithmetic import Arithmetic, multiply_adds
-from landuse.models.openvino import ops, ov
+from landuse.models.libraries import ops, ov
 
 
 def test_convolutions_and_products_are_counted():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from landuse.models.bundle import write_bundle
-from landuse.models.openvino import ops
+from landuse.models.libraries import ops
 from tests.cluster.processes import CHIPS, run
 from tests.models import small
 from tests.patchwork import Patchwork, patchwork

@@ -6,11 +6,11 @@ import numpy as np
 
 from landuse.legend import LandClass, Legend
 from landuse.models.architectures import ARCHITECTURES, Architecture, Preprocess
-from landuse.models.backbone import Backbone
+from landuse.models.backbone import Backbone, backbone_of
 from landuse.models.bundle import Bundle
-from landuse.models.conversion import backbone_of, named_backbone
-from landuse.models.heads import LogisticHead
-from landuse.models.openvino import ops, ov
+from landuse.models.heads import DenseHead, logistic
+from landuse.models.keras_backbone import named_backbone
+from landuse.models.libraries import ops, ov
 
 PX = 32
 LEGEND = Legend(
@@ -78,7 +78,7 @@ def backbone(seed: int = 0, preprocess: Preprocess = PREPROCESS) -> Backbone:
 
 def tiny(image):
     """A Keras network with all kinds of layer that learn; 6 features."""
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     layers = keras.layers
     found = layers.Conv2D(8, 3, 2, name="conv1")(image)
@@ -125,9 +125,9 @@ def random_array(rng, name, array):
     return (rng.uniform(0.8, 1.2, array.shape) if positive else rng.normal(0, 0.1, array.shape)).astype(np.float32)
 
 
-def random_head(features: int, classes: int, seed: int = 0) -> LogisticHead:
+def random_head(features: int, classes: int, seed: int = 0) -> DenseHead:
     rng = np.random.default_rng(seed)
-    return LogisticHead(
+    return logistic(
         weight=rng.normal(size=(features, classes)).astype(np.float32),
         bias=rng.normal(size=classes).astype(np.float32),
         mean=rng.normal(size=features).astype(np.float32),

@@ -36,7 +36,7 @@ def test_the_networks_are_the_published_ones(name, count):
 
 
 def test_every_application_of_keras_is_there():
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     names = {name for name in dir(keras.applications) if name[0].isupper()}
     assert {line.builder for line in ARCHITECTURES.values() if not line.own} == names
@@ -55,7 +55,7 @@ def test_every_application_of_keras_is_there():
     ],
 )
 def test_images_are_prepared_as_keras_prepares_them(name, module, line):
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     image = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3), dtype=np.uint8)
     theirs = getattr(keras.applications, module).preprocess_input(image.astype(np.float32).copy())
@@ -67,7 +67,7 @@ def test_images_are_prepared_as_keras_prepares_them(name, module, line):
     ("name", "line"), [("efficientnetv2b0", TORCH), ("efficientnetv2s", HALVED), ("convnexttiny", TORCH)]
 )
 def test_preparation_within_a_network_becomes_ours(name, line):
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     architecture = find_architecture(name)
     whole = getattr(keras.applications, architecture.builder)(
@@ -90,7 +90,7 @@ def test_names_are_the_same_in_every_process():
 
 
 def test_initial_weights_are_seeded_and_of_sensible_size():
-    from landuse.models.keras_networks import initial_weights
+    from landuse.models.keras_backbone import initial_weights
 
     line = find_architecture("squeezenet")
     first, again, other = (initial_weights(line, seed) for seed in (3, 3, 4))

@@ -116,8 +116,8 @@ def test_shapes_are_bounded_again_as_openvino_finds_them(monkeypatch):
 def test_a_tensor_that_grows_from_a_small_file_is_refused():
     """Broadcasting a number to a huge shape that only a constant says."""
     from landuse.models.architectures import Preprocess
-    from landuse.models.conversion import backbone_of
-    from landuse.models.openvino import ops, ov
+    from landuse.models.backbone import backbone_of
+    from landuse.models.libraries import ops, ov
     from tests.models.small import image_of, means
 
     image, found = image_of(PX)

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.models.calibration import calibrate
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import logistic
 from landuse.models.heads_linear import fit_logistic
+from landuse.training.calibration import calibrate
 from tests.models.small import random_head
 
 
@@ -78,7 +78,7 @@ def test_calibration_finds_the_temperature_that_made_the_labels(true):
     rng = np.random.default_rng(7)
     features = rng.normal(size=(4000, 6)).astype(np.float32)
     head = random_head(6, 3)
-    scores = LogisticHead(head.weight, head.bias, head.mean, head.scale, true).scores(features)
+    scores = logistic(head.weight, head.bias, head.mean, head.scale, true).scores(features)
     labels = (scores + rng.gumbel(size=scores.shape)).argmax(1)  # draws from the softmax of the scores
     assert calibrate(head, features, labels).temperature == pytest.approx(true, rel=0.15)
 
@@ -97,5 +97,5 @@ def test_calibration_needs_samples():
 
 def test_the_affine_form_is_the_same_head():
     head, features = random_head(6, 3), np.random.default_rng(1).normal(size=(50, 6)).astype(np.float32)
-    matrix, offset = head.affine()
+    ((matrix, offset),) = head.layers()
     assert np.allclose(features @ matrix + offset, head.scores(features), atol=1e-4)

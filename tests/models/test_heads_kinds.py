@@ -8,11 +8,10 @@ from scipy.special import expit, softmax
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.calibration import best_thresholds, choose_calibration, log_loss
-from landuse.models.heads import DenseHead, MultiLabelHead, halves
-from landuse.models.heads_forest import ForestHead
+from landuse.models.heads import DenseHead, ForestHead, halves
 from landuse.models.heads_linear import Penalty, fit_multi_logistic
 from landuse.models.runtime import open_runtime
+from landuse.training.calibration import best_thresholds, choose_calibration, log_loss
 from tests.models import small
 
 
@@ -39,8 +38,8 @@ def forest(**changes) -> ForestHead:
     return replace(head, **changes)
 
 
-def several() -> MultiLabelHead:
-    return MultiLabelHead(small.random_head(6, 3), np.array([0.2, 0.5, 0.9], np.float32))
+def several() -> DenseHead:
+    return replace(small.random_head(6, 3), thresholds=np.array([0.2, 0.5, 0.9], np.float32))
 
 
 HEADS = {
@@ -48,7 +47,7 @@ HEADS = {
     "forest": forest(),
     "scaled forest": forest().scaled(np.array([2.0, 1, 0.5]), np.array([0.1, 0, 0]), 1.3),
     "several": several(),
-    "several dense": MultiLabelHead(dense(), halves(3)),
+    "several dense": replace(dense(), thresholds=halves(3)),
 }
 
 
@@ -170,8 +169,10 @@ def test_calibration_of_several_labels_mends_what_is_too_sure():
     true = rng.normal(0, 1.5, (3000, 3))
     targets = (rng.random((3000, 3)) < expit(true)).astype(np.float32)
     eye, zeros = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
-    body = replace(small.random_head(3, 3), weight=eye, bias=zeros, mean=zeros, scale=zeros + 1, temperature=1.0)
-    head, features = MultiLabelHead(body, halves(3)), (true * [3, 1, 0.5] + [1, 0, 0]).astype(np.float32)
+    body = replace(
+        small.random_head(3, 3), kernels=(eye,), biases=(zeros,), mean=zeros, scale=zeros + 1, temperature=1.0
+    )
+    head, features = replace(body, thresholds=halves(3)), (true * [3, 1, 0.5] + [1, 0, 0]).astype(np.float32)
     found = choose_calibration(head, features, targets, np.arange(3000) % 5)
     assert found.method == "vector"
     after = found.of(head)
@@ -184,13 +185,15 @@ def test_calibration_of_several_labels_mends_what_is_too_sure():
 
 
 def test_keras_fits_a_dense_head_that_numpy_applies():
-    from landuse.training.fitting import DenseData, DenseRule, fit_dense
+    from landuse.options.training import HeadOptions
+    from landuse.training.fitting import DenseData, fit_dense
 
     rng = np.random.default_rng(0)
     features = rng.normal(size=(300, 2)).astype(np.float32)
     labels = (features[:, 0] * features[:, 1] > 0).astype(int)  # which no straight line parts
     data = DenseData(features, np.eye(2, dtype=np.float32)[labels], np.ones(300), np.arange(300) % 5 == 0)
-    head, history = fit_dense(data, DenseRule((32,), dropout=0.0, epochs=30, seed=1))
+    found = fit_dense(data, HeadOptions(head="dense", hidden=(32,), dropout=0.0, max_iter=30, seed=1))
+    head, history = found.head, found.history
     assert (head.apply(features).argmax(axis=1) == labels).mean() > 0.85
     assert head.hidden == (32,)
     assert set(history[0]) == {"loss", "held_out_loss"}

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import PREPROCESSING, SIGNED, Preprocess
+from landuse.models.libraries import ov
 from landuse.models.network_file import Declared, is_network_file, read_network
-from landuse.models.openvino import ov
 from tests.models.small import images
 
 PX = 32
@@ -254,7 +254,7 @@ def test_operations_that_backbones_have_not_are_named(tmp_path):
 
 
 def small_keras(name="features"):
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     layers = keras.layers
     image = keras.Input((PX, PX, 3))
@@ -278,7 +278,7 @@ def keras_file(tmp_path_factory):
 
 
 def test_a_keras_file_with_attention(keras_file):
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     path, model = keras_file
     found = read_network(path, Declared(SIGNED))
@@ -293,7 +293,7 @@ def test_a_keras_file_with_attention(keras_file):
 
 
 def test_a_network_that_was_trained_with_varied_images(tmp_path):
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     layers = keras.layers
     varied = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomContrast(0.2)]
@@ -391,7 +391,7 @@ def saved(tmp_path_factory):
 
 
 def test_a_saved_model(saved):
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     path, model = saved
     assert is_network_file(str(path))

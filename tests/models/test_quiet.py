@@ -8,7 +8,7 @@ import landuse
 
 CODE = """
 import os, sys
-from landuse.models.quiet import quiet_console
+from landuse.models.libraries import quiet_console
 with quiet_console():
     os.write(2, b"from below")
 print("from Python", file=sys.stderr)
@@ -27,4 +27,4 @@ def test_keras_is_imported_in_one_place_which_is_quiet():
     loud = re.compile(r"^\s*(import|from) (keras|tensorflow)(?!\S*\.framework)\b", re.MULTILINE)
     root = Path(landuse.__file__).parent
     found = [path.name for path in root.rglob("*.py") if loud.search(path.read_text())]
-    assert found == ["keras_library.py"]
+    assert found == ["libraries.py"]

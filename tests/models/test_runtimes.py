@@ -7,8 +7,7 @@ import pytest
 from landuse.errors import BandsError, UsageError
 from landuse.models.architectures import find_architecture
 from landuse.models.bundle import write_bundle
-from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
-from landuse.models.runtime import open_runtime
+from landuse.models.runtime import OpenVinoRuntime, choose_precision, open_runtime
 from tests.models.small import (
     PX,
     Layers,
@@ -37,7 +36,7 @@ def tiny():
 
 
 def test_every_kind_of_layer_agrees_between_the_runtimes(tiny):
-    from landuse.models.keras_runtime import KerasRuntime
+    from landuse.models.keras_backbone import KerasRuntime
 
     batch = images(5)
     ours, theirs = OpenVinoRuntime(tiny, "f32").predict(batch), KerasRuntime(tiny).predict(batch)
@@ -52,9 +51,8 @@ SIDES = {"builtin": 64, "efficientnetb0": 64, "convnexttiny": 32, "mobilenetv3sm
 
 @pytest.mark.parametrize("name", SIDES)
 def test_every_family_agrees_between_the_runtimes(name):
-    from landuse.models.conversion import named_backbone
+    from landuse.models.keras_backbone import KerasRuntime, named_backbone
     from landuse.models.keras_networks import arrays, build
-    from landuse.models.keras_runtime import KerasRuntime
 
     line, px, rng = find_architecture(name), SIDES[name], np.random.default_rng(0)
     weights = {name: random_array(rng, name, array) for name, array in arrays(build(line, px)).items()}
@@ -84,7 +82,7 @@ def test_a_graph_of_one_image_at_a_time_answers_for_any_number(small):
     import openvino as ov
 
     from landuse.models.architectures import Preprocess
-    from landuse.models.conversion import backbone_of
+    from landuse.models.backbone import backbone_of
 
     image, found = image_of(PX)
     image.set_partial_shape(ov.PartialShape([3, PX, PX, 3]))

@@ -5,7 +5,7 @@ import pytest
 
 from landuse.errors import BandsError
 from landuse.models.dense import dense_shape
-from landuse.models.openvino import ops, ov
+from landuse.models.libraries import ops, ov
 from landuse.models.statistics import LEVELS, OF_A_PLANE, planes_of, with_statistics
 from tests.models import small
 

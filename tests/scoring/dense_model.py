@@ -9,7 +9,7 @@ from affine import Affine
 from scipy.ndimage import gaussian_filter
 
 from landuse.models.bundle import Bundle, write_bundle
-from landuse.models.openvino import ops, ov
+from landuse.models.libraries import ops, ov
 from landuse.options.survey import TileOptions
 from tests.made import raster
 from tests.models import small

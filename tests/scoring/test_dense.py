@@ -8,10 +8,9 @@ from landuse.engine.progress import Progress
 from landuse.errors import UsageError
 from landuse.grid import CellRange
 from landuse.models.bundle import find_bundle, read_bundle, write_bundle
-from landuse.models.dense import dense_shape
-from landuse.models.openvino import ops
-from landuse.models.openvino_dense import OpenVinoDense
-from landuse.models.openvino_runtime import OpenVinoRuntime
+from landuse.models.dense import OpenVinoDense, dense_shape
+from landuse.models.libraries import ops
+from landuse.models.runtime import OpenVinoRuntime
 from landuse.options.results import DiffOptions
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import ScoreSettings, score_chips

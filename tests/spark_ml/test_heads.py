@@ -15,7 +15,7 @@ pytestmark = pytest.mark.spark
 def test_a_fitted_classifier_becomes_a_model(spark, model, tmp_path):
     from pyspark.ml.classification import LogisticRegression
 
-    from landuse.models.heads_forest import fitting_frame
+    from landuse.spark_ml.heads import fitting_frame
 
     images = small.images(60)
     features = open_runtime(model).predict(images).features

@@ -66,7 +66,7 @@ def several(work, learnt, tmp_path_factory):
     codes = work.codes.ravel()
     targets = np.stack([true(codes) for true in TRUE.values()], axis=1).astype(np.float32)
     head = fit_multi_logistic(features, targets, np.ones(targets.shape), Penalty(1e-3))
-    head = head.with_thresholds(np.array([0.4, 0.5, 0.6]))
+    head = replace(head, thresholds=np.array([0.4, 0.5, 0.6], np.float32))
     return write_bundle(replace(base, head=head, legend=SEVERAL), tmp_path_factory.mktemp("model") / "several.landuse")
 
 

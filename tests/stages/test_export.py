@@ -14,7 +14,7 @@ from landuse.errors import OutputExistsError, UsageError
 from landuse.legend import LandClass, Legend
 from landuse.models.bundle import write_bundle
 from landuse.models.export import described, onnx_classifier
-from landuse.models.openvino_runtime import OpenVinoRuntime
+from landuse.models.runtime import OpenVinoRuntime
 from landuse.models.statistics import with_statistics
 from tests.models.small import (
     LEGEND,
@@ -146,10 +146,8 @@ def dense_head(classes):
 
 @pytest.mark.parametrize("kind", ["dense", "several"])
 def test_other_heads(kind, tmp_path):
-    from landuse.models.heads import MultiLabelHead
-
     body = dense_head(3)
-    head = body if kind == "dense" else MultiLabelHead(body, np.array([0.5, 0.25, 0.75], np.float32))
+    head = body if kind == "dense" else replace(body, thresholds=np.array([0.5, 0.25, 0.75], np.float32))
     model = bundle(head=head)
     path = lu.export(write_bundle(model, tmp_path / "m"), tmp_path / "m.onnx")
     assert np.abs(in_onnx(path, images(4)) - answers(model, images(4))).max() < CLOSE

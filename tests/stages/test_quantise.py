@@ -9,8 +9,8 @@ import landuse.stages.models as stage
 from landuse.errors import OutputExistsError, QuantisationError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads_linear import fit_logistic
-from landuse.models.openvino_runtime import OpenVinoRuntime, choose_precision
 from landuse.models.quantisation import fed, measure, with_ranges
+from landuse.models.runtime import OpenVinoRuntime, choose_precision
 from landuse.options.results import QuantiseOptions
 from landuse.options.survey import TileOptions
 from landuse.stages.models import quantise

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.dense import dense_shape
-from landuse.models.openvino_dense import OpenVinoDense
+from landuse.models.dense import OpenVinoDense, dense_shape
 from landuse.stages.tile import tile
 from landuse.training.backbone import with_alignment
 from tests.models import small

@@ -11,7 +11,7 @@ import numpy as np
 
 from landuse.models.arrays import Floats, Images
 from landuse.models.backbone import Backbone
-from landuse.models.openvino import ov
+from landuse.models.libraries import ov
 from tools.pretrain.kinds import Views
 from tools.pretrain.sources import Ints, Mask
 from tools.pretrain.views import resize

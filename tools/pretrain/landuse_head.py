@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from landuse.evaluation.metrics import calibration_error
 from landuse.models.arrays import Floats
-from landuse.models.calibration import calibrate
-from landuse.models.heads import LogisticHead, log_softmax
+from landuse.models.heads import DenseHead, log_softmax
+from landuse.training.calibration import calibrate
 from tools.pretrain.features import Seen
 from tools.pretrain.probe import fit_quickly
 from tools.pretrain.sources import Ints
@@ -43,7 +43,7 @@ class Part:
 class Fitted:
     """A head, calibrated, and its figures by name."""
 
-    head: LogisticHead
+    head: DenseHead
     metrics: Mapping[str, float]
 
 
@@ -73,7 +73,7 @@ def fit_landuse_head(parts: Sequence[Part], class_count: int) -> Fitted:
     return Fitted(head, metrics | {"temperature": round(head.temperature, 4)})
 
 
-def _losses(head: LogisticHead, seen: Seen) -> Losses:
+def _losses(head: DenseHead, seen: Seen) -> Losses:
     """Mean negative log-likelihood (T,) at each of `TEMPERATURES`, over images of the classes that the head has learnt.
 
     No temperature helps a class that it has not: such images would ask for no confidence at all.
@@ -98,7 +98,7 @@ def fit_class_head(seen: Seen, class_count: int, penalty: float = 0.01) -> Fitte
     return Fitted(head, figures("images", head.apply(judged.features), judged.labels))
 
 
-def _fit(parts: Sequence[Part], class_count: int) -> LogisticHead:
+def _fit(parts: Sequence[Part], class_count: int) -> DenseHead:
     learnt = [(part, part.seen.take(~part.seen.held_out)) for part in parts]
     labels = np.concatenate([seen.labels for _, seen in learnt])
     sources = np.concatenate([np.full(len(seen.labels), part.source) for part, seen in learnt])

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from landuse.models.arrays import Floats
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import DenseHead, logistic
 
 Labels = npt.NDArray[np.int64]
 
@@ -19,7 +19,7 @@ def fit_quickly(
     class_count: int,
     penalty: float,
     sample_weight: npt.NDArray[np.floating] | None = None,
-) -> LogisticHead:
+) -> DenseHead:
     """As `heads.fit_logistic`, but stops when the slope is below 0.001. A class without a row gets probability 0.
 
     Args:
@@ -35,4 +35,4 @@ def fit_quickly(
     weight = np.zeros((features.shape[1], class_count), np.float32)
     bias = np.full(class_count, -30.0, np.float32)
     weight[:, model.classes_], bias[model.classes_] = model.coef_.T, model.intercept_
-    return LogisticHead(weight, bias, mean.astype(np.float32), scale.astype(np.float32))
+    return logistic(weight, bias, mean.astype(np.float32), scale.astype(np.float32))

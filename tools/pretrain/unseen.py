@@ -12,7 +12,7 @@ from rasterio.windows import Window, from_bounds
 
 from landuse.legend import Legend
 from landuse.models.arrays import Images
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import DenseHead
 from tools.pretrain.features import FeatureStore
 from tools.pretrain.kinds import Views
 from tools.pretrain.landuse_head import figures
@@ -42,7 +42,7 @@ class Unseen:
     landscape: Path | None = None
     infrared: Path | None = None
 
-    def judge(self, head: LogisticHead, store: FeatureStore, legend: Legend) -> dict[str, float]:
+    def judge(self, head: DenseHead, store: FeatureStore, legend: Legend) -> dict[str, float]:
         """Figures of a head on each of them, by name."""
         found: dict[str, float] = {}
         if self.aerial is not None:
@@ -66,7 +66,7 @@ def _views(images: Images, labels: Ints) -> Views:
     return Views(images, labels, np.ones(len(labels), bool))
 
 
-def water_found(path: Path, head: LogisticHead, store: FeatureStore, legend: Legend) -> dict[str, float]:
+def water_found(path: Path, head: DenseHead, store: FeatureStore, legend: Legend) -> dict[str, float]:
     """Of a raster's eastern half: shares of chips called Water, of water, of land and of all, beside the truth."""
     images, water = read_chips(path, PX)
     seen = store.of(f"lakes_{path.stem}", lambda: _views(images, np.zeros(len(images), np.int64)))

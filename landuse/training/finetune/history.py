@@ -14,7 +14,7 @@ from landuse.evaluation.metrics import metrics
 from landuse.evaluation.plots import new_figure, save_figure
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
-from landuse.models.calibration import log_loss
+from landuse.training.calibration import log_loss
 
 WARM_UP = 0.1
 """Share of all steps in which the rate grows."""

@@ -13,7 +13,7 @@ from landuse.engine.machine import cores
 from landuse.errors import LanduseError
 from landuse.grid import IntArray
 from landuse.models.arrays import Tensor
-from landuse.models.keras_library import tf
+from landuse.models.libraries import tf
 from landuse.training.pictures import Picture, PictureReader
 
 AHEAD = 2

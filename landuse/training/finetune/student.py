@@ -11,11 +11,11 @@ import numpy as np
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Tensor, Weights
 from landuse.models.bundle import Bundle
-from landuse.models.heads import LogisticHead
-from landuse.models.keras_library import keras, tf
-from landuse.models.keras_networks import arrays, assign, built, named_layers
-from landuse.models.openvino_runtime import choose_precision
-from landuse.models.runtime import Precision
+from landuse.models.heads import DenseHead, logistic
+from landuse.models.keras_backbone import built
+from landuse.models.keras_networks import arrays, assign, named_layers
+from landuse.models.libraries import keras, tf
+from landuse.models.runtime import Precision, choose_precision
 from landuse.options.training import ALL, LAST_BLOCK, FineTuneOptions, Layers
 
 Arrays = Mapping[str, Any]
@@ -44,7 +44,7 @@ def choose_device(wanted: Precision) -> Device:
     """One GPU where there is one, else the processor; bf16 where it has it. Raises `UsageError` where bf16 cannot be had."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        from landuse.models.openvino import ov
+        from landuse.models.libraries import ov
 
         return Device("cpu", choose_precision(wanted, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
     try:
@@ -69,7 +69,7 @@ class Student:
         UsageError: Keras does not build the backbone, or it has fewer layers than asked for.
     """
 
-    def __init__(self, bundle: Bundle, head: LogisticHead, how: FineTuneOptions, device: Device) -> None:
+    def __init__(self, bundle: Bundle, head: DenseHead, how: FineTuneOptions, device: Device) -> None:
         self._bundle, self._head, self._augmented = bundle, head, how.augment
         self._backbone, self._chosen = _build(bundle, how, device)
         self._factor, self._offset = bundle.preprocess.affine()
@@ -115,9 +115,9 @@ class Student:
         """All weights of the backbone, float32."""
         return arrays(self._backbone)
 
-    def head(self) -> LogisticHead:
+    def head(self) -> DenseHead:
         """The head as it is now."""
-        return LogisticHead(np.asarray(self._weight), np.asarray(self._bias), self._head.mean, self._head.scale)
+        return logistic(np.asarray(self._weight), np.asarray(self._bias), self._head.mean, self._head.scale)
 
     def _learnt(self) -> Weights:
         """The weights of the layers that learn."""

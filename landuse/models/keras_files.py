@@ -1,143 +1,48 @@
-"""Weights in Keras' layouts: HDF5 of `save_weights` and `save` of Keras 2 (.h5) and of Keras 3 (.weights.h5).
+"""Files of Keras: weights in HDF5 of Keras 2 (.h5) and of Keras 3 (.weights.h5), and whole networks (.keras).
 
-Files may have been made to do harm: nothing outside the file is read, nothing larger than expected.
+Files may have been made to do harm: nothing outside a file is read, nothing larger than expected, and no code.
 """
 
 from __future__ import annotations
 
-import math
+import io
+import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
 
 import h5py
-import numpy as np
 
-from landuse.errors import ModelFileError
+from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Architecture
-from landuse.models.arrays import Floats, Shape, Weights
+from landuse.models.arrays import Graph, Shape, Weights
+from landuse.models.safe_files import SafeHdf5, SafeZip
 
-MAX_CHILDREN = 20_000
-MAX_TEXT = 1_000
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 MAX_NESTING = 4
 PREPARING = ("normalization", "rescaling")
 """Names of layers that prepare images; our networks leave that to `Preprocess`."""
+MAX_BYTES = 1_664_000_000
+MAX_CONFIG = 16_000_000
+MAX_LINKS = 50_000
+MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
+_KERAS_CLASSES = """
+    Functional Sequential Model InputLayer __keras_tensor__ DTypePolicy Conv1D Conv2D DepthwiseConv2D SeparableConv2D
+    Conv2DTranspose Dense EinsumDense MaxPooling2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D
+    GlobalAveragePooling1D ZeroPadding2D Cropping2D UpSampling2D BatchNormalization LayerNormalization
+    GroupNormalization UnitNormalization SpectralNormalization RMSNormalization Normalization Rescaling Resizing
+    Activation ReLU LeakyReLU PReLU ELU Softmax Add Subtract Multiply Average Maximum Minimum Concatenate Dot Dropout
+    SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout Flatten Reshape Permute RepeatVector Identity Embedding
+    Attention AdditiveAttention MultiHeadAttention GroupedQueryAttention GlorotUniform GlorotNormal HeNormal HeUniform
+    LecunNormal LecunUniform Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
+    L1 L2 L1L2 RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness CenterCrop
+"""
+KERAS_CLASSES = frozenset(_KERAS_CLASSES.split())
+"""What a `.keras` file may be made of: layers that compute, and their beginnings. None runs or reads what a file names.
 
-
-class SafeHdf5:
-    """An HDF5 file of floats. As a context manager it closes the file. All trouble is a `ModelFileError`.
-
-    Only hard links are followed, so that no group or dataset of another file is read in place of the one asked for.
-
-    Args:
-        source: the file, or its bytes as a stream.
-        name: what messages call it.
-    """
-
-    def __init__(self, source: Path | BinaryIO, name: str) -> None:
-        self.name = name
-        try:
-            self._file = h5py.File(source, "r")
-        except FileNotFoundError as error:
-            raise ModelFileError(f"There is no weights file {name}: check the name.") from error
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelFileError(f"{name} is not an HDF5 file, or was cut short: get it again.") from error
-
-    def __enter__(self) -> SafeHdf5:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def children(self, path: str) -> list[str]:
-        """Names of what a group holds; empty where there is no such group."""
-        with self._sound():
-            group = self._at(path)
-            names = list(group) if isinstance(group, h5py.Group) and len(group) <= MAX_CHILDREN else []
-        return [str(name) for name in names]
-
-    def texts(self, path: str, attribute: str) -> list[str]:
-        """The strings of an attribute, one or many; empty where there is none.
-
-        Keras deals a long list out to attributes with a number after the name.
-        """
-        with self._sound():
-            group = self._at(path)
-            if group is None:
-                return []
-            if attribute in group.attrs:
-                return self._attribute(group, attribute)
-            found: list[str] = []
-            part = 0
-            while f"{attribute}{part}" in group.attrs:
-                found += self._attribute(group, f"{attribute}{part}")
-                part += 1
-            return found
-
-    def shape(self, path: str) -> Shape:
-        """Shape of a dataset."""
-        with self._sound():
-            return tuple(int(side) for side in self._dataset(path).shape)
-
-    def read(self, path: str) -> Floats:
-        """A dataset as float32; look at its `shape` first. Its values must be finite numbers."""
-        with self._sound():
-            array = np.asarray(self._dataset(path)[()], np.float32)
-        if not np.isfinite(array).all():
-            raise ModelFileError(f"{self.name}: {path} holds values that are not finite numbers.")
-        return array
-
-    def _attribute(self, group: h5py.Group | h5py.Dataset, name: str) -> list[str]:
-        """The strings of an attribute, refused before room is made for them where it claims to be absurdly large."""
-        identity = group.attrs.get_id(name)
-        if math.prod(identity.shape) > MAX_CHILDREN or identity.dtype.itemsize > MAX_TEXT:
-            raise ModelFileError(f"{self.name} is damaged: get the file again.")
-        return _strings(group.attrs[name])
-
-    def _dataset(self, path: str) -> h5py.Dataset:
-        found = self._at(path)
-        if not isinstance(found, h5py.Dataset) or found.dtype.kind != "f":
-            raise ModelFileError(f"{self.name}: {path[:200]} is not an array of floats.")
-        if found.external or found.is_virtual:
-            raise ModelFileError(f"{self.name}: {path[:200]} lies in another file, which is not read: make one file.")
-        return found
-
-    def _at(self, path: str) -> h5py.Group | h5py.Dataset | None:
-        """What lies at a path of hard links; None where there is nothing."""
-        found: h5py.Group | h5py.Dataset = self._file
-        for part in path.split("/"):
-            if part in ("", "."):
-                continue
-            link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
-            if link is None:
-                return None
-            if not isinstance(link, h5py.HardLink):
-                raise ModelFileError(f"{self.name}: {path[:200]} is a link elsewhere, which is not followed.")
-            found = found[part]
-        return found
-
-    @contextmanager
-    def _sound(self) -> Iterator[None]:
-        """Whatever the library says of a damaged file becomes one sentence."""
-        try:
-            yield
-        except ModelFileError:
-            raise
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise ModelFileError(f"{self.name} is damaged: get the file again.") from error
-
-
-def _strings(value: object) -> list[str]:
-    """Strings of an attribute, which HDF5 gives as bytes or text, one or many."""
-    items = np.atleast_1d(np.asarray(value)).ravel()
-    return [item.decode("utf8", "replace") if isinstance(item, bytes) else str(item) for item in items]
+Layers that vary an image while a network learns let it pass otherwise.
+"""
 
 
 @dataclass(frozen=True)
@@ -294,3 +199,98 @@ def _check_shapes(file: SafeHdf5, layer: WeightLayer, found: StoredLayer) -> tup
 
 def _text(shapes: list[Shape]) -> str:
     return ", ".join(" x ".join(map(str, shape)) or "one number" for shape in shapes) or "none"
+
+
+def read_keras(path: Path, layer: str | None, px: int | None) -> Graph:
+    """The graph of a `.keras` file up to a layer, or whole. Imports TensorFlow.
+
+    Raises:
+        ModelFileError: the file is damaged, too large, or made of more than layers that compute.
+        UsageError: there is no such layer, or no size of images is stated or declared.
+    """
+    with SafeZip(path, MEMBERS) as archive:
+        config = archive.read("config.json", MAX_CONFIG)
+        weights = archive.read("model.weights.h5", MAX_BYTES)
+    _check_classes(config, path)
+    _check_weights(weights, path)
+    from landuse.models.keras_backbone import graph_of
+    from landuse.models.libraries import keras
+
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        if layer is not None:
+            model = keras.Model(model.inputs, model.get_layer(layer).output)
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, RuntimeError) as error:
+        if layer is not None and "No such layer" in str(error):
+            raise UsageError(f"{path} has no layer {layer!r} that could make the features.") from error
+        raise ModelFileError(f"{path} is not a Functional or Sequential Keras model that can be read.") from error
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] is None:
+        raise ModelFileError(f"{path} does not take one image (n, height, width, bands).")
+    return graph_of(model, chosen_px(shape[1:3], px, path), int(shape[3]))
+
+
+def chosen_px(stated: tuple[int | None, ...], declared: int | None, path: Path) -> int:
+    """Pixels of an image's side: as declared, else as the file states. Raises `UsageError` where that is no size."""
+    sides = set(stated)
+    fixed = next(iter(sides)) if len(sides) == 1 else None
+    if declared is not None and (fixed is None or declared == fixed) and sides <= {None, declared}:
+        return declared
+    if declared is None and fixed is not None:
+        return fixed
+    raise UsageError(
+        f"{path} takes images of {' x '.join(str(s or 'any') for s in stated)} pixels: declare a size that it takes."
+    )
+
+
+def _check_classes(config: bytes, path: Path) -> None:
+    """Raise unless all objects that a description names are layers that compute.
+
+    How the network was compiled is passed over: Keras does not read it here (`compile=False`).
+    """
+    try:
+        described = json.loads(config)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} does not describe a Keras model: save it again.") from error
+    waiting = [{**described, "compile_config": None} if isinstance(described, dict) else described]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            name, module = item.get("class_name"), item.get("module")
+            own = module is None or re.fullmatch(r"keras(\.(src\.)?[a-z_.]+)?", str(module)) is not None
+            if name is not None and not (
+                name in KERAS_CLASSES and own and item.get("registered_name") in (None, name, "Functional")
+            ):
+                raise ModelFileError(
+                    f"{path} cannot be used as a backbone: {str(name)[:60]!r} is not supported; save the network without it, "
+                    "or name an earlier layer as its features."
+                )
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+def _check_weights(data: bytes, path: Path) -> None:
+    """Raise unless the arrays of an HDF5 file lie in it and are no more than it can hold."""
+    links: dict[str, object] = {}
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            file.visititems_links(lambda name, link: links.__setitem__(name, link) if len(links) < MAX_LINKS else True)
+            elsewhere = [name for name, link in links.items() if not isinstance(link, h5py.HardLink)]
+            if elsewhere or len(links) == MAX_LINKS:
+                raise ModelFileError(
+                    f"{path}: {(elsewhere or [''])[0][:200]} is a link elsewhere, which is not followed."
+                )
+            arrays = [file[name] for name in links if isinstance(file[name], h5py.Dataset)]
+            outside = any(array.external or array.is_virtual for array in arrays)
+            if outside or sum(array.nbytes for array in arrays) > MAX_BYTES:
+                raise ModelFileError(f"{path} keeps weights in another file, or they are too large: save it again.")
+    except ModelFileError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise ModelFileError(f"model.weights.h5 in {path} is damaged: get the file again.") from error
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        raise ModelFileError(f"{path} is larger than a backbone can be.")

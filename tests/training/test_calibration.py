@@ -1,12 +1,15 @@
 """Calibration: what each method mends, and which is chosen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
 
 from landuse.errors import UsageError
 from landuse.evaluation.metrics import calibration_error
-from landuse.models.calibration import (
+from landuse.models.heads import DenseHead, halves, logistic
+from landuse.training.calibration import (
     PRIOR,
     Scaling,
     best_thresholds,
@@ -16,15 +19,14 @@ from landuse.models.calibration import (
     log_loss,
     reliability_bins,
 )
-from landuse.models.heads import LogisticHead, MultiLabelHead, halves
 
 RNG = np.random.default_rng(3)
 
 
-def identity_head(classes=3) -> LogisticHead:
+def identity_head(classes=3) -> DenseHead:
     """A head whose scores are the features."""
     zeros, ones = np.zeros(classes, np.float32), np.ones(classes, np.float32)
-    return LogisticHead(np.eye(classes, dtype=np.float32), zeros, zeros, ones)
+    return logistic(np.eye(classes, dtype=np.float32), zeros, zeros, ones)
 
 
 def drawn(n, scale=1.0, offset=0.0, seed=0):
@@ -107,7 +109,7 @@ def several(n, seed=0, factor=2.0):
     rng = np.random.default_rng(seed)
     true = rng.normal(0, 1.5, (n, 3)) + np.array([-1.0, 0.0, 1.0])
     targets = (rng.random((n, 3)) < 1 / (1 + np.exp(-true))).astype(np.float32)
-    return MultiLabelHead(identity_head(), halves(3)), (factor * true).astype(np.float32), targets
+    return replace(identity_head(), thresholds=halves(3)), (factor * true).astype(np.float32), targets
 
 
 @pytest.mark.parametrize("multi", [False, True])

@@ -7,7 +7,7 @@ such a head also gets the threshold of each class here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from landuse.evaluation.metrics import calibration_error
 from landuse.evaluation.reliability import expected_error, reliability
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
-from landuse.models.heads import HALF, Head, Labels, MultiLabelHead, log_softmax
+from landuse.models.heads import HALF, DenseHead, Head, Labels, log_softmax
 from landuse.models.heads_linear import sigmoid_loss, softmax_loss
 
 Method = Literal["temperature", "vector"]
@@ -79,9 +79,7 @@ class Calibration:
     def of(self, head: Head) -> Head:
         """The head so calibrated, with these thresholds where it has some."""
         found = self.scaling.of(head)
-        if isinstance(found, MultiLabelHead) and self.thresholds is not None:
-            return found.with_thresholds(self.thresholds)
-        return found
+        return replace(found, thresholds=self.thresholds) if isinstance(found, DenseHead) else found
 
 
 def fit_temperature(head: Head, features: Floats, labels: Truth) -> Scaling:

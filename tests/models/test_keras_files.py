@@ -9,7 +9,7 @@ import pytest
 
 from landuse.errors import ModelFileError
 from landuse.models.architectures import SIGNED, Architecture, find_architecture
-from landuse.models.keras_weights import load_keras_weights, weight_layers
+from landuse.models.keras_files import load_keras_weights, weight_layers
 from tests.models.small import random_array
 
 PX = 16
@@ -18,7 +18,7 @@ REAL = Path(__file__).parents[2] / "../shared/data/weights/squeezenet_weights_tf
 
 def parted(image):
     """A separable convolution beside a strided one, as in Xception."""
-    from landuse.models.keras_library import keras
+    from landuse.models.libraries import keras
 
     layers = keras.layers
     first = layers.Conv2D(4, 3, padding="same", name="first")(image)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.models.calibration import FEWEST, best_thresholds
+from landuse.training.calibration import FEWEST, best_thresholds
 
 
 def f1(members, given_):

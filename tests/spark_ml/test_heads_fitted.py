@@ -20,7 +20,7 @@ def clouds(classes=4, count=300, seed=0):
 
 @pytest.fixture(scope="module")
 def frame(spark):
-    from landuse.models.heads_forest import fitting_frame
+    from landuse.spark_ml.heads import fitting_frame
 
     data, present = fitting_frame(spark, *clouds(), class_count=5)
     assert present.tolist() == [0, 1, 3, 4]
@@ -29,7 +29,7 @@ def frame(spark):
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_spark_and_the_driver_fit_the_same_elastic_net(frame, share):
-    from landuse.models.heads_forest import fit_logistic_spark
+    from landuse.spark_ml.heads import fit_logistic_spark
 
     features, labels, weights = clouds()
     penalty = Penalty(0.03, share, 500)
@@ -37,7 +37,7 @@ def test_spark_and_the_driver_fit_the_same_elastic_net(frame, share):
     here = fit_logistic(features, labels, class_count=5, sample_weight=weights, penalty=penalty)
     assert np.abs(there.apply(features) - here.apply(features)).max() < 1e-3
     known = frame[1]
-    for ours, theirs in zip(here.affine(), there.affine(), strict=True):
+    for ours, theirs in zip(here.layers()[0], there.layers()[0], strict=True):
         apart = (ours - theirs)[..., known]
         free = apart.mean(axis=-1, keepdims=True)  # a softmax leaves it open, and so may L1
         assert np.abs(apart - free).max() < 1e-3
@@ -45,7 +45,7 @@ def test_spark_and_the_driver_fit_the_same_elastic_net(frame, share):
 
 
 def test_two_classes_are_one_sigmoid_for_both(spark):
-    from landuse.models.heads_forest import fit_logistic_spark, fitting_frame
+    from landuse.spark_ml.heads import fit_logistic_spark, fitting_frame
 
     features, labels, weights = clouds(classes=2)
     penalty = Penalty(0.1, 0.5, 500)
@@ -58,7 +58,7 @@ def test_two_classes_are_one_sigmoid_for_both(spark):
 def test_a_forest_in_numpy_answers_as_in_spark(frame, spark):
     from pyspark.ml.classification import RandomForestClassifier
 
-    from landuse.models.heads_forest import forest_of
+    from landuse.spark_ml.heads import forest_of
 
     data, present = frame
     model = RandomForestClassifier(numTrees=12, maxDepth=6, seed=3, weightCol="weight").fit(data)
@@ -74,7 +74,7 @@ def test_a_forest_in_numpy_answers_as_in_spark(frame, spark):
 
 @given(st.floats(-(2.0**99), 2.0**99, width=32), st.floats(-1e30, 1e30))
 def test_a_floored_threshold_parts_the_same_values(value, threshold):
-    from landuse.models.heads_forest import _floored
+    from landuse.spark_ml.heads import _floored
 
     (floored,) = _floored(np.array([threshold]))
     assert (np.float32(value) <= floored) == (float(value) <= threshold)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from landuse.change.comparison import Comparison
 from landuse.change.pair import SurveyPair
 from landuse.change.posterior import CellChanges, Floats
-from landuse.chips.arrow import arrow_array, named_array, text_array
+from landuse.chips.table_file import arrow_array, named_array, text_array
 from landuse.grid import IntArray
 
 FIRST = (10, 50, 200)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from landuse.change.chain import Chain, flickers
 from landuse.change.comparison import blocks_of
 from landuse.change.series import Looks, Series
-from landuse.chips.arrow import arrow_array, named_array, text_array
+from landuse.chips.table_file import arrow_array, named_array, text_array
 from landuse.grid import IntArray, chip_ids
 
 

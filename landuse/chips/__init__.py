@@ -2,7 +2,8 @@
 
 from landuse.chips.chipset import Chips, ChipSet, SourceLists, block_slices, image_order
 from landuse.chips.table import ChipTable, open_chips, read_chips, read_columns
-from landuse.chips.writing import CHIPS_FILE, chip_writer, write_chips
+from landuse.chips.table_file import CHIPS_FILE
+from landuse.chips.writing import chip_writer, write_chips
 
 __all__ = [
     "CHIPS_FILE",

@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from landuse.chips.arrow import numbers_of
 from landuse.chips.chipset import Chips, ChipSet, SourceLists, image_order, is_image_order
-from landuse.chips.table_file import TableFile, chip_file, damage_named, damaged, one_line, open_file
+from landuse.chips.table_file import TableFile, chip_file, damage_named, damaged, numbers_of, one_line, open_file
 from landuse.errors import ChipTableError
 from landuse.grid import BLOCK, CellRange, ChipGrid, IntArray
 from landuse.legend import CodeArray, Legend

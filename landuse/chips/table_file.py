@@ -1,9 +1,13 @@
-"""The file of a chip table, opened and checked before it is used: it may come from a stranger."""
+"""The file of a chip table: its columns, between NumPy and Arrow, and how it is opened; it may come from a stranger.
+
+pyarrow imports pandas, for half a second, wherever it converts: to see whether it was given something of pandas, or to know its
+missing values. Numbers and texts need none of that; they share their memory with Arrow.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +20,30 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pyproj.exceptions import CRSError
 
-from landuse.chips.arrow import numbers_of
-from landuse.chips.writing import BASE_COLUMNS, CHIPS_FILE, FORMAT, LABEL_COLUMNS, METADATA_KEY
 from landuse.errors import ChipTableError, LanduseError, SourceNotFoundError
 from landuse.grid import ChipGrid
 from landuse.legend import Legend
 from landuse.mosaic import Survey
 
+CHIPS_FILE = "chips.parquet"
+FORMAT = 1
+METADATA_KEY = b"landuse"
 MOST_METADATA = 2**28
+
+BASE_COLUMNS = (
+    pa.field("chip_id", pa.string(), nullable=False),
+    pa.field("row", pa.int64(), nullable=False),
+    pa.field("col", pa.int64(), nullable=False),
+    pa.field("geometry", pa.binary(), nullable=False),
+    pa.field("valid", pa.float32(), nullable=False),
+    pa.field("sources", pa.list_(pa.string()), nullable=False),
+)
+LABEL_COLUMNS = (
+    pa.field("label", pa.string()),
+    pa.field("purity", pa.float32()),
+    pa.field("shares", pa.map_(pa.string(), pa.float32())),
+)
+Values = npt.NDArray[Any]
 
 
 class _Header(BaseModel):
@@ -166,3 +186,46 @@ def damaged(path: Path, why: str) -> ChipTableError:
 def one_line(error: Exception) -> str:
     """What an error says, on one line of bounded length."""
     return " ".join(str(error).split())[:200]
+
+
+def arrow_array(values: Values | pa.Array) -> pa.Array:
+    """Values (n,) as an Arrow array, over the memory of numbers, which must not be changed afterwards; NaN stays NaN."""
+    if isinstance(values, pa.Array):
+        return values
+    if values.dtype.kind not in "iuf":
+        return pa.array(values)
+    whole = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(whole.dtype), len(whole), [None, pa.py_buffer(whole)])
+
+
+def text_array(texts: Iterable[str]) -> pa.Array:
+    """Texts as an Arrow array."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+
+
+def named_array(names: Sequence[str], numbers: npt.NDArray[np.integer]) -> pa.Array:
+    """The name of each number (n,) as an Arrow array of texts; null where a number is below 0."""
+    known = pa.py_buffer(np.packbits(numbers >= 0, bitorder="little"))
+    where = pa.py_buffer(np.maximum(numbers, 0).astype(np.int32))
+    return text_array(names).take(pa.Array.from_buffers(pa.int32(), len(numbers), [known, where]))
+
+
+def numbers_of(column: pa.Array | pa.ChunkedArray, missing: float | None = None) -> Values:
+    """The numbers of an Arrow column (n,), in place where it is of one piece.
+
+    Args:
+        column: of a numeric type.
+        missing: stands for nulls; None where there are none.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        pieces = [numbers_of(chunk, missing) for chunk in column.chunks]
+        return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, column.type.to_pandas_dtype()), *pieces])
+    here = slice(column.offset, column.offset + len(column))
+    valid, data = column.buffers()
+    values: Values = np.frombuffer(data or b"", column.type.to_pandas_dtype())[here]
+    if not column.null_count:
+        return values
+    known = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[here].astype(bool)
+    return np.where(known, values, values.dtype.type(missing))

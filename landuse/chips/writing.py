@@ -15,32 +15,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyproj import CRS
 
-from landuse.chips.arrow import arrow_array, named_array, text_array
 from landuse.chips.chipset import ChipSet
+from landuse.chips.table_file import (
+    BASE_COLUMNS,
+    FORMAT,
+    LABEL_COLUMNS,
+    METADATA_KEY,
+    arrow_array,
+    named_array,
+    text_array,
+)
 from landuse.errors import UsageError
 from landuse.grid import Bounds, CellRange, ChipGrid, IntArray
 
-CHIPS_FILE = "chips.parquet"
-FORMAT = 1
-METADATA_KEY = b"landuse"
 ROW_GROUP = 2**13
 
 _WKB = np.dtype([("order", "u1"), ("type", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("xy", "<f8", (5, 2))])
 """A polygon of one ring of five points in well-known binary: 93 bytes, always."""
-
-BASE_COLUMNS = (
-    pa.field("chip_id", pa.string(), nullable=False),
-    pa.field("row", pa.int64(), nullable=False),
-    pa.field("col", pa.int64(), nullable=False),
-    pa.field("geometry", pa.binary(), nullable=False),
-    pa.field("valid", pa.float32(), nullable=False),
-    pa.field("sources", pa.list_(pa.string()), nullable=False),
-)
-LABEL_COLUMNS = (
-    pa.field("label", pa.string()),
-    pa.field("purity", pa.float32()),
-    pa.field("shares", pa.map_(pa.string(), pa.float32())),
-)
 
 
 def write_chips(path: Path, chips: ChipSet, extra: Mapping[str, npt.NDArray[Any]] | None = None) -> None:

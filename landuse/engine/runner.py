@@ -10,9 +10,8 @@ from typing import Protocol, TypeVar
 
 from landuse.engine.machine import cores
 from landuse.engine.progress import tell
-from landuse.engine.shared_file import SharedFile
 from landuse.engine.spark_settings import is_local
-from landuse.engine.task import attempt, ignore, settle
+from landuse.engine.task import SharedFile, attempt, ignore, settle
 from landuse.errors import EngineError, MissingDependencyError
 
 T = TypeVar("T")

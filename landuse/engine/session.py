@@ -9,15 +9,16 @@ import signal
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import landuse
 from landuse.engine.java import JavaDidNotStart, end_jvm, launch, reason_of
 from landuse.engine.progress import busy
-from landuse.engine.shared_file import package_zip
 from landuse.engine.spark_settings import (
     SessionOptions,
     check_reachable,
@@ -33,6 +34,9 @@ from landuse.errors import EngineError
 if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
+
+_BUILT = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same code gives the same bytes
+_DATA = (".yaml", ".json", ".properties", ".typed", ".html")
 
 
 @contextmanager
@@ -162,3 +166,16 @@ def _ship_package(context: SparkContext) -> None:
     except Py4JError:
         context.stop()
         raise
+
+
+def package_zip(folder: Path) -> Path:
+    """Write ``landuse.zip`` into `folder`: the modules and their small data files, no weights. Returns its path."""
+    home = Path(landuse.__file__).parent
+    path = folder / "landuse.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(home.rglob("*")):
+            if file.suffix == ".py" or file.suffix in _DATA:
+                entry = zipfile.ZipInfo(str(file.relative_to(home.parent)), _BUILT)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, file.read_bytes())
+    return path

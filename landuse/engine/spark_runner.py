@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import hashlib
 import re
+import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pyspark.accumulators import AccumulatorParam
 
 from landuse.engine.java import message_of
-from landuse.engine.shared_file import SharedFile, share
-from landuse.engine.task import Lost, Outcome, attempt, ignore, settle
+from landuse.engine.spark_settings import is_local
+from landuse.engine.task import Lost, Outcome, SharedFile, attempt, ignore, settle
 from landuse.engine.watch import OVERDUE, Watch
 from landuse.errors import EngineError
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+DIGITS = 24
 _POLL_S = 0.05
 _PATIENCE_S = 4  # Spark kills a Python worker two seconds after its task was cancelled
 _FAILED_TASK = re.compile(r"Task (\d+) in stage \S+ failed \d+ times")
@@ -196,3 +201,27 @@ def _cause(message: str) -> str:
         return "the worker process died"
     lost = _LOST_TASK.search(message)
     return lost[1] if lost else message.strip().split("\n")[0]
+
+
+def share(context: SparkContext, path: Path) -> SharedFile:
+    """An address of a file that the workers of a context can use; on a cluster the file is sent to them."""
+    return SharedFile(str(path.resolve())) if is_local(str(context.master)) else send(context, path)
+
+
+def send(context: SparkContext, path: Path) -> SharedFile:
+    """Give a file to Spark under a name made of its content, so that two files of one name do not meet."""
+    with path.open("rb") as stream:
+        name = hashlib.file_digest(stream, "sha256").hexdigest()[:DIGITS] + path.suffix
+    copy = scratch() / name
+    if not copy.exists():
+        shutil.copyfile(path, copy)
+    context.addFile(str(copy))
+    return SharedFile(str(path.resolve()), name)
+
+
+@cache
+def scratch() -> Path:
+    """A folder for files of this process, removed at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="landuse-files-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -1,15 +1,17 @@
-"""One task: what may become of it, how often it is tried, and how long is waited for what is away."""
+"""One task: what may become of it and of its chips, how often it is tried, and how long is waited for what is away."""
 
 from __future__ import annotations
 
+import csv
 import re
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sized
+from dataclasses import astuple, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from landuse.engine.progress import tell
-from landuse.errors import DamagedSourceError, EngineError, LanduseError
+from landuse.errors import DamagedSourceError, EngineError, LanduseError, TooManyQuarantinedError, UsageError
 from landuse.words import counted
 
 T = TypeVar("T")
@@ -133,6 +135,27 @@ class Lost:
 Outcome = Done[Any] | Refused | Lost
 
 
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """Where a file is, for whoever holds this.
+
+    Attributes:
+        path: of the file on the driver's machine, absolute.
+        sent_as: its name among Spark's files, None where workers see the path too.
+    """
+
+    path: str
+    sent_as: str | None = None
+
+    def locate(self) -> Path:
+        """The file on this machine."""
+        if self.sent_as is None:
+            return Path(self.path)
+        from pyspark import SparkFiles
+
+        return Path(SparkFiles.get(self.sent_as))
+
+
 def ignore(_: object) -> None:
     """Do nothing with a result."""
 
@@ -160,3 +183,53 @@ def settle(outcome: Done[R] | Refused | Lost, item: T, on_lost: Callable[[T, str
     if on_lost is None:
         raise EngineError(f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run it again.")
     return on_lost(item, outcome.cause)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Quarantined:
+    """A chip that was given up.
+
+    Attributes:
+        chip_id: its id, such as ``r120c-7``.
+        cause: why, in words.
+        source: the file at fault, where it is known.
+    """
+
+    chip_id: str
+    cause: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinePolicy:
+    """How many chips a run may lose.
+
+    Attributes:
+        max_share: largest share of all chips, from 0 (none) to 1 (all).
+    """
+
+    max_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_share <= 1:
+            raise UsageError(f"The share of chips that may be quarantined lies from 0 to 1, not at {self.max_share}.")
+
+    def check(self, quarantined: Sized, total: int) -> None:
+        """Raise `TooManyQuarantinedError` where more than the allowed share of `total` chips is lost."""
+        count = len(quarantined)
+        if count <= self.max_share * total:
+            return
+        first = next(iter(quarantined), None) if isinstance(quarantined, Iterable) else None
+        example = f"; {first.chip_id} because: {first.cause.rstrip('.')}" if isinstance(first, Quarantined) else ""
+        raise TooManyQuarantinedError(
+            f"{count:,} of {counted(total, 'chip')} ({count / max(total, 1):.1%}) could not be used, "
+            f"and a run may lose {self.max_share:.1%}{example}. Mend the sources and run the same command again."
+        )
+
+
+def write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> None:
+    """Write ``quarantine.csv``: a header, then a line a chip, by chip id. Raises `OSError` where it cannot."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Quarantined))
+        writer.writerows([" ".join(text.split()) for text in astuple(chip)] for chip in sorted(quarantined))

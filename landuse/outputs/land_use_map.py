@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.chips import ChipSet, read_chips, read_columns
-from landuse.chips.arrow import numbers_of
+from landuse.chips.table_file import numbers_of
 from landuse.errors import ConfigError
 from landuse.grid import CellRange
 from landuse.legend import CodeArray, Legend

@@ -13,7 +13,7 @@ import pyarrow as pa
 from affine import Affine
 
 from landuse.chips import CHIPS_FILE, ChipSet, chip_writer
-from landuse.chips.arrow import arrow_array, named_array
+from landuse.chips.table_file import arrow_array, named_array
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
 from landuse.outputs.areas import cell_areas_ha

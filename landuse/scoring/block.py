@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from landuse.chips.arrow import arrow_array
+from landuse.chips.table_file import arrow_array
 from landuse.engine.parts import PartStore
-from landuse.engine.quarantine import Quarantined
-from landuse.engine.shared_file import SharedFile
-from landuse.engine.task import Patience
+from landuse.engine.task import Patience, Quarantined, SharedFile
 from landuse.errors import DamagedSourceError, LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime

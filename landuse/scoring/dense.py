@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.engine.parts import PartStore
-from landuse.engine.quarantine import Quarantined
-from landuse.engine.task import Patience
+from landuse.engine.task import Patience, Quarantined
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, chip_ids
 from landuse.models.dense import DenseShape, Map, OpenVinoDense, open_dense

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from landuse.chips import open_chips
 from landuse.engine.parts import PartStore
-from landuse.engine.quarantine import Quarantined
+from landuse.engine.task import Quarantined
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
 from landuse.models.bundle import Bundle

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.chips import Chips, ChipSet
-from landuse.chips.arrow import numbers_of
+from landuse.chips.table_file import numbers_of
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
-from landuse.engine.quarantine import Quarantined, QuarantinePolicy
 from landuse.engine.runner import Runner, open_runner
+from landuse.engine.task import Quarantined, QuarantinePolicy
 from landuse.grid import IntArray, chip_ids
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached

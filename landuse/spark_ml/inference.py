@@ -14,7 +14,8 @@ from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]  # not
 from pyspark.sql.types import DataType
 from pyspark.sql.udf import UserDefinedFunction
 
-from landuse.engine.shared_file import SharedFile, share
+from landuse.engine.spark_runner import share
+from landuse.engine.task import SharedFile
 from landuse.errors import ModelFileError
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import Prediction, open_runtime, read_cached

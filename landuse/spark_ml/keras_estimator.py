@@ -22,7 +22,7 @@ from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, BinaryType, NumericType, StructType
 
-from landuse.engine.shared_file import scratch
+from landuse.engine.spark_runner import scratch
 from landuse.errors import LanduseWarning, UsageError
 from landuse.spark_ml.columns import pictures
 from landuse.spark_ml.inference import column_function

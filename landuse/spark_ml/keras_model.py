@@ -21,7 +21,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import array_max, array_position, size, when
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from landuse.engine.shared_file import DIGITS, SharedFile, scratch, share
+from landuse.engine.spark_runner import DIGITS, scratch, share
+from landuse.engine.task import SharedFile
 from landuse.errors import UsageError
 from landuse.models.architectures import CAFFE, SIGNED, Preprocess
 from landuse.spark_ml.inference import column_function, once

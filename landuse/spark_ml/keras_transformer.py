@@ -21,7 +21,8 @@ from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructField, StructType
 
-from landuse.engine.shared_file import SharedFile, share
+from landuse.engine.spark_runner import share
+from landuse.engine.task import SharedFile
 from landuse.errors import ModelFileError, UsageError
 from landuse.spark_ml.inference import column_function, once
 from landuse.spark_ml.schema import input_type, is_numbers, numbers, refuse_existing

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
-from landuse.engine.quarantine import write_quarantine
+from landuse.engine.task import write_quarantine
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
 from landuse.options.schema import Tables

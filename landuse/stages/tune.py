@@ -15,7 +15,7 @@ import numpy as np
 
 from landuse.engine.progress import Progress, busy
 from landuse.engine.runner import open_runner
-from landuse.engine.shared_file import SharedFile
+from landuse.engine.task import SharedFile
 from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.options.schema import INLINE

@@ -14,7 +14,7 @@ from rasterio.errors import RasterioError
 
 from landuse.engine.progress import Progress
 from landuse.engine.runner import open_runner
-from landuse.engine.shared_file import SharedFile
+from landuse.engine.task import SharedFile
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import backbone_key, open_runtime, read_cached
 from landuse.mosaic.picture import Picture, batches, read_image

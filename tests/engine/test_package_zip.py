@@ -2,7 +2,7 @@ import subprocess
 import sys
 import zipfile
 
-from landuse.engine.shared_file import package_zip
+from landuse.engine.session import package_zip
 
 
 def test_the_package_runs_from_the_zip(tmp_path):

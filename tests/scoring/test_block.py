@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from landuse.chips import image_order
 from landuse.engine import task
 from landuse.engine.parts import PartStore
-from landuse.engine.shared_file import SharedFile
+from landuse.engine.task import SharedFile
 from landuse.errors import DamagedSourceError
 from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import BATCH, EMPTY, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row

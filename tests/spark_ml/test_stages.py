@@ -198,16 +198,16 @@ def test_sql_mistakes(spark, model, name, options, sentence):
 
 
 def test_a_model_that_was_sent_is_found_by_workers(spark, frame, model, expected, monkeypatch):
-    from landuse.engine import shared_file
+    from landuse.engine import spark_runner
     from landuse.spark_ml import inference
 
-    monkeypatch.setattr(inference, "share", shared_file.send)
+    monkeypatch.setattr(inference, "share", spark_runner.send)
     stage = ChipFeaturizer(inputCol="file", outputCol="out", modelName=str(model))
     check(vectors(stage.transform(frame), "out"), expected.features)
 
 
 def test_models_of_one_name_do_not_meet(spark, model, tmp_path):
-    from landuse.engine.shared_file import send
+    from landuse.engine.spark_runner import send
 
     other = write_bundle(small.bundle(name="other"), tmp_path / model.name)
     sent = [send(spark.sparkContext, path) for path in (model, other, model)]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from landuse.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+T = TypeVar("T")
 LINE_EVERY_S = 5.0
 BUSY_AFTER_S = 2.0
 _audience: ContextVar[TextIO | None] = ContextVar("progress audience", default=None)
@@ -130,6 +131,25 @@ class Progress:
     def _say(self, line: str) -> None:
         self._spoke = time.monotonic()
         tell(line)
+
+
+def followed(items: Iterable[T], progress: Progress, size: Callable[[T], int] = lambda _: 1) -> Iterator[T]:
+    """Items as they come, each counted when the next one is asked for; the progress begins with the first and ends here.
+
+    Args:
+        items: what is worked on.
+        progress: not yet entered.
+        size: how much an item counts.
+
+    Example:
+        >>> for strip in followed(strips, Progress(10_000, "chips", "writing"), len):
+        ...     write(strip)
+    """
+    with progress:
+        progress.begin()
+        for item in items:
+            yield item
+            progress.advance(size(item))
 
 
 @contextmanager

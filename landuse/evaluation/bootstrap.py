@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from landuse.engine.progress import Progress, followed
 from landuse.evaluation.metrics import Metrics
 from landuse.evaluation.predictions import Floats, Judged, Names
 
@@ -87,7 +88,9 @@ def bootstrap(rows: Judged, resamples: int, seed: int, unit: str = "row") -> Boo
     units = _units(rows.groups, len(rows))
     count = int(units.max()) + 1 if len(units) else 0
     rng = np.random.default_rng(seed)
-    drawn = [rows.figures(_times(rng, count)[units]) for _ in range(resamples if count > 1 else 0)]
+    draws = range(resamples if count > 1 else 0)
+    progress = Progress(len(draws), "resamples", "drawing")
+    drawn = [rows.figures(_times(rng, count)[units]) for _ in followed(draws, progress)]
     whole = rows.figures()
     return Bootstrap(
         resamples,

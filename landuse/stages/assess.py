@@ -12,6 +12,7 @@ import numpy as np
 from pyproj import Transformer
 
 from landuse.change.result import ChangeResult, read_change
+from landuse.engine.progress import Progress, followed
 from landuse.evaluation.assessment import Agreement, Assessment, agreement, assess_sample, write_disagreements
 from landuse.evaluation.sample_files import (
     KEY,
@@ -124,7 +125,8 @@ def label_page(
     shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in units]
     for date, folder in zip(dates, found.maps, strict=True):
         if found.grid is not None:
-            for pictures, look in zip(shown, looks(folder, found.grid, cells), strict=True):
+            progress = Progress(len(cells), "cells", f"drawing {date}")
+            for pictures, look in zip(shown, followed(looks(folder, found.grid, cells), progress), strict=True):
                 pictures[date] = look.close, look.wide
     places = tuple(
         Place(unit.id, {"chip_id": unit.chip_id, "stratum": unit.stratum}, round(unit.lon, 7), round(unit.lat, 7), seen)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from landuse.engine.parts import PartStore
-from landuse.engine.progress import Progress
+from landuse.engine.progress import Progress, followed
 from landuse.engine.task import write_quarantine
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
@@ -118,13 +118,11 @@ def write_files(folder: Path, bundle: Bundle, run: Run, options: Tables) -> None
 
 def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
     """What is written of each row of blocks."""
-    with Progress(len(run.chips), "chips", "writing") as progress:
-        progress.begin()
-        for strip in run.strips():
-            if "features" in strip.columns:
-                keeper.write(strip)
-            yield MapStrip(strip.chips, strip.columns["probabilities"])
-            progress.advance(len(strip.chips))
+    progress = Progress(len(run.chips), "chips", "writing")
+    for strip in followed(run.strips(), progress, lambda strip: len(strip.chips)):
+        if "features" in strip.columns:
+            keeper.write(strip)
+        yield MapStrip(strip.chips, strip.columns["probabilities"])
 
 
 def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float) -> RunRecord:

@@ -41,11 +41,15 @@ def test_classify(told, work, learnt, tmp_path):
     assert last(compared, "comparing maps: ")
     drawn = told("assess", "design", tmp_path / "change", "--units", "60", "--out", tmp_path / "sample")
     assert last(drawn, "drawing the sample: ")
+    assert last(drawn, "drawing map: 60 cells in ")
+    assert last(drawn, "drawing later: 60 cells in ")
 
 
 def test_evaluate(told, learnt, chips, tmp_path):
-    lines = told("evaluate", learnt, chips, "--master", "inline", "--out", tmp_path / "scores")
+    flags = ["--master", "inline", "--bootstrap", "20"]
+    lines = told("evaluate", learnt, chips, *flags, "--out", tmp_path / "scores")
     assert last(lines, "classifying: 480 chips in ")
+    assert last(lines, "drawing: 20 resamples in ")
     assert last(lines, "working out figures and pictures: ")
 
 

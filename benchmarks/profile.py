@@ -92,8 +92,8 @@ def read_blocks(job: block.ScoreJob, chips: Any) -> int:  # noqa: ANN401
     """Read all chips block by block as a worker does; how many."""
     count = 0
     for where, rows in chips.blocks():
-        work = block.BlockWork(where, "", chips.rows[rows], chips.cols[rows], chips.survey)
-        count += sum(map(len, block.ChipStream(job, work)))
+        task = block.BlockTask.of(where, "", (chips.rows[rows], chips.cols[rows]), chips.survey)
+        count += sum(map(len, block.ChipStream(job, task)))
     return count
 
 

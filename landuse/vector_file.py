@@ -192,7 +192,7 @@ def _mended(path: Path, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame
 
 
-def carried(shapes: npt.NDArray[np.object_], source: CRS, target: CRS, near: Bounds) -> npt.NDArray[np.object_]:
+def projected(shapes: npt.NDArray[np.object_], source: CRS, target: CRS, near: Bounds) -> npt.NDArray[np.object_]:
     """The parts of geometries around `near`, in another CRS; edges are cut into short pieces first.
 
     Args:

@@ -16,7 +16,7 @@ from landuse.chips.chipset import ChipSet, SourceLists, block_slices, image_orde
 from landuse.errors import UsageError
 from landuse.grid import BLOCK, Bounds, CellRange, ChipGrid, IntArray
 from landuse.mosaic import Survey, coverage
-from landuse.vector_file import carried, read_vector
+from landuse.vector_file import projected, read_vector
 
 if TYPE_CHECKING:
     from shapely import Polygon
@@ -71,7 +71,7 @@ def _box(bounds: LonLat) -> BaseGeometry:
 
 
 def _one(geometry: BaseGeometry, source: CRS, target: CRS, near: Bounds) -> BaseGeometry:
-    return carried(np.array([geometry], dtype=object), source, target, near)[0]
+    return projected(np.array([geometry], dtype=object), source, target, near)[0]
 
 
 def touches(geometry: BaseGeometry, grid: ChipGrid, rows: IntArray, cols: IntArray) -> npt.NDArray[np.bool_]:

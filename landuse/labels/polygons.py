@@ -16,7 +16,7 @@ from landuse.errors import LabelsError, NotAVectorError
 from landuse.grid import BLOCK, Bounds
 from landuse.labels.rules import LISTED, ClassShares, Floats, legend_of_values
 from landuse.legend import UNMAPPED, CodeArray, Legend
-from landuse.vector_file import carried, read_vector
+from landuse.vector_file import projected, read_vector
 from landuse.words import counted
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def read_polygon_labels(
         raise LabelsError(
             f"Not one value of {field!r} in {address} is a class of legend {legend.name}; it holds {some}."
         )
-    polygons, part = _polygons(carried(polygons, CRS.from_user_input(frame.crs), crs, near))
+    polygons, part = _polygons(projected(polygons, CRS.from_user_input(frame.crs), crs, near))
     shapely.prepare(polygons)
     of = feature[part]
     strange = _strange(str(address), legend, Counter(values[codes == UNMAPPED].tolist()))

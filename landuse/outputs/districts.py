@@ -24,7 +24,7 @@ from landuse.outputs.ground import Boxes, cell_shares
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.tables import Table, write_table
 from landuse.outputs.vectors import write_geojson
-from landuse.vector_file import carried, read_vector
+from landuse.vector_file import projected, read_vector
 
 DISTRICTS_TABLE = "districts"
 DISTRICTS_SHAPES = "districts.geojson"
@@ -128,7 +128,7 @@ def _whole(shapes: Geometries, source: CRS, crs: CRS) -> Geometries:
     around = Transformer.from_crs(source, crs, always_xy=True).transform_bounds(*shapely.total_bounds(shapes))
     if not np.isfinite(around).all():
         raise UsageError(f"Some districts reach beyond the ground that {crs.name} covers; give smaller ones.")
-    return carried(shapes, source, crs, Bounds(*around))
+    return projected(shapes, source, crs, Bounds(*around))
 
 
 def _column_of(path: Path, columns: Sequence[str], column: str | None) -> str:

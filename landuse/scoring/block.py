@@ -100,22 +100,39 @@ class ScoreJob:
     batch: int = BATCH
 
 
-@dataclass(frozen=True, eq=False)
-class BlockWork:
-    """One block to be run.
+@dataclass(frozen=True)
+class BlockTask:
+    """A block to be run, as it travels to a worker.
 
     Attributes:
         block: the block.
         key: what its result is kept under.
-        rows, cols: its chips in image order.
-        survey: the sources that they are read from, and no others: a survey has thousands.
+        mask: a bit for each cell of the block in image order: whether it is a chip.
+        survey: the sources that its chips are read from, and no others: a survey has thousands.
     """
 
     block: Block
     key: str
-    rows: IntArray
-    cols: IntArray
+    mask: bytes
     survey: Survey
+
+    @classmethod
+    def of(cls, block: Block, key: str, cells: tuple[IntArray, IntArray], survey: Survey) -> BlockTask:
+        """The task of some cells of a block, by their rows and columns."""
+        inside = np.zeros((block.span, block.span), bool)
+        inside[block.cells.image_index(*cells)] = True
+        return cls(block, key, np.packbits(inside).tobytes(), survey)
+
+    @property
+    def chips(self) -> int:
+        """Number of chips."""
+        return int.from_bytes(self.mask).bit_count()
+
+    def cells(self) -> tuple[IntArray, IntArray]:
+        """Rows and columns of its chips, in image order."""
+        rows, cols = self.block.cells.arrays()
+        inside = np.unpackbits(np.frombuffer(self.mask, np.uint8), count=len(rows)).astype(bool)
+        return rows[inside], cols[inside]
 
 
 @dataclass(frozen=True)
@@ -134,19 +151,22 @@ class ChipStream:
     """The readable chips of a block as batches; remembers which they were and which could not be read."""
 
     job: ScoreJob
-    work: BlockWork
+    task: BlockTask
+    rows: IntArray = field(init=False)
+    cols: IntArray = field(init=False)
     read: list[int] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
-        self.patience = patience_with(self.work.survey)
+        self.rows, self.cols = self.task.cells()
+        self.patience = patience_with(self.task.survey)
 
     def __iter__(self) -> Iterator[Chips]:
         """Batches of chips, each uint8 (n, px, px, bands)."""
         size, waiting = self.job.batch, list[Chips]()
-        with MosaicReader(self.work.survey, self.job.grid) as reader:
-            for run in runs_of(self.work.rows, self.work.cols):
+        with MosaicReader(self.task.survey, self.job.grid) as reader:
+            for run in runs_of(self.rows, self.cols):
                 waiting.append(self._read_run(reader, run))
                 while sum(map(len, waiting)) >= size:
                     joined = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
@@ -158,7 +178,7 @@ class ChipStream:
 
     def _read_run(self, reader: MosaicReader, run: slice) -> Chips:
         """The chips of neighbours in one lattice row by one read; one by one where that fails."""
-        row, cols = int(self.work.rows[run.start]), self.work.cols[run]
+        row, cols = int(self.rows[run.start]), self.cols[run]
         try:
             chips = split_row(reader.read(CellRange(row, row + 1, int(cols[0]), int(cols[-1]) + 1)))
         except (LanduseError, OSError):
@@ -169,9 +189,9 @@ class ChipStream:
     def _read_each(self, reader: MosaicReader, run: slice) -> Chips:
         """The chips of a run that can be read, each by itself; what is away is waited for."""
         px = self.job.grid.chip_px
-        good = [np.empty((0, px, px, len(self.work.survey.bands)), np.uint8)]
+        good = [np.empty((0, px, px, len(self.task.survey.bands)), np.uint8)]
         for position in range(run.start, run.stop):
-            cell = Cell(int(self.work.rows[position]), int(self.work.cols[position]))
+            cell = Cell(int(self.rows[position]), int(self.cols[position]))
             try:
                 good.append(split_row(read_again(reader, cell, self.patience)))
             except (LanduseError, OSError) as error:
@@ -181,7 +201,7 @@ class ChipStream:
         return np.concatenate(good)
 
 
-def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
+def score_block(job: ScoreJob, task: BlockTask) -> BlockReport:
     """Read a block's chips, classify them and write its part.
 
     The part has a line for each chip that could be read: `row`, `col` (int64), `probabilities` (float32 list of the
@@ -190,13 +210,13 @@ def score_block(job: ScoreJob, work: BlockWork) -> BlockReport:
     """
     started = time.perf_counter()
     runtime = open_runtime(job.model.locate(), kind=job.runtime, precision=job.precision, threads=job.threads)
-    stream = ChipStream(job, work)
+    stream = ChipStream(job, task)
     predictions = list(runtime.predict_stream(iter(stream)))
-    columns: dict[str, npt.NDArray[Any]] = {"row": work.rows[stream.read], "col": work.cols[stream.read]}
+    columns: dict[str, npt.NDArray[Any]] = {"row": stream.rows[stream.read], "col": stream.cols[stream.read]}
     vectors = {"probabilities": [p.probabilities for p in predictions]}
     if job.features:
         vectors["features"] = [p.features for p in predictions]
-    key = f"{work.key}.retry" if stream.quarantined else work.key
+    key = f"{task.key}.retry" if stream.quarantined else task.key
     PartStore(job.parts).write(key, part_table(columns, vectors))
     seconds = time.perf_counter() - started
     return BlockReport(key, len(stream.read), tuple(stream.quarantined), runtime.precision, seconds)

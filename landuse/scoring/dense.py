@@ -22,7 +22,7 @@ from landuse.mosaic import MosaicReader, Pixels
 from landuse.scoring.block import (
     EMPTY,
     BlockReport,
-    BlockWork,
+    BlockTask,
     ScoreJob,
     fill_gaps,
     part_table,
@@ -44,14 +44,14 @@ class WindowReader:
 
     Attributes:
         job: the run.
-        work: the block.
+        task: the block.
         frame: the cells whose ground the block's answers are made of.
         seen: bool (rows, columns) of the frame, north up: cells with imagery.
         lost: cause for each chip of the lattice that could not be read, by its row and column.
     """
 
     job: ScoreJob
-    work: BlockWork
+    task: BlockTask
     frame: Frame
     seen: Mask = field(init=False)
     lost: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class WindowReader:
 
     def __post_init__(self) -> None:
         self.seen = np.zeros(self.frame.cells.shape, bool)
-        self._neutral = neutral_colour(self.job, len(self.work.survey.bands))
-        self._patience = patience_with(self.work.survey)
+        self._neutral = neutral_colour(self.job, len(self.task.survey.bands))
+        self._patience = patience_with(self.task.survey)
 
     def images(self, windows: list[Window]) -> Iterator[npt.NDArray[np.uint8]]:
         """Each window, uint8 (H, W, bands), north up."""
-        with MosaicReader(self.work.survey, self.chip_grid) as reader:
+        with MosaicReader(self.task.survey, self.chip_grid) as reader:
             for window in windows:
                 pixels = self._read(reader, window.read)
                 seen = cells_with_imagery(pixels.valid, self.job.grid.chip_px)
@@ -80,8 +80,9 @@ class WindowReader:
     def causes(self) -> list[str | None]:
         """Why each cell of the block has no answer: lost with its chip, or without a pixel; None for those that have."""
         split = self.job.split
-        chips = zip((self.work.rows // split).tolist(), (self.work.cols // split).tolist(), strict=True)
-        seen = self.seen[self.frame.cells.image_index(self.work.rows, self.work.cols)].tolist()
+        rows, cols = self.task.cells()
+        chips = zip((rows // split).tolist(), (cols // split).tolist(), strict=True)
+        seen = self.seen[self.frame.cells.image_index(rows, cols)].tolist()
         return [self.lost.get(chip) or (None if here else EMPTY) for chip, here in zip(chips, seen, strict=True)]
 
     def _read(self, reader: MosaicReader, cells: CellRange) -> Pixels:
@@ -101,7 +102,7 @@ class WindowReader:
         """The pixels of a range of chips, those that cannot be read left empty; what is away is waited for."""
         px = self.chip_grid.chip_px
         shape = chips.shape[0] * px, chips.shape[1] * px
-        whole = Pixels(np.zeros((*shape, len(self.work.survey.bands)), np.uint8), np.zeros(shape, bool))
+        whole = Pixels(np.zeros((*shape, len(self.task.survey.bands)), np.uint8), np.zeros(shape, bool))
         for index, chip in enumerate(chips):
             try:
                 found = read_again(reader, chip, self._patience)
@@ -157,22 +158,22 @@ class DenseNetwork:
         return vectors
 
 
-def score_dense(job: ScoreJob, work: BlockWork) -> BlockReport:
+def score_dense(job: ScoreJob, task: BlockTask) -> BlockReport:
     """Read a block's ground, classify its cells and write its part, as `score_block` does for chips."""
     started = time.perf_counter()
     dense = DenseNetwork(*open_dense(job.model.locate(), job.grid.chip_px, job.precision, job.threads))
-    wanted = CellRange.around(work.rows, work.cols)
-    reader = WindowReader(job, work, Frame.around(work.rows, work.cols, dense.shape.halo, job.extent or wanted))
+    rows, cols = task.cells()
+    wanted, ids = CellRange.around(rows, cols), chip_ids(rows, cols)
+    reader = WindowReader(job, task, Frame.around(rows, cols, dense.shape.halo, job.extent or wanted))
     found = dense.feature_map(reader)
     causes = reader.causes()
     good = np.array([cause is None for cause in causes], bool)
-    rows, cols = work.rows[good], work.cols[good]
+    rows, cols = rows[good], cols[good]
     answered = np.zeros(wanted.shape, bool)
     answered[wanted.image_index(rows, cols)] = True
     vectors = dense.vectors(found, reader.seen, answered, features=job.features)
-    key = f"{work.key}.retry" if any(causes) else work.key
+    key = f"{task.key}.retry" if any(causes) else task.key
     PartStore(job.parts).write(key, part_table({"row": rows, "col": cols}, vectors))
-    ids = chip_ids(work.rows, work.cols)
     quarantined = tuple(Quarantined(str(i), cause) for i, cause in zip(ids, causes, strict=True) if cause is not None)
     return BlockReport(key, len(rows), quarantined, dense.network.precision, time.perf_counter() - started)
 

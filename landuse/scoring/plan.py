@@ -19,7 +19,7 @@ from landuse.models.runtime import Kind, Precision
 from landuse.mosaic import Survey
 from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity, identify
-from landuse.scoring.block import GAPS_RULE, BlockWork
+from landuse.scoring.block import GAPS_RULE, BlockTask
 from landuse.scoring.dense_ground import Reach
 from landuse.version import __version__
 
@@ -59,42 +59,6 @@ class ScoreSettings:
     def span(self) -> int:
         """Cells along the side of a block, a multiple of 16. Dense blocks are large, as each reads the ground around it too."""
         return BLOCK if self.split == 1 else DENSE_BLOCK * self.split
-
-
-@dataclass(frozen=True, slots=True)
-class BlockTask:
-    """A block to be run, as it travels to a worker.
-
-    Attributes:
-        block: the block.
-        key: what its result is kept under.
-        mask: a bit for each cell of the block in image order: whether it is a chip.
-        survey: the sources that its chips are read from, and no others.
-    """
-
-    block: Block
-    key: str
-    mask: bytes
-    survey: Survey
-
-    @classmethod
-    def of(cls, block: Block, key: str, cells: tuple[IntArray, IntArray], survey: Survey) -> BlockTask:
-        """The task of some cells of a block, by their rows and columns."""
-        inside = np.zeros((block.span, block.span), bool)
-        inside[block.cells.image_index(*cells)] = True
-        return cls(block, key, np.packbits(inside).tobytes(), survey)
-
-    @property
-    def chips(self) -> int:
-        """Number of chips."""
-        return int.from_bytes(self.mask).bit_count()
-
-    @property
-    def work(self) -> BlockWork:
-        """The same with its cells, in image order."""
-        rows, cols = self.block.cells.arrays()
-        inside = np.unpackbits(np.frombuffer(self.mask, np.uint8), count=len(rows)).astype(bool)
-        return BlockWork(self.block, self.key, rows[inside], cols[inside], self.survey)
 
 
 def check_bands(chips: Chips, bundle: Bundle) -> None:

@@ -17,9 +17,9 @@ from landuse.engine.runner import INLINE, InlineRunner, default_threads, open_ru
 from landuse.engine.spark_settings import is_local, slots_of
 from landuse.models.dense import dense_shape
 from landuse.models.runtime import open_runtime, read_cached
-from landuse.scoring.block import ScoreJob
+from landuse.scoring.block import BlockTask, ScoreJob
 from landuse.scoring.dense_ground import Frame, block_windows
-from landuse.scoring.plan import BlockTask, ScoreSettings
+from landuse.scoring.plan import ScoreSettings
 from landuse.scoring.run import job_of, score_task
 
 SHARE = 64
@@ -137,8 +137,7 @@ def cost_of(job: ScoreJob, task: BlockTask) -> float:
         return task.chips
     bundle = read_cached(job.model.locate())
     shape = dense_shape(bundle.backbone, job.grid.chip_px, bundle.name)
-    work = task.work
-    frame = Frame.around(work.rows, work.cols, shape.halo, job.extent)
+    frame = Frame.around(*task.cells(), shape.halo, job.extent)
     return sum(window.read.size for window in block_windows(frame, shape, job.threads))
 
 
@@ -162,13 +161,13 @@ def typical(tasks: Sequence[BlockTask]) -> BlockTask:
 
 def reduced(task: BlockTask, chips: int, split: int) -> BlockTask:
     """The first chips of a block, in image order; of a dense block those cells of its north-west that make a square."""
-    work = task.work
+    rows, cols = task.cells()
     if split == 1:
-        return BlockTask.of(task.block, task.key, (work.rows[:chips], work.cols[:chips]), task.survey)
+        return BlockTask.of(task.block, task.key, (rows[:chips], cols[:chips]), task.survey)
     side = round(chips**0.5)
-    near = (work.rows > work.rows.max() - side) & (work.cols < work.cols.min() + side)
-    chosen = near if near.any() else work.rows == work.rows.max()
-    return BlockTask.of(task.block, task.key, (work.rows[chosen], work.cols[chosen]), task.survey)
+    near = (rows > rows.max() - side) & (cols < cols.min() + side)
+    chosen = near if near.any() else rows == rows.max()
+    return BlockTask.of(task.block, task.key, (rows[chosen], cols[chosen]), task.survey)
 
 
 def probe_block(job: ScoreJob, orders: tuple[BlockTask, BlockTask]) -> Probe:

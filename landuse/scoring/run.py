@@ -24,9 +24,9 @@ from landuse.grid import IntArray, chip_ids
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
-from landuse.scoring.block import BlockReport, ScoreJob, score_block
+from landuse.scoring.block import BlockReport, BlockTask, ScoreJob, score_block
 from landuse.scoring.dense_ground import survey_cells
-from landuse.scoring.plan import BlockTask, ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
+from landuse.scoring.plan import ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
 
 Float32 = npt.NDArray[np.float32]
 
@@ -261,14 +261,13 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
 def score_task(job: ScoreJob, task: BlockTask) -> BlockReport:
     """What a worker does with a task."""
     if job.split == 1:
-        return score_block(job, task.work)
+        return score_block(job, task)
     from landuse.scoring.dense import score_dense
 
-    return score_dense(job, task.work)
+    return score_dense(job, task)
 
 
 def lost_block(settings: ScoreSettings, task: BlockTask, cause: str) -> BlockReport:
     """The report of a block that the machine could not finish: every chip of it is quarantined, with the cause."""
-    work = task.work
-    chips = tuple(Quarantined(str(chip), cause) for chip in chip_ids(work.rows, work.cols))
+    chips = tuple(Quarantined(str(chip), cause) for chip in chip_ids(*task.cells()))
     return BlockReport("", 0, chips, settings.precision, 0.0)

@@ -143,11 +143,11 @@ def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float
         timings={"seconds": seconds, "scoring_seconds": run.seconds},
         details={"model": bundle.name, "model_digest": bundle.digest, "precision": list(run.precisions)}
         | {"survey": survey_lines(run.chips.survey, run.chips.grid, options.like)}
-        | said_of(bundle),
+        | thresholds_by_class(bundle),
     )
 
 
-def said_of(bundle: Bundle) -> dict[str, dict[str, float]]:
+def thresholds_by_class(bundle: Bundle) -> dict[str, dict[str, float]]:
     """The thresholds of a model of several labels, by class."""
     limits = bundle.head.thresholds
     return {} if limits is None else {THRESHOLDS: dict(zip(bundle.legend.names, map(float, limits), strict=True))}

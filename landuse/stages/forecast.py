@@ -20,8 +20,9 @@ from landuse.models.runtime import read_cached
 from landuse.options.survey import ClassifyOptions
 from landuse.outputs.folder import check_free, followed
 from landuse.outputs.record import FileIdentity
+from landuse.scoring.block import BlockTask
 from landuse.scoring.features import FEATURES_FILE, run_head
-from landuse.scoring.plan import BlockTask, ScoreSettings, identify_sources, plan
+from landuse.scoring.plan import ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
 from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_options
 from landuse.words import counted

@@ -41,8 +41,8 @@ def test_classify(told, work, learnt, tmp_path):
     assert last(compared, "comparing maps: ")
     drawn = told("assess", "design", tmp_path / "change", "--units", "60", "--out", tmp_path / "sample")
     assert last(drawn, "drawing the sample: ")
-    assert last(drawn, "drawing map: 60 cells in ")
-    assert last(drawn, "drawing later: 60 cells in ")
+    assert last(drawn, "drawing map: 90 cells in ")
+    assert last(drawn, "drawing later: 90 cells in ")
 
 
 def test_evaluate(told, learnt, chips, tmp_path):

@@ -39,7 +39,7 @@ def dense_head():
         0
     ]
     head = random_head(12, 3)
-    return replace(head, weight=head.weight * 0.2, mean=features.mean(axis=0), scale=features.std(axis=0))
+    return replace(head, kernels=(head.kernels[0] * 0.2,), mean=features.mean(axis=0), scale=features.std(axis=0))
 
 
 def dense_bundle(**changes) -> Bundle:

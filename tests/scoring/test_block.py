@@ -14,7 +14,7 @@ from landuse.engine.parts import PartStore
 from landuse.engine.task import SharedFile
 from landuse.errors import DamagedSourceError
 from landuse.mosaic import MosaicReader, Pixels
-from landuse.scoring.block import BATCH, EMPTY, BlockWork, ChipStream, ScoreJob, runs_of, score_block, split_row
+from landuse.scoring.block import BATCH, EMPTY, BlockTask, ChipStream, ScoreJob, runs_of, score_block, split_row
 from landuse.stages.survey import survey_chips
 from tests.patchwork import patchwork
 
@@ -47,26 +47,26 @@ def test_ground_without_imagery_mirrors_its_own_chip():
     assert second.tolist() == [[100, 100], [200, 200]]
 
 
-def job_of(tmp_path, work):
+def job_of(tmp_path, chips):
     return ScoreJob(
-        grid=work.grid, model=SharedFile(str(tmp_path / "small.landuse")),
+        grid=chips.grid, model=SharedFile(str(tmp_path / "small.landuse")),
         runtime="openvino", precision="f32", threads=1, parts=str(tmp_path / "parts"), features=True,
     )  # fmt: skip
 
 
 def block_of(chips, number=0):
     block, where = chips.blocks()[number]
-    return BlockWork(block, "key", chips.rows[where], chips.cols[where], chips.survey)
+    return BlockTask.of(block, "key", (chips.rows[where], chips.cols[where]), chips.survey)
 
 
 def test_a_block_becomes_a_part(tmp_path):
     made = patchwork(tmp_path)
     chips = survey_chips(made.survey, made.tile_options())
-    work = block_of(chips)
-    report = score_block(job_of(tmp_path, chips), work)
+    task = block_of(chips)
+    report = score_block(job_of(tmp_path, chips), task)
     part = PartStore(str(tmp_path / "parts")).read("key")
-    assert report.chips == part.num_rows == len(work.rows)
-    assert part["row"].to_pylist() == work.rows.tolist()
+    assert report.chips == part.num_rows == task.chips
+    assert part["row"].to_pylist() == task.cells()[0].tolist()
     probabilities = np.array(part["probabilities"].to_pylist())
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert len(part["features"][0].as_py()) == 6
@@ -79,21 +79,21 @@ def test_batches_are_full_but_the_last(tmp_path):
     sizes = [len(batch) for batch in stream]
     assert set(sizes[:-1]) <= {BATCH}
     assert 0 < sizes[-1] <= BATCH
-    assert sum(sizes) == len(stream.read) == len(stream.work.rows)
+    assert sum(sizes) == len(stream.read) == len(stream.rows)
 
 
 def test_a_chip_that_cannot_be_read_is_quarantined_and_the_others_are_right(tmp_path):
     made = patchwork(tmp_path)
     chips = survey_chips(made.survey, made.tile_options())
-    work = block_of(chips, 2)
-    whole = score_block(job_of(tmp_path, chips), work)
+    task = block_of(chips, 2)
+    whole = score_block(job_of(tmp_path, chips), task)
     before = PartStore(str(tmp_path / "parts")).read(whole.key).to_pandas()
     truncated = made.survey[0].read_bytes()
     made.survey[0].write_bytes(truncated[: len(truncated) // 2])
-    report = score_block(job_of(tmp_path, chips), work)
+    report = score_block(job_of(tmp_path, chips), task)
     after = PartStore(str(tmp_path / "parts")).read(report.key).to_pandas()
     assert report.key != whole.key
-    assert 0 < len(report.quarantined) < len(work.rows)
+    assert 0 < len(report.quarantined) < task.chips
     assert len(after) + len(report.quarantined) == len(before)
     assert all("part0.tif" in q.cause and "\n" not in q.cause for q in report.quarantined)
     merged = before.merge(after, on=["row", "col"], suffixes=("", "_after"))
@@ -137,9 +137,9 @@ def test_a_chip_without_a_pixel_is_quarantined_whatever_its_outline_says(tmp_pat
         data = image.read()
         data[:, :32, 32:64] = 0
         image.write(data)
-    work = block_of(chips)
-    report = score_block(job_of(tmp_path, chips), work)
-    assert report.chips == len(work.rows) - 1
+    task = block_of(chips)
+    report = score_block(job_of(tmp_path, chips), task)
+    assert report.chips == task.chips - 1
     (lost,) = report.quarantined
     assert lost.cause == EMPTY
-    assert lost.chip_id == f"r{work.rows.max()}c{work.cols.min() + 1}"
+    assert lost.chip_id == f"r{task.cells()[0].max()}c{task.cells()[1].min() + 1}"

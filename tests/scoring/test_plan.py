@@ -13,7 +13,8 @@ from landuse.mosaic.source import BandAddress
 from landuse.mosaic.survey import Recolouring
 from landuse.outputs.record import FileIdentity
 from landuse.scoring import plan as planning
-from landuse.scoring.plan import DENSE_BLOCK, BlockTask, ScoreSettings, check_bands, identify_sources, plan
+from landuse.scoring.block import BlockTask
+from landuse.scoring.plan import DENSE_BLOCK, ScoreSettings, check_bands, identify_sources, plan
 from tests.made import chip_set, survey
 from tests.models.small import backbone, bundle
 from tests.scoring.dense_model import dense_bundle
@@ -40,10 +41,10 @@ def test_a_task_holds_its_cells_in_a_bit_each(cells):
     task = BlockTask.of(block, "key", (rows - 16, cols + 32), CHIPS.survey)
     assert task.chips == len(cells)
     assert len(task.mask) == 32
-    work = task.work
     order = [(cell.row + 16, cell.col - 32) for cell in block.cells]
-    assert [place for place in order if place in cells] == list(zip(work.rows + 16, work.cols - 32, strict=True))
-    assert (work.block, work.key) == (block, "key")
+    assert [place for place in order if place in cells] == list(
+        zip(task.cells()[0] + 16, task.cells()[1] - 32, strict=True)
+    )
 
 
 @pytest.mark.parametrize("split", [1, 7])
@@ -51,7 +52,7 @@ def test_every_chip_is_in_one_task_and_tasks_run_from_south_to_north(split):
     tasks = list(
         plan(CHIPS, MODEL if split == 1 else dense_bundle(), ScoreSettings("m.landuse", split=split), inputs_of(CHIPS))
     )
-    found = [(row, col) for task in tasks for row, col in zip(task.work.rows, task.work.cols, strict=True)]
+    found = [(row, col) for task in tasks for row, col in zip(*task.cells(), strict=True)]
     assert sorted(found) == sorted(zip(CHIPS.rows.tolist(), CHIPS.cols.tolist(), strict=True))
     assert [task.block for task in tasks] == sorted(task.block for task in tasks)
     assert len({task.key for task in tasks}) == len(tasks)

@@ -52,7 +52,7 @@ def test_the_blocks_of_a_survey_give_what_its_chips_give_one_by_one(tiles, mosai
     with Progress(len(tiles), "chips") as progress:
         own = score_chips(tiles, settings, tmp_path / "own", progress).probabilities
     whole, real = tiles.survey, scoring.score_block
-    monkeypatch.setattr(scoring, "score_block", lambda job, work: real(job, replace(work, survey=whole)))
+    monkeypatch.setattr(scoring, "score_block", lambda job, task: real(job, replace(task, survey=whole)))
     with Progress(len(tiles), "chips") as progress:
         assert np.array_equal(score_chips(tiles, settings, tmp_path / "whole", progress).probabilities, own)
 
@@ -61,11 +61,9 @@ def test_a_run_ends_once_too_much_is_lost(tiles, mosaic, tmp_path, monkeypatch):
     """With the block that passes the limit, not with the last of thousands."""
     asked = []
 
-    def lost(job, work):
-        asked.append(work)
-        chips = tuple(
-            scoring.Quarantined(f"r{row}c{col}", "gone") for row, col in zip(work.rows, work.cols, strict=True)
-        )
+    def lost(job, task):
+        asked.append(task)
+        chips = tuple(scoring.Quarantined(f"r{row}c{col}", "gone") for row, col in zip(*task.cells(), strict=True))
         return BlockReport("", 0, chips if len(asked) > 1 else (), "f32", 0.0)
 
     monkeypatch.setattr(scoring, "score_block", lost)

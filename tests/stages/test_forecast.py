@@ -15,9 +15,8 @@ from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import plan as planning
 from landuse.scoring import probe
 from landuse.scoring import run as scoring
-from landuse.scoring.block import ScoreJob
+from landuse.scoring.block import BlockTask, ScoreJob
 from landuse.scoring.features import FEATURES_FILE
-from landuse.scoring.plan import BlockTask
 from landuse.stages.classify import classify
 from landuse.stages.forecast import START_S, WRITE_S, disk_bytes, forecast, size, touched_shares
 from landuse.stages.survey import survey_chips
@@ -68,7 +67,7 @@ def test_a_small_part_of_the_chips_is_measured(work, monkeypatch, tmp_path):
     """Two tasks of a few chips, and never a Spark session for a run on this machine."""
     seen, real = [], scoring.score_block
     monkeypatch.setattr(probe, "cores", lambda: 2)
-    monkeypatch.setattr(scoring, "score_block", lambda job, block: (seen.append(len(block.rows)), real(job, block))[1])
+    monkeypatch.setattr(scoring, "score_block", lambda job, block: (seen.append(block.chips), real(job, block))[1])
     monkeypatch.setattr(probe, "open_runner", lambda *_, **__: pytest.fail("Spark was started"))
     found = forecast(work.survey, tmp_path / "map", options(work, master="local[2]"))
     assert seen == [8, 8]
@@ -98,7 +97,7 @@ def test_blocks_of_an_earlier_run_are_counted_as_done(work, tmp_path, monkeypatc
         classify(work.survey, tmp_path / "map", options(work))
     found = forecast(work.survey, tmp_path / "map", options(work))
     assert found.work.blocks - found.work.todo_blocks == 2
-    assert found.work.todo_chips == found.work.chips - sum(len(block.rows) for block in done)
+    assert found.work.todo_chips == found.work.chips - sum(block.chips for block in done)
     assert "2 blocks of an earlier run" in "\n".join(found.lines())
     again = forecast(work.survey, tmp_path / "map", options(work, fresh=True))
     assert again.work.todo_blocks == again.work.blocks
@@ -145,7 +144,7 @@ def test_a_full_block_is_probed():
     assert probe.typical(tasks[1:2]).key == "1"
     some = probe.reduced(tasks[2], 20, 1)
     assert (some.chips, some.block, some.survey) == (20, tasks[2].block, tasks[2].survey)
-    assert np.array_equal(some.work.cols, tasks[2].work.cols[:20])
+    assert np.array_equal(some.cells()[1], tasks[2].cells()[1][:20])
 
 
 @pytest.mark.parametrize(
@@ -245,8 +244,8 @@ def test_of_a_dense_block_a_corner_is_probed():
     side = probe.DENSE_SIDE * 7
     corner = probe.reduced(task, side**2, 7)
     assert corner.chips == side**2
-    assert corner.work.rows.min() == block.cells.row1 - side
-    assert corner.work.cols.max() == block.cells.col0 + side - 1
+    assert corner.cells()[0].min() == block.cells.row1 - side
+    assert corner.cells()[1].max() == block.cells.col0 + side - 1
     odd = rows + cols == block.cells.row0 + block.cells.col1 - 1  # a diagonal: nothing in the corner
     assert probe.reduced(BlockTask.of(block, "odd", (rows[odd], cols[odd]), survey()), side**2, 7).chips > 0
 

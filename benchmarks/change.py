@@ -25,13 +25,11 @@ import rasterio
 from pyproj import CRS
 from scipy.ndimage import median_filter
 
-from benchmarks.former_change import FormerDefault
 from benchmarks.table import markdown
 from landuse.change.comparison import ChangeRule, ComparedBlock, Comparison, compare
 from landuse.change.maps import read_class_map
-from landuse.change.methods import METHODS, ChangeModel
-from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges
+from landuse.change.methods import METHODS
+from landuse.change.pair import CellChanges, SurveyPair
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import LandClass, Legend
 from landuse.options.survey import ClassifyOptions, TileOptions
@@ -56,8 +54,7 @@ TIERS = ((0.9, 1.01), (0.5, 0.9), (0.1, 0.5))
 STAND_INS = 0.05
 CHIPS, PIXEL = 24, 4.0
 """Chips along a side of a made landscape, and its pixel in metres."""
-LABELS, FORMER = "label comparison", "former default"
-WAYS: dict[str, ChangeModel] = {**METHODS, FORMER: FormerDefault()}
+LABELS = "label comparison"
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -293,7 +290,7 @@ def change_of(pair: SurveyPair, method: str) -> Floats:
 
 def inferred(pair: SurveyPair, method: str) -> CellChanges:
     """What a method says of each cell of a pair."""
-    return WAYS[method].fit(pair).apply(pair)
+    return METHODS[method].fit(pair).apply(pair)
 
 
 def main() -> None:
@@ -305,7 +302,7 @@ def main() -> None:
     parser.add_argument("--landscapes", type=int, default=5, help="made landscapes that are hard to compare")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    methods = (LABELS, *WAYS)
+    methods = (LABELS, *METHODS)
     cases = list(dakota(given.imagery / "naip_dakota", given.work))
     for case in cases:
         truth = case.changed[case.judged]

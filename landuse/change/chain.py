@@ -11,19 +11,20 @@ it. A class that is seen once between two looks at another (A, B, A) needs two c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from landuse.change.posterior import FLOOR, Floats
+from landuse.change.pair import Floats
+from landuse.errors import ConfigError
 from landuse.grid import IntArray
+from landuse.plain_yaml import read_yaml
 
 RATE, STRENGTH = 0.005, 50.0
 """Share of cells thought to change in a year, and how many cells that belief weighs."""
-RARE = 0.01
-"""Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
 ROUNDS = 20
 AT_ONCE = 2**14
 SETTLED = 1e-4
@@ -34,31 +35,27 @@ class Chain:
     """n cells in T surveys.
 
     Attributes:
-        looks: (T, n, K) what each survey says of each class relative to the class's share; 1 where it misses the cell.
+        looks: (T, n, K) how likely what each survey shows is for each class, up to a factor a cell; 1 where it misses the cell.
         start: (K,) shares of the classes in the first survey.
         moves: (T - 1, K, K) probabilities of the class after, given that before; rows sum to 1.
-        shares: (T, K) the classes' shares in each survey.
     """
 
     looks: Floats
     start: Floats
     moves: Floats
-    shares: Floats
 
     @classmethod
-    def fitted(cls, surveys: Floats, years: Floats, weights: Floats | None = None) -> Chain:
-        """The chain of surveys (T, n, K), NaN where one misses a cell, with its moves learnt from all cells.
+    def fitted(cls, looks: Floats, shares: Floats, years: Floats, weights: Floats | None = None) -> Chain:
+        """The chain of cells (T, n, K), with its moves learnt from all of them.
 
         Args:
-            surveys: probabilities of the classes.
+            looks: see above.
+            shares: (K,) of the classes.
             years: (T,) dates, ascending.
             weights: (K, K) how much likelier a move is than others, 1 for no opinion; the diagonal does not count.
         """
-        known = np.isfinite(surveys[:, :, 0])
-        floored = np.maximum(surveys, FLOOR)
-        shares = np.stack([one[mask].mean(axis=0) for one, mask in zip(floored, known, strict=True)])
-        prior = np.stack([_moves(gap, shares.mean(axis=0), weights) for gap in np.diff(years)])
-        chain = cls(_looks(surveys, shares), shares[0] / shares[0].sum(), prior, shares)
+        prior = np.stack([_moves(gap, shares, weights) for gap in np.diff(years)])
+        chain = cls(looks, shares, prior)
         for _ in range(ROUNDS):
             better = chain._improved(prior)
             step = float(np.abs(better.moves - chain.moves).max())
@@ -66,10 +63,6 @@ class Chain:
             if step < SETTLED:
                 break
         return chain
-
-    def over(self, surveys: Floats) -> Chain:
-        """The same chain over other cells, surveys (T, n, K)."""
-        return replace(self, looks=_looks(surveys, self.shares))
 
     def parts(self) -> Iterator[Chain]:
         """The same chain over some cells after the other, so that not all pairs of classes are in memory at once."""
@@ -139,10 +132,27 @@ def flickers(path: IntArray, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.
     return np.asarray(steady & back.any(axis=1))
 
 
-def _looks(surveys: Floats, shares: Floats) -> Floats:
-    """What surveys (T, n, K) say of each class relative to its share (T, K); 1 where one is missing."""
-    relative = np.maximum(surveys, FLOOR) / np.maximum(shares, RARE)[:, None, :]
-    return np.where(np.isfinite(surveys[:, :, :1]), relative, 1.0)
+def read_weights(path: Path, names: Sequence[str]) -> Floats:
+    """(K, K) weights of moves between classes of a YAML file, 1 where it says nothing; raises `ConfigError` for any other."""
+    try:
+        said = read_yaml(path.read_text("utf8"), str(path), "table of transitions")
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.") from error
+    weights = np.ones((len(names), len(names)))
+    if not isinstance(said, dict) or not all(isinstance(row, dict) for row in said.values()):
+        raise ConfigError(
+            f"{path} must name classes, and below each where it goes, with a weight: Water: {{Developed: 0.1}}."
+        )
+    for before, row in said.items():
+        for after, weight in row.items():
+            if before not in names or after not in names:
+                raise ConfigError(f"{path} speaks of {before} -> {after}, and the maps have no such classes.")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < 1e6:
+                raise ConfigError(
+                    f"{path}: the weight of {before} -> {after} is {weight!r}; it must be a number from 0."
+                )
+            weights[names.index(before), names.index(after)] = weight
+    return weights
 
 
 def _moves(gap: float, shares: Floats, weights: Floats | None) -> Floats:

@@ -1,26 +1,216 @@
-"""Change told class by class, each by a null distribution of its own.
+"""Change told class by class, each by a null distribution of its own, learnt from the pair of surveys itself.
 
 A joint estimate of all transitions lets classes that flip with the season (green and dry fields) drown one that does not
 (water). Here every class is looked at by itself (`ClassView`), and each pair of classes is decided by that one of the two
 which the surveys tell better from the rest. One of the surveys must be trusted for that: the one whose map is surer on the
 mean, which is that of the model's own training.
+
+Nearly all cells did not change. So the spread of a class's score in the doubtful survey over the cells that the other one calls
+k is the null distribution of that score for class k (an empirical null: Efron, Large-scale simultaneous hypothesis testing,
+JASA 99, 2004), and its spread over the cells of the class itself is what the score would be after a change to it. For class j
+and a cell with score x, the logit of its probability,
+
+    evidence[k](x) = log f_j(x) - log f_k(x)
+
+with f a Student density around the weighted median and median deviation, so that a few real changes do not shape it. It rises
+with x, and it never goes beyond what the score itself says: the pair may show that a class is called out at random, and
+cannot make a low score count for it. With few cells of a class the score counts as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
 
-from landuse.change.class_view import ClassView
-from landuse.change.pair import SurveyPair
-from landuse.change.posterior import PIECE, CellChanges, Floats, Mask, probability_matrix
+from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
 
+LEAST = 1e-3
+"""Least probability whose logit is told apart."""
+MOST_EVIDENCE = 7.0
+"""Largest log-likelihood ratio of one score."""
+SCORES = np.linspace(np.log(LEAST / (1 - LEAST)), np.log((1 - LEAST) / LEAST), 401)
+FREEDOM = 8.0
+"""Degrees of freedom of the densities."""
+NARROWEST = 0.3
+"""Least spread of a score, in logits: saturated scores have none."""
+BELIEVED = 30.0
+"""Cells of a class at which what the pair says of it weighs as much as the scores themselves."""
+BORROWED = 10.0
+"""Cells of all other classes that stand beside those of one class in its null distribution, for classes that are rare."""
+CHANGE, STRENGTH = 0.1, 100.0
+"""Share of a class that is thought to go to all others together or to come from each, and how many cells that belief weighs."""
+ROUNDS, SETTLED = 100, 1e-5
 MOST_CELLS = 20_000
 """Cells that the views are learnt from."""
 NEVER = 1e-4
 """Least probability of the trusted survey that is taken at face value."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassView:
+    """One class j, seen in a survey that is trusted (probabilities p) and in a doubtful one (q).
+
+    Attributes:
+        place: j, its position in the legend.
+        evidence: (401, K) of the scores `SCORES`, for j and against each class k.
+        comes: (K,) share of the cells of k that are of j in the doubtful survey.
+        goes: (K,) share of the cells of j that are of k there.
+        told_apart: area under the curve of its score in the doubtful survey: 1 tells it from the rest, 0.5 is chance.
+    """
+
+    place: int
+    evidence: Floats
+    comes: Floats
+    goes: Floats
+    told_apart: float
+
+    @classmethod
+    def fitted(cls, p: Floats, q: Floats, place: int) -> ClassView:
+        """Learnt from n cells, (n, K) probabilities in each survey, all above 0."""
+        score, own = score_of(q[:, place]), p[:, place]
+        evidence = _evidence(score, p, place, float(np.clip(q[:, place], LEAST, 1 - LEAST).mean()))
+        often = np.where(np.arange(p.shape[1]) == place, 0.0, CHANGE / p.shape[1])
+        view = cls(place, evidence, often, often, _area_under(score, own))
+        against = view._against(q)
+        for _ in range(ROUNDS):
+            comes, goes = view._moves(p, against)
+            better = cls(
+                place,
+                evidence,
+                (comes.sum(axis=0) + STRENGTH * often) / (p.sum(axis=0) + STRENGTH),
+                (goes.sum(axis=0) + STRENGTH * often) / (own.sum() + STRENGTH),
+                view.told_apart,
+            )
+            step = max(np.abs(better.comes - view.comes).max(), np.abs(better.goes - view.goes).max())
+            view = better
+            if step < SETTLED:
+                break
+        return view
+
+    def moves(self, p: Floats, q: Floats) -> tuple[Floats, Floats]:
+        """Probability (n, K) that a cell went from each class to this one, and from this one to each."""
+        return self._moves(p, self._against(q))
+
+    def _moves(self, p: Floats, against: Floats) -> tuple[Floats, Floats]:
+        own = p[:, [self.place]]
+        comes, goes = p * self.comes, own * self.goes * against
+        stays = p * against * (1 - self.comes)
+        stays[:, self.place] = own[:, 0] * (1 - self.goes.sum())
+        total = (stays + comes + goes).sum(axis=1, keepdims=True)
+        return comes / total, goes / total
+
+    def _against(self, q: Floats) -> Floats:
+        """How much likelier (n, K) each class is by this one's score than this one itself."""
+        return np.asarray(np.exp(-self.evidence_of(q)))
+
+    def evidence_of(self, q: Floats) -> Floats:
+        """Evidence (n, K) for this class and against each, by its own score."""
+        score = score_of(q[:, self.place])
+        return np.stack([np.interp(score, SCORES, column) for column in self.evidence.T], axis=1)
+
+
+def score_of(q: Floats) -> Floats:
+    """Logits of probabilities, within those of `SCORES`."""
+    inside = np.clip(q, LEAST, 1 - LEAST)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+def _evidence(score: Floats, p: Floats, place: int, share: float) -> Floats:
+    """(401, K) evidence for the class at `place` and against each other, from scores (n,) of it and the trusted (n, K)."""
+    said = np.clip(SCORES - score_of(np.array(share)), -MOST_EVIDENCE, MOST_EVIDENCE)
+    own, others = p[:, place], 1 - p[:, place]
+    few = min(own.sum(), others.sum())
+    believed = few / (few + BELIEVED)
+    mine, found = _spread(score, own), np.zeros((len(SCORES), p.shape[1]))
+    for k in range(p.shape[1]):
+        if k != place:
+            null = _spread(score, p[:, k] + BORROWED * others / others.sum())
+            learnt = _rising(mine, null)
+            learnt = np.where(said > 0, np.clip(learnt, 0, said), np.clip(learnt, said, 0))
+            found[:, k] = believed * learnt + (1 - believed) * said
+    return found
+
+
+def _spread(score: Floats, weight: Floats) -> tuple[float, float]:
+    """Weighted median and median deviation, the latter on the scale of a standard deviation."""
+    middle = _weighted_median(score, weight)
+    return middle, max(NARROWEST, 1.4826 * _weighted_median(np.abs(score - middle), weight))
+
+
+def _weighted_median(values: Floats, weight: Floats) -> float:
+    order = np.argsort(values)
+    heaped = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(heaped, heaped[-1] / 2)])
+
+
+def _rising(mine: tuple[float, float], null: tuple[float, float]) -> Floats:
+    """Log ratio (401,) of two densities, made to rise outwards from where they cross; 0 where the class scores no higher."""
+    if mine[0] <= null[0]:
+        return np.zeros(len(SCORES))
+    ratio = _log_density(mine) - _log_density(null)
+    middle = int(np.searchsorted(SCORES, (mine[0] * null[1] + null[0] * mine[1]) / (mine[1] + null[1])))
+    ratio[middle:] = np.maximum.accumulate(ratio[middle:])
+    ratio[:middle] = np.minimum.accumulate(ratio[:middle][::-1])[::-1]
+    return ratio
+
+
+def _log_density(spread: tuple[float, float]) -> Floats:
+    middle, scale = spread
+    return np.asarray(student.logpdf((SCORES - middle) / scale, FREEDOM) - np.log(scale))
+
+
+def _area_under(score: Floats, own: Floats) -> float:
+    """Area under the ROC curve with soft classes: `own` (n,) is how far each cell is of the class; ties count half."""
+    _, at = np.unique(score, return_inverse=True)
+    ones, zeros = np.bincount(at, own), np.bincount(at, 1 - own)
+    below = np.cumsum(zeros) - zeros / 2
+    return float((ones * below).sum() / max(ones.sum() * zeros.sum(), LEAST))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassViews:
+    """All classes, the one best told from the rest first: it decides between itself and those that are told worse."""
+
+    views: tuple[ClassView, ...]
+
+    @classmethod
+    def fitted(cls, trusted: Floats, doubtful: Floats) -> ClassViews:
+        """Learnt from n cells, (n, K) probabilities in each survey, all above 0."""
+        views = [ClassView.fitted(trusted, doubtful, place) for place in range(trusted.shape[1])]
+        return cls(tuple(sorted(views, key=lambda view: -view.told_apart)))
+
+    def joint(self, trusted: Floats, doubtful: Floats) -> Floats:
+        """Probability (n, K, K) of each pair of classes of cells, that in the trusted survey first."""
+        found = np.zeros((*trusted.shape, trusted.shape[1]))
+        for view, worse in self._deciding():
+            comes, goes = view.moves(trusted, doubtful)
+            found[:, worse, view.place], found[:, view.place, worse] = comes[:, worse], goes[:, worse]
+        found /= np.maximum(1.0, found.sum(axis=(1, 2)))[:, None, None]
+        every = np.arange(trusted.shape[1])
+        found[:, every, every] = (1.0 - found.sum(axis=(1, 2)))[:, None] * trusted
+        return found
+
+    def looks(self, doubtful: Floats) -> Floats:
+        """How likely the doubtful survey's scores (n, K) of cells are for each class, up to a factor a cell.
+
+        The logarithms (n, K) are those whose differences come nearest to the evidence for the class before the other of all
+        pairs, by least squares: their means over the others.
+        """
+        sums = np.zeros_like(doubtful)
+        for view, worse in self._deciding():
+            evidence = view.evidence_of(doubtful)[:, worse]
+            sums[:, view.place] += evidence.sum(axis=1)
+            sums[:, worse] -= evidence
+        return np.asarray(np.exp(sums / doubtful.shape[1]))
+
+    def _deciding(self) -> Iterator[tuple[ClassView, list[int]]]:
+        """Each view, and the places of the classes that are told worse."""
+        places = [view.place for view in self.views]
+        return ((view, places[number:]) for number, view in enumerate(self.views, 1))
 
 
 class Classwise:
@@ -28,28 +218,25 @@ class Classwise:
 
     def fit(self, sample: SurveyPair) -> FittedViews:
         """See `ClassView`. Of more than 20,000 cells, 20,000 evenly spaced ones are used."""
-        some = np.linspace(0, len(sample) - 1, min(len(sample), MOST_CELLS)).astype(np.int64)
-        before = _raised(probability_matrix(sample.before[some], "before"))
-        after = _raised(probability_matrix(sample.after[some], "after"))
-        later = bool(after.max(axis=1).mean() > before.max(axis=1).mean())
-        trusted, doubtful = (after, before) if later else (before, after)
-        views = [ClassView.fitted(trusted, doubtful, place) for place in range(before.shape[1])]
-        views.sort(key=lambda view: -view.told_apart)
-        fitted = FittedViews(tuple(views), later, np.empty((0, 0)))
-        return replace(fitted, transition=fitted.joint(before, after, sample.same[some]).mean(axis=0))
+        some = sample.take(np.linspace(0, len(sample) - 1, min(len(sample), MOST_CELLS)).astype(np.int64))
+        before, after = looks_of(some.before, "before"), looks_of(some.after, "after")
+        later = surer(after) > surer(before)
+        views = ClassViews.fitted(after, before) if later else ClassViews.fitted(before, after)
+        fitted = FittedViews(views, later, np.empty((0, 0)))
+        return replace(fitted, transition=fitted.joint(some).mean(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
 class FittedViews:
-    """What was learnt of each class.
+    """What was learnt of a pair of surveys.
 
     Attributes:
-        views: of the classes, the one best told from the rest first.
+        views: of the classes.
         later: whether the later survey is the trusted one.
         transition: (K, K) estimated share of cells in each (before, after) pair; sums to 1.
     """
 
-    views: tuple[ClassView, ...]
+    views: ClassViews
     later: bool
     transition: Floats
     iterations: int = 0
@@ -57,35 +244,22 @@ class FittedViews:
 
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of each cell of a block, each by itself."""
-        before, after, same = _raised(block.before), _raised(block.after), block.same
-        piece = max(1, PIECE // before.shape[1] ** 2)
-        parts = [slice(start, start + piece) for start in range(0, max(len(before), 1), piece)]
-        said = [CellChanges.of(self.joint(before[s], after[s], same[s]), block.labels[s]) for s in parts]
-        return CellChanges.joined(said)
+        return block.changes(self.joint)
 
-    def joint(self, before: Floats, after: Floats, same: Mask) -> Floats:
-        """Probability (n, K, K) of each pair of classes of cells; `same` (n,) marks one look that stands in both surveys."""
+    def joint(self, some: SurveyPair) -> Floats:
+        """Probability (n, K, K) of each pair of classes of cells; one look that stands in both surveys holds no change."""
+        before, after = raised(some.before, NEVER), raised(some.after, NEVER)
         trusted, doubtful = (after, before) if self.later else (before, after)
-        found = np.zeros((*trusted.shape, trusted.shape[1]))
-        for view in self.views:
-            comes, goes = view.moves(trusted, doubtful)
-            decided = self._decided[view.place]
-            found[:, decided, view.place], found[:, view.place, decided] = comes[:, decided], goes[:, decided]
-        found[same] = 0.0
-        found /= np.maximum(1.0, found.sum(axis=(1, 2)))[:, None, None]
-        stays = 1.0 - found.sum(axis=(1, 2))
-        every = np.arange(trusted.shape[1])
-        found[:, every, every] = stays[:, None] * trusted
+        found = self.views.joint(trusted, doubtful)
+        found[some.same] = np.eye(trusted.shape[1]) * trusted[some.same][:, :, None]
         return np.asarray(found.transpose(0, 2, 1) if self.later else found)
 
-    @cached_property
-    def _decided(self) -> dict[int, list[int]]:
-        """Place of each class -> places of the classes that are told worse: its own evidence decides between it and them."""
-        order = [view.place for view in self.views]
-        return {place: order[n + 1 :] for n, place in enumerate(order)}
+
+def looks_of(values: npt.ArrayLike, name: str) -> Floats:
+    """Probabilities (n, K) as views take them: checked, and none at 0. Raises as `probability_matrix`."""
+    return raised(probability_matrix(values, name), NEVER)
 
 
-def _raised(matrix: Floats) -> Floats:
-    """Rows of probabilities, none of them below `NEVER`."""
-    raised = np.maximum(matrix, NEVER)
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+def surer(looks: Floats) -> float:
+    """How sure a survey (n, K) is on the mean: the surest of some is the one that is trusted."""
+    return float(looks.max(axis=1).mean())

@@ -9,13 +9,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.ground import CountedGround
-from landuse.change.lattice import Overlap, overlap, within
 from landuse.change.maps import ClassMap
 from landuse.change.methods import DEFAULT, ChangeModel, FittedChange, change_model
-from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges
+from landuse.change.overlap import Overlap, common_legend, in_legend, overlap, within
+from landuse.change.pair import CellChanges, SurveyPair
 from landuse.grid import IntArray, chip_ids
 from landuse.legend import CodeArray, Legend
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from landuse.change.classwise import Classwise
-from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges, Floats, TransitionModel, fit_transitions
+from landuse.change.pair import CellChanges, Floats, SurveyPair
+from landuse.change.posterior import Joint
 from landuse.errors import UsageError
 
 
@@ -42,40 +42,6 @@ class ChangeModel(Protocol):
         """Learn from a random sample of cells, in image order: all of them up to some hundred thousand."""
 
 
-class Joint:
-    """Both surveys' probabilities as they are, with the shares of all transitions estimated from the pair."""
-
-    def fit(self, sample: SurveyPair) -> FittedChange:
-        """See `fit_transitions`."""
-        return FittedTransitions(fit_transitions(sample.before, sample.after, same=sample.same))
-
-
-@dataclass(frozen=True, eq=False)
-class FittedTransitions:
-    """What a model of transitions, learnt from a sample, says of blocks."""
-
-    model: TransitionModel
-
-    @property
-    def transition(self) -> Floats:
-        """(K, K) estimated share of cells in each pair of classes."""
-        return self.model.transition
-
-    @property
-    def iterations(self) -> int:
-        """Rounds of estimation."""
-        return self.model.iterations
-
-    @property
-    def converged(self) -> bool:
-        """Whether they settled."""
-        return self.model.converged
-
-    def apply(self, block: SurveyPair) -> CellChanges:
-        """What is said of each cell of a block."""
-        return self.model.apply(block.before, block.after, block.same, block.labels)
-
-
 class Independent:
     """1 - sum p q: the chance that two independent looks mean different classes. It is here to be compared with."""
 
@@ -94,7 +60,7 @@ class _Unlearnt:
 
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of each cell of a block."""
-        return CellChanges.of(block.before[:, :, None] * block.after[:, None, :], block.labels)
+        return block.changes(lambda cells: cells.before[:, :, None] * cells.after[:, None, :])
 
 
 METHODS: Mapping[str, ChangeModel] = {

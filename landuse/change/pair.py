@@ -1,17 +1,21 @@
-"""Cells seen in two surveys: all that change is inferred from."""
+"""Cells seen in two surveys, all that change is inferred from, and what is inferred of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from landuse.change.posterior import Floats, Mask
+from landuse.errors import UsageError
 from landuse.grid import IntArray
 
+PIECE = 1 << 18
+"""Joint probabilities of pairs of classes that are in memory at once."""
 Bands = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,78 @@ class SurveyPair:
         """(n,) cells whose two vectors are equal to the last bit: one look that stands in both surveys."""
         return np.asarray((self.before == self.after).all(axis=1))
 
-    def take(self, chosen: IntArray | Mask) -> SurveyPair:
+    def take(self, chosen: IntArray | Mask | slice) -> SurveyPair:
         """Some of the cells, by number or by a mask."""
         return SurveyPair(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def moved(self, down: int, right: int) -> SurveyPair:
         """The same cells in an image that begins so many lines further up and columns further left."""
         return replace(self, lines=self.lines + down, columns=self.columns + right)
+
+    def changes(self, joint: Callable[[SurveyPair], Floats]) -> CellChanges:
+        """What `joint` says of the cells: from some of them to the probability (n, K, K) of each pair of their classes."""
+        piece = max(1, PIECE // self.before.shape[1] ** 2)
+        parts = [self.take(slice(start, start + piece)) for start in range(0, max(len(self), 1), piece)]
+        return CellChanges.joined([CellChanges.of(joint(part), part.labels) for part in parts])
+
+
+@dataclass(frozen=True, eq=False)
+class CellChanges:
+    """What is inferred of n cells.
+
+    Attributes:
+        change: (n,) probability that the class changed.
+        pair: (n, 2) most likely classes before and after, as positions in the legend.
+        move: (n, 2) most likely change: the likeliest pair of two different classes.
+        moved: (n,) probability of that very change.
+        named: (n,) probability of the pair of classes that was asked about: those of the two maps' labels.
+    """
+
+    change: Floats
+    pair: IntArray
+    move: IntArray
+    moved: Floats
+    named: Floats
+
+    @classmethod
+    def of(cls, joint: Floats, named: IntArray) -> CellChanges:
+        """What joint probabilities (n, K, K) of the classes before and after say; `named` (n, 2) is asked about."""
+        every, classes = np.arange(len(joint)), joint.shape[1]
+        off = np.where(np.eye(classes, dtype=bool), -1.0, joint)
+        move = _largest_pair(off)
+        return cls(
+            change=np.clip(1.0 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0),
+            pair=_largest_pair(joint),
+            move=move,
+            moved=np.maximum(off[every, move[:, 0], move[:, 1]], 0.0),
+            named=joint[every, named[:, 0], named[:, 1]],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[CellChanges]) -> CellChanges:
+        """The cells of some parts, in order."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:
+    """(n, K) float64 probabilities whose rows sum to 1; raises `UsageError` for anything that is none."""
+    matrix = np.array(values, np.float64)
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise UsageError(
+            f"The probabilities {name} have shape {matrix.shape}; a row a cell and a column a class is needed."
+        )
+    total = matrix.sum(axis=1, keepdims=True)
+    if not (np.isfinite(matrix).all() and (matrix >= 0).all() and (np.abs(total - 1) < 0.02).all()):
+        raise UsageError(f"The probabilities {name} are not numbers from 0 to 1 that sum to 1 in every cell.")
+    return np.asarray(matrix / total)
+
+
+def raised(matrix: Floats, least: float) -> Floats:
+    """Rows of probabilities, none of them below `least`."""
+    found = np.maximum(matrix, least)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def _largest_pair(joint: Floats) -> IntArray:
+    """(n, 2) where each (K, K) matrix of `joint` (n, K, K) is largest."""
+    return np.stack(np.divmod(joint.reshape(len(joint), joint.shape[1] ** 2).argmax(axis=1), joint.shape[1]), axis=1)

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from landuse.change.comparison import Comparison
-from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges, Floats
+from landuse.change.pair import CellChanges, Floats, SurveyPair
 from landuse.chips.table_file import arrow_array, named_array, text_array
 from landuse.grid import IntArray
 

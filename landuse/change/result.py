@@ -1,4 +1,4 @@
-"""A folder of `diff` read back: what it says of every cell, beside the two maps it compared."""
+"""A folder of `diff` read back: what it says of every cell beside the two maps it compared, and how right that is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
-from landuse.change.common_legend import common_legend, in_legend
 from landuse.change.comparison import ChangeRule, Comparison
 from landuse.change.ground import CountedGround
-from landuse.change.lattice import bands, overlap
 from landuse.change.maps import ClassMap, read_class_map, regrouped
+from landuse.change.overlap import bands, common_legend, in_legend, overlap
 from landuse.errors import DamagedSourceError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid, chip_ids
 from landuse.legend import Legend, load_legend
@@ -25,6 +24,7 @@ from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.record import RunRecord, read_record
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,3 +149,46 @@ def confirmed_chips(folder: Path, numbers: Mapping[str, int]) -> dict[str, tuple
     names = {number: name for name, number in numbers.items()}
     pairs = ((names[code // CHANGE_STEP], names[code % CHANGE_STEP]) for code in image[lines, columns].tolist())
     return dict(zip(map(str, ids), pairs, strict=True))
+
+
+@dataclass(frozen=True)
+class ChangeScores:
+    """Flagged cells against the truth.
+
+    Attributes:
+        flagged: cells flagged as changed.
+        true: cells that truly changed.
+        hits: cells in both.
+        right_pair: hits whose from and to classes are right as well.
+    """
+
+    flagged: int
+    true: int
+    hits: int
+    right_pair: int
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the flagged cells that truly changed; None where none is flagged."""
+        return self.hits / self.flagged if self.flagged else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the truly changed cells that are flagged; None where none changed."""
+        return self.hits / self.true if self.true else None
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of both; None where nothing changed and nothing is flagged."""
+        return 2 * self.hits / (self.flagged + self.true) if self.flagged + self.true else None
+
+
+def change_scores(flagged: Mapping[str, Pair], truth: Mapping[str, Pair]) -> ChangeScores:
+    """Compare flagged with true changes.
+
+    Args:
+        flagged: chip id -> (from, to) class names of every cell flagged as changed.
+        truth: chip id -> (from, to) of every cell that truly changed, over the same cells.
+    """
+    hits = flagged.keys() & truth.keys()
+    return ChangeScores(len(flagged), len(truth), len(hits), sum(flagged[c] == truth[c] for c in hits))

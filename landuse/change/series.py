@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from landuse.change.calibration import Calibration, calibrate_pair
-from landuse.change.chain import Chain
-from landuse.change.common_legend import common_legend, in_legend
+from landuse.change.chain import Chain, flickers, read_weights
+from landuse.change.classwise import MOST_CELLS, NEVER, ClassViews, surer
 from landuse.change.comparison import MOST_SAMPLED, SEED, Window, blocks_of
-from landuse.change.lattice import Overlap, overlap
 from landuse.change.maps import ClassMap
-from landuse.change.pair import SurveyPair
-from landuse.change.posterior import CellChanges, Floats
-from landuse.errors import ConfigError
-from landuse.grid import IntArray
-from landuse.plain_yaml import read_yaml
+from landuse.change.overlap import Overlap, common_legend, in_legend, overlap
+from landuse.change.pair import CellChanges, Floats, SurveyPair, raised
+from landuse.change.posterior import FLOOR
+from landuse.chips.table_file import arrow_array, named_array, text_array
+from landuse.grid import IntArray, chip_ids
+
+RARE = 0.01
+"""Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +41,41 @@ class Looks:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the probabilities of a survey are worth.
+
+    Attributes:
+        shares: (K,) mean probabilities of the classes.
+        views: learnt beside the surest survey; None for that one, and where both know no cell: it counts as it is.
+    """
+
+    shares: Floats
+    views: ClassViews | None
+
+    def looks(self, survey: Floats) -> Floats:
+        """How likely what it shows of cells (n, K) is for each class; 1 where it misses one (NaN)."""
+        found, known = np.ones(survey.shape), np.isfinite(survey[:, 0])
+        if self.views is None:
+            found[known] = np.maximum(survey[known], FLOOR) / np.maximum(self.shares, RARE)
+        else:
+            found[known] = self.views.looks(raised(survey[known], NEVER))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Series:
     """Maps on the ground that the first of them covers, and the chain of their cells.
 
     Attributes:
         maps: in one legend, oldest first, all with probabilities.
         shared: the common ground of the first map and each.
-        scales: how each map is brought to the scale of the first; None where it is left as it is.
+        evidence: what each map is worth.
         chain: what was learnt from a sample of cells, over that sample.
     """
 
     maps: tuple[ClassMap, ...]
     shared: tuple[Overlap, ...]
-    scales: tuple[Calibration | None, ...]
+    evidence: tuple[Evidence, ...]
     chain: Chain
 
     def between(self, first: int, last: int) -> Link:
@@ -62,7 +87,7 @@ class Series:
     def over(self, window: Window) -> tuple[Looks, Chain]:
         """The cells of a window of the first map, and the chain over them."""
         looks = looks_at(self.maps, self.shared, window)
-        return looks, self.chain.over(_on_one_scale(looks.surveys, self.scales))
+        return looks, replace(self.chain, looks=_looks(looks.surveys, self.evidence))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +181,12 @@ def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Pat
         legend = common_legend(in_legend(maps[0], legend), land)
     lands = tuple(in_legend(land, legend) for land in maps)
     shared = tuple(overlap(lands[0], land) for land in lands)
-    weights = None if transitions is None else _weights(transitions, legend.names)
+    weights = None if transitions is None else read_weights(transitions, legend.names)
     surveys = _sample(lands, shared)
-    scales = (None, *(_scale(surveys[0], later) for later in surveys[1:]))
-    chain = Chain.fitted(_on_one_scale(surveys, scales), np.asarray(years, np.float64), weights)
-    return Series(lands, shared, scales, chain)
+    evidence = evidence_of(surveys)
+    shares = np.mean([one.shares for one in evidence], axis=0)
+    chain = Chain.fitted(_looks(surveys, evidence), shares / shares.sum(), np.asarray(years, np.float64), weights)
+    return Series(lands, shared, evidence, chain)
 
 
 def _sample(lands: Sequence[ClassMap], shared: Sequence[Overlap]) -> Floats:
@@ -177,20 +203,23 @@ def _sample(lands: Sequence[ClassMap], shared: Sequence[Overlap]) -> Floats:
     return np.concatenate([part[2] for part in parts], axis=1)[:, np.lexsort((columns, lines))]
 
 
-def _on_one_scale(surveys: Floats, scales: Sequence[Calibration | None]) -> Floats:
-    """Surveys (T, n, K), each on the scale of the first."""
-    found = surveys.copy()
-    for one, scale in zip(found, scales, strict=True):
-        known = np.isfinite(one[:, 0])
-        if scale is not None:
-            one[known] = scale.apply(one[known], one[known])[1]
-    return found
+def evidence_of(surveys: Floats) -> tuple[Evidence, ...]:
+    """What each of T surveys (T, n, K) is worth, NaN where one misses a cell: the surest one is trusted."""
+    known = np.isfinite(surveys[:, :, 0])
+    trusted = int(np.argmax([surer(one[mask]) for one, mask in zip(surveys, known, strict=True)]))
+    found = []
+    for number, one in enumerate(surveys):
+        both = np.flatnonzero(known[trusted] & known[number])
+        some = both[np.linspace(0, len(both) - 1, min(len(both), MOST_CELLS)).astype(np.int64)]
+        plain = number == trusted or not len(some)
+        views = None if plain else ClassViews.fitted(raised(surveys[trusted][some], NEVER), raised(one[some], NEVER))
+        found.append(Evidence(np.maximum(one[known[number]], FLOOR).mean(axis=0), views))
+    return tuple(found)
 
 
-def _scale(first: Floats, later: Floats) -> Calibration | None:
-    """How a later survey (n, K) is brought to the scale that its pair with the first asks for."""
-    both = np.isfinite(first[:, 0]) & np.isfinite(later[:, 0])
-    return calibrate_pair(first[both], later[both]) if both.any() else None
+def _looks(surveys: Floats, evidence: Sequence[Evidence]) -> Floats:
+    """Looks (T, n, K) of surveys."""
+    return np.stack([one.looks(survey) for one, survey in zip(evidence, surveys, strict=True)])
 
 
 def _corner(to_first: Overlap, between: Overlap) -> tuple[int, int]:
@@ -200,24 +229,55 @@ def _corner(to_first: Overlap, between: Overlap) -> tuple[int, int]:
     return int(down), int(right)
 
 
-def _weights(path: Path, names: Sequence[str]) -> Floats:
-    """(K, K) weights of moves, 1 where the file says nothing."""
-    try:
-        said = read_yaml(path.read_text("utf8"), str(path), "table of transitions")
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror}.") from error
-    weights = np.ones((len(names), len(names)))
-    if not isinstance(said, dict) or not all(isinstance(row, dict) for row in said.values()):
-        raise ConfigError(
-            f"{path} must name classes, and below each where it goes, with a weight: Water: {{Developed: 0.1}}."
-        )
-    for before, row in said.items():
-        for after, weight in row.items():
-            if before not in names or after not in names:
-                raise ConfigError(f"{path} speaks of {before} -> {after}, and the maps have no such classes.")
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < 1e6:
-                raise ConfigError(
-                    f"{path}: the weight of {before} -> {after} is {weight!r}; it must be a number from 0."
-                )
-            weights[names.index(before), names.index(after)] = weight
-    return weights
+def write_timeline(path: Path, series: Series) -> dict[str, int]:
+    """Write `timeline.parquet`, a row for each cell that changed or flickered, and count them.
+
+    Columns: chip_id, row and column in the first map, class in each survey by the likeliest story, changes (how many), first
+    and last survey of the interval of its likeliest change, its probability, flicker (labels that leave and come back while
+    the land, by the story, did not).
+    """
+    counts, writer = {"changed": 0, "flickering": 0}, None
+    for window in blocks_of(series.maps[0].pixels.shape):
+        table = _stories(series, *series.over(window), counts)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
+    return counts
+
+
+def _stories(series: Series, looks: Looks, chain: Chain, counts: dict[str, int]) -> pa.Table:
+    """The rows of some cells, which are added to `counts`."""
+    path_of = chain.path()
+    off = np.stack([1 - np.trace(step, axis1=1, axis2=2) for step in chain.steps()], axis=1)
+    changes, flicker = (np.diff(path_of, axis=1) != 0).sum(axis=1), flickers(path_of, looks.labels)
+    some = np.flatnonzero((changes > 0) | flicker)
+    when = off[some].argmax(axis=1)
+    names = [land.name for land in series.maps]
+    counts["changed"] += int((changes > 0).sum())
+    counts["flickering"] += int(flicker.sum())
+    return pa.table(
+        {
+            "chip_id": text_array(_chips(series, looks, some)),
+            "row": arrow_array(looks.lines[some]),
+            "column": arrow_array(looks.columns[some]),
+            **{
+                f"class_{name}": named_array(series.maps[0].legend.names, path_of[some, t])
+                for t, name in enumerate(names)
+            },
+            "changes": arrow_array(changes[some].astype(np.int64)),
+            "after": named_array(names, np.where(changes[some] > 0, when, -1)),
+            "until": named_array(names, np.where(changes[some] > 0, when + 1, -1)),
+            "probability": arrow_array(off[some, when].astype(np.float32)),
+            "flicker": arrow_array(flicker[some]),
+        }
+    )
+
+
+def _chips(series: Series, looks: Looks, some: IntArray) -> list[str]:
+    land = series.maps[0]
+    if land.grid is None:
+        return [""] * len(some)
+    rows = round(land.transform.f / land.grid.side) - 1 - looks.lines[some]
+    cols = round(land.transform.c / land.grid.side) + looks.columns[some]
+    return [str(name) for name in chip_ids(rows, cols).tolist()]

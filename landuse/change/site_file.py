@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +16,26 @@ from pyproj import Transformer
 from landuse.change.comparison import Comparison
 from landuse.change.scratch import Kinds
 from landuse.change.sites import OutlineFile, SiteTable, tier_of
+from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.grid import IntArray
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.styles import CHANGE
+from landuse.outputs.tables import Table, Value
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
 from landuse.outputs.vectors import Areas
 
+if TYPE_CHECKING:
+    import geopandas
+    import pandas
+
+
 HEADER = ("site", "from", "to", "area_ha", "cells", "probability", "tier", "lon", "lat", "expected_real_share")
 AT_ONCE = 10_000
+MOST_SITES = 1_000
+"""Sites in the workbook, the surest first; `sites.csv` has all of them."""
 Floats = npt.NDArray[np.float64]
+FILES = (f"{CHANGE}.gpkg", f"{CHANGE}.geojson")
+COLUMNS = ("site", "from", "to", "area_ha", "probability", "tier")
 
 
 def write_outlines(
@@ -94,3 +108,51 @@ def _lines(found: Comparison, sites: SiteTable) -> list[tuple[tuple[str, ...], f
         (f"{degrees:.6f}" for degrees in np.asarray(lat).tolist()),
     )
     return list(zip(zip(*columns, strict=True), sites.probability.tolist(), strict=True))
+
+
+def site_table(path: Path) -> Table:
+    """The first lines of `sites.csv`."""
+    with path.open(encoding="utf8", newline="") as stream:
+        rows = [[_value(cell) for cell in row] for row in islice(csv.reader(stream), 1, MOST_SITES + 1)]
+    return HEADER, rows
+
+
+def _value(cell: str) -> Value:
+    """A cell of a CSV as a number where it is one."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    return number if math.isfinite(number) else cell
+
+
+def read_site_table(folder: Path) -> pandas.DataFrame:
+    """`COLUMNS` of every site, without its polygon; the index is what `read_site_shapes` takes. Raises as it."""
+    table: pandas.DataFrame = _read(folder, columns=list(COLUMNS), read_geometry=False, fid_as_index=True)
+    return table
+
+
+def read_site_shapes(folder: Path, index: Sequence[int] | None = None) -> geopandas.GeoDataFrame:
+    """The polygons of some sites, or of all, with `COLUMNS`, in the CRS of the file.
+
+    Raises:
+        SourceNotFoundError: the folder has no polygons of sites.
+        ConfigError: they are damaged.
+    """
+    return _read(folder, columns=list(COLUMNS), fids=index)
+
+
+def _read(folder: Path, **how: object) -> geopandas.GeoDataFrame:
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    path = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise SourceNotFoundError(f"There is no {FILES[-1]} in {folder}, so it is not whole; compare the maps again.")
+    try:
+        found = pyogrio.read_dataframe(path, layer=CHANGE, **how)
+    except (DataSourceError, DataLayerError) as error:
+        raise ConfigError(f"{path} is damaged: it holds no sites of change.") from error
+    if not set(COLUMNS) <= set(found.columns):
+        raise ConfigError(f"{path} is damaged: its sites lack a column.")
+    return found

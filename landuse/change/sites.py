@@ -19,7 +19,7 @@ from affine import Affine
 from rasterio.features import rasterize
 
 from landuse.change.comparison import Comparison
-from landuse.change.lattice import bands
+from landuse.change.overlap import bands
 from landuse.change.scratch import COMPARED, CellScratch
 from landuse.grid import IntArray
 from landuse.outputs.areas import raster_areas_ha

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.change.ground import CountedGround
-from landuse.change.lattice import bands
 from landuse.change.maps import ClassMap
+from landuse.change.overlap import bands
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.outputs.spreadsheet import plain_text, safe_cell
-from landuse.outputs.tables import Table, write_parquet
+from landuse.outputs.tables import Table, Value, write_parquet
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
+CLASS_HEADER = ("class", "before_ha", "gained_ha", "lost_ha", "net_ha", "swap_ha", "share_per_year")
 CODES = 256
 
 Floats = npt.NDArray[np.float64]
@@ -184,3 +186,23 @@ def _read_line(line: dict[str, str]) -> Transition:
         float(line["confirmed_ha"]),
         float(expected) if expected else None,
     )
+
+
+def class_table(labels: CrossTable, confirmed: CrossTable, legend: Legend, years: float | None) -> Table:
+    """What each class gained and lost by confirmed change on the ground that both maps cover, in hectares.
+
+    The swap is the part of gain and loss that cancels out (Pontius, Shusas and McEachern 2004). The rate a year is
+    ln(after / before) / years (Puyravaud 2003), with the area after being that before plus the net change; nothing where the
+    years are not known or the class was or is not there.
+    """
+    rows: list[Sequence[Value]] = []
+    for one in legend.classes:
+        before = float(labels.area_ha[one.code, 1:].sum())
+        gained, lost = float(confirmed.area_ha[1:, one.code].sum()), float(confirmed.area_ha[one.code, 1:].sum())
+        after = before + gained - lost
+        rate = math.log(after / before) / years if years and before > 0 and after > 0 else None
+        hectares = before, gained, lost, gained - lost, 2 * min(gained, lost)
+        rows.append(
+            (safe_cell(one.name), *(round(value, 4) for value in hectares), None if rate is None else round(rate, 8))
+        )
+    return CLASS_HEADER, rows

@@ -9,7 +9,7 @@ import numpy as np
 
 from landuse.evaluation.metrics import mean_known, ratio
 from landuse.evaluation.predictions import Floats, Judged, MultiPredictions, Predictions
-from landuse.evaluation.reliability import Bin, reliability
+from landuse.evaluation.scores import Bin, reliability
 
 TOP = (1, 2, 3, 5)
 

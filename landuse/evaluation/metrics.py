@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.evaluation.ranking import Ranking
-from landuse.evaluation.reliability import BINS as BINS  # where others look for it
-from landuse.evaluation.reliability import expected_error
+from landuse.evaluation.scores import BINS as BINS  # where others look for it
+from landuse.evaluation.scores import Ranking, expected_error
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

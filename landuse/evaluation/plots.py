@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from landuse.evaluation.csv_files import thinned
 from landuse.evaluation.predictions import BinaryCounts, Judged
-from landuse.evaluation.ranking import Ranking
-from landuse.evaluation.reliability import Bin
+from landuse.evaluation.report import thinned
+from landuse.evaluation.scores import Bin, Ranking
 
 MOST_NUMBERS = 25
 """Classes up to which every cell of the matrix carries its numbers, and up to which a curve has an entry in the key."""

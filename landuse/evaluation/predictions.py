@@ -1,13 +1,15 @@
-"""Reference and prediction side by side, one class a row or several, and the figures that both give."""
+"""Reference and prediction side by side, one class a row or several, in these classes or in coarser ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from landuse.errors import ConfigError
 from landuse.evaluation.metrics import (
     Metrics,
     class_metrics,
@@ -17,8 +19,8 @@ from landuse.evaluation.metrics import (
     ratio,
     weighted_means,
 )
-from landuse.evaluation.ranking import Ranking
-from landuse.evaluation.reliability import expected_error
+from landuse.evaluation.scores import Ranking, expected_error
+from landuse.legend import UNMAPPED, Legend
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -216,3 +218,41 @@ def _rankings(members: Mask, probabilities: Floats | None) -> tuple[Ranking, ...
     if probabilities is None:
         return ()
     return tuple(Ranking.of(members[:, k], probabilities[:, k]) for k in range(probabilities.shape[1]))
+
+
+def regrouped(rows: Judged, legend: Legend, groups: Legend) -> Judged:
+    """Rows in the classes of `groups`.
+
+    A row's predicted group is that of its predicted class; a group's probability is the sum of its classes' (where rows have
+    several labels there is none, because such probabilities do not add up). A row with several labels is of every group that
+    one of its classes is of.
+
+    Raises `ConfigError` where a class has no group.
+    """
+    group_of = group_positions(rows.names, legend, groups)
+    member = group_of[:, None] == np.arange(len(groups))
+    if isinstance(rows, MultiPredictions):
+        return MultiPredictions(groups.names, rows.truth @ member, rows.prediction @ member, groups=rows.groups)
+    scores = None if rows.probabilities is None else np.clip(rows.probabilities @ member, 0.0, 1.0)
+    return Predictions(groups.names, group_of[rows.truth], group_of[rows.prediction], scores, rows.groups)
+
+
+def group_positions(names: Sequence[str], legend: Legend, groups: Legend) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Position in `groups` of each class name (K,). Raises `ConfigError` where `legend` lacks the class or its group."""
+    codes = np.array([legend.code_of(name) for name in names])
+    if UNMAPPED in codes:
+        strange = names[int(np.flatnonzero(codes == UNMAPPED)[0])]
+        raise ConfigError(
+            f"Legend {legend.name} has no class {strange!r}; give the legend of these classes as --legend."
+        )
+    position = {code: index for index, code in enumerate(groups.codes)}
+    return np.array([position[code] for code in legend.regroup(groups)[codes].tolist()], np.int64)
+
+
+def members_of(names: Sequence[str], legend: Legend, groups: Legend) -> dict[str, list[str]]:
+    """The classes that make up each group."""
+    found = group_positions(names, legend, groups).tolist()
+    return {
+        group: [name for name, own in zip(names, found, strict=True) if own == index]
+        for index, group in enumerate(groups.names)
+    }

@@ -15,7 +15,7 @@ import rasterio
 from pyproj import CRS
 from rasterio.features import rasterize
 
-from landuse.change.site_layer import read_site_shapes
+from landuse.change.site_file import read_site_shapes
 from landuse.chips import CHIPS_FILE, open_chips
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid

@@ -14,7 +14,7 @@ from affine import Affine
 from pyproj import CRS
 from rasterio.windows import Window
 
-from landuse.change.lattice import bands
+from landuse.change.overlap import bands
 from landuse.errors import ConfigError
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import CHANGE_STEP

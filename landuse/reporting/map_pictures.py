@@ -17,8 +17,8 @@ from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
-from landuse.change.common_legend import in_legend
 from landuse.change.maps import CODES_FILE, ClassMap, read_class_map, regrouped
+from landuse.change.overlap import in_legend
 from landuse.change.pixels import RasterPixels
 from landuse.errors import DamagedSourceError, LanduseError
 from landuse.legend import CodeArray, Legend, load_legend

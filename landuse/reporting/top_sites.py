@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from pyproj import CRS, Transformer
 
-from landuse.change.site_layer import read_site_shapes, read_site_table
+from landuse.change.site_file import read_site_shapes, read_site_table
 from landuse.change.sites import TIERS
 from landuse.outputs.page.site_pictures import SitePicture, parted, picture_of
 from landuse.outputs.views import Viewer, imagery_of

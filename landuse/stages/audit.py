@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from pyproj import Transformer
 
-from landuse.change.inference import POSSIBLE
+from landuse.change.passes import POSSIBLE
 from landuse.change.result import ChangeResult, read_change
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.evaluation.audit import CHOSEN, RANDOM, AuditSites, Claim, claimed, drawn, refitted

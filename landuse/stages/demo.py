@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from landuse.change.result import ChangeScores, change_scores
 from landuse.engine.runner import open_runner
 from landuse.errors import OutputExistsError, SourceNotFoundError
-from landuse.evaluation.change_scores import ChangeScores, change_scores
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import load_legend
 from landuse.options.results import DemoOptions, DiffOptions

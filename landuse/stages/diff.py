@@ -15,22 +15,17 @@ from typing import Any
 import numpy as np
 
 from landuse.change.comparison import ChangeRule, Comparison, compare
-from landuse.change.inference import infer_cells
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
+from landuse.change.passes import ChangeFiles, add_up, infer_cells, smooth_states
+from landuse.change.presence import is_several, maps_by_class
 from landuse.change.ranking import write_ranking
 from landuse.change.result import confirmed_chips
 from landuse.change.scratch import cell_scratch
-from landuse.change.series import series_of
-from landuse.change.several import is_several, maps_by_class
-from landuse.change.site_file import write_outlines, write_sites
+from landuse.change.series import series_of, write_timeline
+from landuse.change.site_file import site_table, write_outlines, write_sites
 from landuse.change.sites import find_sites, least_cells, outline_file
-from landuse.change.smoothing import smooth_states
-from landuse.change.summary import Told, gains_and_losses, summarise
-from landuse.change.tables import class_table, site_table
-from landuse.change.timeline import write_timeline
-from landuse.change.totals import ChangeFiles, add_up
-from landuse.change.transitions import transition_table, transitions, write_transitions
-from landuse.change.trust import trust_of
+from landuse.change.summary import Told, gains_and_losses, summarise, trust_of
+from landuse.change.transitions import class_table, transition_table, transitions, write_transitions
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.mosaic.gdal import block_cache

@@ -13,13 +13,11 @@ from landuse.engine.parts import own_address
 from landuse.engine.progress import busy
 from landuse.errors import UsageError
 from landuse.evaluation.bootstrap import bootstrap
-from landuse.evaluation.csv_files import write_binary, write_confusion, write_curves
 from landuse.evaluation.extra import extra_figures, reliability_of
-from landuse.evaluation.groups import group_positions, members_of, regrouped
 from landuse.evaluation.metrics import Metrics
 from landuse.evaluation.plots import plot_binary, plot_confusion, plot_curves, plot_reliability
-from landuse.evaluation.predictions import Judged, Predictions
-from landuse.evaluation.report import ReportParts, report_text
+from landuse.evaluation.predictions import Judged, Predictions, group_positions, members_of, regrouped
+from landuse.evaluation.report import ReportParts, report_text, write_binary, write_confusion, write_curves
 from landuse.evaluation.table import TableOptions, read_predictions
 from landuse.judging import Case, caution, judge, learnt_figures, write_worst
 from landuse.legend import Legend, load_legend

@@ -16,7 +16,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from landuse.errors import UsageError
 from landuse.evaluation.metrics import calibration_error
-from landuse.evaluation.reliability import expected_error, reliability
+from landuse.evaluation.scores import expected_error, reliability
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
 from landuse.models.heads import HALF, DenseHead, Head, Labels, log_softmax

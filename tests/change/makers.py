@@ -11,11 +11,9 @@ import rasterio
 from pyproj import CRS
 
 from landuse.change.comparison import ChangeRule, compare
-from landuse.change.inference import infer_cells
+from landuse.change.passes import ChangeFiles, add_up, infer_cells, smooth_states
 from landuse.change.scratch import cell_scratch
 from landuse.change.sites import find_sites, least_cells, outline_file
-from landuse.change.smoothing import smooth_states
-from landuse.change.totals import ChangeFiles, add_up
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.outputs.cog import Place, bands_cog, change_cog, write_bands_cog, write_class_cog

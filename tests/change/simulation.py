@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landuse.change.posterior import CellChanges, TransitionModel, fit_transitions
+from landuse.change.pair import CellChanges, SurveyPair
+from landuse.change.posterior import Joint, TransitionModel
 
 SCALE = 2.26  # distance of the class means in noise standard deviations: 82 % of the labels come out right
 
@@ -79,9 +80,15 @@ class Inferred:
         return self.cells.pair
 
 
+def pair_of(before, after) -> SurveyPair:
+    """Cells in a line, called what is likeliest."""
+    p, q = np.asarray(before, float), np.asarray(after, float)
+    labels = np.stack([p, q], axis=-1).argmax(axis=1) if p.size and p.ndim == 2 else np.empty((0, 2), np.int64)
+    return SurveyPair(p, q, np.zeros(len(p), np.int64), np.arange(len(p)), labels)
+
+
 def infer_change(before, after) -> Inferred:
     """Fitted to all cells and applied to all of them."""
-    model = fit_transitions(before, after)
-    p, q = np.asarray(before, float), np.asarray(after, float)
-    named = np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1)
-    return Inferred(model, model.apply(p, q, (p == q).all(axis=1), named))
+    pair = pair_of(before, after)
+    model = Joint().fit(pair)
+    return Inferred(model, model.apply(pair))

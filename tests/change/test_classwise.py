@@ -3,17 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change.class_view import SCORES, ClassView
-from landuse.change.classwise import Classwise
+from landuse.change.classwise import SCORES, ClassView, Classwise
 from landuse.change.methods import METHODS
-from landuse.change.pair import SurveyPair
+from tests.change.simulation import pair_of
 from tests.change.test_posterior import pairs
-
-
-def pair_of(before, after):
-    p, q = np.asarray(before, float), np.asarray(after, float)
-    labels = np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1)
-    return SurveyPair(p, q, np.zeros(len(p), np.int64), np.arange(len(p)), labels)
 
 
 def inferred(before, after):
@@ -62,8 +55,8 @@ def test_classes_that_flip_with_the_season_take_no_evidence_from_water():
     assert changed[differ].mean() < 0.1
     assert changed[confirmed].mean() > 0.7
     assert confirmed[changed].mean() > 0.5
-    assert fitted.views[0].place == 0
-    assert fitted.views[0].told_apart > 0.95 > 0.8 > fitted.views[1].told_apart
+    assert fitted.views.views[0].place == 0
+    assert fitted.views.views[0].told_apart > 0.95 > 0.8 > fitted.views.views[1].told_apart
 
 
 def test_a_clear_change_to_water_is_as_likely_whatever_fields_do():

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from landuse.change.lattice import ALIGNED, overlap
 from landuse.change.maps import ClassMap
+from landuse.change.overlap import ALIGNED, overlap
 from landuse.errors import GridMismatchError, NoOverlapError
 from landuse.legend import load_legend
 from tests.change.makers import UTM, ArrayPixels

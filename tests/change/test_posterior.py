@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change.posterior import ChangePrior
 from landuse.errors import UsageError
 from tests.change.simulation import infer_change, surveys
 
@@ -110,7 +109,6 @@ def test_one_class_cannot_change():
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ([[0.5, 0.5]], [[0.2, 0.3, 0.5]], "same cells and classes"),
         ([[0.5, 0.6]], [[0.5, 0.5]], "sum to 1"),
         ([[np.nan, 1.0]], [[0.5, 0.5]], "sum to 1"),
         ([[-0.5, 1.5]], [[0.5, 0.5]], "sum to 1"),
@@ -121,9 +119,3 @@ def test_one_class_cannot_change():
 def test_what_is_no_probability_is_refused_in_one_sentence(before, after, says):
     with pytest.raises(UsageError, match=says):
         infer_change(before, after)
-
-
-@pytest.mark.parametrize(("change", "strength"), [(0.0, 1.0), (1.0, 1.0), (0.1, 0.0)])
-def test_a_prior_out_of_range_is_refused(change, strength):
-    with pytest.raises(UsageError):
-        ChangePrior(change, strength)

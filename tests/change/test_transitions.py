@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from landuse.change import lattice
 from landuse.change.comparison import ChangeRule, Comparison
-from landuse.change.lattice import overlap
 from landuse.change.maps import ClassMap
+from landuse.change.overlap import overlap
 from landuse.change.transitions import (
     HEADER,
     NO_DATA,

@@ -1,6 +1,6 @@
 import pytest
 
-from landuse.evaluation.change_scores import change_scores
+from landuse.change.result import change_scores
 
 
 def test_hits_and_right_pairs():

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.errors import ConfigError
-from landuse.evaluation.groups import group_positions, members_of, regrouped
-from landuse.evaluation.predictions import MultiPredictions, Predictions
+from landuse.evaluation.predictions import MultiPredictions, Predictions, group_positions, members_of, regrouped
 from landuse.legend import load_legend
 
 SIX, THREE = load_legend("nlcd6"), load_legend("groups3")

@@ -6,8 +6,7 @@ from sklearn import metrics as theirs
 
 from landuse.evaluation.extra import top_k
 from landuse.evaluation.predictions import MultiPredictions, Predictions
-from landuse.evaluation.ranking import Ranking
-from landuse.evaluation.reliability import expected_error, reliability
+from landuse.evaluation.scores import Ranking, expected_error, reliability
 
 
 @st.composite

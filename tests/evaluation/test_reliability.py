@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.evaluation.reliability import BINS, bin_of, expected_error, reliability
+from landuse.evaluation.scores import BINS, bin_of, expected_error, reliability
 
 
 @st.composite

@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from landuse.evaluation.predictions import MultiPredictions, Predictions
-from landuse.evaluation.sheet import MOST_OF_A_KIND, Picture, plot_sheet, words, worst_rows
+from landuse.judging.worst import MOST_OF_A_KIND, Picture, plot_sheet, words, worst_rows
 
 
 def test_the_surest_errors_come_first_and_no_kind_fills_the_sheet():

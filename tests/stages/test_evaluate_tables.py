@@ -11,7 +11,7 @@ from PIL import Image
 from landuse.cli.main import run
 from landuse.errors import ConfigError, UsageError
 from landuse.evaluation.bootstrap import Interval, bootstrap
-from landuse.evaluation.groups import regrouped
+from landuse.evaluation.predictions import regrouped
 from landuse.evaluation.table import TableOptions, read_predictions
 from landuse.legend import load_legend
 from landuse.options.results import EvaluateOptions

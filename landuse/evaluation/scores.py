@@ -1,4 +1,4 @@
-"""One class against the rest, by probability: the points of its ROC and precision-recall curves, and their areas.
+"""How good scores are: how they rank a class before the rest, and whether a probability means what it says.
 
 Scikit-learn gives the same (tests/evaluation/test_ranking.py), but sorts anew for every resample of a bootstrap: 86 ms for the
 area of 10,000 weighted rows, against 2.4 ms here.
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+BINS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,3 +92,59 @@ class Ranking:
             false / last[1] if last[1] else nothing,
             true / (true + false),
         )
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of confidence, `low` excluded and `high` included; means are None where it is empty."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def reliability(confidence: Floats, right: npt.NDArray[np.bool_], bins: int = BINS) -> tuple[Bin, ...]:
+    """Mean confidence and share that is right in equal bins of confidence: the data of a reliability diagram.
+
+    Args:
+        confidence: (n,) probabilities of what was predicted, 0 to 1.
+        right: (n,) whether it was so.
+        bins: how many; 15 as in Guo et al. 2017.
+    """
+    where = bin_of(confidence, bins)
+    count = np.bincount(where, minlength=bins)
+    said, was = np.bincount(where, confidence, minlength=bins), np.bincount(where, right, minlength=bins)
+    return tuple(
+        Bin(
+            i / bins,
+            (i + 1) / bins,
+            int(n),
+            float(said[i] / n) if n else None,
+            float(was[i] / n) if n else None,
+        )
+        for i, n in enumerate(count.tolist())
+    )
+
+
+def expected_error(
+    confidence: Floats,
+    right: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.int64] | None = None,
+    bins: int = BINS,
+) -> float | None:
+    """Expected calibration error: mean distance of confidence and accuracy over the bins (Guo et al. 2017, equation 3).
+
+    A row counts `weights` times; None where nothing counts.
+    """
+    times = np.ones(len(confidence)) if weights is None else weights
+    if not times.sum():
+        return None
+    gap = np.bincount(bin_of(confidence, bins), times * (right - confidence), minlength=bins)
+    return float(np.abs(gap).sum() / times.sum())
+
+
+def bin_of(confidence: Floats, bins: int = BINS) -> npt.NDArray[np.int64]:
+    """Number of the bin of each confidence, from 0."""
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)

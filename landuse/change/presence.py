@@ -1,22 +1,66 @@
-"""Maps of several classes a square as one map a class: where it is, and where it is not."""
+"""Where one class is and where it is not: maps of several classes a square, a map a class."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 from pyproj import CRS
 
 from landuse.change.ground import seen_ground
 from landuse.change.maps import PROBABILITIES_FILE, ClassMap, grid_of
-from landuse.change.pixels import OneClassPixels, open_probabilities
+from landuse.change.pixels import Bands, ProbabilityRaster, open_probabilities
 from landuse.errors import ConfigError, DamagedSourceError, SourceNotFoundError
-from landuse.legend import LandClass, Legend
+from landuse.legend import CodeArray, LandClass, Legend
 from landuse.outputs.land_use_map import thresholds_of
 from landuse.outputs.record import RECORD, THRESHOLDS, RunRecord, read_record
 
 WITHOUT_COLOR = "#D9D9D9"
 WITHOUT, WITH = 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class OneClassPixels:
+    """One class of a map of several classes a cell: code 2 where it is given, 1 where it is not.
+
+    Attributes:
+        bands: probabilities of all classes.
+        band: of this class.
+        limit: probability from which it is given.
+    """
+
+    bands: ProbabilityRaster
+    band: int
+    limit: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """See `MapPixels`."""
+        return self.bands.shape
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """See `MapPixels`; an upper bound here, and the same for both."""
+        cells = self.shape[0] * self.shape[1]
+        return {WITHOUT: cells, WITH: cells}
+
+    @property
+    def rated(self) -> bool:
+        """See `MapPixels`."""
+        return True
+
+    def codes(self, rows: slice, cols: slice) -> CodeArray:
+        """See `MapPixels`."""
+        band = self.bands.read(rows, cols, whole=False)[self.band]
+        return np.where(np.isnan(band), 0, np.where(band >= self.limit, WITH, WITHOUT)).astype(np.uint8)
+
+    def probabilities(self, rows: slice, cols: slice) -> Bands:
+        """See `MapPixels`."""
+        band = self.bands.read(rows, cols, whole=False)[self.band]
+        return np.stack([1 - band, band])
 
 
 def is_several(path: Path) -> bool:

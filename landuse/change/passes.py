@@ -17,7 +17,6 @@ from landuse.change.transitions import CrossTable, lone_cells
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import BlockWriter, CodeWriter
 from landuse.outputs.districts import UNCHANGED_CODE, Districts, DistrictTotals
-from landuse.outputs.ground import boxes_of_raster
 
 POSSIBLE = 0.1
 """Least probability of a change that is not confirmed and still listed in `sites.csv`."""
@@ -177,9 +176,7 @@ def add_up(found: Comparison, scratch: CellScratch, files: ChangeFiles) -> Total
         files.raster.write(changes, rows.start, 0, hectares)
         if by_district is not None:
             state = np.where(sure, changes, np.where(states >= COMPARED, UNCHANGED_CODE, 0)).astype(np.int32)
-            lines, cols = np.indices(state.shape).reshape(2, -1)
-            boxes = boxes_of_raster(found.overlap.transform, lines + rows.start, cols)
-            by_district.add(boxes, state.ravel(), found.ground.in_sight(rows).ravel())
+            by_district.add_raster(found.overlap.transform, rows.start, state, found.ground.in_sight(rows))
     return Totals(labels, confirmed, by_district)
 
 

@@ -16,11 +16,13 @@ from landuse.change.comparison import ChangeRule, Comparison
 from landuse.change.ground import CountedGround
 from landuse.change.maps import ClassMap, read_class_map, regrouped
 from landuse.change.overlap import bands, common_legend, in_legend, overlap
+from landuse.change.transitions import CODES
 from landuse.errors import DamagedSourceError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid, chip_ids
 from landuse.legend import Legend, load_legend
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import RASTER_ERRORS
+from landuse.outputs.districts import Districts, DistrictTotals
 from landuse.outputs.record import RunRecord, read_record
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
@@ -60,6 +62,22 @@ class ChangeResult:
     def hectares(self) -> npt.NDArray[np.float64]:
         """Area of every cell (H, W) on the ellipsoid, as far as there is imagery and anybody asked for it."""
         return np.concatenate([self.ground.hectares(rows) for rows in bands(self.before.shape)])
+
+    @property
+    def later(self) -> npt.NDArray[np.uint16]:
+        """Class after (H, W), as the change map has it: that before, but where it confirms a change."""
+        return np.where(self.changed, self.after, self.before)
+
+    def by_district(self, districts: Districts) -> dict[tuple[str, str], npt.NDArray[np.float64]]:
+        """Hectares (m,) in each district of each (before, after) that the change map has; the same twice is no change."""
+        area, later = self.ground.area, self.later
+        totals = DistrictTotals(districts.within(None if area is None else area.wkb))
+        for rows in bands(self.before.shape):
+            compared = (self.before[rows] > 0) & (self.after[rows] > 0)
+            codes = np.where(compared, self.before[rows].astype(np.int64) * CODES + later[rows], 0)
+            totals.add_raster(self.transform, rows.start, codes, self.ground.in_sight(rows))
+        name = self.legend.name_of
+        return {(name(code // CODES), name(code % CODES)): totals.of(code) for code in totals.codes}
 
     def cells(self, positions: npt.NDArray[np.int64]) -> list[Cell]:
         """Lattice cells of flat positions. Raises `UsageError` where the maps are not of chips."""

@@ -53,7 +53,8 @@ def design(change: Path, out: Path, options: DesignOptions, as_json: bool) -> No
 def estimate(sample: Path, out: Path, options: EstimateOptions, as_json: bool) -> None:
     """Say from SAMPLE, a labelled sample.csv, what changed: areas with 95 % intervals, and the accuracy of the map.
 
-    Writes areas.csv, accuracy.json and matrix.csv. Stratified estimators of Olofsson et al. 2014 and Stehman 2014.
+    Writes areas.csv, accuracy.json and matrix.csv, and with --districts districts.csv. Stratified estimators of Olofsson et
+    al. 2014 and Stehman 2014.
     """
     from landuse.stages.assess import estimate as run
 

@@ -50,15 +50,22 @@ class Assessment:
 
     Attributes:
         parts: by kind.
-        answered: units whose classes are told at both dates.
+        sample: the answered units, in their strata.
+        rows: the same units, in that order.
         unsure: units that were looked at and cannot be told.
         notes: sentences on what the sample cannot say.
     """
 
     parts: dict[str, Part]
-    answered: int
+    sample: StratifiedSample
+    rows: tuple[Unit, ...]
     unsure: int
     notes: tuple[str, ...]
+
+    @property
+    def answered(self) -> int:
+        """Units whose classes are told at both dates."""
+        return len(self.rows)
 
     def write(self, folder: Path) -> None:
         """Write areas.csv, accuracy.json and matrix.csv."""
@@ -112,7 +119,7 @@ def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], sizes: M
         ),
     }
     unsure = sum(bool(answer.before or answer.after) for answer in answers) - len(known)
-    return Assessment(parts, len(known), unsure, tuple(_notes(sample, strata, sizes, unsure, parts)))
+    return Assessment(parts, sample, tuple(rows), unsure, tuple(_notes(sample, strata, sizes, unsure, parts)))
 
 
 def _part(kind: str, sample: StratifiedSample, mapped: Sequence[str], reference: Sequence[str]) -> Part:

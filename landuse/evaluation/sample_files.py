@@ -30,7 +30,6 @@ class Unit:
         stratum: number of its stratum; its name would betray the map.
         mapped: class before and after in the two maps.
         change: class before and after as the change map has it: the same twice where no change is confirmed.
-        district: the district that it lies in; empty where none was given.
     """
 
     id: str
@@ -40,7 +39,6 @@ class Unit:
     stratum: str
     mapped: tuple[str, str]
     change: tuple[str, str]
-    district: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,8 @@ def write_sample(folder: Path, units: Sequence[Unit]) -> None:
     )
     write_lines(
         folder / KEY,
-        ("sample_id", "before", "after", "from", "to", "district"),
-        ((u.id, *u.mapped, *u.change, u.district) for u in units),
+        ("sample_id", "before", "after", "from", "to"),
+        ((u.id, *u.mapped, *u.change) for u in units),
     )
 
 
@@ -128,7 +126,6 @@ def _unit(row: Mapping[str, str], key: Mapping[str, str]) -> Unit:
         stratum=row["stratum"],
         mapped=mapped,
         change=(key.get("from") or mapped[0], key.get("to") or mapped[1]),
-        district=key.get("district", ""),
     )
 
 

@@ -195,6 +195,10 @@ class EstimateOptions(Fresh):
         Path | None,
         Flag("Folder of its design, where the sample does not lie in it.", path="folder"),
     ] = None
+    districts: Annotated[
+        Path | None, Flag("Polygons, such as townships, within which areas are estimated too.", metavar="FILE")
+    ] = None
+    district_name: Annotated[str | None, Flag("Their column of names.  [default: name]", metavar="COLUMN")] = None
 
 
 class AgreeOptions(Fresh):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import shapely
+from affine import Affine
 from pyproj import CRS, Transformer
 
 from landuse.errors import NoOverlapError, UsageError
@@ -20,7 +21,7 @@ from landuse.grid import Bounds
 from landuse.legend import Legend
 from landuse.outputs.areas import polygon_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
-from landuse.outputs.ground import Boxes, cell_shares
+from landuse.outputs.ground import Boxes, boxes_of_raster, cell_shares
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.tables import Table, write_table
 from landuse.outputs.vectors import write_geojson
@@ -165,6 +166,13 @@ class DistrictTotals:
                     district[mine], weights=share[mine] * areas_ha[cell[mine]], minlength=len(self.districts.names)
                 )
                 self._hectares[code] = self.of(code) + hectares
+
+    def add_raster(
+        self, transform: Affine, top: int, codes: npt.NDArray[np.integer], areas_ha: npt.NDArray[np.float64]
+    ) -> None:
+        """Measure some lines of a raster, (h, W) each, of which the first is line `top`; as `add`."""
+        lines, cols = np.nonzero(codes)
+        self.add(boxes_of_raster(transform, lines + top, cols), codes[lines, cols], areas_ha[lines, cols])
 
     def of(self, code: int) -> npt.NDArray[np.float64]:
         """Hectares of a code in each district, (m,)."""

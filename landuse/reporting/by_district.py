@@ -28,7 +28,6 @@ from landuse.outputs.districts import (
     check_districts,
     read_districts,
 )
-from landuse.outputs.ground import boxes_of_raster
 from landuse.outputs.spreadsheet import plain_text
 from landuse.reporting.compared import CHANGE, Compared
 
@@ -105,11 +104,8 @@ def _measured(compared: Compared, path: Path, column: str | None) -> tuple[Itera
         for rows in bands(place.shape):
             corner, height = place.transform @ Affine.translation(0, rows.start), rows.stop - rows.start
             hectares = raster_areas_ha(corner, place.crs, (height, place.shape[1]))
-            codes = dataset.read(1, window=Window(0, rows.start, place.shape[1], height)).ravel()
-            changed = np.flatnonzero(codes)
-            lines, cols = np.divmod(changed, place.shape[1])
-            boxes = boxes_of_raster(place.transform, lines + rows.start, cols)
-            totals.add(boxes, codes[changed].astype(np.int64), hectares.ravel()[changed])
+            codes = dataset.read(1, window=Window(0, rows.start, place.shape[1], height)).astype(np.int64)
+            totals.add_raster(place.transform, rows.start, codes, hectares)
     areas = dict(zip(districts.names, districts.areas_ha.tolist(), strict=True))
     return _rows(compared, totals, districts), areas
 

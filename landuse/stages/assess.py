@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import shapely
 from pyproj import Transformer
 
 from landuse.change.result import ChangeResult, read_change
 from landuse.engine.progress import Progress, followed
+from landuse.errors import SourceNotFoundError
 from landuse.evaluation.assessment import Agreement, Assessment, agreement, assess_sample, write_disagreements
+from landuse.evaluation.district_areas import district_table
 from landuse.evaluation.sample_files import (
     KEY,
     PAGE,
@@ -29,10 +32,14 @@ from landuse.evaluation.sample_files import (
 from landuse.evaluation.sampling import MappedChange, Strata, allocate, draw, strata_of, units_needed
 from landuse.grid import Cell
 from landuse.options.results import AgreeOptions, DesignOptions, EstimateOptions
+from landuse.outputs.cog import Place, bounds_of
+from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, read_districts
 from landuse.outputs.folder import staged_folder
-from landuse.outputs.label import LabelPage, Place, looks, write_label_page
+from landuse.outputs.label import LabelPage, looks, write_label_page
+from landuse.outputs.label import Place as Shown
 from landuse.outputs.label.page import questions_of
-from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.record import RunRecord, identify, read_record, write_record
+from landuse.outputs.tables import Table, write_table
 from landuse.words import date_names
 
 MAPPED = "mapped_ha"
@@ -129,7 +136,7 @@ def label_page(
             for pictures, look in zip(shown, followed(looks(folder, found.grid, cells), progress), strict=True):
                 pictures[date] = look.close, look.wide
     places = tuple(
-        Place(unit.id, {"chip_id": unit.chip_id, "stratum": unit.stratum}, round(unit.lon, 7), round(unit.lat, 7), seen)
+        Shown(unit.id, {"chip_id": unit.chip_id, "stratum": unit.stratum}, round(unit.lon, 7), round(unit.lat, 7), seen)
         for unit, seen in zip(units, shown, strict=True)
     )
     key = f"{found.folder.name}-{units[0].chip_id}-{len(units)}"
@@ -182,19 +189,26 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
 
     Args:
         sample: sample.csv with its columns before and after filled in.
-        out: folder to write: areas.csv, accuracy.json, matrix.csv.
-        options: where the design is.
+        out: folder to write: areas.csv, accuracy.json, matrix.csv; with districts also districts.csv, .xlsx and .parquet.
+        options: where the design is, and in which districts areas are estimated too.
 
     Raises:
         LanduseError: a file is missing, damaged, or answers nothing; the sentence says which.
     """
     options, started = options or EstimateOptions(), time.perf_counter()
+    check_districts(options.districts, options.district_name)
     folder = options.design or sample.parent
     blind = folder / SAMPLE if (folder / SAMPLE).is_file() else sample
     units, strata = read_units(blind, folder / KEY), read_strata(folder / STRATA)
     found = assess_sample(units, read_answers(sample), strata)
+    table = None
+    if options.districts is not None:
+        table, withheld = by_district(found, folder, options.districts, options.district_name)
+        found = replace(found, notes=found.notes + withheld)
     with staged_folder(out, fresh=options.fresh) as staging:
         found.write(staging)
+        if table is not None:
+            write_table(staging / DISTRICTS_TABLE, *table)
         record = RunRecord(
             command="assess estimate",
             inputs=tuple(identify(path) for path in (sample, folder / KEY, folder / STRATA)),
@@ -203,6 +217,21 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
         )
         write_record(staging, record)
     return found
+
+
+def by_district(found: Assessment, design: Path, file: Path, column: str | None) -> tuple[Table, tuple[str, ...]]:
+    """Areas within the districts of a file, of the change map that a sample was drawn of, and what is withheld."""
+    record = read_record(design)
+    if record.command != "assess design":
+        raise SourceNotFoundError(f"{design} is no folder of landuse assess design; give it with --design.")
+    change = read_change(Path(record.inputs[0].path).parent)
+    place = Place(change.crs, change.transform, change.before.shape)
+    districts = read_districts(file, column, change.crs, bounds_of(place))
+    to_map = Transformer.from_crs(4326, change.crs, always_xy=True)
+    x, y = to_map.transform([unit.lon for unit in found.rows], [unit.lat for unit in found.rows])
+    inside = [shapely.contains_xy(polygon, x, y) for polygon in districts.polygons]
+    areas = dict(zip(districts.names, districts.areas_ha.tolist(), strict=True))
+    return district_table(found, areas, inside, change.by_district(districts))
 
 
 def agree(first: Path, second: Path, out: Path, options: AgreeOptions | None = None) -> Agreement:

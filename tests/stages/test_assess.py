@@ -2,16 +2,22 @@
 
 import csv
 import json
+import shutil
 
+import geopandas
 import numpy as np
+import pandas as pd
 import pytest
+import shapely
 
 from landuse.change.result import read_change
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.evaluation.assessment import assess_sample
 from landuse.evaluation.sample_files import Answer, Size, Unit, read_answers
 from landuse.evaluation.sampling import allocate, strata_of, units_needed
+from landuse.grid import Bounds
 from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions
+from landuse.outputs.districts import read_districts
 from landuse.stages.assess import agree, design, estimate, mapped_change
 from landuse.stages.diff import diff
 from tests.change.makers import classified, sharp
@@ -256,3 +262,45 @@ def test_the_commands_say_what_they_did(land, drawn, tmp_path):
     (tmp_path / "c.yaml").write_text("units: 30\nleast: 3\n")
     said = run("design", land[0], "--out", tmp_path / "g", "--config", tmp_path / "c.yaml").output
     assert "30 cells drawn" in said
+
+
+def towns(land, path):
+    """A town that the map's western half fills and that reaches beyond it, and a hamlet of three cells."""
+    change = read_change(land[0])
+    west, north, side = change.transform.c, change.transform.f, change.transform.a
+    half, height = side * land[1].shape[1] / 2, side * land[1].shape[0]
+    shapes = [
+        shapely.box(west - 1000.3, north - height + 77.7, west + half + 33.3, north),
+        shapely.box(west + half + 10 * side, north - 2 * side, west + half + 13 * side, north - side),
+    ]
+    geopandas.GeoDataFrame({"name": ["Town", "Hamlet"]}, geometry=shapes, crs=change.crs).to_file(path)
+    return path
+
+
+def test_districts_have_areas_that_add_up_and_a_hamlet_has_none(land, drawn, tmp_path):
+    file = towns(land, tmp_path / "towns.gpkg")
+    answers, out = fill(drawn, tmp_path / "mine.csv"), tmp_path / "areas"
+    found = estimate(answers, out, EstimateOptions(design=drawn.out, districts=file))
+    rows = pd.read_csv(out / "districts.csv")
+    area = rows[rows.district == "Town"].groupby("kind").area_ha.sum()
+    mapped = rows.groupby(["district", "kind"]).mapped_ha.sum()
+    whole = read_districts(file, None, read_change(land[0]).crs, Bounds(*geopandas.read_file(file).total_bounds))
+    areas = dict(zip(whole.names, whole.areas_ha, strict=True))
+    np.testing.assert_allclose(area, areas["Town"], rtol=1e-3)
+    np.testing.assert_allclose(mapped["Town"], areas["Town"], rtol=1e-3)
+    np.testing.assert_allclose(mapped["Hamlet"], areas["Hamlet"], rtol=1e-3)
+    hamlet = rows[(rows.district == "Hamlet") & (rows.name != "(not compared)")]
+    assert hamlet.area_ha.isna().all()
+    assert any("Hamlet" in note for note in found.notes)
+    town = rows[(rows.district == "Town") & (rows.units >= 5)]
+    assert ((town.mapped_ha >= town.low_ha - 1e-3) & (town.mapped_ha <= town.high_ha + 1e-3)).mean() > 0.8
+    assert rows[(rows.units > 0) & (rows.units < 5)].low_ha.isna().all()
+
+
+def test_districts_need_the_folder_of_the_design(land, drawn, tmp_path):
+    file, alone = towns(land, tmp_path / "towns.gpkg"), tmp_path / "alone"
+    alone.mkdir()
+    for name in ("sample.csv", "key.csv", "strata.csv"):
+        shutil.copyfile(drawn.out / name, alone / name)
+    with pytest.raises(SourceNotFoundError, match=r"run\.json"):
+        estimate(fill(drawn, alone / "mine.csv"), tmp_path / "areas", EstimateOptions(districts=file))

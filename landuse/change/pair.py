@@ -77,14 +77,12 @@ class CellChanges:
 
     Attributes:
         change: (n,) probability that the class changed.
-        pair: (n, 2) most likely classes before and after, as positions in the legend.
-        move: (n, 2) most likely change: the likeliest pair of two different classes.
+        move: (n, 2) most likely change: the likeliest pair of two different classes, as positions in the legend.
         moved: (n,) probability of that very change.
         named: (n,) probability of the pair of classes that was asked about: those of the two maps' labels.
     """
 
     change: Floats
-    pair: IntArray
     move: IntArray
     moved: Floats
     named: Floats
@@ -94,10 +92,9 @@ class CellChanges:
         """What joint probabilities (n, K, K) of the classes before and after say; `named` (n, 2) is asked about."""
         every, classes = np.arange(len(joint)), joint.shape[1]
         off = np.where(np.eye(classes, dtype=bool), -1.0, joint)
-        move = _largest_pair(off)
+        move = np.stack(np.divmod(off.reshape(len(joint), classes**2).argmax(axis=1), classes), axis=1)
         return cls(
             change=np.clip(1.0 - np.trace(joint, axis1=1, axis2=2), 0.0, 1.0),
-            pair=_largest_pair(joint),
             move=move,
             moved=np.maximum(off[every, move[:, 0], move[:, 1]], 0.0),
             named=joint[every, named[:, 0], named[:, 1]],
@@ -126,8 +123,3 @@ def raised(matrix: Floats, least: float) -> Floats:
     """Rows of probabilities, none of them below `least`."""
     found = np.maximum(matrix, least)
     return np.asarray(found / found.sum(axis=1, keepdims=True))
-
-
-def _largest_pair(joint: Floats) -> IntArray:
-    """(n, 2) where each (K, K) matrix of `joint` (n, K, K) is largest."""
-    return np.stack(np.divmod(joint.reshape(len(joint), joint.shape[1] ** 2).argmax(axis=1), joint.shape[1]), axis=1)

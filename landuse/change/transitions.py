@@ -21,6 +21,7 @@ from landuse.outputs.tables import Table, Value, write_parquet
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
+"""Columns that are read back; `share` follows them."""
 CLASS_HEADER = ("class", "before_ha", "gained_ha", "lost_ha", "net_ha", "swap_ha", "share_per_year")
 CODES = 256
 
@@ -135,25 +136,30 @@ def _lines(
 
 
 def transition_table(lines: Sequence[Transition]) -> Table:
-    """The lines as a table; hectares to four decimals (a square metre), nothing where there is no model."""
-    rows = []
+    """The lines as a table; hectares to four decimals (a square metre), nothing where there is no model.
+
+    `share` is that of the ground with a class in both maps.
+    """
+    compared = sum(line.area_ha for line in lines if NO_DATA not in (line.before, line.after))
+    rows: list[Sequence[Value]] = []
     for line in lines:
         expected = None if line.expected_ha is None else round(line.expected_ha, 4)
         areas = line.cells, round(line.area_ha, 4), line.confirmed_cells, round(line.confirmed_ha, 4)
-        rows.append((safe_cell(line.before), safe_cell(line.after), *areas, expected))
-    return HEADER, rows
+        share = None if NO_DATA in (line.before, line.after) or not compared else round(line.area_ha / compared, 8)
+        rows.append((safe_cell(line.before), safe_cell(line.after), *areas, expected, share))
+    return (*HEADER, "share"), rows
 
 
-def write_transitions(path: Path, lines: Sequence[Transition]) -> None:
-    """Write the lines with a header as CSV, and as Parquet beside it."""
-    write_parquet(path.with_suffix(".parquet"), transition_table(lines))
+def write_transitions(path: Path, table: Table) -> None:
+    """Write the table of lines as CSV, and as Parquet beside it."""
+    header, rows = table
+    write_parquet(path.with_suffix(".parquet"), table)
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        for line in lines:
-            expected = "" if line.expected_ha is None else f"{line.expected_ha:.4f}"
-            areas = f"{line.area_ha:.4f}", line.confirmed_cells, f"{line.confirmed_ha:.4f}", expected
-            writer.writerow((safe_cell(line.before), safe_cell(line.after), line.cells, *areas))
+        writer.writerow(header)
+        for *named, share in rows:
+            texts = [f"{value:.4f}" if isinstance(value, float) else value for value in named]
+            writer.writerow([*texts, "" if share is None else f"{share:.8f}"])
 
 
 def read_transitions(path: Path) -> tuple[Transition, ...]:

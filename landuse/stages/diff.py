@@ -267,11 +267,11 @@ def write_comparison(
     trust = trust_of(found, tally.known, tally.differing_share)
     told = Told(totals.labels, totals.confirmed, tally, tables[0], tiers, trust)
     expected = None if found.fitted is None else found.fitted.transition * told.labels.compared_ha
-    lines = transitions(told.labels, told.confirmed, found.legend, expected)
-    write_transitions(folder / TRANSITIONS, lines)
+    moves = transition_table(transitions(told.labels, told.confirmed, found.legend, expected))
+    write_transitions(folder / TRANSITIONS, moves)
     classes = class_table(told.labels, told.confirmed, found.legend, _years_between(found))
     write_table(folder / GAINS, *classes)
-    sheets = {"transitions": transition_table(lines), GAINS: classes, "sites": site_table(folder / SITE_TABLE)}
+    sheets = {"transitions": moves, GAINS: classes, "sites": site_table(folder / SITE_TABLE)}
     if totals.by_district is not None:
         sheets[DISTRICTS_TABLE] = write_change_districts(folder, totals.by_district, found.legend, codes)
     write_workbook(folder / TABLES, sheets)

@@ -75,10 +75,6 @@ class Inferred:
     def change(self) -> np.ndarray:
         return self.cells.change
 
-    @property
-    def pair(self) -> np.ndarray:
-        return self.cells.pair
-
 
 def pair_of(before, after) -> SurveyPair:
     """Cells in a line, called what is likeliest."""

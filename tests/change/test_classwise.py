@@ -22,7 +22,7 @@ def test_a_block_without_a_cell_is_no_trouble(method):
     looks = np.random.default_rng(0).dirichlet(np.ones(3), (2, 40))
     nothing = METHODS[method].fit(pair_of(*looks)).apply(pair_of(np.empty((0, 3)), np.empty((0, 3))))
     assert len(nothing.change) == 0
-    assert nothing.pair.shape == (0, 2)
+    assert nothing.move.shape == (0, 2)
 
 
 def look(rng, truth, sureness, classes=3):

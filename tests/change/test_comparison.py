@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from landuse.change import comparison, lattice, ranking
+from landuse.change import comparison, overlap, ranking
 from landuse.change.comparison import ChangeRule, compare
 from landuse.change.maps import ClassMap
 from landuse.grid import Cell, CellRange, ChipGrid
@@ -91,7 +91,7 @@ def test_blocks_and_bands_of_any_size_say_the_same(monkeypatch):
     for tile, lines, band in ((8, 3, 40), (16, 16, 31), (7, 2, 100)):
         monkeypatch.setattr(comparison, "TILE", tile)
         monkeypatch.setattr(comparison, "LINES", lines)
-        monkeypatch.setattr(lattice, "BAND_CELLS", band)
+        monkeypatch.setattr(overlap, "BAND_CELLS", band)
         pieces = Seen(before, after, ChangeRule(0.3, 2, smooth=True))
         assert np.array_equal(pieces.probability, whole.probability, equal_nan=True)
         assert np.array_equal(pieces.confirmed, whole.confirmed)
@@ -142,7 +142,7 @@ def test_small_sites_go_whole_and_no_other_cell_with_them(seed, least, band):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, (2, 14, 11))
     maps = [replace(land(np.eye(3)[one].transpose(2, 0, 1)), pixels=ArrayPixels(CODES[one])) for one in labels]
-    with mock.patch.object(lattice, "BAND_CELLS", band * 11):
+    with mock.patch.object(overlap, "BAND_CELLS", band * 11):
         kept = Seen(*maps, ChangeRule(min_site=least)).confirmed
     kinds = np.where(labels[0] != labels[1], 1 + 3 * labels[0] + labels[1], 0)
     expected = np.zeros_like(kept)

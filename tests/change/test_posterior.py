@@ -40,14 +40,6 @@ def test_p_change_means_what_it_says():
         assert made.changed[inside].mean() == pytest.approx(found.change[inside].mean(), abs=0.06)
 
 
-def test_most_likely_pair_is_mostly_the_true_one():
-    made = surveys(cells=20_000, change=0.2, seed=3)
-    found = infer_change(made.before, made.after)
-    right = (found.pair[:, 0] == made.truth_before) & (found.pair[:, 1] == made.truth_after)
-    plain = (made.before.argmax(1) == made.truth_before) & (made.after.argmax(1) == made.truth_after)
-    assert right.mean() > plain.mean() + 0.05
-
-
 @settings(max_examples=60, deadline=None)
 @given(pairs())
 def test_swapping_the_surveys_transposes_the_transition(pair):
@@ -73,7 +65,6 @@ def test_results_are_probabilities(pair):
     assert found.transition.sum() == pytest.approx(1.0)
     assert (found.transition >= 0).all()
     assert ((found.change >= 0) & (found.change <= 1)).all()
-    assert found.pair.shape == (len(pair[0]), 2)
 
 
 @settings(max_examples=40, deadline=None)
@@ -82,7 +73,6 @@ def test_identical_surveys_hold_no_change(pair):
     found = infer_change(pair[0], pair[0])
     assert (found.change == 0).all()
     assert found.change_share < 0.011
-    assert (found.pair[:, 0] == found.pair[:, 1]).all()
 
 
 def test_a_lone_clear_transition_is_found_and_a_doubtful_one_is_not():

@@ -10,10 +10,9 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change import lattice
 from landuse.change.comparison import ChangeRule, Comparison
 from landuse.change.maps import ClassMap
-from landuse.change.overlap import overlap
+from landuse.change.overlap import bands, overlap
 from landuse.change.transitions import (
     HEADER,
     NO_DATA,
@@ -21,6 +20,7 @@ from landuse.change.transitions import (
     Transition,
     lone_cells,
     read_transitions,
+    transition_table,
     transitions,
     write_transitions,
 )
@@ -61,7 +61,7 @@ def table_of(before, after):
     shared = overlap(before, after)
     found = Comparison(before, after, shared, ChangeRule())
     whole = CrossTable.empty()
-    for rows in lattice.bands(shared.shape):
+    for rows in bands(shared.shape):
         whole += CrossTable.counted(*found.codes(rows), found.ground.hectares(rows))
     return whole + lone_cells(before, shared.before, later=False) + lone_cells(after, shared.after, later=True)
 
@@ -116,7 +116,7 @@ def test_bands_of_any_height_find_the_same(monkeypatch):
     before, after = (land(CODES[rng.integers(0, 4, (23, 7))], row) for row in (0, 3))
     whole = table_of(before, after)
     for size in (1, 7, 21, 50):
-        monkeypatch.setattr(lattice, "BAND_CELLS", size)
+        monkeypatch.setattr("landuse.change.overlap.BAND_CELLS", size)
         pieces = table_of(before, after)
         assert np.array_equal(pieces.cells, whole.cells)
         np.testing.assert_allclose(pieces.area_ha, whole.area_ha, rtol=1e-9)
@@ -147,20 +147,21 @@ def test_a_transition_that_only_the_model_expects_is_listed():
 
 def test_the_file_has_square_metres_and_blanks(tmp_path):
     labels = table_of(land([[9, 9]]), land([[4, 0]]))
-    write_transitions(tmp_path / "t.csv", transitions(labels, labels, LEGEND))
+    write_transitions(tmp_path / "t.csv", transition_table(transitions(labels, labels, LEGEND)))
     with (tmp_path / "t.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert tuple(rows[0]) == HEADER
+    assert tuple(rows[0]) == (*HEADER, "share")
     assert [row["to"] for row in rows] == ["Cultivated", NO_DATA]
     assert float(rows[0]["area_ha"]) == pytest.approx(5.0176, abs=0.01)
     assert rows[0]["expected_ha"] == ""
+    assert [row["share"] for row in rows] == ["1.00000000", ""]
 
 
 def test_the_lines_are_the_same_in_every_format(tmp_path):
     lines = [
         Transition("=A1", "Water", 3, 15.05284, 2, 10.03523, 9.5), Transition("Water", NO_DATA, 1, 5.01761, 0, 0.0, None)
     ]  # fmt: skip
-    write_transitions(tmp_path / "transitions.csv", lines)
+    write_transitions(tmp_path / "transitions.csv", transition_table(lines))
     frame = pd.read_parquet(tmp_path / "transitions.parquet")
     assert frame["from"].tolist() == ["=A1", "Water"]
     assert frame["confirmed_ha"].tolist() == [10.0352, 0.0]

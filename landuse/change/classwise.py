@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
+from landuse.change.neighbours import changes_beside
 from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
 
 LEAST = 1e-3
@@ -243,8 +244,8 @@ class FittedViews:
     converged: bool = True
 
     def apply(self, block: SurveyPair) -> CellChanges:
-        """What is said of each cell of a block, each by itself."""
-        return block.changes(self.joint)
+        """What is said of the cells of a block, each beside those around it."""
+        return changes_beside(block, self.joint)
 
     def joint(self, some: SurveyPair) -> Floats:
         """Probability (n, K, K) of each pair of classes of cells; one look that stands in both surveys holds no change."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from landuse.change.ground import CountedGround
 from landuse.change.maps import ClassMap
 from landuse.change.methods import DEFAULT, ChangeModel, FittedChange, change_model
+from landuse.change.neighbours import RIM
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap, within
 from landuse.change.pair import CellChanges, SurveyPair
 from landuse.grid import IntArray, chip_ids
@@ -54,14 +55,28 @@ class ComparedBlock:
         window: where on the common ground.
         before, after: class codes of both maps.
         known: cells that both maps hold probabilities of.
-        pair: what they say of the known cells, in image order; None where a map has no probabilities.
+        around: what they say of the known cells of the window and of the rim around it, in image order; None where a map has no
+            probabilities.
     """
 
     window: Window
     before: CodeArray
     after: CodeArray
     known: Mask
-    pair: SurveyPair | None
+    around: SurveyPair | None
+
+    @cached_property
+    def inside(self) -> Mask:
+        """Which cells of `around` lie in the window."""
+        if self.around is None:
+            return np.zeros(0, bool)
+        places = zip((self.around.lines, self.around.columns), self.window, strict=True)
+        return np.logical_and(*((place >= side.start) & (place < side.stop) for place, side in places))
+
+    @cached_property
+    def pair(self) -> SurveyPair | None:
+        """What the maps say of the known cells of the window, in image order."""
+        return None if self.around is None else self.around.take(self.inside)
 
     @property
     def both(self) -> Mask:
@@ -120,19 +135,24 @@ class Comparison:
 
     def block(self, window: Window) -> ComparedBlock:
         """A window of both maps."""
+        wide = tuple(
+            slice(max(side.start - RIM, 0), min(side.stop + RIM, size))
+            for side, size in zip(window, self.overlap.shape, strict=True)
+        )
         there = [
-            tuple(slice(o.start + w.start, o.start + w.stop) for o, w in zip(place, window, strict=True))
+            tuple(slice(o.start + w.start, o.start + w.stop) for o, w in zip(place, wide, strict=True))
             for place in (self.overlap.before, self.overlap.after)
         ]
         pixels = self.before.pixels, self.after.pixels
         first, second = (one.codes(*place) for one, place in zip(pixels, there, strict=True))
-        known, pair = (first > 0) & (second > 0) & self.rated, None
+        known, around = (first > 0) & (second > 0) & self.rated, None
         if self.rated:
             bands = [one.probabilities(*place) for one, place in zip(pixels, there, strict=True)]
             known &= np.isfinite(bands[0][0]) & np.isfinite(bands[1][0])
             labels = np.stack([self.positions(codes[known]) for codes in (first, second)], axis=1)
-            pair = SurveyPair.of((bands[0], bands[1]), known, labels).moved(window[0].start, window[1].start)
-        return ComparedBlock(window, first, second, known, pair)
+            around = SurveyPair.of((bands[0], bands[1]), known, labels).moved(wide[0].start, wide[1].start)
+        inner = tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, wide, strict=True))
+        return ComparedBlock(window, first[inner], second[inner], known[inner], around)
 
     def codes(self, rows: slice) -> tuple[CodeArray, CodeArray]:
         """Class codes of both maps in some lines of the common ground, from side to side."""
@@ -147,7 +167,9 @@ class Comparison:
 
     def inferred(self, block: ComparedBlock) -> CellChanges | None:
         """What is said of the known cells of a block; None where nothing was learnt."""
-        return None if self.fitted is None or block.pair is None else self.fitted.apply(block.pair)
+        if self.fitted is None or block.around is None:
+            return None
+        return self.fitted.apply(block.around).take(block.inside)
 
     def chip_ids(self, lines: IntArray, columns: IntArray) -> list[str]:
         """The chips of cells of the common ground; empty names where the maps are not of chips."""

@@ -1,7 +1,7 @@
 """The ways to infer change, by the name that `diff --method` takes: one class a way, one line of `METHODS` each.
 
 A way is fitted to a sample of the cells that two surveys share, and then applied to all of them, block by block: a block is as
-large as memory likes, and what is said of a cell does not depend on the block that it came in.
+large as memory likes, and what is said of a cell depends on the cells around it at most, not on the block that it came in.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FittedChange(Protocol):
         """Whether they settled."""
 
     def apply(self, block: SurveyPair) -> CellChanges:
-        """What is said of each cell of a block."""
+        """What is said of each cell of a block, which has a rim of one cell around what is wanted: neighbours may count."""
 
 
 class ChangeModel(Protocol):

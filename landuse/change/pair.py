@@ -100,6 +100,10 @@ class CellChanges:
             named=joint[every, named[:, 0], named[:, 1]],
         )
 
+    def take(self, chosen: Mask) -> CellChanges:
+        """Some of the cells, by a mask."""
+        return CellChanges(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
     @classmethod
     def joined(cls, parts: Sequence[CellChanges]) -> CellChanges:
         """The cells of some parts, in order."""

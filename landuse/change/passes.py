@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from landuse.change.comparison import ComparedBlock, Comparison, Mask
 from landuse.change.overlap import bands
-from landuse.change.pair import CellChanges
+from landuse.change.pair import CellChanges, Floats
 from landuse.change.ranking import Ranking
 from landuse.change.scratch import COMPARED, NOTHING, CellScratch, Kinds, States
 from landuse.change.transitions import CrossTable, lone_cells
@@ -49,6 +49,15 @@ class Tally:
         self.budget += float((1.0 - cells.named[differ]).sum())
         if block.pair is not None:
             self.ranking = self.ranking.with_cells(block.pair, cells)
+
+    def shares(self, learnt: Floats) -> Floats:
+        """Shares (K, K) of the cells in each pair of classes: those learnt from a sample, with as much change as was counted."""
+        moved = 1.0 - np.trace(learnt)
+        share = self.change / max(self.known, 1)
+        if moved <= 0:
+            return learnt
+        stay = np.eye(len(learnt), dtype=bool)
+        return np.asarray(np.where(stay, learnt * (1 - share) / max(1 - moved, 1e-12), learnt * share / moved))
 
     @property
     def differing_share(self) -> float:

@@ -185,7 +185,7 @@ def _pairs(found: Comparison, told: Told) -> list[dict[str, Any]]:
     """Each transition: hectares expected, and how well the later survey tells its two classes apart."""
     if found.fitted is None or not told.trust.figures:
         return []
-    names, hectares = found.legend.names, found.fitted.transition * told.labels.compared_ha
+    names, hectares = found.legend.names, told.tally.shares(found.fitted.transition) * told.labels.compared_ha
     return [
         {"from": names[i], "to": names[j], "expected_ha": _ha(hectares[i, j]), "told_apart": told.trust.between(i, j)}
         for i, j in permutations(range(len(names)), 2)
@@ -200,7 +200,7 @@ def _model_summary(found: Comparison, told: Told) -> dict[str, Any] | None:
     return {
         "method": found.rule.method,
         "expected_change_share": share if told.trust.figures else None,
-        "transition": np.round(found.fitted.transition, 8).tolist(),
+        "transition": np.round(told.tally.shares(found.fitted.transition), 8).tolist(),
         "iterations": found.fitted.iterations,
         "converged": found.fitted.converged,
         "learnt_from": len(found.sample),

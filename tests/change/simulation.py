@@ -77,10 +77,10 @@ class Inferred:
 
 
 def pair_of(before, after) -> SurveyPair:
-    """Cells in a line, called what is likeliest."""
+    """Cells that lie apart, called what is likeliest."""
     p, q = np.asarray(before, float), np.asarray(after, float)
     labels = np.stack([p, q], axis=-1).argmax(axis=1) if p.size and p.ndim == 2 else np.empty((0, 2), np.int64)
-    return SurveyPair(p, q, np.zeros(len(p), np.int64), np.arange(len(p)), labels)
+    return SurveyPair(p, q, np.zeros(len(p), np.int64), 2 * np.arange(len(p)), labels)
 
 
 def infer_change(before, after) -> Inferred:

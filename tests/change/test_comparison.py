@@ -75,8 +75,12 @@ def test_swapping_the_maps_swaps_the_answer(seed):
     assert np.array_equal(there.totals.labels.cells, back.totals.labels.cells.T)
 
 
-def test_the_probability_of_a_cell_is_that_of_its_two_vectors():
+def test_the_probability_of_a_cell_alone_is_that_of_its_two_vectors():
     before, after = drawn(2, (20, 20))
+    lone = np.indices((20, 20)).sum(axis=0) % 4 > 0
+    lone |= np.indices((20, 20))[0] % 2 > 0
+    for one in (before, after):
+        one.pixels.all_codes[lone] = 0
     seen = Seen(before, after)
     known = np.isfinite(seen.probability)
     vectors = [one.pixels.bands[:, known].T.astype(np.float64) for one in (before, after)]

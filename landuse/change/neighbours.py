@@ -1,0 +1,55 @@
+"""Cells seen beside those around them: land changes in patches that are larger than a cell, and errors of maps less so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+
+from landuse.change.pair import CellChanges, Floats, Mask, SurveyPair
+
+ALONE = 0.01
+"""Mean probability of a change in the eight cells around at which that change becomes twice as likely in their midst. Chosen on
+five of six real pairs and judged on the sixth, in turn: docs/change.md."""
+RIM = 1
+"""Cells around a window that must be known for what is said within it."""
+MOST_VALUES = 2**22
+"""Joint probabilities that are in memory at once."""
+
+
+def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats]) -> CellChanges:
+    """What `joint` says of cells, beside what it says of the eight around each.
+
+    The odds of each change, from i to j, against no change are multiplied by 1 + m / `ALONE`, with m the mean probability of
+    that very change in the eight cells around. Cells that are not among those given count as unchanged.
+
+    Args:
+        pair: cells in image order.
+        joint: from some cells to the probability (n, K, K) of each pair of their classes, each by itself.
+    """
+    if not len(pair):
+        return pair.changes(joint)
+    width, classes = int(np.ptp(pair.columns)) + 1, pair.before.shape[1]
+    height, last = max(1, MOST_VALUES // (width * classes**2)), int(pair.lines[-1])
+    parts = []
+    for top in range(int(pair.lines[0]), last + 1, height):
+        near = pair.take((pair.lines >= top - RIM) & (pair.lines < top + height + RIM))
+        inside = (near.lines >= top) & (near.lines < top + height)
+        parts.append(CellChanges.of(_beside(near, joint(near), inside), near.labels[inside]))
+    return CellChanges.joined(parts)
+
+
+def _beside(near: SurveyPair, joint: Floats, inside: Mask) -> Floats:
+    """Joint probabilities of the cells inside, raised by those of the cells around them."""
+    classes = joint.shape[1]
+    lines, columns = near.lines - near.lines[0] + RIM, near.columns - near.columns.min() + RIM
+    image = np.zeros((int(lines[-1]) + 1 + RIM, int(columns.max()) + 1 + RIM, classes, classes))
+    image[lines, columns] = joint
+    lines, columns = lines[inside], columns[inside]
+    around = sum(image[lines + down, columns + right] for down, right in product((-1, 0, 1), repeat=2) if down or right)
+    factor = 1 + around / (8 * ALONE)
+    every = np.arange(classes)
+    factor[:, every, every] = 1.0
+    raised = joint[inside] * factor
+    return np.asarray(raised / raised.sum(axis=(1, 2), keepdims=True))

@@ -1,0 +1,56 @@
+"""Cells beside those around them: a patch is surer than a lone cell, and nothing depends on how cells are cut into pieces."""
+
+import numpy as np
+import pytest
+
+from landuse.change import neighbours
+from landuse.change.neighbours import ALONE, changes_beside
+from landuse.change.pair import SurveyPair
+
+
+def joint(some):
+    """Both vectors as if they told nothing of each other."""
+    return some.before[:, :, None] * some.after[:, None, :]
+
+
+def image_of(before, after):
+    """All cells of images (H, W, K)."""
+    lines, columns = np.indices(before.shape[:2]).reshape(2, -1)
+    p, q = before.reshape(len(lines), -1), after.reshape(len(lines), -1)
+    return SurveyPair(p, q, lines, columns, np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1))
+
+
+def drawn(seed, shape=(9, 7), classes=3):
+    rng = np.random.default_rng(seed)
+    return (rng.dirichlet(np.ones(classes), shape) for _ in range(2))
+
+
+def test_odds_rise_with_the_same_change_around_and_with_no_other():
+    before, after = np.zeros((3, 9, 3)), np.zeros((3, 9, 3))
+    before[..., 0] = after[..., 0] = 1.0
+    for column in (1, 4, 7):
+        after[1, column] = [0.9, 0.1, 0.0]
+    after[0, 1], after[0, 4] = [0.8, 0.2, 0.0], [0.8, 0.0, 0.2]
+    found = changes_beside(image_of(before, after), joint).change.reshape(3, 9)
+    odds = found[1] / (1 - found[1])
+    assert odds[7] == pytest.approx(1 / 9)
+    assert odds[4] == pytest.approx(1 / 9)
+    assert odds[1] == pytest.approx((1 + 0.2 / 8 / ALONE) / 9)
+
+
+@pytest.mark.parametrize("most", [1, 9 * 7 * 2, 9 * 7 * 5])
+def test_pieces_of_any_height_say_the_same(monkeypatch, most):
+    pair = image_of(*drawn(1))
+    pair = pair.take(np.random.default_rng(2).random(len(pair)) < 0.8)
+    whole = changes_beside(pair, joint)
+    monkeypatch.setattr(neighbours, "MOST_VALUES", most)
+    pieces = changes_beside(pair, joint)
+    assert np.array_equal(pieces.change, whole.change)
+    assert np.array_equal(pieces.named, whole.named)
+
+
+def test_swapping_the_surveys_swaps_the_changes():
+    before, after = drawn(3)
+    there, back = changes_beside(image_of(before, after), joint), changes_beside(image_of(after, before), joint)
+    np.testing.assert_allclose(there.change, back.change)
+    assert np.array_equal(there.move, back.move[:, ::-1])

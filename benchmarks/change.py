@@ -13,7 +13,6 @@ first year's labels classifies both years, and the truth is known.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -25,20 +24,20 @@ import rasterio
 from pyproj import CRS
 from scipy.ndimage import median_filter
 
+from benchmarks.hard_landscapes import Made, flips_line, landscape, map_of
 from benchmarks.table import markdown
+from landuse.change.classwise import Classwise
 from landuse.change.comparison import ChangeRule, ComparedBlock, Comparison, compare
 from landuse.change.maps import read_class_map
-from landuse.change.methods import METHODS
+from landuse.change.methods import METHODS, ChangeModel
 from landuse.change.pair import CellChanges, SurveyPair
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import LandClass, Legend
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainOptions
 from landuse.outputs.cog import write_class_cog
-from landuse.stages.classify import classify
 from landuse.stages.tile import tile
 from landuse.stages.train import train
-from tools.landscape import LandscapeSpec, make_landscape
 
 WATER, GREEN, DRY = 1, 2, 3
 LEGEND = Legend(
@@ -52,8 +51,8 @@ LEGEND = Legend(
 LAND, LAKE = 0.3, 0.6
 TIERS = ((0.9, 1.01), (0.5, 0.9), (0.1, 0.5))
 STAND_INS = 0.05
-CHIPS, PIXEL = 24, 4.0
-"""Chips along a side of a made landscape, and its pixel in metres."""
+WEIGHTS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
+"""How little neighbours may count: `Classwise.alone`."""
 LABELS = "label comparison"
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -67,6 +66,13 @@ class Case:
     found: Comparison
     cells: ComparedBlock
     water: tuple[Floats, Floats]
+
+    @property
+    def pair(self) -> SurveyPair:
+        """The known cells."""
+        if self.cells.pair is None:
+            raise ValueError("The maps compared here have probabilities.")
+        return self.cells.pair
 
     @property
     def judged(self) -> Mask:
@@ -138,13 +144,6 @@ def model_of(source: Path, work: Path) -> Path:
     return out
 
 
-def map_of(sources: Sequence[Path], out: Path, options: ClassifyOptions) -> Path:
-    """The map of a survey, made once."""
-    if not out.exists():
-        classify(sources, out, options)
-    return out
-
-
 def dakota(folder: Path, work: Path) -> Iterator[Case]:
     """All pairs of dates, earlier first."""
     sources = sorted(folder.glob("*.tif"))
@@ -171,24 +170,55 @@ def water_of(found: Comparison, truth: Path) -> Floats:
 
 
 def scored(case: Case, method: str) -> Scored:
-    """What a method says of the water of a pair, as `ranking.parquet` and the confirmed sites have it."""
-    pair, judged = case.cells.pair, case.judged
-    if pair is None:
-        raise ValueError("The maps compared here have probabilities.")
-    water = (pair.labels == 0).sum(axis=1) == 1
-    if method == LABELS:
-        return Scored(water[judged].astype(float), case.changed[judged], water[judged])
-    cells = inferred(pair, method)
+    """What a method says of the water of a pair."""
+    if method != LABELS:
+        return scored_by(case, METHODS[method])
+    water = about_water(case)[case.judged]
+    return Scored(water.astype(float), case.changed[case.judged], water)
+
+
+def scored_by(case: Case, model: ChangeModel) -> Scored:
+    """The same of a way to infer change, as `ranking.parquet` and the confirmed sites have it."""
+    judged, pair = case.judged, case.pair
+    cells = model.fit(pair).apply(pair)
     about = (cells.move == 0).any(axis=1)
-    sure = water & (cells.named >= case.found.rule.min_probability)
+    sure = about_water(case) & (cells.named >= case.found.rule.min_probability)
     return Scored(np.where(about, cells.moved, 0.0)[judged], case.changed[judged], sure[judged])
+
+
+def about_water(case: Case) -> Mask:
+    """Known cells (n,) that are called water at one of the dates."""
+    return np.asarray((case.pair.labels == 0).sum(axis=1) == 1)
+
+
+def held_out_line(cases: Sequence[Case]) -> list[str]:
+    """The default with the weight of neighbours chosen on all pairs but one, and that one judged, in turn.
+
+    Chosen is the weight with the largest F1 of confirmed changes.
+    """
+    each = {alone: [scored_by(case, Classwise(alone)) for case in cases] for alone in WEIGHTS}
+    found = []
+    for number in range(len(cases)):
+        rest = {alone: [one for i, one in enumerate(all_) if i != number] for alone, all_ in each.items()}
+        found.append(each[max(rest, key=lambda alone: f1_of(rest[alone]))][number])
+    return ["default, weight held out", *ranks_of(found), *recalls_of(found), *counts_of(found)]
+
+
+def f1_of(each: Sequence[Scored]) -> float:
+    """F1 of what is confirmed over some cases."""
+    hits = sum(int((one.truth & one.confirmed).sum()) for one in each)
+    return 2 * hits / max(1, sum(int(one.truth.sum() + one.confirmed.sum()) for one in each))
+
+
+def recalls_of(each: Sequence[Scored]) -> list[str]:
+    """Mean recall at two precisions."""
+    return [f"{np.mean([one.recall_at(precision) for one in each]):.2f}" for precision in (0.8, 0.9)]
 
 
 def dakota_line(method: str, cases: Sequence[Case]) -> list[str]:
     """One line of the table of the real pairs."""
     each = [scored(case, method) for case in cases]
-    recall = [f"{np.mean([s.recall_at(p) for s in each]):.2f}" for p in (0.8, 0.9)]
-    return [method, *ranks_of(each), *recall, *counts_of(each)]
+    return [method, *ranks_of(each), *recalls_of(each), *counts_of(each)]
 
 
 def ranks_of(each: Sequence[Scored]) -> list[str]:
@@ -247,31 +277,9 @@ def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> lis
     return [method, f"{1000 * false / cells:.1f}", f"{np.mean(each):.2f}", f"{np.mean(share):.2f}"]
 
 
-def landscape(work: Path, seed: int) -> tuple[SurveyPair, Mask]:
-    """A made landscape that is hard to compare: its maps by a head of the first year, and the chips (n,) that truly changed."""
-    made, model = work / f"hard_{seed}", work / f"hard_{seed}.landuse"
-    if not made.exists():
-        make_landscape(made, LandscapeSpec(chips=CHIPS, seed=seed, pixel=PIXEL, difficulty="hard"))
-    if not model.exists():
-        labels = TileOptions(labels=made / "nlcd_2014.tif", fresh=True)
-        tile(sorted((made / "2014").glob("*.tif")), work / f"hard_{seed}_chips", labels)
-        train([work / f"hard_{seed}_chips"], model, TrainOptions(master="inline"))
-    options = ClassifyOptions(model=str(model), master="inline")
-    maps = [
-        map_of(sorted((made / year).glob("*.tif")), work / f"hard_{seed}_{year}", options) for year in ("2014", "2020")
-    ]
-    found = compare(*(read_class_map(path) for path in maps), ChangeRule())
-    pair = found.whole().pair
-    if pair is None:
-        raise ValueError("The maps compared here have probabilities.")
-    with (made / "truth" / "change.csv").open(encoding="utf8") as stream:
-        changed = {row["chip_id"] for row in csv.DictReader(stream)}
-    return pair, np.array([chip in changed for chip in found.chip_ids(pair.lines, pair.columns)])
-
-
-def landscape_line(method: str, made: Sequence[tuple[SurveyPair, Mask]]) -> list[str]:
+def landscape_line(method: str, made: Sequence[Made]) -> list[str]:
     """One line of the table of the made landscapes."""
-    each = [Scored(change_of(pair, method), changed, confirmed(pair, method)) for pair, changed in made]
+    each = [Scored(change_of(one.pair, method), one.changed, confirmed(one.pair, method)) for one in made]
     return [method, *ranks_of(each), *counts_of(each)]
 
 
@@ -309,7 +317,8 @@ def main() -> None:
         print(f"{case.name}: {truth.sum()} of {len(truth)} chips changed; labels differ in {case.cells.differ.sum()}")
     header = ("Dakota", "average precision, each pair", "mean", "recall at .8", "at .9", "real of confirmed", "recall",
               "certain", "likely", "possible", "estimated/true")  # fmt: skip
-    print(markdown(header, [dakota_line(method, cases) for method in methods]), flush=True)
+    lines = [dakota_line(method, cases) for method in methods]
+    print(markdown(header, [*lines, held_out_line(cases)]), flush=True)
     blocks = [found.whole() for found in california(given.imagery / "naip_california", given.work)]
     pairs = [block.pair for block in blocks if block.pair is not None]
     header = ("California", "false cells per 1,000", "average precision of stand-ins", "estimated/true")
@@ -318,6 +327,9 @@ def main() -> None:
     header = ("Made", "average precision, each seed", "mean", "real of confirmed", "recall", "certain", "likely", "possible",
               "estimated/true")  # fmt: skip
     print(markdown(header, [landscape_line(method, made) for method in methods if made]))
+    print("labels of the second year that are right:", ", ".join(f"{one.right:.1%}" for one in made))
+    header = ("seed", "flips of labels left", "true changes kept")
+    print(markdown(header, [flips_line(one, given.work, seed) for seed, one in enumerate(made, 1)]))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from landuse.change.neighbours import changes_beside
+from landuse.change.neighbours import ALONE, changes_beside
 from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
 
 LEAST = 1e-3
@@ -214,8 +214,15 @@ class ClassViews:
         return ((view, places[number:]) for number, view in enumerate(self.views, 1))
 
 
+@dataclass(frozen=True)
 class Classwise:
-    """Each class's evidence as far as the pair itself bears it out."""
+    """Each class's evidence as far as the pair itself bears it out, beside the cells around.
+
+    Attributes:
+        alone: how little the same change in the cells around counts: see `landuse.change.neighbours.ALONE`.
+    """
+
+    alone: float = ALONE
 
     def fit(self, sample: SurveyPair) -> FittedViews:
         """See `ClassView`. Of more than 20,000 cells, 20,000 evenly spaced ones are used."""
@@ -223,7 +230,7 @@ class Classwise:
         before, after = looks_of(some.before, "before"), looks_of(some.after, "after")
         later = surer(after) > surer(before)
         views = ClassViews.fitted(after, before) if later else ClassViews.fitted(before, after)
-        fitted = FittedViews(views, later, np.empty((0, 0)))
+        fitted = FittedViews(views, later, np.empty((0, 0)), self.alone)
         return replace(fitted, transition=fitted.joint(some).mean(axis=0))
 
 
@@ -234,18 +241,20 @@ class FittedViews:
     Attributes:
         views: of the classes.
         later: whether the later survey is the trusted one.
-        transition: (K, K) estimated share of cells in each (before, after) pair; sums to 1.
+        transition: (K, K) estimated share of cells in each (before, after) pair, each by itself; sums to 1.
+        alone: as of `Classwise`.
     """
 
     views: ClassViews
     later: bool
     transition: Floats
+    alone: float
     iterations: int = 0
     converged: bool = True
 
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of the cells of a block, each beside those around it."""
-        return changes_beside(block, self.joint)
+        return changes_beside(block, self.joint, self.alone)
 
     def joint(self, some: SurveyPair) -> Floats:
         """Probability (n, K, K) of each pair of classes of cells; one look that stands in both surveys holds no change."""

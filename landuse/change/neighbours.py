@@ -18,15 +18,16 @@ MOST_VALUES = 2**22
 """Joint probabilities that are in memory at once."""
 
 
-def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats]) -> CellChanges:
+def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alone: float = ALONE) -> CellChanges:
     """What `joint` says of cells, beside what it says of the eight around each.
 
-    The odds of each change, from i to j, against no change are multiplied by 1 + m / `ALONE`, with m the mean probability of
+    The odds of each change, from i to j, against no change are multiplied by 1 + m / `alone`, with m the mean probability of
     that very change in the eight cells around. Cells that are not among those given count as unchanged.
 
     Args:
         pair: cells in image order.
         joint: from some cells to the probability (n, K, K) of each pair of their classes, each by itself.
+        alone: see `ALONE`.
     """
     if not len(pair):
         return pair.changes(joint)
@@ -36,11 +37,11 @@ def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats]) -> C
     for top in range(int(pair.lines[0]), last + 1, height):
         near = pair.take((pair.lines >= top - RIM) & (pair.lines < top + height + RIM))
         inside = (near.lines >= top) & (near.lines < top + height)
-        parts.append(CellChanges.of(_beside(near, joint(near), inside), near.labels[inside]))
+        parts.append(CellChanges.of(_raised(near, joint(near), inside, alone), near.labels[inside]))
     return CellChanges.joined(parts)
 
 
-def _beside(near: SurveyPair, joint: Floats, inside: Mask) -> Floats:
+def _raised(near: SurveyPair, joint: Floats, inside: Mask, alone: float) -> Floats:
     """Joint probabilities of the cells inside, raised by those of the cells around them."""
     classes = joint.shape[1]
     lines, columns = near.lines - near.lines[0] + RIM, near.columns - near.columns.min() + RIM
@@ -48,7 +49,7 @@ def _beside(near: SurveyPair, joint: Floats, inside: Mask) -> Floats:
     image[lines, columns] = joint
     lines, columns = lines[inside], columns[inside]
     around = sum(image[lines + down, columns + right] for down, right in product((-1, 0, 1), repeat=2) if down or right)
-    factor = 1 + around / (8 * ALONE)
+    factor = 1 + around / (8 * alone)
     every = np.arange(classes)
     factor[:, every, every] = 1.0
     raised = joint[inside] * factor

@@ -51,7 +51,7 @@ class Tally:
             self.ranking = self.ranking.with_cells(block.pair, cells)
 
     def shares(self, learnt: Floats) -> Floats:
-        """Shares (K, K) of the cells in each pair of classes: those learnt from a sample, with as much change as was counted."""
+        """Share (K, K) of the cells in each pair of classes: as learnt from a sample, with as much change as was counted."""
         moved = 1.0 - np.trace(learnt)
         share = self.change / max(self.known, 1)
         if moved <= 0:

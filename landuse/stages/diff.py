@@ -266,7 +266,9 @@ def write_comparison(
     write_change_styles(folder, found.legend, codes, writer.totals)
     trust = trust_of(found, tally.known, tally.differing_share)
     told = Told(totals.labels, totals.confirmed, tally, tables[0], tiers, trust)
-    expected = None if found.fitted is None else tally.shares(found.fitted.transition) * told.labels.compared_ha
+    expected = (
+        tally.shares(found.fitted.transition) * told.labels.compared_ha if found.fitted and trust.figures else None
+    )
     moves = transition_table(transitions(told.labels, told.confirmed, found.legend, expected))
     write_transitions(folder / TRANSITIONS, moves)
     classes = class_table(told.labels, told.confirmed, found.legend, _years_between(found))

@@ -12,6 +12,9 @@ from landuse.change.pair import CellChanges, Floats, Mask, SurveyPair
 ALONE = 0.01
 """Mean probability of a change in the eight cells around at which that change becomes twice as likely in their midst. Chosen on
 five of six real pairs and judged on the sixth, in turn: docs/change.md."""
+MOST = 4.0
+"""How many times as likely the cells around can add at most. Fields turn in patches too: without it, neighbours alone made seasons
+certain changes on a made landscape."""
 RIM = 1
 """Cells around a window that must be known for what is said within it."""
 MOST_VALUES = 2**22
@@ -21,8 +24,8 @@ MOST_VALUES = 2**22
 def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alone: float = ALONE) -> CellChanges:
     """What `joint` says of cells, beside what it says of the eight around each.
 
-    The odds of each change, from i to j, against no change are multiplied by 1 + m / `alone`, with m the mean probability of
-    that very change in the eight cells around. Cells that are not among those given count as unchanged.
+    The odds of each change, from i to j, against no change are multiplied by 1 + m / `alone`, at most by 1 + `MOST`, with
+    m the mean probability of that very change in the eight cells around. Cells that are not among those given count as unchanged.
 
     Args:
         pair: cells in image order.
@@ -49,7 +52,7 @@ def _raised(near: SurveyPair, joint: Floats, inside: Mask, alone: float) -> Floa
     image[lines, columns] = joint
     lines, columns = lines[inside], columns[inside]
     around = sum(image[lines + down, columns + right] for down, right in product((-1, 0, 1), repeat=2) if down or right)
-    factor = 1 + around / (8 * alone)
+    factor = 1 + np.minimum(around / (8 * alone), MOST)
     every = np.arange(classes)
     factor[:, every, every] = 1.0
     raised = joint[inside] * factor

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landuse.change import neighbours
-from landuse.change.neighbours import ALONE, changes_beside
+from landuse.change.neighbours import ALONE, MOST, changes_beside
 from landuse.change.pair import SurveyPair
 
 
@@ -36,6 +36,14 @@ def test_odds_rise_with_the_same_change_around_and_with_no_other():
     assert odds[7] == pytest.approx(1 / 9)
     assert odds[4] == pytest.approx(1 / 9)
     assert odds[1] == pytest.approx((1 + 0.2 / 8 / ALONE) / 9)
+
+
+def test_a_patch_makes_nothing_more_than_five_times_as_likely():
+    before, after = np.zeros((5, 5, 2)), np.zeros((5, 5, 2))
+    before[..., 0], after[..., 1] = 1.0, 1.0
+    after[2, 2] = [0.8, 0.2]
+    found = changes_beside(image_of(before, after), joint).change.reshape(5, 5)
+    assert found[2, 2] / (1 - found[2, 2]) == pytest.approx((1 + MOST) * 0.25)
 
 
 @pytest.mark.parametrize("most", [1, 9 * 7 * 2, 9 * 7 * 5])

@@ -13,8 +13,8 @@ ALONE = 0.01
 """Mean probability of a change in the eight cells around at which that change becomes twice as likely in their midst. Chosen on
 five of six real pairs and judged on the sixth, in turn: docs/change.md."""
 MOST = 4.0
-"""How many times as likely the cells around can add at most. Fields turn in patches too: without it, neighbours alone made seasons
-certain changes on a made landscape."""
+"""What the cells around can add at most. Fields turn in patches too: without it, neighbours alone made seasons certain changes on
+a made landscape."""
 RIM = 1
 """Cells around a window that must be known for what is said within it."""
 MOST_VALUES = 2**22
@@ -25,7 +25,7 @@ def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alon
     """What `joint` says of cells, beside what it says of the eight around each.
 
     The odds of each change, from i to j, against no change are multiplied by 1 + m / `alone`, at most by 1 + `MOST`, with
-    m the mean probability of that very change in the eight cells around. Cells that are not among those given count as unchanged.
+    m the mean probability of that very change in the eight cells around. Cells that are not among those given are unchanged.
 
     Args:
         pair: cells in image order.

@@ -13,8 +13,8 @@ ALONE = 0.01
 """Mean probability of a change in the eight cells around at which that change becomes twice as likely in their midst. Chosen on
 five of six real pairs and judged on the sixth, in turn: docs/change.md."""
 MOST = 4.0
-"""What the cells around can add at most. Fields turn in patches too: without it, neighbours alone made seasons certain changes on
-a made landscape."""
+"""What the cells around can add at most. Fields turn in patches too: without a bound, neighbours alone made seasons certain
+changes on a made landscape."""
 RIM = 1
 """Cells around a window that must be known for what is said within it."""
 MOST_VALUES = 2**22

@@ -70,8 +70,11 @@ class ComparedBlock:
         """Which cells of `around` lie in the window."""
         if self.around is None:
             return np.zeros(0, bool)
-        places = zip((self.around.lines, self.around.columns), self.window, strict=True)
-        return np.logical_and(*((place >= side.start) & (place < side.stop) for place, side in places))
+        down, right = self.window
+        lines, columns = self.around.lines, self.around.columns
+        return np.asarray(
+            (lines >= down.start) & (lines < down.stop) & (columns >= right.start) & (columns < right.stop)
+        )
 
     @cached_property
     def pair(self) -> SurveyPair | None:

@@ -6,6 +6,7 @@ backbone.safetensors  the constants of that graph, and those variables of Keras 
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
 alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
+survey.safetensors    what the features of the training survey are like, class by class (only of a head trained on one)
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ from landuse.models.manifest import (
 )
 from landuse.models.quantisation import Quantisation
 from landuse.models.safe_files import HEADER_ROOM, SafeZip, arrays_room, check_finite, read_arrays, write_zip
+from landuse.models.survey_features import SurveyFeatures, shapes_of
 from landuse.palette import Palette
 
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
+SURVEY = "survey.safetensors"
 GRAPH = "graph.xml"
 MEMBERS = frozenset({"bundle.json", HEAD, CARD})
 OF_BACKBONE = frozenset({GRAPH, BACKBONE})
-OPTIONAL = OF_BACKBONE | {ALIGNMENT}
+OPTIONAL = OF_BACKBONE | {ALIGNMENT, SURVEY}
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 MOST_HEAD_NUMBERS = 100_000_000
@@ -76,6 +79,7 @@ class Bundle:
         quantisation: how it computes in 8-bit integers, None where that was not found out.
         alignment: how features of a dense grid are brought to those of chips, None where that is not known.
         palette: the colours of the survey that it was trained on, None where it was trained on single images.
+        survey_features: the features of that survey, class by class; None where nothing is to be brought to them.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Bundle:
     quantisation: Quantisation | None = None
     alignment: Alignment | None = None
     palette: Palette | None = None
+    survey_features: SurveyFeatures | None = None
 
     @property
     def chip_px(self) -> int:
@@ -112,6 +117,8 @@ class Bundle:
             found.update(as_stored(array).tobytes())
         if self.alignment is not None:
             found.update(pack_alignment(self.alignment))
+        if self.survey_features is not None:
+            found.update(self.survey_features.pack())
         return found.hexdigest()
 
 
@@ -135,6 +142,8 @@ def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -
     }
     if bundle.alignment is not None:
         members[ALIGNMENT] = pack_alignment(bundle.alignment)
+    if bundle.survey_features is not None:
+        members[SURVEY] = bundle.survey_features.pack()
     said = _describe(bundle) | {"digests": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}}
     if shipped_in is not None:
         said["backbone"] |= {"shipped_in": shipped_in}
@@ -152,17 +161,18 @@ def read_bundle(path: Path) -> Bundle:
     with SafeZip(path, MEMBERS, OPTIONAL) as archive:
         manifest = parse_manifest(archive.read("bundle.json", MAX_JSON), path)
         check_fit(manifest, path)
-        width = manifest.backbone.features
-        shapes = manifest.head.shapes(width, len(manifest.legend))
+        width, classes = manifest.backbone.features, len(manifest.legend)
+        shapes, survey = manifest.head.shapes(width, classes), shapes_of(width, classes)
         if number_count(shapes.values()) > MOST_HEAD_NUMBERS:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
         limits = {HEAD: arrays_room(shapes), CARD: MAX_CARD, ALIGNMENT: alignment_room(width) + HEADER_ROOM}
+        limits |= {SURVEY: arrays_room(survey)}
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
         members |= _backbone_members(archive, manifest.backbone.shipped_in, path)
     check_digests(members, manifest, path)
     check_finite(members[BACKBONE], f"{BACKBONE} in {path}")
     check_graph(members[GRAPH], len(members[BACKBONE]), f"{GRAPH} in {path}")
-    aligned = members.get(ALIGNMENT)
+    aligned, learnt = members.get(ALIGNMENT), members.get(SURVEY)
     return Bundle(
         name=manifest.name,
         backbone=_backbone(manifest, members),
@@ -177,6 +187,7 @@ def read_bundle(path: Path) -> Bundle:
         palette=manifest.palette,
         card=members[CARD].decode("utf8", errors="replace"),
         alignment=None if aligned is None else unpack_alignment(aligned, width, f"{ALIGNMENT} in {path}"),
+        survey_features=None if learnt is None else SurveyFeatures.unpack(learnt, survey, f"{SURVEY} in {path}"),
     )
 
 

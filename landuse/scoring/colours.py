@@ -27,6 +27,7 @@ class Colours:
         before: mean distance from the model's colours, grey levels; None where it was not measured.
         after: the same with the curves.
         flights: dates of the flights that have curves of their own.
+        chips: chips whose features were brought to the training survey's; None where none were.
     """
 
     recolouring: Recolouring | None
@@ -34,6 +35,7 @@ class Colours:
     before: float | None = None
     after: float | None = None
     flights: tuple[str, ...] = ()
+    chips: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         """For `run.json`."""
@@ -42,6 +44,7 @@ class Colours:
             "distance_before": self.before,
             "distance_after": self.after,
             "flights": list(self.flights),
+            "features_of_chips": self.chips,
             "why": self.sentence,
         }
 

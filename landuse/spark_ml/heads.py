@@ -200,4 +200,5 @@ def bundle_of(model: Classifier, features: str, labels: Sequence[str] | Legend, 
             f"labels, and {features} makes {base.head.feature_count} features."
         )
     said = {"fitted": f"by {type(model).__name__} of Spark MLlib, not calibrated"}
-    return replace(base, name=name, head=head, legend=legend, calibration={}, training=said, metrics={}, card="")
+    base = replace(base, survey_features=None, card="")
+    return replace(base, name=name, head=head, legend=legend, calibration={}, training=said, metrics={})

@@ -23,6 +23,7 @@ from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest,
 from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
+from landuse.scoring.adaptation import adapted
 from landuse.scoring.colours import Colours, colours_for
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
@@ -94,7 +95,7 @@ def run_of(
     chips = chips_of(inputs, survey_options(options, bundle, settings.split), parts, settings.split)
     check_bands(chips, bundle)
     colours = colours_for(chips.survey, bundle.palette, options.normalise)
-    settings = replace(settings, recolouring=colours.recolouring)
+    settings, colours = adapted(chips, replace(settings, recolouring=colours.recolouring), colours, parts)
     with Progress(len(chips), "chips", "classifying") as progress:
         return run_chips(chips, settings, parts, progress), colours
 

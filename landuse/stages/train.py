@@ -20,6 +20,7 @@ from landuse.grid import IntArray
 from landuse.legend import load_legend
 from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
 from landuse.models.heads import Head
+from landuse.models.survey_features import SurveyFeatures
 from landuse.options.training import TrainOptions
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import base_for, with_alignment
@@ -107,6 +108,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     if given:
         test = samples.take(parts.test)
         figures = dict(judged(final, test).figures().as_dict()) if len(test) else {}
+    palette = training_palette(samples.pictures)
     bundle = replace(
         base,
         head=final,
@@ -116,10 +118,16 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         | head_report(replace(fitted, head=final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": int((~sure).sum())},
         metrics=figures,
-        palette=training_palette(samples.pictures),
+        palette=palette,
+        survey_features=None if palette is None else survey_features(known),
         metres_per_pixel=samples.metres_per_pixel(base.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
+
+
+def survey_features(samples: Samples) -> SurveyFeatures | None:
+    """What the features of the chips are like, class by class; None of chips that have several classes each."""
+    return None if samples.multi else SurveyFeatures.of(samples.features, samples.positions, len(samples.legend))
 
 
 def _tried(

@@ -64,7 +64,8 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
     if is_network_file(name):
         return _from_file(name, weights, declared)
     if weights is None and (name in shipped_bundles() or Path(name).is_file()):
-        return replace(read_bundle(find_bundle(name)), quantisation=None)  # it was measured with another head
+        found = read_bundle(find_bundle(name))
+        return replace(found, quantisation=None, survey_features=None)  # they are of another head and its survey
     if name not in ARCHITECTURES:
         raise UsageError(
             f"No backbone {name!r}: give a model file, a .keras or .onnx file, a SavedModel's folder, or one of "

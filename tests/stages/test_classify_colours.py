@@ -60,3 +60,12 @@ def test_class_folders_have_no_colours_to_bring_to(work, tmp_path):
     assert read_bundle(model).palette is None
     with pytest.raises(UsageError, match="learnt from single images"):
         right(work, model, work.survey, tmp_path / "map", "quantile")
+
+
+def test_features_of_a_darker_survey_are_brought_too(work, learnt, dark, tmp_path):
+    assert read_bundle(learnt).survey_features is not None
+    _, colours = right(work, learnt, dark, tmp_path / "auto", "auto")
+    assert colours["features_of_chips"] == 128
+    assert "So were the features" in colours["why"]
+    _, record = classify(dark, tmp_path / "cells", ClassifyOptions(model=str(learnt), normalise="none", **OPTIONS))
+    assert record.details["colours"]["features_of_chips"] is None

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from safetensors.numpy import save
 
 from landuse.models.arrays import Floats, Shape
-from landuse.models.heads import Labels, LogisticHead
+from landuse.models.heads import DenseHead, Labels
 from landuse.models.safe_files import read_arrays
 
 ROUNDS = 6
@@ -79,11 +79,11 @@ def shapes_of(features: int, classes: int) -> Mapping[str, Shape]:
     return {"means": (classes, features), "deviations": (classes, features), "shares": (classes,)}
 
 
-def head_for(head: LogisticHead, learnt: SurveyFeatures, features: Floats) -> LogisticHead | None:
+def head_for(head: DenseHead, learnt: SurveyFeatures, features: Floats) -> DenseHead | None:
     """The head for a survey whose features are others than those it learnt from.
 
     Args:
-        head: of D features and K classes.
+        head: plain logistic regression of D features and K classes.
         learnt: the survey that it learnt from.
         features: float32 (n, D), of chips spread over the other survey.
 
@@ -101,12 +101,12 @@ def head_for(head: LogisticHead, learnt: SurveyFeatures, features: Floats) -> Lo
     return found if learnt.apart(mix) <= MOST_APART else None
 
 
-def _mix(head: LogisticHead, features: Floats) -> Numbers:
+def _mix(head: DenseHead, features: Floats) -> Numbers:
     """The shares (K,) of the classes that a head expects among chips."""
     return np.asarray(head.apply(features).mean(axis=0, dtype=np.float64))
 
 
-def _brought(head: LogisticHead, features: Floats, mean: Numbers, deviation: Numbers) -> LogisticHead:
+def _brought(head: DenseHead, features: Floats, mean: Numbers, deviation: Numbers) -> DenseHead:
     """The head that sees features (n, D) as if they had this mean and deviation (D,)."""
     centre, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     ratio = np.clip((deviation + TINY) / (spread + TINY), *RATIOS)

@@ -15,7 +15,7 @@ from landuse.chips import Chips, ChipSet
 from landuse.engine.progress import Progress
 from landuse.models.arrays import Floats
 from landuse.models.bundle import SUFFIX, write_bundle
-from landuse.models.heads import LogisticHead
+from landuse.models.heads import in_graph
 from landuse.models.runtime import read_cached
 from landuse.models.survey_features import head_for
 from landuse.scoring.colours import Colours
@@ -38,8 +38,8 @@ def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path
         parts: folder of the run's parts, where the model is written.
     """
     bundle = read_cached(settings.model)
-    learnt, head = bundle.survey_features, bundle.head
-    if colours.recolouring is None or settings.split > 1 or learnt is None or not isinstance(head, LogisticHead):
+    learnt, head = bundle.survey_features, in_graph(bundle.head)
+    if colours.recolouring is None or settings.split > 1 or learnt is None or head is None:
         return settings, colours
     features = sampled_features(chips, settings, parts)
     found = head_for(head, learnt, features)

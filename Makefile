@@ -19,8 +19,8 @@ demo-wheel: $(READY) ## the same from the wheel alone, in a folder where nothing
 docs: $(READY) ## the documentation as a site in site/, which a browser opens without a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-test: $(READY) ## all tests, each file on one core, so that what its tests share is made once
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(READY) ## all tests, each file on one core, so that what its tests share is made once; the longest first
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .

@@ -13,6 +13,34 @@ if TYPE_CHECKING:
     from tests.patchwork import Patchwork
 
 
+LONGEST = (
+    "tests/cluster/test_standalone.py",
+    "tests/outputs/test_page_browser.py",
+    "tests/notebooks/test_notebooks.py",
+    "tests/cluster/",
+    "tests/training/finetune/",
+    "tests/cli/test_examples.py",
+)
+"""Files that start first, after those of the Spark session: what is short fills the ends."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file on one core, and all that use the Spark session together, so that it is started once."""
+    files = {_file_of(item) for item in items if "spark" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("spark" if _file_of(item) in files else _file_of(item)))
+    items.sort(key=lambda item: (_file_of(item) not in files, _place(_file_of(item))))
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _place(file: str) -> int:
+    return next((place for place, start in enumerate(LONGEST) if file.startswith(start)), len(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[None]":
     """Features are kept in a folder of the test run, never in the home of whoever runs it."""

@@ -24,27 +24,28 @@ def audit(sites, real, random, chosen, seed):
 
 def test_the_claim_holds_in_nine_of_ten_audits_and_is_made_in_most():
     wrong = made_claims = 0
-    for seed in range(200):
+    for seed in range(100):
         sites, real = made(np.random.default_rng(seed))
         order, claim = audit(sites, real, 100, 60, seed)
         made_claims += claim.sites > 0
         wrong += claim.sites > 0 and real[order[: claim.sites]].mean() < 0.8
-    assert wrong <= 20
-    assert made_claims >= 100
+    assert wrong <= 10
+    assert made_claims >= 50
 
 
 def test_looking_at_every_stage_and_stopping_at_the_first_claim_is_as_safe():
     """Half of the list is only 78 % real at best, so that every claim is wrong."""
     wrong = 0
-    for seed in range(200):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         sites = AuditSites(np.linspace(0.99, 0.5, 400), np.ones(400), np.zeros(400, np.int64))
         real = rng.random(400) < 0.78
         looked, lot = drawn(sites, 100, 0, seed)
         random = looked[lot]
-        claims = [claimed(np.arange(400), random[:n], real[random[:n]], 100, (0.8, 0.9)) for n in range(1, 101)]
+        stages = (*range(LOOK, 100, LOOK), 100)  # between two looks nothing new counts
+        claims = [claimed(np.arange(400), random[:n], real[random[:n]], 100, (0.8, 0.9)) for n in stages]
         wrong += any(c.sites and real[: c.sites].mean() < 0.8 for c in claims)
-    assert wrong <= 20
+    assert wrong <= 10
 
 
 def test_answers_between_two_looks_do_not_count_yet():

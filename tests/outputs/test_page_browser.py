@@ -381,7 +381,7 @@ def test_on_a_phone_the_panel_lies_below_and_nothing_sticks_out(visit, county):
     assert visit.wrong == []
 
 
-@pytest.mark.parametrize(("width", "code"), [(1200, "en"), (390, "en"), (1200, "es")])
+@pytest.mark.parametrize(("width", "code"), [(390, "en"), (1200, "es")])
 def test_axe_finds_nothing(visit, county, width, code):
     from axe_playwright_python.sync_playwright import Axe
 

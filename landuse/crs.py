@@ -9,9 +9,9 @@ from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_utm_crs_info
 from pyproj.exceptions import CRSError, ProjError
 
+from landuse.environment import foreign_data
 from landuse.errors import CRSReplacedWarning, UsageError
 from landuse.grid import Bounds
-from landuse.own_data import foreign_data
 
 MAX_STRETCH = 0.025
 """Largest departure of a CRS metre from a ground metre at the survey's centre. Albers for the United States reaches 0.015."""

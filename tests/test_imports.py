@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from landuse.imports import put_off
+from landuse.environment import put_off
 
 
 @pytest.fixture

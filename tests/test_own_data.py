@@ -8,8 +8,8 @@ import pytest
 from affine import Affine
 
 from landuse.crs import parse_crs
+from landuse.environment import foreign_data, keep_to_own_data
 from landuse.errors import UsageError
-from landuse.own_data import foreign_data, keep_to_own_data
 from tests.mosaic.rasters import Raster, at, noise
 
 
@@ -20,7 +20,7 @@ def test_variables_of_other_installations_are_forgotten():
 
 
 def test_tables_of_an_installation_without_its_own_are_kept(monkeypatch):
-    monkeypatch.setattr("landuse.own_data.find_spec", lambda name: None)
+    monkeypatch.setattr("landuse.environment.find_spec", lambda name: None)
     environ = {"PROJ_DATA": "/opt/conda/share/proj"}
     keep_to_own_data(environ)
     assert environ == {"PROJ_DATA": "/opt/conda/share/proj"}

@@ -14,8 +14,8 @@ from click.shell_completion import CompletionItem
 
 from landuse.cli.config import with_config
 from landuse.engine.progress import progress_on
+from landuse.environment import keep_to_own_data
 from landuse.errors import LanduseError, LanduseWarning
-from landuse.own_data import keep_to_own_data
 from landuse.version import __version__
 
 COMMANDS = {

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
-from landuse.own_data import keep_to_own_data
+from landuse.environment import keep_to_own_data
 
 # No module that starts threads (numpy and pyarrow do): a fork would not carry them over.
 PRELOADED = ("pyspark.worker", "landuse.engine.spark_runner")

@@ -1,8 +1,10 @@
 """Many rasters read as one: addresses, headers, windows, resampling, masks and coverage."""
 
-from landuse.imports import put_off
+from landuse.environment import put_off
 
-with put_off("boto3"):  # rasterio imports it where it finds it, and here GDAL reads object stores by itself
+with put_off(
+    "boto3"
+):  # rasterio imports it where it finds it, which doubles its time, and GDAL reads object stores here
     import rasterio.session  # noqa: F401
 
 from landuse.mosaic.coverage import coverage

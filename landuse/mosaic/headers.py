@@ -16,11 +16,11 @@ from pyproj.exceptions import CRSError
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
+from landuse.environment import foreign_data
 from landuse.errors import DamagedSourceError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError
 from landuse.mosaic.antimeridian import unwrapped
 from landuse.mosaic.gdal import open_raster
 from landuse.mosaic.source import BandAddress, Source
-from landuse.own_data import foreign_data
 
 DTYPES = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from landuse.chips import ChipSet, read_chips
-from landuse.engine.lock import output_lock
 from landuse.engine.progress import Progress, busy
 from landuse.errors import LanduseError, OutputExistsError, QuantisationError, UsageError
 from landuse.grid import CHIP_M, Cell
@@ -22,6 +21,7 @@ from landuse.models.quantisation import LEAST_AGREEMENT, Quantisation, measure, 
 from landuse.models.runtime import OpenVinoRuntime, Prediction
 from landuse.mosaic import MosaicReader
 from landuse.options.results import ExportOptions, QuantiseOptions
+from landuse.outputs.folder import output_lock
 from landuse.scoring.block import split_row
 from landuse.scoring.plan import check_bands
 from landuse.words import counted

@@ -8,14 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from landuse.engine.lock import output_lock
 from landuse.engine.progress import busy
 from landuse.errors import LanduseError, OutputExistsError, SourceNotFoundError
 from landuse.grid import Cell
 from landuse.likeness.finds import Finds, alike_in_change, alike_in_map
 from landuse.likeness.sheet import write_finds
 from landuse.options.results import FindOptions, PacketOptions, PageOptions, ReportOptions
-from landuse.outputs.folder import claimed_folder, followed, staged_folder
+from landuse.outputs.folder import claimed_folder, followed, output_lock, staged_folder
 from landuse.outputs.page import PageWishes, check_replaceable, write_map
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.reporting import words

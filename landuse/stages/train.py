@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from landuse.engine.lock import output_lock
 from landuse.engine.parts import own_address
 from landuse.engine.progress import busy
 from landuse.errors import UsageError
@@ -22,6 +21,7 @@ from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, 
 from landuse.models.heads import Head
 from landuse.models.survey_features import SurveyFeatures
 from landuse.options.training import TrainOptions
+from landuse.outputs.folder import output_lock
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.balance import BalanceRule, likely_wrong

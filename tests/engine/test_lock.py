@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from landuse.engine.lock import output_lock
 from landuse.errors import LanduseError, RunLockedError
+from landuse.outputs.folder import output_lock
 
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from landuse.engine.lock import output_lock
+from landuse.outputs.folder import output_lock
 with output_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

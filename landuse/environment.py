@@ -1,15 +1,18 @@
-"""The tables of PROJ and GDAL that this installation brings, kept from the variables of other installations.
-
-A shell that has sourced QGIS, GRASS or conda points PROJ_LIB at another version's proj.db, with which our PROJ knows no CRS.
-"""
+"""What this process finds around it: the tables of PROJ and GDAL, and libraries that others import though nothing uses them."""
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import MutableMapping
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+# A shell that has sourced QGIS, GRASS or conda points PROJ_LIB at another version's proj.db, with which our PROJ knows no CRS.
 FOREIGN = {"PROJ_LIB": "proj_data", "PROJ_DATA": "proj_data", "GDAL_DATA": "gdal_data", "GDAL_DRIVER_PATH": "gdal_data"}
 """Variables, and the folder of rasterio's wheel that stands in for what they name."""
 
@@ -30,3 +33,29 @@ def foreign_data(environ: MutableMapping[str, str] = os.environ) -> str:
     """Of a message: which variables point elsewhere; empty where none does."""
     found = [f"{name}={environ[name]}" for name in FOREIGN if environ.get(name)]
     return f" {' and '.join(found)} may lead to another version's tables: unset them first." if found else ""
+
+
+class Later(ModuleType):
+    """Stands for a library until something of it is used, which imports it."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def put_off(name: str) -> Iterator[None]:
+    """A context in which who imports a library gets something that imports it when it is used; absent libraries stay so."""
+    if name in sys.modules or find_spec(name) is None:
+        yield
+        return
+    with _known_as(name, Later(name)):
+        yield
+
+
+@contextmanager
+def _known_as(name: str, module: ModuleType) -> Iterator[None]:
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -10,6 +10,7 @@ from affine import Affine
 
 from landuse.change.maps import ClassMap
 from landuse.change.pixels import RecodedPixels
+from landuse.engine.progress import Progress, followed
 from landuse.errors import ConfigError, GridMismatchError, NoOverlapError
 from landuse.legend import MOST_CLASSES, MOST_CODE, UNMAPPED, LandClass, Legend
 
@@ -68,11 +69,14 @@ def overlap(before: ClassMap, after: ClassMap) -> Overlap:
     return found
 
 
-def bands(shape: tuple[int, int]) -> Iterator[slice]:
-    """The lines of a raster, some at a time, from north to south."""
+def bands(shape: tuple[int, int], doing: str = "") -> Iterator[slice]:
+    """The lines of a raster, some at a time, from north to south; with what is done to them, a progress counts its cells."""
     lines = max(1, BAND_CELLS // shape[1])
-    for top in range(0, shape[0], lines):
-        yield slice(top, min(top + lines, shape[0]))
+    found = (slice(top, min(top + lines, shape[0])) for top in range(0, shape[0], lines))
+    if not doing:
+        return found
+    progress = Progress(shape[0] * shape[1], "cells", doing)
+    return followed(found, progress, lambda rows: shape[1] * (rows.stop - rows.start))
 
 
 def within(place: tuple[slice, slice], rows: slice) -> tuple[slice, slice]:

@@ -14,6 +14,7 @@ from landuse.change.pair import CellChanges, Floats
 from landuse.change.ranking import Ranking
 from landuse.change.scratch import COMPARED, NOTHING, CellScratch, Kinds, States
 from landuse.change.transitions import CrossTable, lone_cells
+from landuse.engine.progress import Progress, followed
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import BlockWriter, CodeWriter
 from landuse.outputs.districts import UNCHANGED_CODE, Districts, DistrictTotals
@@ -68,7 +69,8 @@ class Tally:
 def infer_cells(found: Comparison, scratch: CellScratch, probability: BlockWriter) -> Tally:
     """Infer the change of every cell: into `scratch`, and P(change) into a raster."""
     tally = Tally()
-    for block in found.blocks():
+    progress = Progress(scratch.shape[0] * scratch.shape[1], "cells", "inferring")
+    for block in followed(found.blocks(), progress, lambda block: block.known.size):
         corner, cells = (block.window[0].start, block.window[1].start), found.inferred(block)
         named = moved = np.full(block.known.shape, np.nan, np.float32)
         if cells is not None:
@@ -104,7 +106,7 @@ def smooth_states(found: Comparison, scratch: CellScratch) -> None:
     comes along though it is not likely enough by itself. Where labels agree, nothing is confirmed.
     """
     above = np.zeros((1, scratch.shape[1]), np.uint16)
-    for rows in bands(scratch.shape):
+    for rows in bands(scratch.shape, "smoothing"):
         below = slice(rows.stop, min(rows.stop + 1, scratch.shape[0]))
         states = scratch.states(rows)
         beneath = scratch.states(below) if below.start < below.stop else np.zeros_like(above)
@@ -175,7 +177,7 @@ def add_up(found: Comparison, scratch: CellScratch, files: ChangeFiles) -> Total
     if files.districts is not None:
         area = found.ground.area
         by_district = DistrictTotals(files.districts.within(None if area is None else area.wkb))
-    for rows in bands(scratch.shape):
+    for rows in bands(scratch.shape, "adding up"):
         states, hectares = scratch.states(rows), found.ground.hectares(rows)
         before, after = found.codes(rows)
         labels += CrossTable.counted(before, after, hectares)

@@ -136,7 +136,7 @@ def least_cells(found: Comparison) -> int:
 
 def _regions(found: Comparison, scratch: CellScratch, sweep: Sweep) -> Iterator[Regions]:
     """The sites that end within each band of lines, with the sums of their cells, hectares and probabilities."""
-    for rows in bands(scratch.shape):
+    for rows in bands(scratch.shape, "outlining"):
         states = scratch.states(rows)
         probability = scratch.probability(rows, states)
         weights = np.stack([np.ones(states.shape), found.ground.hectares(rows), probability.astype(np.float64)])

@@ -38,6 +38,7 @@ def test_classify(told, work, learnt, tmp_path):
     assert told("map", tmp_path / "map", "--out", tmp_path / "map.html")[-1].startswith("drawing the page: ")
     shutil.copytree(tmp_path / "map", tmp_path / "later")
     compared = told("diff", tmp_path / "map", tmp_path / "later", "--out", tmp_path / "change")
+    assert [last(compared, f"{doing}: 480 cells in ") for doing in ("inferring", "outlining", "adding up")]
     assert last(compared, "comparing maps: ")
     drawn = told("assess", "design", tmp_path / "change", "--units", "60", "--out", tmp_path / "sample")
     assert last(drawn, "drawing the sample: ")

@@ -25,7 +25,7 @@ FLOORS = {
         "options",
         "plain_yaml",
         "version",
-        "words",
+        "text",
         "files",
     },
 }

@@ -189,28 +189,22 @@ class ChipSet:
 
     def take(self, chips: IntArray) -> ChipSet:
         """The chips at the given positions, which must keep the order."""
+        return self._picked(chips, self.sources.take(chips))
+
+    def part(self, where: slice) -> ChipSet:
+        """Neighbouring chips, from `start` to `stop`; views, not copies."""
+        return self._picked(where, self.sources.part(where))
+
+    def _picked(self, chips: IntArray | slice, sources: SourceLists) -> ChipSet:
         return replace(
             self,
             rows=self.rows[chips],
             cols=self.cols[chips],
             valid=self.valid[chips],
-            sources=self.sources.take(chips),
+            sources=sources,
             labels=None if self.labels is None else self.labels[chips],
             purity=None if self.purity is None else self.purity[chips],
             shares=None if self.shares is None else self.shares[chips],
-        )
-
-    def part(self, where: slice) -> ChipSet:
-        """Neighbouring chips, from `start` to `stop`; views, not copies."""
-        return replace(
-            self,
-            rows=self.rows[where],
-            cols=self.cols[where],
-            valid=self.valid[where],
-            sources=self.sources.part(where),
-            labels=None if self.labels is None else self.labels[where],
-            purity=None if self.purity is None else self.purity[where],
-            shares=None if self.shares is None else self.shares[where],
         )
 
     def subset(self, mask: Mask) -> ChipSet:

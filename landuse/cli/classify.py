@@ -47,7 +47,7 @@ def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_
         return 0
     from landuse.outputs.summary import read_summary
     from landuse.stages.classify import classify as run
-    from landuse.words import counted
+    from landuse.text import counted
 
     _, record = run(sources, out, options)
     areas = read_summary(out / "summary.csv")
@@ -65,7 +65,7 @@ def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_
 def _tell(record: RunRecord, areas: Sequence[ClassArea], out: Path) -> None:
     """Say what was classified, in which colours, and the areas of the classes."""
     from landuse.outputs.record import THRESHOLDS
-    from landuse.words import counted
+    from landuse.text import counted
 
     chips, took = record.counts, record.timings["seconds"]
     click.echo(

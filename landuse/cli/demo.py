@@ -22,7 +22,7 @@ from landuse.options.results import DemoOptions
 def demo(out: Path, options: DemoOptions) -> None:
     """The whole job on the sample data: two survey years to a map of what changed, measured against the truth."""
     from landuse.stages.demo import demo as run
-    from landuse.words import counted
+    from landuse.text import counted
 
     report = run(out, options, click.echo)
     for year, share in report.accuracy.items():

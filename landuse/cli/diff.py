@@ -26,7 +26,7 @@ def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions, as_json: bool)
     more maps, also a folder for each step.
     """
     from landuse.stages.diff import diff as run
-    from landuse.words import counted
+    from landuse.text import counted
 
     with busy("comparing maps"):
         summary = run(maps, out, options).summary
@@ -51,7 +51,7 @@ def diff(maps: tuple[Path, ...], out: Path, options: DiffOptions, as_json: bool)
 
 def say_steps(summary: dict[str, Any]) -> None:
     """Print what each step of three or more maps found, and what became of the cells over all of them."""
-    from landuse.words import counted
+    from landuse.text import counted
 
     for step in summary.get("steps", ()):
         click.echo(
@@ -67,7 +67,7 @@ def say_steps(summary: dict[str, Any]) -> None:
 
 def say_how_surely(summary: dict[str, Any]) -> None:
     """Print the tiers of sites, what is expected of them and of the ranking, and what limits the answer."""
-    from landuse.words import counted
+    from landuse.text import counted
 
     for tier, count in summary["sites_by_tier"].items():
         if count:
@@ -83,7 +83,7 @@ def say_how_surely(summary: dict[str, Any]) -> None:
 
 def say_several(summary: dict[str, Any], out: Path) -> int:
     """Print what became of each class, where squares carry several."""
-    from landuse.words import counted
+    from landuse.text import counted
 
     classes = counted(len(summary["classes"]), "class", "classes")
     click.echo(f"{classes} compared between {summary['before']} and {summary['after']} -> {out}")

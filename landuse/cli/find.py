@@ -29,7 +29,7 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions, as_json: b
     """
     from landuse.likeness.sheet import BY_CLASS, figures, sentence
     from landuse.stages.pages import find as run
-    from landuse.words import counted
+    from landuse.text import counted
 
     with busy("looking for what is alike"):
         found = run(folder, chip_id, out, options)

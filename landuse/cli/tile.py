@@ -29,7 +29,7 @@ def tile(sources: tuple[str, ...], out: Path, options: TileOptions, as_json: boo
     """
     from landuse.stages.tile import class_counts
     from landuse.stages.tile import tile as run
-    from landuse.words import counted
+    from landuse.text import counted
 
     chips = run(sources, out, options)
     if as_json:

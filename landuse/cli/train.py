@@ -47,7 +47,7 @@ def train(data: tuple[Path, ...], out: Path, options: TrainingOptions, as_json: 
 
 def _tell(bundle: Bundle, out: Path) -> None:
     """Say what was learnt from, how good the model is, and what was left out."""
-    from landuse.words import counted
+    from landuse.text import counted
 
     training: dict[str, Any] = dict(bundle.training)
     figures = bundle.metrics
@@ -79,7 +79,7 @@ def _trials(trials: Any, measure: str, *, tuned: bool) -> str:  # noqa: ANN401
 
 def _learnt(report: Any, out: Path) -> str:  # noqa: ANN401
     """What fine-tuning gave, in a line."""
-    from landuse.words import counted
+    from landuse.text import counted
 
     kept = report["kept"]
     return (

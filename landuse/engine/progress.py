@@ -10,7 +10,7 @@ from contextvars import ContextVar, copy_context
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from landuse.words import counted
+from landuse.text import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

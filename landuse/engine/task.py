@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from landuse.engine.progress import tell
 from landuse.errors import DamagedSourceError, EngineError, LanduseError, TooManyQuarantinedError, UsageError
-from landuse.words import counted
+from landuse.text import counted
 
 T = TypeVar("T")
 R = TypeVar("R")

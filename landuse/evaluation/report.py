@@ -17,7 +17,7 @@ from landuse.evaluation.metrics import Metrics
 from landuse.evaluation.predictions import BinaryCounts, Judged
 from landuse.evaluation.scores import CurvePoints
 from landuse.outputs.spreadsheet import safe_cell
-from landuse.words import counted
+from landuse.text import counted
 
 MOST_POINTS = 200
 """Points of a curve that are written and drawn: a table of a million rows would give a million."""

@@ -13,7 +13,7 @@ import numpy as np
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.evaluation.predictions import Floats, Judged, Mask, MultiPredictions, Predictions
 from landuse.legend import same_name
-from landuse.words import counted
+from landuse.text import counted
 
 MOST_CLASSES = 255
 LONGEST_NAME = 80

@@ -15,8 +15,8 @@ from landuse.evaluation.predictions import Judged, Mask
 from landuse.legend import Legend
 from landuse.models.bundle import Bundle
 from landuse.outputs.record import FileIdentity
+from landuse.text import counted
 from landuse.training.dataset import targets_of
-from landuse.words import counted
 
 
 @dataclass(frozen=True, eq=False)

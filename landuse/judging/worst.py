@@ -21,7 +21,7 @@ from landuse.mosaic import MosaicReader
 from landuse.mosaic.picture import read_image
 from landuse.outputs.placing import WGS84
 from landuse.outputs.vectors import write_geojson
-from landuse.words import counted
+from landuse.text import counted
 
 COLUMNS = 6
 MOST = 24

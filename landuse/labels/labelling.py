@@ -94,14 +94,14 @@ def label_cells(grid: ChipGrid, rows: IntArray, cols: IntArray, request: LabelRe
             codes[places] = rule.decide(legend, found.shares, found.points)
             left_out.update(found.left_out)
             met |= found.met
-        strange = source.strange
+        unmapped = source.unmapped
     if len(rows) and not met:
         raise NoOverlapError(
             f"The labels of {request.path} share no ground with the chips; check its place and its CRS."
         )
     pure = purity(legend, codes, shares).astype(np.float32)
     parts = {name: chips / len(rows) for name, chips in left_out.most_common() if chips > SLIVER * len(rows)}
-    said = strange or _unlabelled(request, legend, parts)
+    said = unmapped or _unlabelled(request, legend, parts)
     if said:
         warnings.warn(said, UnlabelledWarning, stacklevel=2)
     return Labels(legend, codes, pure, shares.astype(np.float32), parts)

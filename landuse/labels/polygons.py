@@ -16,8 +16,8 @@ from landuse.errors import LabelsError, NotAVectorError
 from landuse.grid import BLOCK, Bounds
 from landuse.labels.rules import LISTED, ClassShares, Floats, legend_of_values
 from landuse.legend import UNMAPPED, CodeArray, Legend
+from landuse.text import counted
 from landuse.vector_file import projected, read_vector
-from landuse.words import counted
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -38,7 +38,7 @@ class PolygonLabels:
         legend: the classes.
         tree: an index of the polygons.
         values: what stands in the file for each, shape (n,), as text.
-        strange: see `LabelSource`.
+        unmapped: see `LabelSource`.
     """
 
     polygons: Objects
@@ -46,7 +46,7 @@ class PolygonLabels:
     legend: Legend
     tree: STRtree
     values: Objects
-    strange: str = ""
+    unmapped: str = ""
 
     def span(self, ring: Floats) -> int:
         """See `LabelSource`."""
@@ -147,11 +147,11 @@ def read_polygon_labels(
     polygons, part = _polygons(projected(polygons, CRS.from_user_input(frame.crs), crs, near))
     shapely.prepare(polygons)
     of = feature[part]
-    strange = _strange(str(address), legend, Counter(values[codes == UNMAPPED].tolist()))
-    return PolygonLabels(polygons, codes[of], legend, shapely.STRtree(polygons), values[of], strange)
+    unmapped = _unmapped(str(address), legend, Counter(values[codes == UNMAPPED].tolist()))
+    return PolygonLabels(polygons, codes[of], legend, shapely.STRtree(polygons), values[of], unmapped)
 
 
-def _strange(where: str, legend: Legend, counts: Counter[str]) -> str:
+def _unmapped(where: str, legend: Legend, counts: Counter[str]) -> str:
     """What of the features names no class, with counts; empty where all do."""
     if not counts:
         return ""

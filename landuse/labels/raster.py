@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 2**22
 """Pixels of a label raster held at once."""
-MOST_STRANGE = 20
+MOST_UNMAPPED = 20
 """Codes without a class that are told of one by one, the most frequent of a window."""
 ROUNDING = 1e-9
 """Shares below this come from rounding: they are less than a thousandth of a square metre of a hectare."""
@@ -55,14 +55,14 @@ class RasterLabels:
         legend: the classes, with the crosswalk from its codes.
         transformer: from the lattice CRS to the raster's; None where they are one.
         to_pixel: from the raster's CRS to (column, row), as fractions.
-        strange: see `LabelSource`; a raster's strange codes are only known where it is looked at.
+        unmapped: see `LabelSource`; a raster's unmapped codes are only known where it is looked at.
     """
 
     dataset: DatasetReader
     legend: Legend
     transformer: Transformer | None
     to_pixel: Affine
-    strange: str = ""
+    unmapped: str = ""
 
     @cached_property
     def _class_of(self) -> npt.NDArray[np.int64]:
@@ -86,12 +86,12 @@ class RasterLabels:
         met = False
         for row, col, values, known in self._strips(rings[whole]):
             met, corner = True, np.array([col, row])
-            classes, strange = self._classes(values, known)
-            numbers = range(len(self.legend) + len(strange))
+            classes, unmapped = self._classes(values, known)
+            numbers = range(len(self.legend) + len(unmapped))
             areas = class_areas(classes, rings[whole] - corner, numbers)
             part = np.divide(areas, sizes[:, None], out=np.zeros_like(areas), where=sizes[:, None] != 0)
             shares[whole] += part[:, : len(self.legend)]
-            for code, share in zip(strange, part[:, len(self.legend) :].sum(axis=0).tolist(), strict=True):
+            for code, share in zip(unmapped, part[:, len(self.legend) :].sum(axis=0).tolist(), strict=True):
                 left_out[str(code)] = left_out.get(str(code), 0.0) + share
             _pick(np.where(classes < len(self.legend), classes, -1), points - corner, places)
         codes = np.where(places < 0, UNMAPPED, self.legend.as_codes(places)).astype(self.legend.dtype)
@@ -100,15 +100,15 @@ class RasterLabels:
     def _classes(
         self, values: npt.NDArray[np.integer[Any]], known: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[np.int16], list[int]]:
-        """Pixels as positions in the legend, then in a list of the strange codes, -1 where nothing is known; and that list."""
+        """Pixels as positions in the legend, then in a list of the unmapped codes, -1 where nothing is known; and that list."""
         inside = known & (values >= 0) & (values <= MOST_CODE)
         classes = np.where(inside, self._class_of[np.where(inside, values, 0)], -1).astype(np.int16)
         odd = known & (classes < 0)
         codes, counts = np.unique(values[odd], return_counts=True)
-        strange = np.sort(codes[np.argsort(-counts)[:MOST_STRANGE]])
-        for number, code in enumerate(strange.tolist(), len(self.legend)):
+        unmapped = np.sort(codes[np.argsort(-counts)[:MOST_UNMAPPED]])
+        for number, code in enumerate(unmapped.tolist(), len(self.legend)):
             classes[odd & (values == code)] = number
-        return classes, [int(code) for code in strange]
+        return classes, [int(code) for code in unmapped]
 
     def _pixels(self, points: Floats) -> Floats:
         """Points of the lattice CRS, shape (..., 2), as fractional column and row; NaN where the CRSs do not meet."""

@@ -49,7 +49,7 @@ class LabelSource(Protocol):
         ...
 
     @property
-    def strange(self) -> str:
+    def unmapped(self) -> str:
         """What of the source itself names no class of the legend, as a sentence; empty where nothing is."""
         ...
 

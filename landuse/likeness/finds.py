@@ -22,7 +22,7 @@ from landuse.grid import Cell, ChipGrid
 from landuse.likeness.nearest import likeness_at, nearest
 from landuse.likeness.vectors import open_vectors
 from landuse.outputs.record import RunRecord
-from landuse.words import date_names
+from landuse.text import date_names
 
 CHANGE = "change.tif"
 ARROW = "→"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from landuse.errors import NotARasterError, SourceNotFoundError
 from landuse.files import entries, is_foreign
-from landuse.words import counted
+from landuse.text import counted
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})

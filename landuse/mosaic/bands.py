@@ -13,7 +13,7 @@ import numpy as np
 from landuse.errors import BandsError
 from landuse.mosaic.headers import Header, read_header
 from landuse.mosaic.source import Order, Source
-from landuse.words import counted
+from landuse.text import counted
 
 Positions = tuple[int, int, int]
 """Positions of red, green and blue, from 0."""

@@ -17,7 +17,7 @@ from pyproj import CRS
 
 from landuse.mosaic.source import Source, same_crs
 from landuse.mosaic.survey import Survey
-from landuse.words import counted, year_in
+from landuse.text import counted, year_in
 
 HOW = {
     "asked": "as asked for",

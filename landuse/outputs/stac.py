@@ -18,7 +18,7 @@ from pyproj import CRS, Transformer
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError
 from landuse.outputs.record import RunRecord, file_digest
 from landuse.outputs.sidecar import read_sidecar
-from landuse.words import year_in
+from landuse.text import year_in
 
 ITEM, CATALOG = "item.json", "catalog.json"
 VERSION = "1.1.0"

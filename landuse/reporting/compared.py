@@ -13,7 +13,7 @@ from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.outputs.page.evidence import MAX_BYTES, Areas, Cells, SummaryPart
 from landuse.outputs.record import RECORD, RunRecord, read_record
-from landuse.words import date_names
+from landuse.text import date_names
 
 CHANGE, SUMMARY, TRANSITIONS = "change.tif", "summary.json", "transitions.csv"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from landuse.outputs.page.evidence import read_evidence, sentences
 from landuse.reporting.compared import SUMMARY, ClassChange, Compared
 from landuse.reporting.sample import Interval, Sample, Share
-from landuse.words import counted
+from landuse.text import counted
 
 MOST_NAMED = 3
 LOOK = "Look at the imagery of a site before acting on it."

@@ -63,22 +63,16 @@ class Rates:
     """What a probe says of a run.
 
     Attributes:
-        chips: chips that were timed.
+        probe: what was measured.
         seconds_per_chip: of one task.
         start_s: seconds before a worker's first chip.
         at_once: tasks that run at the same time.
-        memory: resident memory that a worker's process takes, in bytes; 0 where the system does not tell.
-        part_bytes_per_chip: room that results take until the map is written.
-        precision: arithmetic of the network.
     """
 
-    chips: int
+    probe: Probe
     seconds_per_chip: float
     start_s: float
     at_once: int
-    memory: int
-    part_bytes_per_chip: float
-    precision: str
 
     def seconds(self, chips: int, blocks: int) -> float:
         """Time of so many chips in so many blocks, of which no more than those can run at once."""
@@ -120,15 +114,8 @@ def _rates_here(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTask
 def _rates(probe: Probe, job: ScoreJob, task: BlockTask, wake_s: float, at_once: int) -> Rates:
     """The rates of tasks as large as `task`, which a probe of a part of it stands for."""
     part = cost_of(job, reduced(task, probe.chips, job.split)) / probe.chips
-    return Rates(
-        chips=probe.chips,
-        seconds_per_chip=probe.seconds / probe.chips * cost_of(job, task) / task.chips / part,
-        start_s=wake_s + probe.start_s,
-        at_once=at_once,
-        memory=probe.memory,
-        part_bytes_per_chip=probe.part_bytes / probe.chips,
-        precision=probe.precision,
-    )
+    seconds = probe.seconds / probe.chips * cost_of(job, task) / task.chips / part
+    return Rates(probe, seconds, wake_s + probe.start_s, at_once)
 
 
 def cost_of(job: ScoreJob, task: BlockTask) -> float:

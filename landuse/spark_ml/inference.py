@@ -20,7 +20,7 @@ from landuse.errors import ModelFileError
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import Prediction, open_runtime, read_cached
 from landuse.spark_ml.columns import CLASSES, PictureStream, classes, vectors
-from landuse.words import counted
+from landuse.text import counted
 
 ColumnFunction = Callable[[pa.Array], pa.Array]
 

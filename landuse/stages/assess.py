@@ -40,7 +40,7 @@ from landuse.outputs.label import Place as Shown
 from landuse.outputs.label.page import questions_of
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
 from landuse.outputs.tables import Table, write_table
-from landuse.words import date_names
+from landuse.text import date_names
 
 MAPPED = "mapped_ha"
 MOST_UNITS = 5_000

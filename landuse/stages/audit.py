@@ -24,7 +24,7 @@ from landuse.options.results import AuditApplyOptions, AuditOptions
 from landuse.outputs.folder import staged_folder
 from landuse.outputs.label import LabelPage, Place, Question, looks, write_label_page
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
-from landuse.words import date_names
+from landuse.text import date_names
 
 RANKING = "ranking.parquet"
 SITES, KEY, SHEET, PAGE, CLAIM = "sites.csv", "key.csv", "audit.csv", "label.html", "audit.json"

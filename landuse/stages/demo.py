@@ -25,7 +25,7 @@ from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.tile import tile
 from landuse.stages.train import train
-from landuse.words import counted
+from landuse.text import counted
 
 YEARS = ("2014", "2020")
 LEGEND = "landuse7"

@@ -39,7 +39,7 @@ from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
 from landuse.outputs.tables import TABLES, write_table, write_workbook
 from landuse.outputs.vector_formats import formats_of
-from landuse.words import told_apart, year_in
+from landuse.text import told_apart, year_in
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"

@@ -29,7 +29,7 @@ from landuse.mosaic.source import Source, metric_scale, same_crs
 from landuse.options.survey import ClassifyOptions, SurveyOptions
 from landuse.stages.forecast import Forecast, forecast
 from landuse.stages.survey import absolute, lattice_of, opened, own_crs
-from landuse.words import counted
+from landuse.text import counted
 
 READERS = 4
 COARSE = 8.0

@@ -26,7 +26,7 @@ from landuse.options.results import EvaluateOptions
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RunRecord, identify, write_record
 from landuse.scoring import ScoreSettings
-from landuse.words import counted
+from landuse.text import counted
 
 METRICS, REPORT = "metrics.json", "report.txt"
 EXTRA, GROUPS, BOOTSTRAP = "extra.json", "groups.json", "bootstrap.json"

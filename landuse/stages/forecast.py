@@ -25,7 +25,7 @@ from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
 from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_options
-from landuse.words import counted
+from landuse.text import counted
 
 SAMPLE = 4_096
 """Blocks among which those of the probe are chosen."""
@@ -103,8 +103,8 @@ class Forecast:
             "seconds": self.seconds,
             "chips_per_second": None if rates is None else rates.pace(work.todo_blocks),
             "at_once": None if rates is None else min(rates.at_once, work.todo_blocks),
-            "precision": None if rates is None else rates.precision,
-            "worker_memory_bytes": None if rates is None else rates.memory or None,
+            "precision": None if rates is None else rates.probe.precision,
+            "worker_memory_bytes": None if rates is None else rates.probe.memory or None,
             "disk_bytes": self.disk_bytes[0],
             "disk_bytes_that_stay": self.disk_bytes[1],
             "free_bytes": self.free_bytes,
@@ -131,8 +131,8 @@ class Forecast:
             at_once = min(rates.at_once, work.todo_blocks)
             found += [
                 f"time     about {spoken(self.seconds)} until the map is written: {rates.pace(at_once):,.4g} chips/s with "
-                f"{at_once} at once in {rates.precision}, {rates.start_s:.1f} s until a worker is warm (measured on "
-                f"{rates.chips:,} chips)",
+                f"{at_once} at once in {rates.probe.precision}, {rates.start_s:.1f} s until a worker is warm (measured on "
+                f"{rates.probe.chips:,} chips)",
                 self._memory(rates),
             ]
         return [
@@ -144,12 +144,12 @@ class Forecast:
     @staticmethod
     def _memory(rates: Rates) -> str:
         """The line of a worker's memory."""
-        if not rates.memory:
+        if not rates.probe.memory:
             return "memory   not known on this system"
         return (
-            f"memory   {size(rates.memory)} a worker process, Python, model and pixels (measured); "
+            f"memory   {size(rates.probe.memory)} a worker process, Python, model and pixels (measured); "
             f"on Spark that is beside the JVM, so spark.executor.memoryOverhead wants "
-            f"{size(rates.memory * RESERVE)} for each task that an executor runs at once"
+            f"{size(rates.probe.memory * RESERVE)} for each task that an executor runs at once"
         )
 
 
@@ -255,7 +255,7 @@ def disk_bytes(chips: Chips, bundle: Bundle, rates: Rates | None, *, features: b
     rasters = cells * (1 + 4 * classes)
     stay = EMPTY_MAP + rasters * OVERVIEWS + count * (2 * POLYGON_BYTES + TABLE_BYTES + 4 * (classes + 1))
     stay += count * FEATURE_BYTES * bundle.head.feature_count if features else 0
-    parts = count * (rates.part_bytes_per_chip if rates else 0.0)
+    parts = count * (rates.probe.part_bytes / rates.probe.chips if rates else 0.0)
     return round(stay + rasters + parts + count * TABLE_BYTES), round(stay)
 
 

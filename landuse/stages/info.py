@@ -16,7 +16,7 @@ from landuse.grid import crs_text
 from landuse.models.architectures import ARCHITECTURES
 from landuse.models.bundle import find_bundle, read_bundle, read_manifest, shipped_bundles
 from landuse.outputs.record import RECORD, RunRecord, damaged_files, read_record
-from landuse.words import counted
+from landuse.text import counted
 
 Lines = list[tuple[str, str]]
 

@@ -24,7 +24,7 @@ from landuse.options.results import ExportOptions, QuantiseOptions
 from landuse.outputs.folder import output_lock
 from landuse.scoring.block import split_row
 from landuse.scoring.plan import check_bands
-from landuse.words import counted
+from landuse.text import counted
 
 FEWEST = 20
 """Chips that are needed at least, half of them held back."""

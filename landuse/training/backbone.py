@@ -29,7 +29,7 @@ from landuse.mosaic import MosaicReader
 from landuse.mosaic.bands import band_names
 from landuse.options.training import BackboneOptions, TrainOptions
 from landuse.scoring.dense_ground import splits_of
-from landuse.words import counted
+from landuse.text import counted
 
 RANDOM = "random"
 IMAGENET = "imagenet"

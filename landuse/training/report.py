@@ -15,11 +15,11 @@ from landuse.models.bundle import Bundle, shipped_bundles
 from landuse.models.heads import Head
 from landuse.models.manifest import spec_of
 from landuse.options.training import Measure, TrainOptions
+from landuse.text import counted
 from landuse.training.dataset import Samples
 from landuse.training.fitting import Fitted
 from landuse.training.learnt import FIELD, Learnt
 from landuse.training.split import Split
-from landuse.words import counted
 
 MOST_CLASSES = 100
 """Classes that the card counts; the model file counts all."""

@@ -54,13 +54,13 @@ def test_a_survey_that_is_read_whole_costs_its_files(work, said):
 
 def test_what_was_measured_is_plausible(said):
     rates = said.rates
-    assert 20e6 < rates.memory < 4e9
+    assert 20e6 < rates.probe.memory < 4e9
     assert 0 < rates.seconds_per_chip < 1
     run = rates.start_s + said.work.chips * rates.seconds_per_chip
     assert run < said.seconds == pytest.approx(run + START_S + said.look_s + said.work.chips * WRITE_S)
     assert replace(rates, at_once=8).seconds(100, 2) == pytest.approx(rates.start_s + 50 * rates.seconds_per_chip)
-    assert rates.precision == "f32"
-    assert 12 < rates.part_bytes_per_chip < 400
+    assert rates.probe.precision == "f32"
+    assert 12 < rates.probe.part_bytes / rates.probe.chips < 400
 
 
 def test_a_small_part_of_the_chips_is_measured(work, monkeypatch, tmp_path):
@@ -71,7 +71,7 @@ def test_a_small_part_of_the_chips_is_measured(work, monkeypatch, tmp_path):
     monkeypatch.setattr(probe, "open_runner", lambda *_, **__: pytest.fail("Spark was started"))
     found = forecast(work.survey, tmp_path / "map", options(work, master="local[2]"))
     assert seen == [8, 8]
-    assert found.rates.chips == 8
+    assert found.rates.probe.chips == 8
     assert found.rates.at_once == 2
     assert found.rates.start_s > probe.WAKE_S
 
@@ -108,7 +108,7 @@ def test_on_a_cluster_a_worker_is_measured(work, said, tmp_path, spark, monkeypa
     monkeypatch.setattr(probe, "is_local", lambda master: False)
     found = forecast(work.survey, tmp_path / "map", options(work, master="local[2]"))
     assert found.rates.at_once == 2
-    assert 20e6 < found.rates.memory < 4e9
+    assert 20e6 < found.rates.probe.memory < 4e9
     assert found.work == said.work
     assert list(tmp_path.iterdir()) == []
 
@@ -218,7 +218,7 @@ def test_features_that_will_be_kept_need_room(work, tmp_path):
     classify(work.survey, tmp_path / "map", options(work, keep_features=True))
     assert folder_bytes(tmp_path / "map") < kept.disk_bytes[1] + 20_000
     assert kept.disk_bytes[1] - plain.disk_bytes[1] == 480 * 2 * small.bundle().head.feature_count
-    assert kept.rates.part_bytes_per_chip > plain.rates.part_bytes_per_chip
+    assert kept.rates.probe.part_bytes > plain.rates.probe.part_bytes
 
 
 def test_features_that_were_kept_stand_for_imagery(work, tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from landuse.words import counted
+from landuse.text import counted
 
 MAX_BYTES = 16 * 2**20
 

@@ -20,7 +20,7 @@ from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.page.land_grid import LandGrid, read_land_grid
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.summary import ClassArea, read_summary
-from landuse.words import told_apart, year_in
+from landuse.text import told_apart, year_in
 
 CHANGE = "change.geojson"
 MAX_GEOJSON = 512 * 2**20

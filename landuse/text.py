@@ -1,4 +1,4 @@
-"""Numbers among words: in sentences that people read, and in the names that they give."""
+"""Text for people: numbers with their nouns, and what maps and their dates are called."""
 
 from __future__ import annotations
 

@@ -78,25 +78,11 @@ class Bounds:
     def __iter__(self) -> Iterator[float]:
         return iter((self.west, self.south, self.east, self.north))
 
-    @property
-    def empty(self) -> bool:
-        """Whether the rectangle has no area."""
-        return self.west == self.east or self.south == self.north
-
     def intersection(self, other: Bounds) -> Bounds | None:
         """The ground shared with `other`; None where they share none (a common edge is no ground)."""
         west, south = max(self.west, other.west), max(self.south, other.south)
         east, north = min(self.east, other.east), min(self.north, other.north)
         return Bounds(west, south, east, north) if west < east and south < north else None
-
-    def union(self, other: Bounds) -> Bounds:
-        """The smallest rectangle that holds both."""
-        return Bounds(
-            min(self.west, other.west),
-            min(self.south, other.south),
-            max(self.east, other.east),
-            max(self.north, other.north),
-        )
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -283,11 +269,7 @@ class ChipGrid:
 
     def as_dict(self) -> dict[str, str | float | int]:
         """What `run.json` keeps; `from_dict` reads it."""
-        return {
-            "crs": crs_text(self.crs),
-            "chip_m": self.chip_m,
-            "chip_px": self.chip_px,
-        }
+        return {"crs": crs_text(self.crs), "chip_m": self.chip_m, "chip_px": self.chip_px}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ChipGrid:

@@ -16,7 +16,7 @@ from landuse.legend import Legend
 from landuse.models.bundle import Bundle
 from landuse.outputs.record import FileIdentity
 from landuse.text import counted
-from landuse.training.dataset import targets_of
+from landuse.training.samples import targets_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.training.chip_samples import chip_groups, find_chips, strangers
-from landuse.training.images import file_features
 from landuse.training.learnt import Learnt, chip_marks, file_marks
 from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
+from landuse.training.reading import file_features
 from landuse.training.tables import LabelTable, is_table, read_table, table_images
 
 SPAN = 8

@@ -16,6 +16,7 @@ from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Floats, Graph, Weights
 from landuse.models.graph_file import CONSTANT, halved, open_graph, pack_graph
+from landuse.models.libraries import ops, ov
 from landuse.models.safe_files import load_arrays
 
 Order = tuple[int, ...]
@@ -189,8 +190,6 @@ def backbone_of(
 
 def prepared(graph: Graph, preprocess: Preprocess) -> Graph:
     """The model with uint8 images for its input, and what is done to them in front of it."""
-    from landuse.models.libraries import ops, ov
-
     parameter = graph.get_parameters()[0]
     shape = parameter.get_partial_shape()
     image = ops.parameter(shape, np.uint8, name="image")

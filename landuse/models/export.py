@@ -19,6 +19,7 @@ from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Graph, Node
 from landuse.models.bundle import Bundle
 from landuse.models.heads import DenseHead, Head
+from landuse.models.libraries import ops, ov, tf
 from landuse.models.onnx_writer import OnnxModel, onnx_model
 from landuse.version import __version__
 
@@ -89,8 +90,6 @@ def write_export(bundle: Bundle, form: Format, path: Path, said: Mapping[str, An
 
 def graph_classifier(bundle: Bundle) -> Graph:
     """An openvino.Model from images uint8 (n, px, px, C) to probabilities float32 (n, K)."""
-    from landuse.models.libraries import ov
-
     graph = bundle.backbone.graph(f"Model {bundle.name}")
     found = probabilities_of(graph.get_results()[0].input_value(0), bundle.head)
     whole = ov.Model([found], graph.get_parameters(), DOMAIN)
@@ -101,8 +100,6 @@ def graph_classifier(bundle: Bundle) -> Graph:
 
 def probabilities_of(features: Node, head: Head) -> Node:
     """Probabilities (n, K) of features (n, D), as operations of a graph."""
-    from landuse.models.libraries import ops
-
     *hidden, last = layers_of(head)
     found = features
     for matrix, offset in hidden:
@@ -123,8 +120,6 @@ def layers_of(head: Head) -> list[tuple[Floats, Floats]]:
 
 def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
     """An ONNX model from images float32 (n, C, px, px) from 0 to 1 to probabilities float32 (n, K, px, px)."""
-    from landuse.models.libraries import ops, ov
-
     graph, px = graph_classifier(bundle), bundle.chip_px
     old = graph.get_parameters()[0]
     batch = bundle.backbone.batch or -1
@@ -141,8 +136,6 @@ def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
 
 
 def _write_openvino(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None:
-    from landuse.models.libraries import ov
-
     graph = graph_classifier(bundle)
     for key, value in said.items():
         graph.set_rt_info(json.dumps(value), [DOMAIN, key])
@@ -153,7 +146,6 @@ def _write_saved_model(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> N
     layers = layers_of(bundle.head)
     bundle.backbone.built_by(bundle.name)
     from landuse.models.keras_backbone import keras_classifier
-    from landuse.models.libraries import tf
 
     model = keras_classifier(bundle, layers)
     image = tf.TensorSpec((None, bundle.chip_px, bundle.chip_px, bundle.backbone.channels), tf.uint8, name=IMAGE)

@@ -21,6 +21,7 @@ from safetensors.numpy import save
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Floats, Graph
+from landuse.models.libraries import ops, ov
 
 MAX_XML = 32_000_000
 MAX_NODES = 30_000
@@ -57,8 +58,6 @@ def half(array: Floats) -> npt.NDArray[Any]:
 
 def halved(model: Graph) -> Graph:
     """The model itself, its constants as they are stored."""
-    from landuse.models.libraries import ops
-
     for node in model.get_ordered_ops():
         if node.get_type_name() == "Constant" and node.get_element_type().get_type_name() == "f32":
             values = half(node.get_data())
@@ -103,8 +102,6 @@ def pack_graph(model: Graph, variables: Mapping[str, Floats]) -> tuple[bytes, by
 
 def _serialised(model: Graph) -> tuple[Element, bytes]:
     """A model as OpenVINO writes it, without what differs from one process to the next."""
-    from landuse.models.libraries import ov
-
     for number, node in enumerate(model.get_ordered_ops()):
         node.set_friendly_name(f"{node.get_type_name().lower()}_{number}")
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
@@ -219,8 +216,6 @@ def open_graph(xml: bytes, weights: bytes, shape: tuple[int | None, int, int, in
     Raises:
         ModelFileError: it is not sound, does not take such images, or has a tensor that is too large.
     """
-    from landuse.models.libraries import ov
-
     try:
         model = ov.Core().read_model(xml, weights)
         model.reshape([shape[0] or 1, *shape[1:]])

@@ -28,7 +28,7 @@ from landuse.models.backbone import Backbone, backbone_of
 from landuse.models.graph_file import half
 from landuse.models.heads import in_graph
 from landuse.models.keras_networks import arrays, assign, build, named_layers, variable_name
-from landuse.models.libraries import keras
+from landuse.models.libraries import keras, ov, tf
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
@@ -129,8 +129,6 @@ def retrained(backbone: Backbone, weights: Mapping[str, Floats]) -> Backbone:
 def graph_of(model: KerasModel, px: int, channels: int) -> Graph:
     """The OpenVINO model of a Keras model of one image (n, px, px, C), its variables frozen to constants."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    from landuse.models.libraries import ov, tf
 
     signature = [tf.TensorSpec((None, px, px, channels), tf.float32)]
     traced = tf.function(lambda image: model(image, training=False), input_signature=signature)

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Architecture
 from landuse.models.arrays import Graph, Shape, Weights
+from landuse.models.libraries import keras
 from landuse.models.safe_files import SafeHdf5, SafeZip
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
@@ -24,6 +23,7 @@ MAX_NESTING = 4
 PREPARING = ("normalization", "rescaling")
 """Names of layers that prepare images; our networks leave that to `Preprocess`."""
 MAX_BYTES = 1_664_000_000
+KERAS = ".keras"
 MAX_CONFIG = 16_000_000
 MAX_LINKS = 50_000
 MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
@@ -36,7 +36,12 @@ _KERAS_CLASSES = """
     SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout Flatten Reshape Permute RepeatVector Identity Embedding
     Attention AdditiveAttention MultiHeadAttention GroupedQueryAttention GlorotUniform GlorotNormal HeNormal HeUniform
     LecunNormal LecunUniform Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
-    L1 L2 L1L2 RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness CenterCrop
+    L1 L2 L1L2 MaxNorm MinMaxNorm NonNeg UnitNorm RNN LSTM LSTMCell GRU GRUCell SimpleRNN SimpleRNNCell
+    StackedRNNCells Bidirectional TimeDistributed ConvLSTM1D ConvLSTM2D Masking Conv1DTranspose DepthwiseConv1D
+    SeparableConv1D Conv3D MaxPooling1D AveragePooling1D MaxPooling3D AveragePooling3D GlobalMaxPooling1D
+    GlobalAveragePooling3D GlobalMaxPooling3D ZeroPadding1D Cropping1D UpSampling1D SpatialDropout1D
+    ActivityRegularization RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness
+    CenterCrop
 """
 KERAS_CLASSES = frozenset(_KERAS_CLASSES.split())
 """What a `.keras` file may be made of: layers that compute, and their beginnings. None runs or reads what a file names.
@@ -201,20 +206,32 @@ def _text(shapes: list[Shape]) -> str:
     return ", ".join(" x ".join(map(str, shape)) or "one number" for shape in shapes) or "none"
 
 
-def read_keras(path: Path, layer: str | None, px: int | None) -> Graph:
-    """The graph of a `.keras` file up to a layer, or whole. Imports TensorFlow.
+def check_keras_file(name: str | Path) -> Path:
+    """The path of a `.keras` file, after a look at its description and at where its weights lie. TensorFlow is not imported.
 
     Raises:
-        ModelFileError: the file is damaged, too large, or made of more than layers that compute.
-        UsageError: there is no such layer, or no size of images is stated or declared.
+        ModelFileError: there is none, or it is damaged, too large, or made of more than Keras' own layers that compute.
     """
+    path = Path(name)
+    if path.suffix != KERAS or not path.is_file():
+        raise ModelFileError(f"There is no model file {str(name)!r}: give a {KERAS} file.")
     with SafeZip(path, MEMBERS) as archive:
         config = archive.read("config.json", MAX_CONFIG)
         weights = archive.read("model.weights.h5", MAX_BYTES)
     _check_classes(config, path)
     _check_weights(weights, path)
+    return path
+
+
+def read_keras(path: Path, layer: str | None, px: int | None) -> Graph:
+    """The graph of a `.keras` file up to a layer, or whole. Imports TensorFlow.
+
+    Raises:
+        ModelFileError: as `check_keras_file`.
+        UsageError: there is no such layer, or no size of images is stated or declared.
+    """
+    check_keras_file(path)
     from landuse.models.keras_backbone import graph_of
-    from landuse.models.libraries import keras
 
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -262,8 +279,8 @@ def _check_classes(config: bytes, path: Path) -> None:
                 name in KERAS_CLASSES and own and item.get("registered_name") in (None, name, "Functional")
             ):
                 raise ModelFileError(
-                    f"{path} cannot be used as a backbone: {str(name)[:60]!r} is not supported; save the network without it, "
-                    "or name an earlier layer as its features."
+                    f"{path} cannot be used: {str(name)[:60]!r} is none of Keras' own layers that compute; save the network "
+                    "without it, or name an earlier layer as its features."
                 )
             waiting.extend(item.values())
         elif isinstance(item, list):
@@ -272,6 +289,8 @@ def _check_classes(config: bytes, path: Path) -> None:
 
 def _check_weights(data: bytes, path: Path) -> None:
     """Raise unless the arrays of an HDF5 file lie in it and are no more than it can hold."""
+    import h5py  # which only files of Keras need
+
     links: dict[str, object] = {}
     try:
         with h5py.File(io.BytesIO(data), "r") as file:

@@ -1,34 +1,34 @@
-"""OpenVINO, Keras and TensorFlow, each imported when it is first asked for, and quietly.
+"""OpenVINO, Keras and TensorFlow, each imported quietly when something of it is first asked for.
 
-`from landuse.models.libraries import ov, ops` imports OpenVINO; `keras` and `tf` import TensorFlow. That takes seconds, and
-nothing of inference does it.
+`from landuse.models.libraries import ov, ops, keras, tf` imports none of them. The first use of `ov` or `ops` imports OpenVINO.
+That of `keras` or `tf` imports TensorFlow, which takes seconds; nothing of inference does.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 TELEMETRY = "openvino_telemetry"
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """The library of a name (PEP 562)."""
-    if name in ("ov", "ops"):
-        found = _openvino()
-    elif name in ("keras", "tf"):
-        found = _keras()
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals().update(found)
-    return found[name]
+class _Library:
+    """A library that is imported when something of it is first asked for."""
+
+    def __init__(self, load: Callable[[], ModuleType]) -> None:
+        self._load = load
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._load(), name)
 
 
-def _openvino() -> dict[str, Any]:
+@cache
+def _openvino() -> ModuleType:
     """OpenVINO without its reports: importing it sends a message to its makers, by a process of its own, from every worker.
 
     It does without where it finds no `openvino_telemetry`, which is all that is hidden from it here, and only while it is
@@ -40,23 +40,39 @@ def _openvino() -> dict[str, Any]:
         known[TELEMETRY] = None
     try:
         import openvino
-        from openvino import opset13
     finally:
         if hidden:
             del known[TELEMETRY]
-    return {"ov": openvino, "ops": opset13}
+    return openvino  # type: ignore[no-any-return]
 
 
-def _keras() -> dict[str, Any]:
-    """Keras on TensorFlow."""
+@cache
+def _operations() -> ModuleType:
+    """OpenVINO's operations."""
+    _openvino()
+    from openvino import opset13
+
+    return opset13  # type: ignore[no-any-return]
+
+
+@cache
+def _tensorflow() -> ModuleType:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_console():
-        import keras
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for CUDA, and complains where there is none
-    return {"keras": keras, "tf": tensorflow}
+    return tensorflow  # type: ignore[no-any-return]
+
+
+@cache
+def _keras() -> ModuleType:
+    """Keras on TensorFlow."""
+    _tensorflow()
+    import keras
+
+    return keras  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -75,3 +91,9 @@ def quiet_console() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+ov: Any = _Library(_openvino)
+ops: Any = _Library(_operations)
+tf: Any = _Library(_tensorflow)
+keras: Any = _Library(_keras)

@@ -16,6 +16,7 @@ from landuse.models.arrays import Graph
 from landuse.models.backbone import Backbone, backbone_of
 from landuse.models.graph_file import COMPUTING
 from landuse.models.keras_files import chosen_px, read_keras
+from landuse.models.libraries import ops, ov
 from landuse.models.pooling import chosen_output, vector_of
 
 SUFFIXES = (".keras", ".onnx")
@@ -61,8 +62,6 @@ def read_network(path: Path, declared: Declared) -> Backbone:
         UsageError: a file of another kind, or a declaration that does not fit it.
         ModelFileError: the file is damaged, or has an operation that backbones have not; it names it.
     """
-    from landuse.models.libraries import ov
-
     layer = declared.features
     if path.suffix == ".keras":
         graph, layer = read_keras(path, layer, declared.px), None
@@ -84,8 +83,6 @@ def read_network(path: Path, declared: Declared) -> Backbone:
 
 def _take_images(graph: Graph, path: Path, declared: int | None) -> int:
     """Give a graph an input of images (n, px, px, C), whatever order of axes it has. Returns C."""
-    from landuse.models.libraries import ops
-
     if len(graph.inputs) != 1 or graph.input().get_partial_shape().rank.get_length() != 4:
         raise ModelFileError(f"{path} does not take one image: export it with one input of four axes.")
     parameter = graph.get_parameters()[0]
@@ -159,8 +156,6 @@ def _makes_vectors(graph: Graph, count: int) -> bool:
 
 def _tells_apart(graph: Graph, image: list[int]) -> bool:
     """Whether an image gets the same vector in company as alone: graphs made for one image may mix those of a batch."""
-    from landuse.models.libraries import ov
-
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     pair = np.random.default_rng(0).uniform(0, 1, (2, *image)).astype(np.float32)
     both, alone = compiled([pair])[0].copy(), compiled([pair[1:]])[0].copy()
@@ -238,8 +233,6 @@ def read_saved_model(path: Path) -> Graph:
 
 
 def _read(source: bytes | Path, path: Path) -> Graph:
-    from landuse.models.libraries import ov
-
     try:
         graph = ov.Core().read_model(source, b"") if isinstance(source, bytes) else ov.Core().read_model(source)
     except RuntimeError as error:

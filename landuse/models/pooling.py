@@ -15,6 +15,7 @@ import numpy as np
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Graph, Node
+from landuse.models.libraries import ops
 
 WINDOWS = frozenset({"Convolution", "GroupConvolution", "MaxPool", "AvgPool"})
 REDUCING = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2", "MVN", "NormalizeL2", "Concat", "Softmax"})
@@ -200,8 +201,6 @@ def narrows(graph: Graph, node: Node) -> bool:
 
 def vector_of(graph: Graph, output: Node) -> Graph:
     """An output as vectors (n, D): a map is pooled; of tokens the class token is taken where there is one, else their mean."""
-    from landuse.models.libraries import ops
-
     shape = output.get_partial_shape()
     sides = [d.get_length() if d.is_static else 0 for d in shape]
     if len(sides) == 4:

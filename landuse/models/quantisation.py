@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Graph, Images, Node
+from landuse.models.libraries import ops, ov
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
@@ -67,8 +68,6 @@ def fed(model: Graph) -> dict[str, Node]:
 
 def rounded(model: Graph, ranges: Ranges) -> Graph:
     """The model itself, whose convolutions that read a tensor with a range compute in 8-bit integers."""
-    from landuse.models.libraries import ops
-
     readers = [node for node in model.get_ordered_ops() if node.get_type_name() in CONVOLUTIONS]
     tensors = {name: tensor for name, tensor in fed(model).items() if name in ranges}
     for node in readers:
@@ -96,8 +95,6 @@ def span_of(span: tuple[float, float]) -> tuple[float, float]:
 
 def _round_kernel(node: Node) -> None:
     """Bring a kernel to 255 steps, the same to both sides of 0, each output channel by itself."""
-    from landuse.models.libraries import ops
-
     held = node.input_value(1).get_node()
     while held.get_type_name() != "Constant":
         held = held.input_value(0).get_node()
@@ -138,8 +135,6 @@ def measure(bundle: Bundle, batches: Iterable[Images]) -> Extremes:
     Raises:
         UsageError: the network has no convolution that could compute in 8 bits.
     """
-    from landuse.models.libraries import ops, ov
-
     graph = bundle.backbone.graph(f"Model {bundle.name}")
     tensors = fed(graph)
     if not tensors:

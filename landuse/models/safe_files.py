@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
@@ -20,6 +19,9 @@ from safetensors.numpy import load
 
 from landuse.errors import ModelFileError
 from landuse.models.arrays import Floats, Shape, number_count
+
+if TYPE_CHECKING:
+    import h5py
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 HEADER_ROOM = 1_000_000
@@ -145,6 +147,8 @@ class SafeHdf5:
     """
 
     def __init__(self, source: Path | BinaryIO, name: str) -> None:
+        import h5py  # which only files of Keras need
+
         self.name = name
         try:
             self._file = h5py.File(source, "r")
@@ -163,6 +167,8 @@ class SafeHdf5:
 
     def children(self, path: str) -> list[str]:
         """Names of what a group holds; empty where there is no such group."""
+        import h5py  # which only files of Keras need
+
         with self._sound():
             group = self._at(path)
             names = list(group) if isinstance(group, h5py.Group) and len(group) <= MAX_CHILDREN else []
@@ -207,6 +213,8 @@ class SafeHdf5:
         return _strings(group.attrs[name])
 
     def _dataset(self, path: str) -> h5py.Dataset:
+        import h5py  # which only files of Keras need
+
         found = self._at(path)
         if not isinstance(found, h5py.Dataset) or found.dtype.kind != "f":
             raise ModelFileError(f"{self.name}: {path[:200]} is not an array of floats.")
@@ -216,6 +224,8 @@ class SafeHdf5:
 
     def _at(self, path: str) -> h5py.Group | h5py.Dataset | None:
         """What lies at a path of hard links; None where there is nothing."""
+        import h5py  # which only files of Keras need
+
         found: h5py.Group | h5py.Dataset = self._file
         for part in path.split("/"):
             if part in ("", "."):

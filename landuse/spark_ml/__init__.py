@@ -2,10 +2,9 @@
 
 from landuse.spark_ml.heads import bundle_of, head_of
 from landuse.spark_ml.keras_estimator import KerasImageEstimator
-from landuse.spark_ml.keras_model import KerasImageModel
-from landuse.spark_ml.keras_transformer import KerasTransformer
-from landuse.spark_ml.reader import read_images
+from landuse.spark_ml.keras_stages import KerasImageModel, KerasTransformer
 from landuse.spark_ml.stages import ChipFeaturizer, ChipPredictor, register_model_udf
+from landuse.spark_ml.workers import read_images
 
 __all__ = [
     "ChipFeaturizer",

@@ -21,7 +21,7 @@ from landuse.models.bundle import Bundle
 from landuse.models.heads import LEAF, DenseHead, ForestHead, Head, Labels
 from landuse.models.heads_linear import Exact, Penalty, Standard, logistic_head, present_classes
 from landuse.options.training import HeadOptions
-from landuse.spark_ml.inference import find_model
+from landuse.spark_ml.workers import find_model
 
 if TYPE_CHECKING:
     import pyarrow as pa

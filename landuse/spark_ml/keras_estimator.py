@@ -9,10 +9,10 @@ import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark import keyword_only
 from pyspark.ml import Estimator
 from pyspark.ml.base import _FitMultipleIterator
 from pyspark.ml.linalg import VectorUDT
@@ -24,15 +24,15 @@ from pyspark.sql.types import ArrayType, BinaryType, NumericType, StructType
 
 from landuse.engine.spark_runner import scratch
 from landuse.errors import LanduseWarning, UsageError
-from landuse.spark_ml.columns import pictures
-from landuse.spark_ml.inference import column_function
-from landuse.spark_ml.keras_model import KerasImageModel, KerasImageParams
-from landuse.spark_ml.keras_transformer import SUFFIX, HasModelFile, check_keras_file
-from landuse.spark_ml.schema import column, input_type, numbers
-from landuse.spark_ml.stages import given, needed
+from landuse.models.bundle import SUFFIX
+from landuse.models.keras_files import check_keras_file
+from landuse.spark_ml.columns import column, input_type, numbers, pictures
+from landuse.spark_ml.keras_stages import HasModelFile, KerasImageModel, KerasImageParams
+from landuse.spark_ml.stages import needed
+from landuse.spark_ml.workers import column_function
 
 if TYPE_CHECKING:
-    from landuse.spark_ml.keras_training import KerasRecipe, Shelf
+    from landuse.spark_ml.keras_workers import KerasRecipe, Shelf
 
 FIT_PARAMS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split", "class_weight"})
 MOST_SEED = 2**32 - 1
@@ -87,50 +87,15 @@ class KerasImageEstimator(
         Params._dummy(), "learningRate", "of the optimizer; unset keeps its own.", typeConverter=TypeConverters.toFloat
     )
 
-    @keyword_only
-    def __init__(
-        self,
-        *,
-        inputCol: str | None = None,
-        outputCol: str | None = None,
-        labelCol: str | None = None,
-        predictionCol: str | None = None,
-        modelFile: str | None = None,
-        kerasOptimizer: str | None = None,
-        kerasLoss: str | None = None,
-        kerasFitParams: dict[str, Any] | None = None,
-        learningRate: float | None = None,
-        preprocess: str | None = None,
-        seed: int | None = None,
-    ) -> None:
-        super().__init__()
-        self._setDefault(
-            kerasOptimizer="adam",
-            kerasLoss="sparse_categorical_crossentropy",
-            kerasFitParams={"epochs": 1},
-            preprocess="none",
-            seed=0,
-        )
-        self._set(**given(self))
-
-    @keyword_only
-    def setParams(
-        self,
-        *,
-        inputCol: str | None = None,
-        outputCol: str | None = None,
-        labelCol: str | None = None,
-        predictionCol: str | None = None,
-        modelFile: str | None = None,
-        kerasOptimizer: str | None = None,
-        kerasLoss: str | None = None,
-        kerasFitParams: dict[str, Any] | None = None,
-        learningRate: float | None = None,
-        preprocess: str | None = None,
-        seed: int | None = None,
-    ) -> KerasImageEstimator:
-        """Set params by name."""
-        return self._set(**given(self))
+    _defaults = MappingProxyType(
+        {
+            "kerasOptimizer": "adam",
+            "kerasLoss": "sparse_categorical_crossentropy",
+            "kerasFitParams": {"epochs": 1},
+            "preprocess": "none",
+            "seed": 0,
+        }
+    )
 
     def getKerasFitParams(self) -> dict[str, Any]:
         """The value of kerasFitParams."""
@@ -177,8 +142,7 @@ class KerasImageEstimator(
         return self._fit_from(_Shelves(dataset))
 
     def _fit_from(self, shelves: _Shelves) -> KerasImageModel:
-        from landuse.spark_ml.keras_inference import load_keras, picture_side  # import TensorFlow
-        from landuse.spark_ml.keras_training import train_keras
+        from landuse.spark_ml.keras_workers import load_keras, picture_side, train_keras  # import TensorFlow
 
         recipe = self._recipe()
         with shelves.lock:  # Keras' seed and names are global, and one training uses all cores
@@ -189,7 +153,7 @@ class KerasImageEstimator(
         return self._copyValues(KerasImageModel(out, history))
 
     def _recipe(self) -> KerasRecipe:
-        from landuse.spark_ml.keras_training import KerasRecipe
+        from landuse.spark_ml.keras_workers import KerasRecipe
 
         return KerasRecipe(
             model=Path(self.getModelFile()),
@@ -219,7 +183,7 @@ class _Shelves:
 
 
 def _collect(dataset: DataFrame, image: str, label: str, side: int) -> Shelf:
-    from landuse.spark_ml.keras_training import fill_shelf
+    from landuse.spark_ml.keras_workers import fill_shelf
 
     target = numbers(dataset.schema, label)
     pixels = column_function(lambda images: _pixels(images, side), BinaryType())(column(image))

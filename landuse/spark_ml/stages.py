@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
-from pyspark import keyword_only
 from pyspark.ml import Transformer
 from pyspark.ml.linalg import VectorUDT
 from pyspark.ml.param import Param, Params, TypeConverters
@@ -21,9 +22,8 @@ from pyspark.sql.udf import UserDefinedFunction
 
 from landuse.errors import UsageError
 from landuse.models.bundle import find_bundle
-from landuse.spark_ml.columns import CLASSES
-from landuse.spark_ml.inference import ImageJob, classes_function, features_function, find_model, image_job, once
-from landuse.spark_ml.schema import check_pictures, check_shape, column, refuse_existing
+from landuse.spark_ml.columns import CLASSES, check_pictures, check_shape, column, refuse_existing
+from landuse.spark_ml.workers import ImageJob, classes_function, features_function, find_model, image_job, once
 
 BUILTIN = "builtin"
 TOP = 5
@@ -32,9 +32,21 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class KeywordStage(Params):
-    """A stage whose params are given by `pyspark.keyword_only` methods."""
+    """A stage whose params are set by name, when it is made and later; None leaves a param as it is."""
 
-    _input_kwargs: dict[str, Any]
+    _defaults: ClassVar[Mapping[str, object]] = MappingProxyType({})
+
+    def __init__(self, **params: Any) -> None:  # noqa: ANN401
+        super().__init__()
+        self._setDefault(**self._defaults)
+        self.setParams(**params)
+
+    def setParams(self, **params: Any) -> Self:  # noqa: ANN401
+        """Set params by name. Raises `TypeError` for a name that is no param of the stage."""
+        for name in params:
+            if not self.hasParam(name):
+                raise TypeError(f"{type(self).__name__} has no param {name!r}.")
+        return self._set(**{name: value for name, value in params.items() if value is not None})
 
 
 class HasInputShape(Params):
@@ -72,11 +84,6 @@ class HasModelName(Params):
     def getModelName(self) -> str:
         """The model's name or file."""
         return self.getOrDefault(self.modelName)
-
-
-def given(stage: KeywordStage) -> dict[str, Any]:
-    """The params of the last keyword-only call that are not None, which stands for "as before"."""
-    return {name: value for name, value in stage._input_kwargs.items() if value is not None}
 
 
 def needed(stage: Params, param: Param[str]) -> str:
@@ -140,30 +147,7 @@ class ChipFeaturizer(ImageStage):
         inputShape: [height, width] or [height, width, channels] of flat arrays.
     """
 
-    @keyword_only
-    def __init__(
-        self,
-        *,
-        inputCol: str | None = None,
-        outputCol: str | None = None,
-        modelName: str | None = None,
-        inputShape: list[int] | None = None,
-    ) -> None:
-        super().__init__()
-        self._setDefault(modelName=BUILTIN)
-        self._set(**given(self))
-
-    @keyword_only
-    def setParams(
-        self,
-        *,
-        inputCol: str | None = None,
-        outputCol: str | None = None,
-        modelName: str | None = None,
-        inputShape: list[int] | None = None,
-    ) -> ChipFeaturizer:
-        """Set params by name."""
-        return self._set(**given(self))
+    _defaults = MappingProxyType({"modelName": BUILTIN})
 
     def _answer_type(self) -> DataType:
         return VectorUDT()
@@ -189,32 +173,7 @@ class ChipPredictor(ImageStage):
         Params._dummy(), "topK", "at most so many classes, likeliest first.", typeConverter=TypeConverters.toInt
     )
 
-    @keyword_only
-    def __init__(
-        self,
-        *,
-        inputCol: str | None = None,
-        outputCol: str | None = None,
-        modelName: str | None = None,
-        topK: int | None = None,
-        inputShape: list[int] | None = None,
-    ) -> None:
-        super().__init__()
-        self._setDefault(modelName=BUILTIN, topK=TOP)
-        self._set(**given(self))
-
-    @keyword_only
-    def setParams(
-        self,
-        *,
-        inputCol: str | None = None,
-        outputCol: str | None = None,
-        modelName: str | None = None,
-        topK: int | None = None,
-        inputShape: list[int] | None = None,
-    ) -> ChipPredictor:
-        """Set params by name."""
-        return self._set(**given(self))
+    _defaults = MappingProxyType({"modelName": BUILTIN, "topK": TOP})
 
     def getTopK(self) -> int:
         """The value of topK."""

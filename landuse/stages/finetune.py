@@ -24,13 +24,19 @@ from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.balance import BalanceRule, fitting_rows
-from landuse.training.finetune.checkpoint import CheckpointStore
-from landuse.training.finetune.history import Epoch, best_of, plot_history, write_history
-from landuse.training.finetune.sides import Sides, sides_of
+from landuse.training.epochs import CheckpointStore
 from landuse.training.fitting import Fitted
 from landuse.training.pictures import Pictures, training_palette
-from landuse.training.report import head_report, trained_card, training_report
-from landuse.training.samples import Samples
+from landuse.training.report import (
+    Epoch,
+    best_of,
+    head_report,
+    plot_history,
+    trained_card,
+    training_report,
+    write_history,
+)
+from landuse.training.samples import Samples, Sides, sides_of
 from landuse.training.split import SplitRule
 from landuse.version import __version__
 
@@ -105,9 +111,9 @@ def learn(
     store: CheckpointStore,
 ) -> Learnt:
     """Let the layers learn, starting from the logistic head on the frozen features."""
-    from landuse.training.finetune.stream import PictureStream
-    from landuse.training.finetune.student import Student, choose_device
-    from landuse.training.finetune.training import Lessons, Training
+    from landuse.training.epochs import Lessons, Training
+    from landuse.training.pictures import PictureStream
+    from landuse.training.student import Student, choose_device
 
     pictures = _pictures(samples)
     fit = samples.take(sides.fit)
@@ -189,7 +195,7 @@ def featured(samples: Samples, bundle: Bundle) -> Samples:
     """
     runtime = open_runtime(bundle)
     with _pictures(samples).reader(bundle.chip_px) as reader:
-        stream = batches(map(reader.read, range(len(samples))), BATCH)
+        stream = batches(map(reader, range(len(samples))), BATCH)
         found = [prediction.features for prediction in runtime.predict_stream(stream)]
     return replace(samples, features=np.concatenate(found))
 

@@ -29,8 +29,9 @@ from landuse.training.cache import cache_folder
 from landuse.training.calibration import Calibration, choose_calibration
 from landuse.training.fitting import fit_samples, one_thread
 from landuse.training.pictures import training_palette
+from landuse.training.reading import read_samples
 from landuse.training.report import head_report, trained_card, training_report
-from landuse.training.samples import Samples, SampleSettings, read_samples
+from landuse.training.samples import Samples, SampleSettings
 from landuse.training.split import Mask, Split, SplitRule, fold_numbers, split
 
 CALIBRATION_FOLDS = 5

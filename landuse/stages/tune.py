@@ -23,8 +23,8 @@ from landuse.options.training import FOLDS, TrainingOptions, TrainOptions, TuneO
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.calibration import log_loss
-from landuse.training.dataset import Samples
 from landuse.training.report import MEASURES, FoldScore, Trial, write_folds, write_trials
+from landuse.training.samples import Samples
 from landuse.training.split import Split, SplitRule, folds, split
 
 SAMPLES_BY = ("backbone", "weights")

@@ -14,7 +14,7 @@ from landuse.grid import IntArray
 from landuse.legend import Legend
 from landuse.models.heads import Head
 from landuse.options.training import Balance, TrainOptions
-from landuse.training.dataset import Samples
+from landuse.training.samples import Samples
 from landuse.training.split import Mask
 
 BALANCES: tuple[Balance, ...] = get_args(Balance)

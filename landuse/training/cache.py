@@ -23,13 +23,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from landuse.errors import LanduseWarning
+from landuse.models.bundle import Bundle
+from landuse.models.libraries import ov
+from landuse.models.runtime import backbone_key
+from landuse.scoring import ScoreSettings
 from landuse.training.split import Mask
 
 ENVIRONMENT = "LANDUSE_CACHE"
 MOST_BYTES = 4 * 2**30
 SEGMENT, PARTIAL = ".safetensors", ".partial"
 LEFT_OVER_S = 3600
-
 Floats = npt.NDArray[np.float32]
 
 
@@ -125,3 +128,18 @@ def trim(folder: Path, most_bytes: int) -> None:
             return
         path.unlink(missing_ok=True)
         total -= state.st_size
+
+
+def open_cache(folder: Path, bundle: Bundle, settings: ScoreSettings) -> FeatureCache:
+    """The part of a cache that holds this backbone's features as these settings compute them."""
+    key = backbone_key(bundle, settings.runtime, arithmetic(settings))
+    return FeatureCache(folder / key, bundle.head.feature_count)
+
+
+def arithmetic(settings: ScoreSettings) -> str:
+    """What this machine computes in, where the settings leave it open."""
+    if settings.runtime != "openvino" or settings.precision == "int8":
+        return settings.precision
+    from landuse.models.runtime import choose_precision
+
+    return choose_precision(settings.precision, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))

@@ -12,15 +12,15 @@ import pyarrow as pa
 
 from landuse.errors import NoOverlapError, UsageError
 from landuse.legend import Legend
-from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.learnt import digest_marks
 from landuse.training.listing import is_multi_label
+from landuse.training.samples import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.split import Layout, given_sides
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from landuse.spark_ml.inference import ImageJob
+    from landuse.spark_ml.workers import ImageJob
 
 LABEL_TYPES = ("string", "array<string>")
 
@@ -95,8 +95,8 @@ def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns
     from pyspark.sql.functions import lit, sha2
     from pyspark.sql.types import ArrayType, FloatType
 
-    from landuse.spark_ml.inference import column_function, find_model, image_job
-    from landuse.spark_ml.schema import check_pictures, column, input_type, is_image
+    from landuse.spark_ml.columns import check_pictures, column, input_type, is_image
+    from landuse.spark_ml.workers import column_function, find_model, image_job
 
     check_pictures(frame.schema, columns.image, None)
     kind = input_type(frame.schema, columns.label).simpleString()
@@ -124,7 +124,7 @@ def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns
 
 def _features(job: ImageJob, pictures: pa.Array) -> pa.ListArray:
     """Feature vectors of a column of pictures, null where one cannot be read; runs in a worker."""
-    from landuse.spark_ml.inference import predict
+    from landuse.spark_ml.workers import predict
 
     found, read = predict(job, pictures)
     features: list[list[float] | None] = [None] * len(pictures)

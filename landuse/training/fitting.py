@@ -14,9 +14,10 @@ from landuse.errors import UsageError
 from landuse.models.arrays import Floats, KerasModel
 from landuse.models.heads import DenseHead, Head, halves
 from landuse.models.heads_linear import MAX_ITER, Exact, Penalty, fit_logistic, fit_multi_logistic, standard_of, varied
+from landuse.models.libraries import keras
 from landuse.options.training import HeadOptions
 from landuse.training.balance import BalanceRule, Rows, class_factors, fitting_rows
-from landuse.training.dataset import Samples
+from landuse.training.samples import Samples
 from landuse.training.split import Mask, SplitRule, split
 
 STOP_SHARE = 0.15
@@ -148,8 +149,6 @@ def fit_dense(data: DenseData, rule: HeadOptions) -> Fitted:
     Returns:
         The head of the best epoch, and each epoch's loss on what it learns from and on what is held out.
     """
-    from landuse.models.libraries import keras  # which takes seconds
-
     learning = ~data.held
     standard = standard_of(data.features[learning], data.weights[learning])
     values = np.asarray(standard.of(data.features), np.float32)
@@ -177,8 +176,6 @@ def fit_dense(data: DenseData, rule: HeadOptions) -> Fitted:
 
 
 def _model(depth: int, classes: int, rule: HeadOptions) -> KerasModel:
-    from landuse.models.libraries import keras
-
     values = inputs = keras.Input((depth,))
     for units in rule.hidden:
         values = keras.layers.Dense(units, activation="relu")(values)
@@ -188,8 +185,6 @@ def _model(depth: int, classes: int, rule: HeadOptions) -> KerasModel:
 
 def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
     """Cross-entropy of scores: over all classes, or of each with what having it counts."""
-    from landuse.models.libraries import keras
-
     if factors is None:
         return keras.losses.CategoricalCrossentropy(from_logits=True)
     extra = np.asarray(factors - 1, np.float32)

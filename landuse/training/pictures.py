@@ -1,21 +1,25 @@
-"""Where the pixels of samples are, and reading them: image files, or chips of surveys."""
+"""Where the pixels of samples are, reading them, and a stream of their batches: image files, or chips of surveys."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, LifoQueue
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from landuse.engine.machine import cores
+from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, IntArray
+from landuse.models.arrays import Tensor
+from landuse.models.libraries import tf
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.colour import palette_of
 from landuse.mosaic.flights import flights_of, thinned
@@ -24,6 +28,14 @@ from landuse.palette import Palette
 from landuse.scoring.block import split_row
 
 Picture = npt.NDArray[np.uint8]
+Reader = Callable[[int], Picture]
+"""From the position of a sample to its picture, uint8 (px, px, bands); several threads may use it at once.
+
+It raises `OSError` or a `LanduseError` where it cannot be read.
+"""
+AHEAD = 2
+"""Batches that are ready while another is computed."""
+Batch = tuple[Tensor, IntArray]
 
 
 class Pictures(Protocol):
@@ -35,23 +47,8 @@ class Pictures(Protocol):
     def take(self, chosen: IntArray) -> Pictures:
         """Those at positions."""
 
-    def reader(self, px: int) -> PictureReader:
-        """What reads them at a side of so many pixels."""
-
-
-class PictureReader(Protocol):
-    """Reads pictures; several threads may use it at once."""
-
-    def __enter__(self) -> PictureReader:
-        """The reader."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close its files."""
-
-    def read(self, position: int) -> Picture:
-        """The picture of a sample, uint8 (px, px, bands). Raises `OSError` or a `LanduseError` where it cannot be read."""
+    def reader(self, px: int) -> AbstractContextManager[Reader]:
+        """What reads them at a side of so many pixels, for as long as it is open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,31 +64,12 @@ class FilePictures:
         """Those at positions."""
         return FilePictures(tuple(self.paths[i] for i in chosen.tolist()))
 
-    def reader(self, px: int) -> FileReader:
-        """What reads them at a side of so many pixels."""
-        return FileReader(self.paths, px)
-
-
-class FileReader:
-    """Reads image files as the features' reader does."""
-
-    def __init__(self, paths: tuple[Path, ...], px: int) -> None:
-        self._paths, self._px = paths, px
-        self._quiet = warnings.catch_warnings()  # of all threads; that of `read_image` is for one
-
-    def __enter__(self) -> FileReader:
-        self._quiet.__enter__()
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._quiet.__exit__(kind, error, trace)
-
-    def read(self, position: int) -> Picture:
-        """The picture of a sample."""
-        return read_image(self._paths[position], self._px)
+    @contextmanager
+    def reader(self, px: int) -> Iterator[Reader]:
+        """What reads them as the features' reader does."""
+        with warnings.catch_warnings():  # of all threads; that of `read_image` is for one
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            yield lambda position: read_image(self.paths[position], px)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,47 +94,31 @@ class ChipPictures:
         """Those at positions."""
         return replace(self, numbers=self.numbers[chosen], rows=self.rows[chosen], cols=self.cols[chosen])
 
-    def reader(self, px: int) -> ChipReader:
-        """What reads them at a side of so many pixels."""
-        return ChipReader(self, px)
-
-
-class ChipReader:
-    """Reads chips as scoring does: pixels without imagery mirror the chip's own."""
-
-    def __init__(self, pictures: ChipPictures, px: int) -> None:
-        self._pictures = pictures
-        self._grids = [replace(grid, chip_px=px) for _, grid in pictures.surveys]
-        self._idle: list[LifoQueue[MosaicReader]] = [LifoQueue() for _ in pictures.surveys]
-
-    def __enter__(self) -> ChipReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for queue in self._idle:
-            while not queue.empty():
-                queue.get_nowait().close()
-
-    def read(self, position: int) -> Picture:
-        """The picture of a sample."""
-        row, col = int(self._pictures.rows[position]), int(self._pictures.cols[position])
-        with self._borrowed(int(self._pictures.numbers[position])) as reader:
-            chip: Picture = split_row(reader.read(CellRange(row, row + 1, col, col + 1)))[0]
-        return chip
-
     @contextmanager
-    def _borrowed(self, number: int) -> Iterator[MosaicReader]:
-        """A reader of a survey that no other thread uses; it keeps its files open for the next."""
+    def reader(self, px: int) -> Iterator[Reader]:
+        """What reads them as scoring does: pixels without imagery mirror the chip's own."""
+        idle: list[LifoQueue[MosaicReader]] = [LifoQueue() for _ in self.surveys]
+
+        def read(position: int) -> Picture:
+            """A chip, by a reader of its survey that no other thread uses, and which keeps its files open for the next."""
+            number, row, col = (int(array[position]) for array in (self.numbers, self.rows, self.cols))
+            try:
+                reader = idle[number].get_nowait()
+            except Empty:
+                survey, grid = self.surveys[number]
+                reader = MosaicReader(survey, replace(grid, chip_px=px))
+            try:
+                chip: Picture = split_row(reader.read(CellRange(row, row + 1, col, col + 1)))[0]
+            finally:
+                idle[number].put(reader)
+            return chip
+
         try:
-            reader = self._idle[number].get_nowait()
-        except Empty:
-            reader = MosaicReader(self._pictures.surveys[number][0], self._grids[number])
-        try:
-            yield reader
+            yield read
         finally:
-            self._idle[number].put(reader)
+            for queue in idle:
+                while not queue.empty():
+                    queue.get_nowait().close()
 
 
 def joined_pictures(pieces: Sequence[Pictures | None]) -> Pictures | None:
@@ -181,3 +143,49 @@ def training_palette(pictures: Pictures | None) -> Palette | None:
     if not isinstance(pictures, ChipPictures):
         return None
     return palette_of(thinned([flight.pixels for survey, _ in pictures.surveys for flight in flights_of(survey)]))
+
+
+class PictureStream:
+    """Batches of the pictures of a reader. Using it imports TensorFlow.
+
+    Args:
+        reader: what reads a picture.
+        shape: of every picture, (px, px, bands).
+        batch: pictures of a batch.
+
+    Attributes:
+        lost: positions of pictures that could not be read; they come as no part of any batch.
+    """
+
+    def __init__(self, reader: Reader, shape: tuple[int, int, int], batch: int) -> None:
+        self._reader, self._shape, self._batch = reader, shape, batch
+        self.lost: set[int] = set()
+        self._threads = ThreadPoolExecutor(cores())
+
+    def batches(self, positions: IntArray) -> Iterator[Batch]:
+        """Pictures, uint8 (n, px, px, bands), and their positions, in the order given."""
+        found = tf.data.Dataset.from_tensor_slices(np.asarray(positions, np.int64))
+        found = found.map(self._load, num_parallel_calls=cores(), deterministic=True)
+        for images, numbers, read in found.batch(self._batch).prefetch(AHEAD):
+            good = read.numpy()
+            if good.all():
+                yield images, numbers.numpy()
+            elif good.any():
+                yield tf.boolean_mask(images, read), numbers.numpy()[good]
+
+    def _load(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        image, read = tf.numpy_function(self._read_apart, [position], (tf.uint8, tf.bool))
+        return tf.ensure_shape(image, self._shape), position, tf.ensure_shape(read, ())
+
+    def _read_apart(self, position: npt.NDArray[np.int64]) -> tuple[Picture, np.bool_]:
+        """The same on a thread of Python's: on those of tf.data, which Python knows for one call only, PROJ crashes."""
+        return self._threads.submit(self._read, position).result()
+
+    def _read(self, position: npt.NDArray[np.int64]) -> tuple[Picture, np.bool_]:
+        """A picture and whether it could be read."""
+        try:
+            image = self._reader(int(position))
+        except (OSError, RasterioError, LanduseError):
+            self.lost.add(int(position))
+            return np.zeros(self._shape, np.uint8), np.False_
+        return image, np.True_

@@ -1,106 +1,230 @@
-"""Labelled samples as features, of whatever kind the data are."""
+"""What a head learns from, as plain arrays; and which samples of a fine-tuning are for what."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from landuse.chips import CHIPS_FILE
-from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
-from landuse.legend import Legend
-from landuse.training.chip_samples import chip_samples, table_chip_samples
-from landuse.training.dataset import Samples, SampleSettings, digest_of, strata_of, targets_of
-from landuse.training.images import file_features
-from landuse.training.learnt import file_marks
-from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
-from landuse.training.pictures import FilePictures
-from landuse.training.split import Layout
-from landuse.training.tables import is_table, read_table, table_images
+from landuse.errors import NoOverlapError, UsageError
+from landuse.grid import IntArray
+from landuse.legend import CodeArray, Legend, same_name
+from landuse.outputs.chip_images import folder_names
+from landuse.scoring import ScoreSettings
+from landuse.training.pictures import Pictures, joined_pictures
+from landuse.training.split import Layout, Mask, Names, Places, Split, SplitRule, split
 
-__all__ = ["SampleSettings", "Samples", "read_samples"]
+Floats = npt.NDArray[np.float32]
 
 
-def read_samples(data: Sequence[Path], settings: SampleSettings) -> Samples:
-    """Features and targets of labelled data.
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Labelled samples.
 
-    Args:
-        data: chip folders made by `tile --labels`; or one folder of class folders or of annotations; or one table.
-        settings: backbone, classes, and what is taken of the data.
-
-    Raises:
-        SourceNotFoundError: there is nothing of any kind.
-        UsageError: chips without labels, several kinds at once, or an option that this kind has no use for.
-        ConfigError: a table is not one of labels.
-        NoOverlapError: not one sample has a label.
+    Attributes:
+        features: float32 (n, d).
+        targets: float32 (n, K) in legend order. One 1 a row for plain labels; shares that sum to 1 for soft ones; any
+            number of 1s, none included, for lists of labels.
+        weights: float64 (n,), what each sample counts; 1 unless the data say otherwise.
+        layout: where they lie, their groups, and the side they are given to; what a split looks at.
+        legend: the classes.
+        digest: of what they were made from.
+        multi: whether the targets are lists of labels.
+        skipped: samples that could not be read, each with its cause.
+        ignored: how many samples had a label that the legend lacks, by label.
+        pictures: where their pixels are; None where only features are known.
+        marks: uint32 (n,), by which each is known again (`landuse.training.learnt`); None where that is not known.
     """
-    tables = [p for p in data if p.name == CHIPS_FILE or (p / CHIPS_FILE).is_file()]
-    if tables and len(tables) == len(data):
-        return chip_samples(tables, settings)
-    if tables or len(data) != 1:
-        raise UsageError(
-            "Give folders of labelled chips, or one folder of class folders or annotations, or one table, not both."
+
+    features: Floats
+    targets: Floats
+    weights: npt.NDArray[np.float64]
+    layout: Layout
+    legend: Legend
+    digest: str
+    multi: bool = False
+    skipped: tuple[str, ...] = ()
+    ignored: dict[str, int] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    marks: npt.NDArray[np.uint32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """Position of each sample's (largest) class in the legend, int64 (n,)."""
+        return np.asarray(self.targets.argmax(axis=1), np.int64)
+
+    @property
+    def labels(self) -> CodeArray:
+        """Code of each sample's (largest) class, (n,) in the legend's dtype."""
+        return self.legend.as_codes(self.positions)
+
+    @property
+    def members(self) -> Mask:
+        """The class of each sample, or its classes where they have lists of labels; bool (n, K)."""
+        if self.multi:
+            return self.targets > 0
+        return np.asarray(self.positions[:, None] == np.arange(len(self.legend)))
+
+    def metres_per_pixel(self, px: int) -> float | None:
+        """Ground side of a pixel where a sample has `px` pixels a side; None of images whose ground is not known."""
+        return None if self.layout.places is None else self.layout.places.chip_m / px
+
+    def take(self, chosen: Mask | IntArray) -> Samples:
+        """The samples at positions, or where a mask holds."""
+        return replace(
+            self,
+            features=self.features[chosen],
+            targets=self.targets[chosen],
+            weights=self.weights[chosen],
+            layout=self.layout.take(chosen),
+            pictures=None if self.pictures is None else self.pictures.take(np.arange(len(self))[chosen]),
+            marks=None if self.marks is None else self.marks[chosen],
         )
-    path = data[0]
-    if settings.soft:
-        raise UsageError("Soft labels are area shares, which only chips have: give folders of tile --labels.")
-    if is_table(path):
-        return _of_table(path, settings)
-    if not path.is_dir():
-        raise SourceNotFoundError(
-            f"There is no folder {path} of labelled chips or of class folders, and no such table."
-        )
-    if settings.group_by is not None:
-        raise UsageError(f"{path} has no columns to group by; --group-by is for tables and chips.")
-    return image_samples(voc_images(path) if is_voc(path) else class_folders(path), settings)
 
 
-def _of_table(path: Path, settings: SampleSettings) -> Samples:
-    table = read_table(path, settings.group_by)
-    if settings.root is not None and not settings.root.is_dir():
-        raise SourceNotFoundError(f"There is no folder {settings.root} for the paths of {path}.")
-    if table.key == "chip_id":
-        return table_chip_samples(table, settings.root or path.parent, settings)
-    return image_samples(table_images(table, settings.root), settings)
+@dataclass(frozen=True)
+class SampleSettings:
+    """How samples are read.
 
-
-def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
-    """Features and targets of labelled images of any size, those that cannot be read left out and named.
-
-    Raises:
-        NoOverlapError: not one label is a class of the legend, or not one image can be read.
+    Attributes:
+        score: the backbone and where it runs.
+        legend: classes for images; None makes one of the labels that occur.
+        min_purity: least share of a chip under its label.
+        parts: folder for results of blocks.
+        root: folder that paths of a table are relative to, and may not leave; None is the table's own.
+        group_by: column whose groups stay on one side of every split.
+        soft: take a chip's area shares as its target, not its label alone.
+        cache: folder of features computed earlier; None keeps none.
     """
-    names = sorted({name for labels in images.labels for name in labels})
-    if not names:
-        raise NoOverlapError(f"Not one image of {images.title} has a label, so there is nothing to learn from.")
-    legend = settings.legend or Legend.of_names(names, images.title)
-    targets, ignored = targets_of(images.labels, legend)
-    known = targets.any(axis=1) | np.array([images.multi and not labels for labels in images.labels], bool)
-    if not targets.any():
-        raise NoOverlapError(f"Not one label of {images.title} is a class of legend {legend.name}.")
-    kept = np.flatnonzero(known)
-    found = file_features([images.paths[i] for i in kept], settings.score, settings.cache)
-    samples = Samples(
-        features=found.features,
-        targets=targets[kept],
-        weights=np.ones(len(kept)) if images.weights is None else images.weights[kept],
-        layout=Layout(
-            strata_of(targets[kept]),
-            groups=None if images.groups is None else images.groups[kept],
-            sides=None if images.sides is None else images.sides[kept],
-        ),
-        legend=legend,
-        digest=digest_of(
-            [f"{key.hex()}:{';'.join(images.labels[i])}" for key, i in zip(found.keys, kept, strict=True)]
-        ),
-        multi=images.multi,
-        skipped=(*images.skipped, *found.skipped),
+
+    score: ScoreSettings
+    legend: Legend | None
+    min_purity: float
+    parts: Path
+    root: Path | None = None
+    group_by: str | None = None
+    soft: bool = False
+    cache: Path | None = None
+
+
+def class_code(legend: Legend, name: str) -> int:
+    """Code of a label: by a class's name, or by the name that `tile --export` makes safe for a path; 0 for none."""
+    safe = {same_name(folder): code for code, folder in folder_names(legend).items()}
+    return legend.code_of(name) or safe.get(same_name(name), 0)
+
+
+def targets_of(labels: Sequence[Sequence[str]], legend: Legend) -> tuple[Floats, dict[str, int]]:
+    """Targets float32 (n, K) of the lists of labels of n samples, and how often each label occurs that has no class."""
+    codes = {name: class_code(legend, name) for name in {name for names in labels for name in names}}
+    column = {code: position for position, code in enumerate(legend.codes)}
+    targets = np.zeros((len(labels), len(legend)), np.float32)
+    ignored: dict[str, int] = {}
+    for row, names in enumerate(labels):
+        for name in set(names):
+            if codes[name]:
+                targets[row, column[codes[name]]] = 1
+            else:
+                ignored[name] = ignored.get(name, 0) + 1
+    return targets, dict(sorted(ignored.items()))
+
+
+def strata_of(targets: Floats) -> IntArray:
+    """What a split keeps the shares of: the class, or with several the rarest of them; K where there is none."""
+    rare_first = np.argsort(targets.sum(axis=0), kind="stable")
+    ordered = targets[:, rare_first] >= targets.max(axis=1, keepdims=True)
+    strata = rare_first[ordered.argmax(axis=1)]
+    return np.asarray(np.where(targets.any(axis=1), strata, targets.shape[1]), np.int64)
+
+
+def joined(pieces: Sequence[Samples]) -> Samples:
+    """Samples of several surveys as one. All have the same legend, and all or none have places, groups and sides."""
+    if not sum(map(len, pieces)):
+        raise NoOverlapError("Not one chip has a label, so there is nothing to learn from.")
+    targets = np.concatenate([p.targets for p in pieces])
+    marks = [p.marks for p in pieces if p.marks is not None]
+    ignored: dict[str, int] = {}
+    for piece in pieces:
+        ignored |= {name: ignored.get(name, 0) + count for name, count in piece.ignored.items()}
+    return replace(
+        pieces[0],
+        features=np.concatenate([p.features for p in pieces]),
+        targets=targets,
+        weights=np.concatenate([p.weights for p in pieces]),
+        layout=_joined_layout([p.layout for p in pieces], strata_of(targets)),
+        digest=digest_of([p.digest for p in pieces]),
+        skipped=tuple(s for p in pieces for s in p.skipped),
         ignored=ignored,
-        pictures=FilePictures(tuple(images.paths[i] for i in kept)),
-        marks=file_marks([images.paths[i] for i in kept]),
+        pictures=joined_pictures([p.pictures for p in pieces]),
+        marks=np.concatenate(marks) if len(marks) == len(pieces) else None,
     )
-    read = np.asarray(np.isfinite(found.features).all(axis=1))
-    if not read.any():
-        raise NoOverlapError(f"Not one image of {images.title} can be read; the first: {found.skipped[0]}.")
-    return samples.take(read)
+
+
+def _joined_layout(layouts: Sequence[Layout], strata: IntArray) -> Layout:
+    places = [x.places for x in layouts if x.places is not None]
+    groups: list[Names] = [x.groups for x in layouts if x.groups is not None]
+    sides: list[Mask] = [x.sides for x in layouts if x.sides is not None]
+    return Layout(
+        strata,
+        Places(np.concatenate([p.rows for p in places]), np.concatenate([p.cols for p in places]), places[0].chip_m)
+        if places
+        else None,
+        np.concatenate(groups) if groups else None,
+        np.concatenate(sides) if sides else None,
+    )
+
+
+def digest_of(parts: Sequence[str]) -> str:
+    """``sha256:`` of some lines."""
+    return "sha256:" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Who learns, who watches, who calibrates, who judges; int64 positions of samples.
+
+    Attributes:
+        fit: steps are taken on them.
+        watch: they say when to stop, and which epoch is kept.
+        held: they calibrate; where the data give no test side, they also judge, each by a calibration without its fold.
+        test: given by the data, used for the figures alone; else empty.
+        parts: the split into training and held back that the model file reports.
+    """
+
+    fit: IntArray
+    watch: IntArray
+    held: IntArray
+    test: IntArray
+    parts: Split
+
+
+def sides_of(samples: Samples, rule: SplitRule) -> Sides:
+    """Split the samples as `train` does, and the training side once more by the same rule."""
+    if samples.multi:
+        raise UsageError("The samples carry lists of labels; fine-tuning learns one class a sample.")
+    every = np.arange(len(samples))
+    parts = split(samples.layout, rule)
+    known, held, test = every[parts.train], every[parts.test], np.empty(0, np.int64)
+    if parts.kind == "given":
+        test = held
+        known, held = _halved(samples, known, rule, 1)
+    fit, watch = _halved(samples, known, rule, 2)
+    if not (len(held) and len(watch)):
+        raise UsageError(
+            "Fine-tuning holds samples back twice, to stop in time and to calibrate, and these cannot be split so: give a "
+            "--holdout above 0, a smaller --block-m or more data."
+        )
+    return Sides(fit, watch, held, test, parts)
+
+
+def _halved(samples: Samples, rows: IntArray, rule: SplitRule, draw: int) -> tuple[IntArray, IntArray]:
+    """Some samples split again by the rule of the options: those trained on, and those held back."""
+    found = split(replace(samples.take(rows).layout, sides=None), replace(rule, seed=rule.seed + draw))
+    return rows[found.train], rows[found.test]

@@ -28,3 +28,16 @@ def test_keras_is_imported_in_one_place_which_is_quiet():
     root = Path(landuse.__file__).parent
     found = [path.name for path in root.rglob("*.py") if loud.search(path.read_text())]
     assert found == ["libraries.py"]
+
+
+STAGES = """
+import sys
+import landuse.stages.classify, landuse.stages.finetune, landuse.stages.train
+import landuse.scoring.dense, landuse.models.network_file
+print([name for name in ("tensorflow", "keras", "openvino", "pyspark", "h5py", "sklearn", "onnx") if name in sys.modules])
+"""
+
+
+def test_importing_the_stages_imports_no_heavy_library():
+    done = subprocess.run([sys.executable, "-c", STAGES], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.mosaic.picture import batches, decode, fit
-from landuse.training.images import read_image
+from landuse.training.reading import read_image
 from tests.spark_ml.made import encoded, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from landuse.errors import UsageError
 from landuse.mosaic.picture import fit
-from landuse.spark_ml.columns import PictureStream, pictures
-from landuse.spark_ml.schema import IMAGE_FIELDS
+from landuse.spark_ml.columns import IMAGE_FIELDS, PictureStream, pictures
 from tests.spark_ml.made import encoded, picture, struct_of
 
 PX = 16

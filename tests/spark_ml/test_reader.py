@@ -4,7 +4,7 @@ import pytest
 
 from landuse.errors import SourceNotFoundError, UsageError
 from landuse.spark_ml import read_images
-from landuse.spark_ml.reader import decoded
+from landuse.spark_ml.workers import decoded
 from tests.spark_ml.made import encoded, picture
 
 

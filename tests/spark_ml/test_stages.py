@@ -199,9 +199,9 @@ def test_sql_mistakes(spark, model, name, options, sentence):
 
 def test_a_model_that_was_sent_is_found_by_workers(spark, frame, model, expected, monkeypatch):
     from landuse.engine import spark_runner
-    from landuse.spark_ml import inference
+    from landuse.spark_ml import workers
 
-    monkeypatch.setattr(inference, "share", spark_runner.send)
+    monkeypatch.setattr(workers, "share", spark_runner.send)
     stage = ChipFeaturizer(inputCol="file", outputCol="out", modelName=str(model))
     check(vectors(stage.transform(frame), "out"), expected.features)
 

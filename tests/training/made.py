@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from landuse.training.dataset import Samples, strata_of
+from landuse.training.samples import Samples, strata_of
 from landuse.training.split import Layout
 from tests.models import small
 

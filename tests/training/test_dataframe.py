@@ -11,7 +11,8 @@ from landuse.errors import NoOverlapError, UsageError
 from landuse.models.bundle import write_bundle
 from landuse.scoring import ScoreSettings
 from landuse.training.dataframe import FrameColumns, samples_from_dataframe
-from landuse.training.samples import SampleSettings, read_samples
+from landuse.training.reading import read_samples
+from landuse.training.samples import SampleSettings
 from tests.models import small
 from tests.patchwork import COLOURS
 

@@ -4,8 +4,8 @@ import pytest
 
 from landuse.errors import SourceNotFoundError
 from landuse.legend import Legend
-from landuse.training.dataset import class_code
 from landuse.training.listing import class_folders
+from landuse.training.samples import class_code
 
 LEGEND = Legend.model_validate(
     {

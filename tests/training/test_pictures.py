@@ -12,7 +12,8 @@ from landuse.options.survey import TileOptions
 from landuse.scoring import ScoreSettings
 from landuse.stages.tile import tile
 from landuse.training.pictures import FilePictures, joined_pictures
-from landuse.training.samples import SampleSettings, read_samples
+from landuse.training.reading import read_samples
+from landuse.training.samples import SampleSettings
 from tests.patchwork import OPTIONS
 
 
@@ -29,7 +30,7 @@ def test_chips_are_read_as_they_were_for_their_features(samples, work):
 
     some = samples.take(np.array([3, 400, len(samples) - 1]))
     with some.pictures.reader(32) as reader:
-        batch = np.stack([reader.read(i) for i in range(3)])
+        batch = np.stack([reader(i) for i in range(3)])
     found = open_runtime(work.model).predict(batch).features
     assert np.allclose(found, some.features, atol=1e-4)
 
@@ -47,13 +48,13 @@ def test_a_chip_is_that_of_the_mosaic(samples):
     with MosaicReader(survey, replace(grid, chip_px=32)) as mosaic:
         whole = mosaic.read(CellRange(row, row + 1, col, col + 1)).data
     with samples.pictures.reader(32) as reader:
-        assert np.array_equal(reader.read(7), whole)
+        assert np.array_equal(reader(7), whole)
 
 
 def test_files_are_read_at_the_size_asked_for(tmp_path):
     Image.fromarray(np.full((40, 50, 3), 77, np.uint8)).save(tmp_path / "a.png")
     pictures = FilePictures((tmp_path / "absent.png", tmp_path / "a.png")).take(np.array([1, 0]))
     with pictures.reader(16) as reader:
-        assert np.array_equal(reader.read(0), np.full((16, 16, 3), 77))
+        assert np.array_equal(reader(0), np.full((16, 16, 3), 77))
         with pytest.raises(OSError):
-            reader.read(1)
+            reader(1)

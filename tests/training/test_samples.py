@@ -14,7 +14,8 @@ from landuse.options.survey import TileOptions
 from landuse.scoring import ScoreSettings
 from landuse.stages.tile import tile
 from landuse.training import images as embedding
-from landuse.training.samples import SampleSettings, read_samples
+from landuse.training.reading import read_samples
+from landuse.training.samples import SampleSettings
 from tests.patchwork import COLOURS, OPTIONS, patchwork
 
 NAMES = ("Field", "Water", "Town")

@@ -1,12 +1,22 @@
-"""The epochs: steps over shuffled pictures, a look at the validation samples, a checkpoint, an end when nothing gets better."""
+"""The epochs of fine-tuning: steps over shuffled pictures, a look at the validation samples, and states on disk after each.
+
+A training goes on from its last whole epoch, and ends when nothing gets better.
+"""
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from scipy.special import softmax
 
 from landuse.engine.progress import Progress
@@ -14,10 +24,18 @@ from landuse.errors import DamagedSourceError
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
 from landuse.options.training import FineTuneOptions
-from landuse.training.finetune.checkpoint import CheckpointStore
-from landuse.training.finetune.history import Epoch, Schedule, best_of, validated
-from landuse.training.finetune.stream import PictureStream
-from landuse.training.finetune.student import Student
+from landuse.training.pictures import PictureStream
+from landuse.training.report import Epoch, best_of, validated
+
+if TYPE_CHECKING:
+    from landuse.training.student import Student
+
+WARM_UP = 0.1
+"""Share of all steps in which the rate grows."""
+LATEST, BEST = "epoch-", "best"
+SUFFIX, PARTIAL = ".safetensors", ".partial"
+KEPT = 2
+"""Epochs whose state is kept: should the newest be damaged, the one before serves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +152,87 @@ class Training:
     def _save(self, history: list[Epoch]) -> None:
         newest = best_of(history) is history[-1]
         self._store.save(self._student.state(), [asdict(epoch) for epoch in history], best=newest)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter 2017, without restarts).
+
+    Attributes:
+        peak: the rate at its height.
+        steps: of the whole training.
+    """
+
+    peak: float
+    steps: int
+
+    def rate(self, step: int) -> float:
+        """The rate of a step; the first is 0."""
+        warm = max(1, round(WARM_UP * self.steps))
+        if step < warm:
+            return self.peak * (step + 1) / warm
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A state.
+
+    Attributes:
+        arrays: by name.
+        history: what was noted of each epoch so far, JSON data.
+    """
+
+    arrays: Mapping[str, Any]
+    history: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class CheckpointStore:
+    """The states of one training.
+
+    Attributes:
+        folder: where they lie.
+        key: digest of all that shapes the training; states of another are not used.
+    """
+
+    folder: Path
+    key: str
+
+    def save(self, arrays: Mapping[str, Any], history: list[dict[str, Any]], *, best: bool) -> None:
+        """Keep the state after the last epoch of the history; the oldest states go."""
+        epoch = history[-1]["epoch"]
+        if best:
+            self._write(BEST, arrays, history)
+        self._write(f"{LATEST}{epoch:04d}", arrays, history)
+        for path in sorted(self.folder.glob(f"{LATEST}*{SUFFIX}"))[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+    def latest(self) -> Checkpoint | None:
+        """The state after the last whole epoch; None where there is none of this training."""
+        found = (self._read(path) for path in sorted(self.folder.glob(f"{LATEST}*{SUFFIX}"), reverse=True))
+        return next((state for state in found if state is not None), None)
+
+    def best(self) -> Checkpoint | None:
+        """The state of the best epoch."""
+        return self._read(self.folder / f"{BEST}{SUFFIX}")
+
+    def clear(self) -> None:
+        """Remove all states."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, name: str, arrays: Mapping[str, Any], history: list[dict[str, Any]]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{name}{PARTIAL}"
+        save_file(dict(arrays), partial, metadata={"key": self.key, "history": json.dumps(history)})
+        partial.replace(self.folder / f"{name}{SUFFIX}")
+
+    def _read(self, path: Path) -> Checkpoint | None:
+        try:
+            with safe_open(path, framework="numpy") as file:
+                said = file.metadata() or {}
+                if said.get("key") != self.key:
+                    return None
+                return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, json.loads(said["history"]))  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, KeyError):
+            return None

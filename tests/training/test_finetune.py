@@ -96,7 +96,7 @@ def test_batch_norms_stay_as_they_were_unless_asked(work, tuned):
 
 def moved(work, how):
     """The layers that one step changes."""
-    from landuse.training.finetune.student import Device, Student
+    from landuse.training.student import Device, Student
 
     bundle = read_bundle(work / "small.landuse")
     student = Student(bundle, bundle.head, how, Device("cpu", "f32"))
@@ -114,19 +114,19 @@ def test_layers_below_the_chosen_ones_stay_as_they_were(work, tmp_path):
 
 KILLED = """
 import sys, os, signal
-from landuse.training.finetune import training
-from tests.training.finetune.test_finetune import HOW, options
+from landuse.training.student import Student
+from tests.training.test_finetune import HOW, options
 from landuse.stages.finetune import fine_tune
 from pathlib import Path
 from tests.models import small
-after, step = int(sys.argv[3]), training.Student.step
+after, step = int(sys.argv[3]), Student.step
 taken = []
 def stop(self, *given):
     taken.append(1)
     if len(taken) == after:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, *given)
-training.Student.step = stop
+Student.step = stop
 work = Path(sys.argv[1])
 small.know_tiny()
 fine_tune([work / "data"], Path(sys.argv[2]), options(work), HOW)
@@ -151,7 +151,7 @@ def test_a_run_that_was_killed_goes_on(work, tuned, tmp_path):
 
 
 def test_other_settings_begin_anew(work, tmp_path):
-    from landuse.training.finetune.checkpoint import CheckpointStore
+    from landuse.training.epochs import CheckpointStore
 
     arrays = {"a": np.zeros(2, np.float32)}
     store = CheckpointStore(tmp_path / "c", "one")

@@ -1,6 +1,6 @@
-"""A trained Keras model over a column of pictures, as a model of pyspark.ml that carries its file with it."""
+"""Keras models as stages of pyspark.ml: one over a column of arrays, and a trained one over a column of pictures."""
 
-# ruff: noqa: N802 -- names are those of pyspark.ml
+# ruff: noqa: N802, N815 -- names are those of pyspark.ml
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-from pyspark.ml import Model
+from pyspark.ml import Model, Transformer
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.linalg import VectorUDT
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasLabelCol, HasOutputCol, HasPredictionCol
-from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWritable, MLWriter
+from pyspark.ml.util import (
+    DefaultParamsReadable,
+    DefaultParamsReader,
+    DefaultParamsWritable,
+    DefaultParamsWriter,
+    MLReadable,
+    MLReader,
+    MLWritable,
+    MLWriter,
+)
 from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import array_max, array_position, size, when
 from pyspark.sql.types import DoubleType, StructField, StructType
@@ -25,15 +34,78 @@ from landuse.engine.spark_runner import DIGITS, scratch, share
 from landuse.engine.task import SharedFile
 from landuse.errors import UsageError
 from landuse.models.architectures import CAFFE, SIGNED, Preprocess
-from landuse.spark_ml.inference import column_function, once
-from landuse.spark_ml.keras_transformer import SUFFIX, check_keras_file
-from landuse.spark_ml.schema import check_pictures, column, refuse_existing
+from landuse.models.bundle import SUFFIX
+from landuse.models.keras_files import check_keras_file
+from landuse.spark_ml.columns import check_pictures, column, input_type, is_numbers, numbers, refuse_existing
 from landuse.spark_ml.stages import KeywordStage, needed
+from landuse.spark_ml.workers import column_function, once
 
 PREPROCESS: Mapping[str, Preprocess] = MappingProxyType(
     {"none": Preprocess(), "unit": Preprocess(scale=1 / 255), "signed": SIGNED, "caffe": CAFFE}
 )
 """0 to 255; 0 to 1; -1 to 1; blue first with ImageNet's means taken off."""
+
+
+class HasModelFile(Params):
+    """Mixin for param modelFile."""
+
+    modelFile: Param[str] = Param(
+        Params._dummy(), "modelFile", "a .keras file on the driver's machine.", typeConverter=TypeConverters.toString
+    )
+
+    def getModelFile(self) -> str:
+        """The model file."""
+        return self.getOrDefault(self.modelFile)
+
+
+class KerasTransformer(
+    Transformer,
+    KeywordStage,
+    HasInputCol,
+    HasOutputCol,
+    HasModelFile,
+    DefaultParamsReadable[Any],
+    DefaultParamsWritable,
+):
+    """Arrays of numbers, or vectors, through a Keras model of one input and one output.
+
+    An array has as many numbers as the model's input and is brought to its shape; the output is flattened. Models are
+    loaded in Keras' safe mode, and there is no way round it: one with code of its own is refused.
+
+    Args:
+        inputCol: arrays of numbers of any depth, or vectors. Null gives null.
+        outputCol: vectors.
+        modelFile: a `.keras` file.
+    """
+
+    def transformSchema(self, schema: StructType) -> StructType:
+        """The schema with the output column, after all that can be checked before any work.
+
+        Raises:
+            UsageError: a column that is missing, of the wrong type, or there already.
+            ModelFileError: no such file, a damaged one, or one with code of its own.
+        """
+        name = needed(self, self.inputCol)
+        kind = input_type(schema, name)
+        if not is_numbers(kind):
+            raise UsageError(
+                f"Column {name!r} is {kind.simpleString()}; a Keras model takes arrays of numbers or vectors."
+            )
+        refuse_existing(schema, self.getOutputCol())
+        check_keras_file(needed(self, self.modelFile))
+        return StructType([*schema.fields, StructField(self.getOutputCol(), VectorUDT(), nullable=True)])
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        self.transformSchema(dataset.schema)
+        model = share(dataset.sparkSession.sparkContext, check_keras_file(self.getModelFile()))
+        function = once(column_function(lambda arrays: _arrays_through(model, arrays), VectorUDT()))
+        return dataset.withColumn(self.getOutputCol(), function(numbers(dataset.schema, self.getInputCol())))
+
+
+def _arrays_through(model: SharedFile, arrays: pa.Array) -> pa.StructArray:
+    from landuse.spark_ml.keras_workers import transform_arrays  # imports TensorFlow, in the worker
+
+    return transform_arrays(model, arrays)
 
 
 class KerasImageParams(KeywordStage, HasInputCol, HasOutputCol, HasPredictionCol, HasLabelCol):
@@ -75,9 +147,10 @@ class KerasImageModel(Model, KerasImageParams, MLWritable, MLReadable["KerasImag
         history: what Keras noted of each epoch, by name.
     """
 
+    _defaults = MappingProxyType({"preprocess": "none"})
+
     def __init__(self, file: Path | None = None, history: Mapping[str, list[float]] | None = None) -> None:
         super().__init__()
-        self._setDefault(preprocess="none")
         self._file = file
         self.history = dict(history or {})
 
@@ -95,7 +168,7 @@ class KerasImageModel(Model, KerasImageParams, MLWritable, MLReadable["KerasImag
     def _transform(self, dataset: DataFrame) -> DataFrame:
         self.transformSchema(dataset.schema)
         model, preparation = share(dataset.sparkSession.sparkContext, self.file), self.preparation()
-        function = once(column_function(lambda images: _transformed(model, preparation, images), VectorUDT()))
+        function = once(column_function(lambda images: _pictures_through(model, preparation, images), VectorUDT()))
         out = dataset.withColumn(self.getOutputCol(), function(column(self.getInputCol())))
         return out.withColumn(self.getPredictionCol(), _highest(column(self.getOutputCol())))
 
@@ -117,8 +190,8 @@ def keep_file(data: bytes) -> Path:
     return path
 
 
-def _transformed(model: SharedFile, preparation: Preprocess, images: pa.Array) -> pa.StructArray:
-    from landuse.spark_ml.keras_inference import transform_pictures  # imports TensorFlow, in the worker
+def _pictures_through(model: SharedFile, preparation: Preprocess, images: pa.Array) -> pa.StructArray:
+    from landuse.spark_ml.keras_workers import transform_pictures  # imports TensorFlow, in the worker
 
     return transform_pictures(model, preparation, images)
 

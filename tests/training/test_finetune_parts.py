@@ -11,9 +11,10 @@ from PIL import Image
 from landuse.errors import UsageError
 from landuse.models.architectures import find_architecture
 from landuse.options.training import FineTuneOptions, parse_layers
-from landuse.training.finetune.history import Epoch, Schedule, best_of, plot_history, validated, write_history
-from landuse.training.finetune.sides import sides_of
+from landuse.training.epochs import Schedule
 from landuse.training.pictures import FilePictures
+from landuse.training.report import Epoch, best_of, plot_history, validated, write_history
+from landuse.training.samples import sides_of
 from landuse.training.split import Places, SplitRule
 from tests.training.made import samples
 
@@ -34,7 +35,7 @@ def test_what_may_be_asked_for():
 
 
 def layers_to_train(*given, **more):
-    from landuse.training.finetune import student  # which imports TensorFlow
+    from landuse.training import student  # which imports TensorFlow
 
     return student.layers_to_train(*given, **more)
 
@@ -85,7 +86,7 @@ def test_the_rate_warms_up_and_falls():
 def test_images_are_changed_but_stay_what_they_show():
     import tensorflow as tf
 
-    from landuse.training.finetune import student as module
+    from landuse.training import student as module
 
     image = np.zeros((24, 24, 3), np.float32)
     image[:6, :12, 0] = 200.0
@@ -111,7 +112,7 @@ def test_images_are_changed_but_stay_what_they_show():
 
 
 def test_a_stream_keeps_the_order_and_leaves_out_what_cannot_be_read(tmp_path):
-    from landuse.training.finetune.stream import PictureStream
+    from landuse.training.pictures import PictureStream
 
     for i in range(10):
         Image.fromarray(np.full((8, 8, 3), 10 * i, np.uint8)).save(tmp_path / f"{i}.png")
@@ -126,7 +127,7 @@ def test_a_stream_keeps_the_order_and_leaves_out_what_cannot_be_read(tmp_path):
 
 def test_a_stream_reads_on_threads_that_outlive_a_picture():
     """PROJ keeps what belongs to a thread; it crashes on those of tf.data, which Python forgets after each call."""
-    from landuse.training.finetune.stream import PictureStream
+    from landuse.training.pictures import PictureStream
 
     class Reader:
         """Notes what thread reads."""

@@ -14,7 +14,7 @@ from landuse.models.bundle import Bundle
 from landuse.models.heads import DenseHead, logistic
 from landuse.models.keras_backbone import built
 from landuse.models.keras_networks import arrays, assign, named_layers
-from landuse.models.libraries import keras, tf
+from landuse.models.libraries import keras, ov, tf
 from landuse.models.runtime import Precision, choose_precision
 from landuse.options.training import ALL, LAST_BLOCK, FineTuneOptions, Layers
 
@@ -44,8 +44,6 @@ def choose_device(wanted: Precision) -> Device:
     """One GPU where there is one, else the processor; bf16 where it has it. Raises `UsageError` where bf16 cannot be had."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        from landuse.models.libraries import ov
-
         return Device("cpu", choose_precision(wanted, ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
     try:
         tf.config.set_visible_devices(gpus[0], "GPU")

@@ -8,15 +8,15 @@ from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from landuse.change.comparison import Comparison
-from landuse.change.pair import Floats, Mask, SurveyPair
+from landuse.change.pair import SurveyPair
 from landuse.change.passes import Tally
 from landuse.change.posterior import FLOOR
 from landuse.change.presence import WITH, WITHOUT
 from landuse.change.sites import TIERS, SiteTable, tier_counts
 from landuse.change.transitions import CrossTable
+from landuse.evaluation.scores import Ranking
 
 FEW_CELLS = 200
 """Cells below which a pair says little of itself."""
@@ -68,14 +68,9 @@ def told_apart(pair: SurveyPair) -> dict[tuple[int, int], float]:
     found = {}
     for first, second in combinations(np.unique(labels).tolist(), 2):
         cells = (labels == first) | (labels == second)
-        found[first, second] = _area_under(logs[cells, second] - logs[cells, first], labels[cells] == second)
+        ranking = Ranking.of(labels[cells] == second, logs[cells, second] - logs[cells, first])
+        found[first, second] = ranking.auc() or 0.0
     return found
-
-
-def _area_under(score: Floats, positive: Mask) -> float:
-    """Area under the ROC curve (Mann and Whitney 1947), ties counted half."""
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    return float((rankdata(score)[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
 def _of_models(found: Comparison) -> list[str]:

@@ -14,9 +14,9 @@ from landuse.change.chain import Chain, flickers, read_weights
 from landuse.change.classwise import MOST_CELLS, NEVER, ClassViews, surer
 from landuse.change.comparison import MOST_SAMPLED, SEED, Window, blocks_of
 from landuse.change.maps import ClassMap
+from landuse.change.methods import FLOOR
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap
 from landuse.change.pair import CellChanges, Floats, SurveyPair, raised
-from landuse.change.posterior import FLOOR
 from landuse.chips.table_file import arrow_array, named_array, text_array
 from landuse.grid import IntArray, chip_ids
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from landuse.change.comparison import Comparison
+from landuse.change.methods import FLOOR
 from landuse.change.pair import SurveyPair
 from landuse.change.passes import Tally
-from landuse.change.posterior import FLOOR
 from landuse.change.presence import WITH, WITHOUT
 from landuse.change.sites import TIERS, SiteTable, tier_counts
 from landuse.change.transitions import CrossTable

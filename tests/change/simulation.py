@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landuse.change.methods import Joint, TransitionModel
 from landuse.change.pair import CellChanges, SurveyPair
-from landuse.change.posterior import Joint, TransitionModel
 
 SCALE = 2.26  # distance of the class means in noise standard deviations: 82 % of the labels come out right
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from landuse.change.classwise import SCORES, ClassView, Classwise
 from landuse.change.methods import METHODS
 from tests.change.simulation import pair_of
-from tests.change.test_posterior import pairs
+from tests.change.test_joint import pairs
 
 
 def inferred(before, after):

@@ -196,17 +196,13 @@ class ClassViews:
         return found
 
     def looks(self, doubtful: Floats) -> Floats:
-        """How likely the doubtful survey's scores (n, K) of cells are for each class, up to a factor a cell.
-
-        The logarithms (n, K) are those whose differences come nearest to the evidence for the class before the other of all
-        pairs, by least squares: their means over the others.
-        """
-        sums = np.zeros_like(doubtful)
+        """How likely the doubtful survey's scores (n, K) of cells are for each class, beside the class that it names (1)."""
+        named, logs = doubtful.argmax(axis=1), np.zeros_like(doubtful)
         for view, worse in self._deciding():
-            evidence = view.evidence_of(doubtful)[:, worse]
-            sums[:, view.place] += evidence.sum(axis=1)
-            sums[:, worse] -= evidence
-        return np.asarray(np.exp(sums / doubtful.shape[1]))
+            evidence, mine, other = view.evidence_of(doubtful), named == view.place, np.isin(named, worse)
+            logs[np.ix_(mine, worse)] = -evidence[np.ix_(mine, worse)]
+            logs[other, view.place] = evidence[other, named[other]]
+        return np.asarray(np.exp(logs))
 
     def _deciding(self) -> Iterator[tuple[ClassView, list[int]]]:
         """Each view, and the places of the classes that are told worse."""

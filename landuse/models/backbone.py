@@ -17,7 +17,7 @@ from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Floats, Graph, Weights
 from landuse.models.graph_file import CONSTANT, halved, open_graph, pack_graph
 from landuse.models.libraries import ops, ov
-from landuse.models.safe_files import load_arrays
+from landuse.models.safe_files import load_arrays, read_arrays
 
 Order = tuple[int, ...]
 TINY = 1e-9
@@ -119,6 +119,16 @@ class Alignment:
     factor: Floats
     offset: Floats
 
+    def pack(self) -> bytes:
+        """The arrays as safetensors."""
+        data: bytes = save({"factor": self.factor, "offset": self.offset})
+        return data
+
+    @classmethod
+    def unpack(cls, data: bytes, features: int, where: str) -> Alignment:
+        """Arrays of unknown origin. Raises `ModelFileError` where they are not finite or not for D features."""
+        return cls(**read_arrays(data, {"factor": (features,), "offset": (features,)}, where))
+
 
 def fit_alignment(dense: Floats, alone: Floats) -> Alignment | None:
     """Lines from features (n, D) of chips in their ground to those of the same chips alone; None from too few pairs.
@@ -133,28 +143,6 @@ def fit_alignment(dense: Floats, alone: Floats) -> Alignment | None:
     slope = ((wide - centre) * (goal - middle)).mean(axis=0) / np.maximum(variance, TINY)
     factor = np.where(variance > TINY, np.maximum(slope, 0.0), 1.0)
     return Alignment(factor.astype(np.float32), (middle - factor * centre).astype(np.float32))
-
-
-def pack_alignment(alignment: Alignment) -> bytes:
-    """The arrays as safetensors."""
-    data: bytes = save({"factor": alignment.factor, "offset": alignment.offset})
-    return data
-
-
-def alignment_room(features: int) -> int:
-    """The most bytes that packed arrays for D features need, their header apart."""
-    return 8 * features
-
-
-def unpack_alignment(data: bytes, features: int, where: str) -> Alignment:
-    """Arrays of unknown origin. Raises `ModelFileError` where they are not sound or not for this number of features."""
-    arrays = load_arrays(data, where)
-    if arrays.keys() != {"factor", "offset"}:
-        raise ModelFileError(f"{where} does not hold a factor and an offset: get the model file again.")
-    for name, array in arrays.items():
-        if array.dtype != np.float32 or array.shape != (features,) or not np.isfinite(array).all():
-            raise ModelFileError(f"{where}: the {name} is no {features} finite numbers of float32.")
-    return Alignment(arrays["factor"], arrays["offset"])
 
 
 def backbone_of(

@@ -26,7 +26,7 @@ from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Shape, number_count
-from landuse.models.backbone import Alignment, Backbone, alignment_room, pack_alignment, unpack_alignment
+from landuse.models.backbone import Alignment, Backbone
 from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
 from landuse.models.manifest import (
@@ -116,7 +116,7 @@ class Bundle:
             found.update(name.encode())
             found.update(as_stored(array).tobytes())
         if self.alignment is not None:
-            found.update(pack_alignment(self.alignment))
+            found.update(self.alignment.pack())
         if self.survey_features is not None:
             found.update(self.survey_features.pack())
         return found.hexdigest()
@@ -141,7 +141,7 @@ def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -
         CARD: bundle.card.encode(),
     }
     if bundle.alignment is not None:
-        members[ALIGNMENT] = pack_alignment(bundle.alignment)
+        members[ALIGNMENT] = bundle.alignment.pack()
     if bundle.survey_features is not None:
         members[SURVEY] = bundle.survey_features.pack()
     said = _describe(bundle) | {"digests": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}}
@@ -165,7 +165,7 @@ def read_bundle(path: Path) -> Bundle:
         shapes, survey = manifest.head.shapes(width, classes), shapes_of(width, classes)
         if number_count(shapes.values()) > MOST_HEAD_NUMBERS:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
-        limits = {HEAD: arrays_room(shapes), CARD: MAX_CARD, ALIGNMENT: alignment_room(width) + HEADER_ROOM}
+        limits = {HEAD: arrays_room(shapes), CARD: MAX_CARD, ALIGNMENT: 8 * width + HEADER_ROOM}
         limits |= {SURVEY: arrays_room(survey)}
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
         members |= _backbone_members(archive, manifest.backbone.shipped_in, path)
@@ -186,7 +186,7 @@ def read_bundle(path: Path) -> Bundle:
         quantisation=manifest.quantisation,
         palette=manifest.palette,
         card=members[CARD].decode("utf8", errors="replace"),
-        alignment=None if aligned is None else unpack_alignment(aligned, width, f"{ALIGNMENT} in {path}"),
+        alignment=None if aligned is None else Alignment.unpack(aligned, width, f"{ALIGNMENT} in {path}"),
         survey_features=None if learnt is None else SurveyFeatures.unpack(learnt, survey, f"{SURVEY} in {path}"),
     )
 

@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -47,16 +48,32 @@ def imagenet_weights(architecture: Architecture) -> Weights:
     """
     if architecture.own:
         raise UsageError(f"Keras has no ImageNet weights of {architecture.name}: give a file with --weights FILE.")
-    try:
+    with _Fetching(architecture.name):
         return arrays(build(architecture, architecture.px, weights=IMAGENET))
-    except Exception as error:  # the class that Keras raises itself where a download fails
-        if not isinstance(error, OSError | ValueError) and not isinstance(error.__context__, OSError):
-            raise
-        cause = " ".join(str(error).split())[:160]
-        raise ModelFileError(
-            f"The ImageNet weights of {architecture.name} cannot be had ({cause}): fetch them where there is a network, and "
-            "give the file with --weights FILE."
-        ) from error
+
+
+class _Fetching:
+    """Weights being fetched; what Keras raises where they cannot be had becomes a `ModelFileError`.
+
+    That is `OSError`, `ValueError` for a file that it cannot use, and the bare `Exception` that its `get_file` raises in place
+    of urllib's errors. A context manager, since that last one cannot be caught by its name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        in_place = kind is Exception and error is not None and isinstance(error.__context__, OSError)
+        if isinstance(error, OSError | ValueError) or in_place:
+            cause = " ".join(str(error).split())[:160]
+            raise ModelFileError(
+                f"The ImageNet weights of {self._name} cannot be had ({cause}): fetch them where there is a network, and give "
+                "the file with --weights FILE."
+            ) from error
 
 
 def built(backbone: Backbone, name: str) -> KerasModel:

@@ -19,14 +19,15 @@ from landuse.evaluation.metrics import calibration_error
 from landuse.evaluation.scores import expected_error, reliability
 from landuse.grid import IntArray
 from landuse.models.arrays import Floats
-from landuse.models.heads import HALF, DenseHead, Head, Labels, log_softmax
-from landuse.models.heads_linear import sigmoid_loss, softmax_loss
+from landuse.models.heads import HALF, DenseHead, Head, Labels
+from landuse.models.heads_linear import Link, sigmoid_loss, softmax_loss
 
 Method = Literal["temperature", "vector"]
 Truth = npt.NDArray[Any]
 """Labels int64 (n,) of one class each, or targets (n, K) of several."""
 Fitter = Callable[[Head, Floats, Truth], "Scaling"]
 SMALLEST = 1e-12
+NONE_HELD = "Calibration needs held-back samples, and there are none."
 PRIOR = 1.0
 """Weight of the pull of vector scaling towards the temperature's answer: as much as one sample's log loss for a class that is
 off by sqrt(2). Classes with few held-back samples stay near it."""
@@ -83,34 +84,40 @@ class Calibration:
 
 
 def fit_temperature(head: Head, features: Floats, labels: Truth) -> Scaling:
-    """The temperature that fits held-back samples best; see `calibrate`."""
-    if head.thresholds is None:
-        return Scaling(calibrate(head, features, labels).temperature)
+    """The temperature of the least negative log-likelihood on held-back samples (Guo et al. 2017, section 4.2).
+
+    Args:
+        head: to calibrate; its present temperature is replaced.
+        features: (n, D), not used in fitting.
+        labels: class position of each row, or targets (n, K) of several labels.
+
+    Raises:
+        UsageError: without rows.
+    """
+    if not len(labels):
+        raise UsageError(NONE_HELD)
     scores, targets = head.scaled(1.0, 0.0, 1.0).scores(features), targets_of(head, labels)
-    bounds = (np.log(0.05), np.log(20.0))
+    link, bounds = link_of(head), (np.log(0.05), np.log(20.0))
     best = minimize_scalar(
-        lambda x: float(sigmoid_loss(scores / np.exp(x), targets)[0].mean()), bounds=bounds, method="bounded"
+        lambda x: float(link(scores / np.exp(x), targets)[0].mean()), bounds=bounds, method="bounded"
     )
     return Scaling(float(np.exp(best.x)))
+
+
+def link_of(head: Head) -> Link:
+    """The loss by which a head is judged."""
+    return softmax_loss if head.thresholds is None else sigmoid_loss
 
 
 def fit_vector(head: Head, features: Floats, labels: Truth) -> Scaling:
     """Vector scaling (Guo et al. 2017, section 4.2): a scale above 0 and an offset for each class's score.
 
     They minimise the negative log-likelihood and a Gaussian prior around the best temperature. With several labels this is
-    Platt's scaling of each class.
-
-    Args:
-        head: to calibrate; its present temperature is replaced.
-        features: (n, D), not used in fitting.
-        labels: class position of each row, or targets (n, K).
-
-    Raises:
-        UsageError: without rows.
+    Platt's scaling of each class. Arguments as for `fit_temperature`.
     """
     start = fit_temperature(head, features, labels)
     scores, targets = head.scaled(1.0, 0.0, 1.0).scores(features), targets_of(head, labels)
-    classes, link = head.class_count, softmax_loss if head.thresholds is None else sigmoid_loss
+    classes, link = head.class_count, link_of(head)
     centre = -np.log(start.temperature)
 
     def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -143,7 +150,7 @@ def choose_calibration(head: Head, features: Floats, labels: Truth, folds: IntAr
         UsageError: without samples.
     """
     if not len(labels):
-        raise UsageError("Calibration needs held-back samples, and there are none.")
+        raise UsageError(NONE_HELD)
     plain = head.scaled(1.0, 0.0, 1.0)
     methods: list[Method] = ["temperature", "vector"] if folds.max(initial=0) > 0 else ["temperature"]
     tried = {method: _crossed(METHODS[method], plain, features, labels, folds) for method in methods}
@@ -222,30 +229,8 @@ def _error(labels: Truth, probabilities: Floats) -> float | None:
 
 
 def calibrate(head: AnyHead, features: Floats, labels: Labels) -> AnyHead:
-    """The head with the temperature that fits held-back data best (least negative log-likelihood).
-
-    Args:
-        head: to calibrate; its present temperature is replaced.
-        features: (n, D), not used in fitting.
-        labels: class index of each row.
-
-    Raises:
-        UsageError: without rows.
-    """
-    if not len(labels):
-        raise UsageError("Calibration needs held-back samples, and there are none.")
-    plain = head.scaled(1.0, 0.0, 1.0)
-    scores = plain.scores(features)
-
-    from scipy.optimize import minimize_scalar
-
-    def loss(log_temperature: float) -> float:
-        """Mean negative log-likelihood at a temperature."""
-        likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)
-        return -float(likelihood[np.arange(len(labels)), labels].mean())
-
-    best = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
-    return cast(AnyHead, plain.scaled(1.0, 0.0, float(np.exp(best.x))))
+    """The head with the temperature that `fit_temperature` finds; arguments as there."""
+    return cast(AnyHead, fit_temperature(head, features, labels).of(head))
 
 
 def best_thresholds(targets: npt.NDArray[np.generic], probabilities: Floats) -> Floats:

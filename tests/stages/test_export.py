@@ -49,6 +49,40 @@ def metadata(path):
     return {key: json.loads(value) for key, value in read.items()}
 
 
+def as_deepness_reads(path):
+    """What the QGIS plugin Deepness makes of a file, by the keys and the conversions of its model_base.py and segmentor.py."""
+    session = onnxruntime.InferenceSession(str(path))
+    (image,), (answer,) = session.get_inputs(), session.get_outputs()
+    said = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}
+    names = sorted(said["class_names"].items(), key=lambda item: int(item[0]))
+    assert [int(key) for key, _ in names] == list(range(answer.shape[-3])), "it refuses numbers that leave a gap"
+    assert isinstance(image.shape[0], str), "which it takes for a batch of any size"
+    assert image.shape[-2] == image.shape[-1] == answer.shape[-2] == answer.shape[-1]
+    assert len(said["standardization_mean"]) == len(said["standardization_std"]) == image.shape[-3]
+    return {
+        "type": str(said["model_type"]).capitalize(),
+        "names": [name for _, name in names],
+        "centimetres": float(said["resolution"]),
+        "px": int(said["tile_size"]),
+        "overlap": int(said["tiles_overlap"]),
+        "threshold": float(said["seg_thresh"]),
+        "smallest": int(said["seg_small_segment"]),
+    }
+
+
+def test_deepness_reads_the_file_as_tiles_that_are_chips(tmp_path):
+    model = write_bundle(bundle(), tmp_path / "m")
+    assert as_deepness_reads(lu.export(model, tmp_path / "m.onnx", chip_m=PX * 0.6)) == {
+        "type": "Segmentor",
+        "names": list(LEGEND.names),
+        "centimetres": pytest.approx(60),
+        "px": PX,
+        "overlap": 0,
+        "threshold": 0,
+        "smallest": 0,
+    }
+
+
 def answers(model, batch):
     return OpenVinoRuntime(model, "f32").predict(batch).probabilities
 

@@ -63,10 +63,10 @@ def test_all_the_earth_from_0_to_360_is_told_from_180():
     assert lon_of(crs, transform) == 0
 
 
-@pytest.mark.parametrize("west", [285.0, 180 - 600 * DEGREE, 180 - 300 * DEGREE, -180.0])
+@pytest.mark.parametrize("west", [285.0, 180 - 300 * DEGREE, 180 - 150 * DEGREE, -180.0])
 def test_chips_are_those_of_the_same_ground_elsewhere(tmp_path, west):
     """A raster in degrees, and the same one 57.5 or so degrees away in a zone that lies alike."""
-    picture = ramp(600, 600)
+    picture = ramp(300, 300)
     there = west % 6 + 6  # the same place in its zone
     found = []
     for number, corner in enumerate((west, there)):

@@ -51,6 +51,8 @@ PLACES = {
     "rotated, coarser": (turned(at(10, 10, 1.6), -35), UTM17),
     "upside down": (Affine(0.7, 0, 448010, 0, 0.7, 4479900), UTM17),
 }
+ONE_DATUM = [name for name in PLACES if name != "other datum"]
+"""Another datum differs in where pixels lie, not in how they mix, and PROJ takes long over it."""
 
 
 def size(transform):
@@ -82,7 +84,7 @@ def test_abutting_parts_are_the_whole(tmp_path, name):
     assert (difference > 1).mean() < 1e-3  # each part is rounded once more where they meet
 
 
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", ONE_DATUM)
 def test_a_range_is_its_cells(tmp_path, name):
     transform, crs = PLACES[name]
     path = Raster(noise(size(transform), size(transform)), transform, crs, nodata=7).write(tmp_path / "a.tif")
@@ -133,7 +135,7 @@ def test_one_colour_stays_one_colour_to_the_edge(tmp_path_factory, col, row, pix
     assert abs(pixels.valid.sum() - (side * pixel) ** 2) <= 2 * side * pixel + 2
 
 
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", ONE_DATUM)
 def test_nodata_leaves_no_fringe(tmp_path, name):
     transform, crs = PLACES[name]
     side = size(transform)

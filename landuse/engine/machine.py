@@ -35,14 +35,14 @@ class Memory:
 
 
 def cores(cgroup: Path = CGROUP) -> int:
-    """Return how many cores this process may keep busy: the least of its affinity and its container's share."""
+    """How many cores this process may keep busy: the least of its affinity and its container's share."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = _cgroup_cores(cgroup)
     return allowed if share is None else max(1, min(allowed, int(share + 0.5)))
 
 
 def memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> Memory:
-    """Return the memory of the machine, or of the container where that is less."""
+    """The memory of the machine, or of the container where that is less."""
     total, available = _machine_memory(meminfo)
     limit = _first_number(cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes")
     if limit is None or limit >= min(total, _UNLIMITED):
@@ -53,7 +53,7 @@ def memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> Memo
 
 @cache
 def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """Return those instruction sets of this processor that matter to inference, as the kernel names them."""
+    """Those instruction sets of this processor that matter to inference, as the kernel names them."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
@@ -66,7 +66,7 @@ def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
 
 @cache
 def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the processor's name as it states it itself."""
+    """The processor's name as it states it itself."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
@@ -76,7 +76,7 @@ def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def peak_memory() -> int:
-    """Return the highest resident memory of this process so far, in bytes; 0 where the system does not tell it (Windows)."""
+    """The highest resident memory of this process so far, in bytes; 0 where the system does not tell it (Windows)."""
     try:
         import resource
     except ImportError:
@@ -86,12 +86,12 @@ def peak_memory() -> int:
 
 
 def free_disk(folder: Path) -> int:
-    """Return the bytes free where `folder` lies. Raises `OSError` where there is no such folder."""
+    """The bytes free where `folder` lies. Raises `OSError` where there is no such folder."""
     return shutil.disk_usage(folder).free
 
 
 def _cgroup_cores(cgroup: Path) -> float | None:
-    """Return the container's share in cores (cpu.max of cgroup v2, the quota files of v1), or None without a limit."""
+    """The container's share in cores (cpu.max of cgroup v2, the quota files of v1), or None without a limit."""
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
     except (OSError, ValueError):
@@ -103,7 +103,7 @@ def _cgroup_cores(cgroup: Path) -> float | None:
 
 
 def _machine_memory(meminfo: Path) -> tuple[int, int]:
-    """Return total and available bytes of the machine."""
+    """Total and available bytes of the machine."""
     try:
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
         return (int(fields["MemTotal"].split()[0]) * 1024, int(fields["MemAvailable"].split()[0]) * 1024)
@@ -127,7 +127,7 @@ def _other_memory() -> tuple[int, int]:
 
 
 def _first_number(*files: Path) -> int | None:
-    """Return the number in the first of `files` that holds one."""
+    """The number in the first of `files` that holds one."""
     for file in files:
         try:
             return int(file.read_text())

@@ -33,7 +33,7 @@ _LEFT_OVER_S = 600  # a part is written in one go, within seconds
 
 
 def part_key(**fields: Any) -> str:  # noqa: ANN401
-    """Return the digest of everything that shapes a part's contents.
+    """The digest of everything that shapes a part's contents.
 
     Args:
         fields: what JSON can hold, and numpy scalars; tuples count as lists. Order does not matter.
@@ -72,7 +72,7 @@ class PartStore:
         return PartStore, (self.folder,)
 
     def path(self, key: str) -> str:
-        """Return where the part of `key` lies, as the file system spells it."""
+        """Where the part of `key` lies, as the file system spells it."""
         return f"{self._opened[1]}/{_PREFIX}{key}{_SUFFIX}"
 
     def exists(self, key: str) -> bool:
@@ -93,7 +93,7 @@ class PartStore:
         Patience.of([self.folder]).tried(lambda: self._put(self.path(key), data))
 
     def read(self, key: str) -> pa.Table:
-        """Return the part of `key`.
+        """The part of `key`.
 
         Raises:
             FileNotFoundError: there is none.
@@ -123,7 +123,7 @@ class PartStore:
             system.delete_dir(folder)
 
     def existing(self) -> set[str]:
-        """Return the keys of all whole parts. What a killed run left half written is removed."""
+        """The keys of all whole parts. What a killed run left half written is removed."""
         system, folder = self._opened
         paths = []
         for info in self._patiently(lambda: system.get_file_info(fs.FileSelector(folder, allow_not_found=True))):
@@ -197,7 +197,7 @@ def own_address(base: str, out: Path) -> str:
 
 
 def _open(folder: str) -> tuple[Any, str]:
-    """Return the file system of an address and the folder as that file system spells it."""
+    """The file system of an address and the folder as that file system spells it."""
     if "://" in folder:
         system, path = fs.FileSystem.from_uri(folder)
     else:
@@ -217,12 +217,12 @@ def _settle_on_disk(system: fs.FileSystem, path: str) -> None:
 
 
 def _key(path: str) -> str:
-    """Return the key of a part's path."""
+    """The key of a part's path."""
     return path.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(_SUFFIX)
 
 
 def _plain(value: object) -> object:
-    """Return a numpy scalar as Python's own."""
+    """A numpy scalar as Python's own."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} cannot be part of a key")

@@ -110,7 +110,7 @@ class Progress:
         self._show(count)
 
     def line(self, seconds: float) -> str:
-        """Return in words what is done after so many seconds, at what rate, and how long the rest will take."""
+        """In words what is done after so many seconds, at what rate, and how long the rest will take."""
         rate = (self.done - self._skipped) / max(seconds, 1e-9)
         left = f", {spoken((self.total - self.done) / rate)} left" if rate else ""
         return f"{self._head}{self.done:,} of {counted(self.total, self._one)}, {rate:,.4g}/s{left}"
@@ -222,7 +222,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def spoken(seconds: float) -> str:
-    """Return a duration in the two units that matter.
+    """A duration in the two units that matter.
 
     Example:
         >>> spoken(42), spoken(130), spoken(7300)
@@ -236,7 +236,7 @@ def spoken(seconds: float) -> str:
 
 
 def _bar(stream: TextIO | None) -> Bar:
-    """Return a display of bars for a terminal."""
+    """A display of bars for a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar

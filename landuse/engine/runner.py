@@ -96,7 +96,7 @@ class InlineRunner:
 
 @contextmanager
 def open_runner(master: str, *, threads_per_task: int | None = None, task_timeout_s: int = 0) -> Iterator[Runner]:
-    """Yield a runner for `master`, and close what was opened for it.
+    """A runner for `master`, and close what was opened for it.
 
     Args:
         master: ``inline``, or any Spark master URL. A Spark session that is active already is used and stays open. Where
@@ -137,5 +137,5 @@ def _spark_runner(stack: ExitStack, master: str, threads_per_task: int | None, t
 
 
 def default_threads(slots: int | None) -> int:
-    """Return the threads of a task on a local master of so many slots; 1 on a cluster (None)."""
+    """The threads of a task on a local master of so many slots; 1 on a cluster (None)."""
     return 1 if slots is None else max(1, slots // _MOST_LOCAL_TASKS)

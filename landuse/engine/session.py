@@ -43,7 +43,7 @@ _DATA = (".yaml", ".json", ".properties", ".typed", ".html")
 def spark_session(
     master: str, *, cores_per_task: int = 1, config: Mapping[str, str] | None = None
 ) -> Iterator[SparkSession]:
-    """Yield a Spark session; one that is active already is used as it is and stays open.
+    """A Spark session; one that is active already is used as it is and stays open.
 
     Args:
         master: a Spark master URL.
@@ -78,7 +78,7 @@ def _await_worker(context: SparkContext) -> None:
 
 @contextmanager
 def spark_context(options: SessionOptions) -> Iterator[SparkContext]:
-    """Yield a Spark context: all that a runner needs, and about two seconds sooner than a session.
+    """A Spark context: all that a runner needs, and about two seconds sooner than a session.
 
     Raises as `spark_session` does.
     """
@@ -95,7 +95,7 @@ def spark_context(options: SessionOptions) -> Iterator[SparkContext]:
 
 
 def active_context() -> SparkContext | None:
-    """Return the Spark context of this process, if there is one."""
+    """The Spark context of this process, if there is one."""
     if "pyspark" not in sys.modules:
         return None
     from pyspark import SparkContext
@@ -105,7 +105,7 @@ def active_context() -> SparkContext | None:
 
 @cache
 def _scratch() -> Path:
-    """Return this process's folder for Spark's files, removed at the end: a JVM keeps to the one it was started with."""
+    """The folder of this process for Spark's files, removed at the end: a JVM keeps to the one it was started with."""
     folder = Path(tempfile.mkdtemp(prefix="landuse-spark-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -159,7 +159,7 @@ class SparkRunner:
 
 
 def _recorded(task: Callable[[T], R], arrived: Accumulator[list[Outcome]]) -> Callable[[Iterable[tuple[int, T]]], None]:
-    """Return the function that runs in a Python worker: each item through `attempt`, its outcome into `arrived`."""
+    """The function that runs in a Python worker: each item through `attempt`, its outcome into `arrived`."""
 
     def run(items: Iterable[tuple[int, T]]) -> None:
         """What Spark calls in a worker with the items of a partition."""
@@ -181,7 +181,7 @@ def _spare_collector() -> None:
 
 
 def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
-    """Return which item a failed job lost and why.
+    """Which item a failed job lost and why.
 
     Raises:
         EngineError: the code of the task is at fault, or Spark itself.
@@ -196,7 +196,7 @@ def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
 
 
 def _cause(message: str) -> str:
-    """Return in words why Spark lost a task's worker."""
+    """In words why Spark lost a task's worker."""
     if "exited unexpectedly" in message or "ExecutorLost" in message:
         return "the worker process died"
     lost = _LOST_TASK.search(message)

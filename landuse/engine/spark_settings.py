@@ -47,7 +47,7 @@ def slots_of(master: str) -> int | None:
 
 
 def spelt_out(master: str) -> str:
-    """Return the master with our count of cores, and with retries where a local master would have none."""
+    """The master with our count of cores, and with retries where a local master would have none."""
     match = _LOCAL.fullmatch(master)
     if match is None:
         return master
@@ -131,7 +131,7 @@ class SessionOptions:
 
 
 def spark_conf(options: SessionOptions, scratch: Path) -> SparkConf:
-    """Return the settings of a session."""
+    """The settings of a session."""
     from pyspark import SparkConf
 
     settings = {
@@ -167,7 +167,7 @@ def spark_conf(options: SessionOptions, scratch: Path) -> SparkConf:
 
 
 def _java_options(options: SessionOptions) -> list[str]:
-    """Return the flags of the driver's JVM."""
+    """The flags of the driver's JVM."""
     level = options.log_level.lower()
     tasks = [] if level in ("error", "fatal", "off") else [f"-Dlanduse.task.log.level={level}"]
     flags = list(_JVM_FLAGS) if options.local else []
@@ -175,7 +175,7 @@ def _java_options(options: SessionOptions) -> list[str]:
 
 
 def launch_variables(options: SessionOptions) -> dict[str, str]:
-    """Return the environment that the JVM starts in."""
+    """The environment that the JVM starts in."""
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started it already
         return {}
     import pyspark
@@ -188,12 +188,12 @@ def launch_variables(options: SessionOptions) -> dict[str, str]:
 
 
 def python_variables(options: SessionOptions) -> dict[str, str]:
-    """Return which Python the workers run: this one, unless the user names another for a cluster."""
+    """Which Python the workers run: this one, unless the user names another for a cluster."""
     return {} if "PYSPARK_PYTHON" in os.environ and not options.local else {"PYSPARK_PYTHON": sys.executable}
 
 
 def worker_variables(options: SessionOptions) -> dict[str, str]:
-    """Return what Python workers get to know: here where the driver found its modules, on a cluster where objects lie."""
+    """What Python workers get to know: here where the driver found its modules, on a cluster where objects lie."""
     if not options.local:
         return {name: os.environ[name] for name in ADDRESSES_OF_STORES if name in os.environ}
     own = (sys.prefix, sys.base_prefix)  # what lies there, the same interpreter finds by itself

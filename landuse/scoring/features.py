@@ -67,7 +67,7 @@ class FeatureWriter:
 
 @contextmanager
 def feature_writer(path: Path, bundle: Bundle) -> Iterator[FeatureWriter]:
-    """Yield a writer of the features of a run; the file is whole when the body ends."""
+    """A writer of the features of a run; the file is whole when the body ends."""
     writer = FeatureWriter(path, bundle)
     try:
         yield writer

@@ -1,41 +1,124 @@
-"""Runners: "run this function over this work", here or on Spark. A stage does not know which one it has."""
+"""Runners: "run this function over this work". A task is what becomes of one item, and how often it is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from landuse.engine.machine import cores
-from landuse.engine.progress import tell
-from landuse.engine.spark_settings import is_local
-from landuse.engine.task import SharedFile, attempt, ignore, settle
-from landuse.errors import EngineError, MissingDependencyError
+from landuse.engine.failures import HERE_S
+from landuse.errors import EngineError, LanduseError
 
 T = TypeVar("T")
 R = TypeVar("R")
-
 INLINE = "inline"
-_MOST_LOCAL_TASKS = 8
+ATTEMPTS = 1 + len(HERE_S)
+# What the machine does to a task (a full disk, a dropped connection, no memory) and what another try may mend.
+# Mistakes in the code (TypeError, RuntimeError and their like) are not among them: they end the run.
+_TROUBLE = (OSError, MemoryError)
 
 
-class Runner(Protocol):
-    """Runs a function over work items."""
+@dataclass(frozen=True, slots=True)
+class Done(Generic[R]):
+    """A task's result."""
+
+    index: int
+    result: R
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A task raised one of our errors: a second try would raise it again."""
+
+    index: int
+    kind: type[LanduseError]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A task failed for a reason that is not its own."""
+
+    index: int
+    cause: str
+
+
+Outcome = Done[Any] | Refused | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """Where a file is, for whoever holds this.
+
+    Attributes:
+        path: of the file on the driver's machine, absolute.
+        sent_as: its name among Spark's files, None where workers see the path too.
+    """
+
+    path: str
+    sent_as: str | None = None
+
+    def locate(self) -> Path:
+        """The file on this machine."""
+        if self.sent_as is None:
+            return Path(self.path)
+        from pyspark import SparkFiles
+
+        return Path(SparkFiles.get(self.sent_as))
+
+
+def ignore(_: object) -> None:
+    """Do nothing with a result."""
+
+
+def attempt(task: Callable[[T], R], index: int, item: T) -> Done[R] | Refused | Lost:
+    """Run one task, up to three times where the machine may be at fault. Both runners run their tasks through this."""
+    cause = ""
+    for pause in (*HERE_S, 0.0):
+        try:
+            return Done(index, task(item))
+        except LanduseError as error:
+            return Refused(index, type(error), str(error))
+        except _TROUBLE as error:
+            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            time.sleep(pause)
+    return Lost(index, cause)
+
+
+def settle(outcome: Done[R] | Refused | Lost, item: T, on_lost: Callable[[T, str], R] | None) -> R:
+    """Turn what became of an item into its result, or raise what `Runner.map` says."""
+    if isinstance(outcome, Done):
+        return outcome.result
+    if isinstance(outcome, Refused):
+        raise outcome.kind(outcome.sentence)
+    if on_lost is None:
+        raise EngineError(f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run it again.")
+    return on_lost(item, outcome.cause)
+
+
+class Runner(ABC):
+    """Runs a function over work items, here or on Spark. A stage does not know which one it has."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What to call this runner in a record: ``inline`` or the Spark master's URL."""
 
     @property
+    @abstractmethod
     def parallelism(self) -> int:
         """How many tasks run at once."""
 
     @property
+    @abstractmethod
     def threads_per_task(self) -> int:
         """How many threads the inference of one task should use."""
 
+    @abstractmethod
     def share(self, path: Path) -> SharedFile:
         """A file of this machine for tasks to read: they call its `locate`. A cluster is sent a copy, once a file."""
 
@@ -64,10 +147,22 @@ class Runner(Protocol):
             EngineError: an item was lost and there is no `on_lost`; a task has a mistake in its code (Spark only: the
                 inline runner lets the exception itself through).
         """
+        results: dict[int, R] = {}
+        while len(results) < len(work):
+            waiting = [(index, work[index]) for index in range(len(work)) if index not in results]
+            with closing(self._outcomes(task, waiting)) as outcomes:  # closing it cancels a job of Spark
+                for outcome in outcomes:
+                    results[outcome.index] = settle(outcome, work[outcome.index], on_lost)
+                    on_done(results[outcome.index])
+        return [results[index] for index in range(len(work))]
+
+    @abstractmethod
+    def _outcomes(self, task: Callable[[T], R], waiting: list[tuple[int, T]]) -> Generator[Outcome, None, None]:
+        """What becomes of items, by their index, as it becomes known. What is left out at the end is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
-class InlineRunner:
+class InlineRunner(Runner):
     """Runs tasks in this process, one after another, each with all cores for its inference."""
 
     threads_per_task: int
@@ -78,64 +173,6 @@ class InlineRunner:
         """A file as it lies here."""
         return SharedFile(str(path.resolve()))
 
-    def map(
-        self,
-        task: Callable[[T], R],
-        work: Sequence[T],
-        on_done: Callable[[R], None] = ignore,
-        on_lost: Callable[[T, str], R] | None = None,
-    ) -> list[R]:
-        """Run `task` over each item of `work`; see `Runner.map`."""
-        results = []
-        for index, item in enumerate(work):
-            result = settle(attempt(task, index, item), item, on_lost)
-            on_done(result)
-            results.append(result)
-        return results
-
-
-@contextmanager
-def open_runner(master: str, *, threads_per_task: int | None = None, task_timeout_s: int = 0) -> Iterator[Runner]:
-    """A runner for `master`, and close what was opened for it.
-
-    Args:
-        master: ``inline``, or any Spark master URL. A Spark session that is active already is used and stays open. Where
-            Spark cannot start on this machine (no Java, say), a local master runs inline, and a line says why.
-        threads_per_task: inference threads of one task. By default all cores inline. A local master runs one task a
-            core with one thread each, since separate tasks need not wait for each other while separate threads do;
-            beyond eight cores it gives a task more threads, since each task's process holds a model of its own.
-        task_timeout_s: a Spark task that takes longer is killed and tried again; 0 is never.
-
-    Raises:
-        UsageError: no such kind of master, or a task that never fits into it.
-        MissingDependencyError: no Java 17 or newer, for a cluster.
-        EngineError: a cluster does not answer.
-    """
-    with ExitStack() as stack:
-        if master == INLINE:
-            yield InlineRunner(threads_per_task or cores())
-            return
-        try:
-            runner = _spark_runner(stack, master, threads_per_task, task_timeout_s)
-        except (MissingDependencyError, EngineError) as error:
-            if not is_local(master):
-                raise
-            tell(f"Running in one process, as --master inline does: {error}")
-            runner = InlineRunner(threads_per_task or cores())
-        yield runner
-
-
-def _spark_runner(stack: ExitStack, master: str, threads_per_task: int | None, task_timeout_s: int) -> Runner:
-    """A runner on Spark, which the stack closes."""
-    from landuse.engine.session import spark_context
-    from landuse.engine.spark_runner import SparkRunner
-    from landuse.engine.spark_settings import SessionOptions
-
-    threads = threads_per_task or default_threads(SessionOptions(master).slots)
-    context = stack.enter_context(spark_context(SessionOptions(master, cores_per_task=threads)))
-    return SparkRunner(context, task_timeout_s)
-
-
-def default_threads(slots: int | None) -> int:
-    """The threads of a task on a local master of so many slots; 1 on a cluster (None)."""
-    return 1 if slots is None else max(1, slots // _MOST_LOCAL_TASKS)
+    def _outcomes(self, task: Callable[[T], R], waiting: list[tuple[int, T]]) -> Generator[Outcome, None, None]:
+        for index, item in waiting:
+            yield attempt(task, index, item)

@@ -1,4 +1,4 @@
-"""Spark, started so that a plain local run is quick, quiet, and seen by nobody outside this machine."""
+"""Where work runs: in this process, or on Spark, started so that a local run is quick, quiet, and seen by nobody outside."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import landuse
 from landuse.engine.java import JavaDidNotStart, end_jvm, launch, reason_of
-from landuse.engine.progress import busy
+from landuse.engine.machine import cores
+from landuse.engine.progress import busy, tell
+from landuse.engine.runner import INLINE, InlineRunner, Runner
 from landuse.engine.spark_settings import (
     SessionOptions,
     check_reachable,
@@ -29,12 +31,13 @@ from landuse.engine.spark_settings import (
     spark_conf,
     worker_variables,
 )
-from landuse.errors import EngineError
+from landuse.errors import EngineError, MissingDependencyError
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+_MOST_LOCAL_TASKS = 8
 _BUILT = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same code gives the same bytes
 _DATA = (".yaml", ".json", ".properties", ".typed", ".html")
 
@@ -179,3 +182,48 @@ def package_zip(folder: Path) -> Path:
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, file.read_bytes())
     return path
+
+
+@contextmanager
+def open_runner(master: str, *, threads_per_task: int | None = None, task_timeout_s: int = 0) -> Iterator[Runner]:
+    """A runner for `master`, and close what was opened for it.
+
+    Args:
+        master: ``inline``, or any Spark master URL. A Spark session that is active already is used and stays open. Where
+            Spark cannot start on this machine (no Java, say), a local master runs inline, and a line says why.
+        threads_per_task: inference threads of one task. By default all cores inline. A local master runs one task a
+            core with one thread each, since separate tasks need not wait for each other while separate threads do;
+            beyond eight cores it gives a task more threads, since each task's process holds a model of its own.
+        task_timeout_s: a Spark task that takes longer is killed and tried again; 0 is never.
+
+    Raises:
+        UsageError: no such kind of master, or a task that never fits into it.
+        MissingDependencyError: no Java 17 or newer, for a cluster.
+        EngineError: a cluster does not answer.
+    """
+    with ExitStack() as stack:
+        if master == INLINE:
+            yield InlineRunner(threads_per_task or cores())
+            return
+        try:
+            runner = _spark_runner(stack, master, threads_per_task, task_timeout_s)
+        except (MissingDependencyError, EngineError) as error:
+            if not is_local(master):
+                raise
+            tell(f"Running in one process, as --master inline does: {error}")
+            runner = InlineRunner(threads_per_task or cores())
+        yield runner
+
+
+def _spark_runner(stack: ExitStack, master: str, threads_per_task: int | None, task_timeout_s: int) -> Runner:
+    """A runner on Spark, which the stack closes."""
+    from landuse.engine.spark_runner import SparkRunner
+
+    threads = threads_per_task or default_threads(SessionOptions(master).slots)
+    context = stack.enter_context(spark_context(SessionOptions(master, cores_per_task=threads)))
+    return SparkRunner(context, task_timeout_s)
+
+
+def default_threads(slots: int | None) -> int:
+    """The threads of a task on a local master of so many slots; 1 on a cluster (None)."""
+    return 1 if slots is None else max(1, slots // _MOST_LOCAL_TASKS)

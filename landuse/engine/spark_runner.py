@@ -9,9 +9,9 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pyspark.accumulators import AccumulatorParam
 
 from landuse.engine.java import message_of
+from landuse.engine.runner import Lost, Outcome, Runner, SharedFile, attempt
 from landuse.engine.spark_settings import is_local
-from landuse.engine.task import Lost, Outcome, SharedFile, attempt, ignore, settle
 from landuse.engine.watch import OVERDUE, Watch
 from landuse.errors import EngineError
 
@@ -52,11 +52,12 @@ class _Outcomes(AccumulatorParam[list[Outcome]]):
         return value1
 
 
-class SparkRunner:
+class SparkRunner(Runner):
     """Runs tasks on a Spark context; see `Runner`.
 
     Each item is one Spark task, so Spark's own retries and resends work item by item. `spark.task.cpus` of the context
     is the number of threads of a task. A task that takes longer than `task_timeout_s` is killed and tried again; 0 is never.
+    A worker process that dies or hangs in every try of an item costs that item alone: the rest goes into a new job.
     """
 
     def __init__(self, context: SparkContext, task_timeout_s: int = 0) -> None:
@@ -84,26 +85,6 @@ class SparkRunner:
         if path not in self._shared:
             self._shared[path] = share(self._context, path)
         return self._shared[path]
-
-    def map(
-        self,
-        task: Callable[[T], R],
-        work: Sequence[T],
-        on_done: Callable[[R], None] = ignore,
-        on_lost: Callable[[T, str], R] | None = None,
-    ) -> list[R]:
-        """Run `task` over each item of `work`; see `Runner.map`.
-
-        A worker process that dies or hangs in every try of an item costs that item alone: the rest goes into a new job.
-        """
-        results: dict[int, R] = {}
-        while len(results) < len(work):
-            waiting = [(index, work[index]) for index in range(len(work)) if index not in results]
-            with closing(self._outcomes(task, waiting)) as outcomes:  # closing it cancels the job
-                for outcome in outcomes:
-                    results[outcome.index] = settle(outcome, work[outcome.index], on_lost)
-                    on_done(results[outcome.index])
-        return [results[index] for index in range(len(work))]
 
     def _outcomes(self, task: Callable[[T], R], waiting: list[tuple[int, T]]) -> Generator[Outcome, None, None]:
         """Run one Spark job and yield what becomes of its items as it becomes known; at worst one `Lost` at the end."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JError
 
 from landuse.engine.progress import tell
+from landuse.engine.runner import ATTEMPTS
 from landuse.engine.spark_settings import is_local
-from landuse.engine.task import ATTEMPTS
 from landuse.errors import EngineError
 
 if TYPE_CHECKING:

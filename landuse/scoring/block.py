@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.chips.table_file import arrow_array
+from landuse.engine.failures import Patience, Quarantined
 from landuse.engine.parts import PartStore
-from landuse.engine.task import Patience, Quarantined, SharedFile
+from landuse.engine.runner import SharedFile
 from landuse.errors import DamagedSourceError, LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime

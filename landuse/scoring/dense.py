@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from landuse.engine.failures import Patience, Quarantined
 from landuse.engine.parts import PartStore
-from landuse.engine.task import Patience, Quarantined
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, chip_ids
 from landuse.models.dense import DenseShape, Map, OpenVinoDense, open_dense

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from landuse.chips import open_chips
+from landuse.engine.failures import Quarantined
 from landuse.engine.parts import PartStore
-from landuse.engine.task import Quarantined
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
 from landuse.models.bundle import Bundle

@@ -13,7 +13,8 @@ import numpy as np
 
 from landuse.chips import Chips
 from landuse.engine.machine import cores, peak_memory
-from landuse.engine.runner import INLINE, InlineRunner, default_threads, open_runner
+from landuse.engine.runner import INLINE, InlineRunner
+from landuse.engine.session import default_threads, open_runner
 from landuse.engine.spark_settings import is_local, slots_of
 from landuse.models.dense import dense_shape
 from landuse.models.runtime import open_runtime, read_cached

@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from landuse.chips import Chips, ChipSet
 from landuse.chips.table_file import numbers_of
+from landuse.engine.failures import Quarantined, QuarantinePolicy
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
-from landuse.engine.runner import Runner, open_runner
-from landuse.engine.task import Quarantined, QuarantinePolicy
+from landuse.engine.runner import Runner
+from landuse.engine.session import open_runner
 from landuse.grid import IntArray, chip_ids
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached

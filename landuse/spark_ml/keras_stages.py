@@ -30,8 +30,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql.functions import array_max, array_position, size, when
 from pyspark.sql.types import DoubleType, StructField, StructType
 
+from landuse.engine.runner import SharedFile
 from landuse.engine.spark_runner import DIGITS, scratch, share
-from landuse.engine.task import SharedFile
 from landuse.errors import UsageError
 from landuse.models.architectures import CAFFE, SIGNED, Preprocess
 from landuse.models.bundle import SUFFIX

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from landuse.engine.task import SharedFile
+from landuse.engine.runner import SharedFile
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
 from landuse.models.libraries import keras

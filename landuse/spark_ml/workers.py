@@ -18,8 +18,8 @@ from pyspark.sql.functions import col, struct, when
 from pyspark.sql.types import BinaryType, DataType, IntegerType, StructField, StructType
 from pyspark.sql.udf import UserDefinedFunction
 
+from landuse.engine.runner import SharedFile
 from landuse.engine.spark_runner import share
-from landuse.engine.task import SharedFile
 from landuse.errors import ModelFileError, SourceNotFoundError, UsageError
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import Prediction, open_runtime, read_cached

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from landuse.engine.failures import write_quarantine
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress, followed
-from landuse.engine.task import write_quarantine
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
 from landuse.options.schema import Tables

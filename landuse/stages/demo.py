@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from landuse.change.result import ChangeScores, change_scores
-from landuse.engine.runner import open_runner
+from landuse.engine.session import open_runner
 from landuse.errors import OutputExistsError, SourceNotFoundError
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import load_legend

@@ -11,7 +11,7 @@ import numpy as np
 
 from landuse.chips import CHIPS_FILE, ChipSet, write_chips
 from landuse.engine.progress import busy
-from landuse.engine.runner import open_runner
+from landuse.engine.session import open_runner
 from landuse.errors import LabelsError, UsageError
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import MOST_CODE, load_legend

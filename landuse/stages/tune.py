@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from landuse.engine.progress import Progress, busy
-from landuse.engine.runner import open_runner
-from landuse.engine.task import SharedFile
+from landuse.engine.runner import SharedFile
+from landuse.engine.session import open_runner
 from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.options.schema import INLINE

@@ -14,8 +14,8 @@ from rasterio.errors import RasterioError
 
 from landuse.chips import CHIPS_FILE
 from landuse.engine.progress import Progress
-from landuse.engine.runner import open_runner
-from landuse.engine.task import SharedFile
+from landuse.engine.runner import SharedFile
+from landuse.engine.session import open_runner
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.models.bundle import Bundle

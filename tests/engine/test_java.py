@@ -103,7 +103,7 @@ _WITHOUT_JAVA = """
 import signal
 import pandas as pd
 from landuse.engine.java import find_java
-from landuse.engine.runner import open_runner
+from landuse.engine.session import open_runner
 from landuse.engine.session import spark_session
 from pyspark.sql.functions import pandas_udf
 from tests.engine import jobs

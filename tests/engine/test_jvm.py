@@ -10,7 +10,7 @@ import pytest
 from landuse.engine import java as module
 from landuse.engine.java import Errors, ask_java, last_message, plain, reason_of
 from landuse.engine.progress import progress_on
-from landuse.engine.runner import open_runner
+from landuse.engine.session import open_runner
 from landuse.engine.spark_runner import _lost
 from landuse.errors import EngineError
 
@@ -109,7 +109,7 @@ def test_where_java_cannot_run_the_work_runs_in_this_process(monkeypatch):
 _STARTS = """
 import sys
 from landuse.engine.progress import progress_on
-from landuse.engine.runner import open_runner
+from landuse.engine.session import open_runner
 with progress_on(sys.stderr), open_runner("local[1]") as runner:
     print(runner.name)
 """

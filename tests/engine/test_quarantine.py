@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from landuse.engine.task import Quarantined, QuarantinePolicy, write_quarantine
+from landuse.engine.failures import Quarantined, QuarantinePolicy, write_quarantine
 from landuse.errors import TooManyQuarantinedError, UsageError
 
 BAD = Quarantined("r1c2", 'Tile 3 of "a, b.tif"\ncannot be read.', "a, b.tif")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from landuse.engine.runner import INLINE, InlineRunner, Runner, default_threads, open_runner
+from landuse.engine.runner import INLINE, InlineRunner, Runner
+from landuse.engine.session import default_threads, open_runner
 from landuse.errors import DamagedSourceError, EngineError, UsageError
 from tests.cluster.processes import descendants
 from tests.engine import jobs
@@ -145,7 +146,7 @@ def test_default_threads():
 
 _HANGING = """
 import time
-from landuse.engine.runner import open_runner
+from landuse.engine.session import open_runner
 from tests.engine import jobs
 with open_runner("local[2]") as warm, open_runner("local[2]", task_timeout_s=2) as runner:
     warm.map(jobs.square, [1, 2])  # to start a worker may take longer than two seconds

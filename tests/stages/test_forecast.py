@@ -7,7 +7,7 @@ import pytest
 from pyproj import CRS
 
 from landuse.cli.main import run
-from landuse.engine.task import SharedFile
+from landuse.engine.runner import SharedFile
 from landuse.errors import BandsError, OutputExistsError, UsageError
 from landuse.grid import Block, ChipGrid
 from landuse.legend import load_legend

@@ -1,4 +1,4 @@
-"""One task: what may become of it and of its chips, how often it is tried, and how long is waited for what is away."""
+"""Failures: what is waited for, since it is away for a while, and which chips are given up, unless they are too many."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from landuse.engine.progress import tell
-from landuse.errors import DamagedSourceError, EngineError, LanduseError, TooManyQuarantinedError, UsageError
+from landuse.errors import DamagedSourceError, TooManyQuarantinedError, UsageError
 from landuse.text import counted
 
 T = TypeVar("T")
-R = TypeVar("R")
-
 HERE_S = (0.2, 1.0)
 """Seconds before each further try where the machine itself is at fault: a disk, memory, a network disk."""
 REMOTE_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 60.0)
@@ -28,11 +26,6 @@ _IN_VAIN = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectory
 _REFUSALS = re.compile(
     r"ACCESS_DENIED|NO_SUCH_BUCKET|NO_SUCH_KEY|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|(code|status)\W*40[134]\b"
 )
-ATTEMPTS = 1 + len(HERE_S)
-
-# What the machine does to a task (a full disk, a dropped connection, no memory) and what another try may mend.
-# Mistakes in the code (TypeError, RuntimeError and their like) are not among them: they end the run.
-_TROUBLE = (OSError, MemoryError)
 
 
 @dataclass
@@ -105,84 +98,6 @@ def is_remote(address: str) -> bool:
 def is_final(error: OSError) -> bool:
     """Whether no waiting mends an error: there is no such thing, or it may not be touched."""
     return isinstance(error, _IN_VAIN) or _REFUSALS.search(str(error)) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[R]):
-    """A task's result."""
-
-    index: int
-    result: R
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A task raised one of our errors: a second try would raise it again."""
-
-    index: int
-    kind: type[LanduseError]
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A task failed for a reason that is not its own."""
-
-    index: int
-    cause: str
-
-
-Outcome = Done[Any] | Refused | Lost
-
-
-@dataclass(frozen=True, slots=True)
-class SharedFile:
-    """Where a file is, for whoever holds this.
-
-    Attributes:
-        path: of the file on the driver's machine, absolute.
-        sent_as: its name among Spark's files, None where workers see the path too.
-    """
-
-    path: str
-    sent_as: str | None = None
-
-    def locate(self) -> Path:
-        """The file on this machine."""
-        if self.sent_as is None:
-            return Path(self.path)
-        from pyspark import SparkFiles
-
-        return Path(SparkFiles.get(self.sent_as))
-
-
-def ignore(_: object) -> None:
-    """Do nothing with a result."""
-
-
-def attempt(task: Callable[[T], R], index: int, item: T) -> Done[R] | Refused | Lost:
-    """Run one task, up to three times where the machine may be at fault. Both runners run their tasks through this."""
-    cause = ""
-    for pause in (*HERE_S, 0.0):
-        try:
-            return Done(index, task(item))
-        except LanduseError as error:
-            return Refused(index, type(error), str(error))
-        except _TROUBLE as error:
-            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            time.sleep(pause)
-    return Lost(index, cause)
-
-
-def settle(outcome: Done[R] | Refused | Lost, item: T, on_lost: Callable[[T, str], R] | None) -> R:
-    """Turn what became of an item into its result, or raise what `Runner.map` says."""
-    if isinstance(outcome, Done):
-        return outcome.result
-    if isinstance(outcome, Refused):
-        raise outcome.kind(outcome.sentence)
-    if on_lost is None:
-        raise EngineError(f"A piece of work failed {ATTEMPTS} times ({outcome.cause}); mend that and run it again.")
-    return on_lost(item, outcome.cause)
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,29 +48,6 @@ class Prediction:
 
     probabilities: Floats
     features: Floats
-
-
-class Runtime(Protocol):
-    """A model that is ready to run.
-
-    Attributes:
-        kind: "openvino" or "tensorflow".
-        precision: what it computes in, "f32", "bf16" or "int8".
-    """
-
-    @property
-    def kind(self) -> Kind:
-        """Which interpreter it is."""
-
-    @property
-    def precision(self) -> Literal["f32", "bf16", "int8"]:
-        """What it computes in."""
-
-    def predict(self, batch: Images) -> Prediction:
-        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
-
-    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
-        """A prediction for each batch, in order; the next batches are read while earlier ones are computed."""
 
 
 def check_batch(batch: Images, px: int, bands: int) -> None:

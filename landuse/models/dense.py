@@ -79,7 +79,7 @@ def dense_shape(backbone: Backbone, cell_px: float, name: str) -> DenseShape:
             f"A chip of model {name} has {px} pixels a side, which do not make an odd number of cells of {cell_px:g} pixels; "
             "leave --cell out, or train with another --backbone."
         )
-    found = _shape(_Whole(backbone), whole)
+    found = _shape(_ByDigest(backbone), whole)
     if isinstance(found, str):
         raise UsageError(
             f"Model {name} cannot answer on a grid of {whole} pixels: {found}; leave --cell out, or train with another "
@@ -88,21 +88,21 @@ def dense_shape(backbone: Backbone, cell_px: float, name: str) -> DenseShape:
     return found
 
 
-class _Whole:
+class _ByDigest:
     """A backbone that counts as equal to one with the same digest."""
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Whole) and other.backbone.digest == self.backbone.digest
+        return isinstance(other, _ByDigest) and other.backbone.digest == self.backbone.digest
 
     def __hash__(self) -> int:
         return hash(self.backbone.digest)
 
 
 @cache
-def _shape(whole: _Whole, cell_px: int) -> DenseShape | str:
+def _shape(whole: _ByDigest, cell_px: int) -> DenseShape | str:
     """The shape, or the reason why there is none."""
     backbone = whole.backbone
     if backbone.batch is not None:

@@ -32,12 +32,6 @@ SMALLEST = 1e-6
 """What a probability of 0 counts as in a score: a leaf that never saw a class does not rule it out for good."""
 
 
-def log_softmax(scores: Scores, axis: int) -> Scores:
-    """Logarithms of `softmax`, of the same shape and type."""
-    shifted = scores - scores.max(axis=axis, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
-
-
 def softmax(scores: Scores, axis: int) -> Scores:
     """Probabilities that sum to 1 along an axis, of the same shape and type; large scores do not overflow."""
     exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, log_softmax
 
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats
-from landuse.models.heads import ABSENT, DenseHead, Labels, Mask, expit, halves, log_softmax, logistic
+from landuse.models.heads import ABSENT, DenseHead, Labels, Mask, halves, logistic
 
 Exact = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]

@@ -13,16 +13,17 @@ import numpy as np
 
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Images, Kind, Node, Precision, Prediction, Runtime, check_batch
+from landuse.models.arrays import Floats, Graph, Images, Kind, Node, Precision, Prediction, check_batch
 from landuse.models.heads import DenseHead, Head, in_graph
 from landuse.models.libraries import ops, ov
 from landuse.models.quantisation import Ranges, rounded
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
+    from landuse.models.keras_backbone import KerasRuntime
 
-__all__ = ["Kind", "Precision", "Prediction", "Runtime", "open_runtime", "read_cached"]
-_OPEN: dict[tuple[str, Kind, Precision, int], Runtime] = {}
+__all__ = ["Kind", "Precision", "Prediction", "open_runtime", "read_cached"]
+_OPEN: dict[tuple[str, Kind, Precision, int], OpenVinoRuntime | KerasRuntime] = {}
 VERSION = 1
 """Changes where images are read in another way than before."""
 PIECE = 8
@@ -31,7 +32,7 @@ PIECE = 8
 
 def open_runtime(
     bundle: Bundle | Path, *, kind: Kind = "openvino", precision: Precision = "auto", threads: int = 0
-) -> Runtime:
+) -> OpenVinoRuntime | KerasRuntime:
     """The runtime of a model. Compiled once a process; later calls with an equal model get the same one.
 
     Args:
@@ -52,7 +53,7 @@ def open_runtime(
     return _OPEN[key]
 
 
-def _open(bundle: Bundle, kind: Kind, precision: Precision, threads: int) -> Runtime:
+def _open(bundle: Bundle, kind: Kind, precision: Precision, threads: int) -> OpenVinoRuntime | KerasRuntime:
     if kind == "openvino":
         return OpenVinoRuntime(bundle, precision, threads)
     if kind == "tensorflow":

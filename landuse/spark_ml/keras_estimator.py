@@ -32,7 +32,7 @@ from landuse.spark_ml.stages import needed
 from landuse.spark_ml.workers import column_function
 
 if TYPE_CHECKING:
-    from landuse.spark_ml.keras_workers import KerasRecipe, Shelf
+    from landuse.spark_ml.keras_workers import KerasRecipe, PictureStore
 
 FIT_PARAMS = frozenset({"epochs", "batch_size", "verbose", "shuffle", "validation_split", "class_weight"})
 MOST_SEED = 2**32 - 1
@@ -127,29 +127,29 @@ class KerasImageEstimator(
         self, dataset: DataFrame, paramMaps: Sequence[dict[Param[Any], Any]]
     ) -> Iterator[tuple[int, KerasImageModel]]:
         """Models for several param maps, one after another; pictures are collected once for all that share columns."""
-        estimator, shelves = self.copy(), _Shelves(dataset)
+        estimator, stores = self.copy(), _PictureStores(dataset)
         for one in paramMaps:
             estimator.copy(one).transformSchema(dataset.schema)
 
         def fit_one(index: int) -> KerasImageModel:
             """The model of one map; Spark may ask from several threads."""
-            return estimator.copy(paramMaps[index])._fit_from(shelves)
+            return estimator.copy(paramMaps[index])._fit_from(stores)
 
         return _FitMultipleIterator(fit_one, len(paramMaps))
 
     def _fit(self, dataset: DataFrame) -> KerasImageModel:
         self.transformSchema(dataset.schema)
-        return self._fit_from(_Shelves(dataset))
+        return self._fit_from(_PictureStores(dataset))
 
-    def _fit_from(self, shelves: _Shelves) -> KerasImageModel:
+    def _fit_from(self, stores: _PictureStores) -> KerasImageModel:
         from landuse.spark_ml.keras_workers import load_keras, picture_side, train_keras  # import TensorFlow
 
         recipe = self._recipe()
-        with shelves.lock:  # Keras' seed and names are global, and one training uses all cores
+        with stores.lock:  # Keras' seed and names are global, and one training uses all cores
             side = picture_side(load_keras(recipe.model), recipe.model.name)
-            shelf = shelves.find(self.getInputCol(), self.getLabelCol(), side)
+            store = stores.find(self.getInputCol(), self.getLabelCol(), side)
             out = scratch() / f"{uuid.uuid4().hex}{SUFFIX}"
-            history = train_keras(recipe, shelf, out)
+            history = train_keras(recipe, store, out)
         return self._copyValues(KerasImageModel(out, history))
 
     def _recipe(self) -> KerasRecipe:
@@ -166,15 +166,15 @@ class KerasImageEstimator(
         )
 
 
-class _Shelves:
+class _PictureStores:
     """Pictures of one data frame on the driver's disk, collected when they are first asked for."""
 
     def __init__(self, dataset: DataFrame) -> None:
         self.lock = threading.Lock()
         self._dataset = dataset
-        self._filled: dict[tuple[str, str, int], Shelf] = {}
+        self._filled: dict[tuple[str, str, int], PictureStore] = {}
 
-    def find(self, image: str, label: str, side: int) -> Shelf:
+    def find(self, image: str, label: str, side: int) -> PictureStore:
         """Pictures and labels of two columns."""
         key = (image, label, side)
         if key not in self._filled:
@@ -182,21 +182,21 @@ class _Shelves:
         return self._filled[key]
 
 
-def _collect(dataset: DataFrame, image: str, label: str, side: int) -> Shelf:
-    from landuse.spark_ml.keras_workers import fill_shelf
+def _collect(dataset: DataFrame, image: str, label: str, side: int) -> PictureStore:
+    from landuse.spark_ml.keras_workers import fill_store
 
     target = numbers(dataset.schema, label)
     pixels = column_function(lambda images: _pixels(images, side), BinaryType())(column(image))
     rows = dataset.select(pixels.alias("pixels"), target.alias("label")).toLocalIterator(prefetchPartitions=True)
-    shelf, skipped = fill_shelf(((row[0], row[1]) for row in rows), side, scratch() / uuid.uuid4().hex)
+    store, skipped = fill_store(((row[0], row[1]) for row in rows), side, scratch() / uuid.uuid4().hex)
     if skipped:
         warnings.warn(
-            f"{skipped} of {skipped + len(shelf.labels)} rows have no label or a picture that cannot be read, "
+            f"{skipped} of {skipped + len(store.labels)} rows have no label or a picture that cannot be read, "
             "and were left out.",
             LanduseWarning,
             stacklevel=2,
         )
-    return shelf
+    return store
 
 
 def _pixels(images: pa.Array, side: int) -> pa.Array:

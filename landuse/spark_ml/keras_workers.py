@@ -123,14 +123,14 @@ class KerasRecipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class PictureStore:
     """Labelled pictures: uint8 (n, px, px, 3), mapped from disk, and float32 labels (n,) or (n, k)."""
 
     pictures: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.float32]
 
 
-def train_keras(recipe: KerasRecipe, shelf: Shelf, out: Path) -> dict[str, list[float]]:
+def train_keras(recipe: KerasRecipe, store: PictureStore, out: Path) -> dict[str, list[float]]:
     """Train a copy of a model, write it to `out`, and return Keras' history.
 
     Raises:
@@ -140,16 +140,16 @@ def train_keras(recipe: KerasRecipe, shelf: Shelf, out: Path) -> dict[str, list[
     model = read_keras(recipe.model)
     options = dict(recipe.fit)
     size, shuffle = int(options.pop("batch_size", 32)), bool(options.pop("shuffle", True))
-    held_back = int(len(shelf.pictures) * float(options.pop("validation_split", 0.0)))
+    held_back = int(len(store.pictures) * float(options.pop("validation_split", 0.0)))
     weights = options.pop("class_weight", None)
-    training, validation = np.split(np.arange(len(shelf.pictures)), [len(shelf.pictures) - held_back])
+    training, validation = np.split(np.arange(len(store.pictures)), [len(store.pictures) - held_back])
     if not len(training):
         raise UsageError("validation_split leaves no pictures to train on; make it smaller.")
     try:
         model.compile(optimizer=_optimizer(recipe), loss=keras.losses.get(recipe.loss))
         history = model.fit(
-            Batches(shelf, recipe, training, size, shuffle),
-            validation_data=Batches(shelf, recipe, validation, size, False) if held_back else None,
+            Batches(store, recipe, training, size, shuffle),
+            validation_data=Batches(store, recipe, validation, size, False) if held_back else None,
             class_weight={int(k): float(v) for k, v in weights.items()} if weights else None,
             **({"verbose": 0} | options),
         )
@@ -168,13 +168,13 @@ def _optimizer(recipe: KerasRecipe) -> keras.Optimizer:
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of a shelf, in another order each epoch; only those in use are in memory."""
+    """Batches of a store, in another order each epoch; only those in use are in memory."""
 
     def __init__(
-        self, shelf: Shelf, recipe: KerasRecipe, positions: npt.NDArray[np.int64], size: int, shuffle: bool
+        self, store: PictureStore, recipe: KerasRecipe, positions: npt.NDArray[np.int64], size: int, shuffle: bool
     ) -> None:
         super().__init__()
-        self._shelf, self._preprocess, self._size = shelf, recipe.preprocess, size
+        self._store, self._preprocess, self._size = store, recipe.preprocess, size
         self._positions = positions.copy()
         self._rng = np.random.default_rng(recipe.seed) if shuffle else None
         self.on_epoch_end()
@@ -184,7 +184,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         chosen = np.sort(self._positions[index * self._size : (index + 1) * self._size])
-        return self._preprocess.apply(self._shelf.pictures[chosen]), self._shelf.labels[chosen]
+        return self._preprocess.apply(self._store.pictures[chosen]), self._store.labels[chosen]
 
     def on_epoch_end(self) -> None:
         """Draw the order of the next epoch."""
@@ -192,8 +192,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             self._rng.shuffle(self._positions)
 
 
-def fill_shelf(rows: Iterator[tuple[bytes | None, Any]], px: int, file: Path) -> tuple[Shelf, int]:
-    """Write pictures to a file as they come, and map it; the file goes when the shelf does.
+def fill_store(rows: Iterator[tuple[bytes | None, Any]], px: int, file: Path) -> tuple[PictureStore, int]:
+    """Write pictures to a file as they come, and map it; the file goes when the store does.
 
     Args:
         rows: (px * px * 3 bytes, label), either None where there is none.
@@ -201,7 +201,7 @@ def fill_shelf(rows: Iterator[tuple[bytes | None, Any]], px: int, file: Path) ->
         file: a new file.
 
     Returns:
-        The shelf, and how many rows were left out.
+        The store, and how many rows were left out.
 
     Raises:
         UsageError: no row has both a picture and a label, or labels differ in length.
@@ -225,4 +225,4 @@ def fill_shelf(rows: Iterator[tuple[bytes | None, Any]], px: int, file: Path) ->
         pictures = np.memmap(file, np.uint8, "r", shape=(len(labels), px, px, 3))
     finally:
         file.unlink()
-    return Shelf(pictures, np.stack(labels)), skipped
+    return PictureStore(pictures, np.stack(labels)), skipped

@@ -36,7 +36,7 @@ from landuse.training.report import (
     training_report,
     write_history,
 )
-from landuse.training.samples import Samples, Sides, sides_of
+from landuse.training.samples import FineTuneSplit, Samples, fine_tune_split
 from landuse.training.split import SplitRule
 from landuse.version import __version__
 
@@ -82,7 +82,7 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         base = base_for(data, options)
         base.backbone.built_by(base.name)
         samples = samples_for(data, base, options)
-        sides = sides_of(samples, SplitRule.of(options))
+        sides = fine_tune_split(samples, SplitRule.of(options))
         store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
         if options.fresh:
             store.clear()
@@ -104,7 +104,7 @@ def training_key(samples: Samples, base: Bundle, options: TrainOptions, how: Fin
 
 def learn(
     samples: Samples,
-    sides: Sides,
+    sides: FineTuneSplit,
     base: Bundle,
     options: TrainOptions,
     how: FineTuneOptions,
@@ -116,7 +116,7 @@ def learn(
     from landuse.training.student import Student, choose_device
 
     pictures = _pictures(samples)
-    fit = samples.take(sides.fit)
+    fit = samples.take(sides.train)
     sure = trusted(fit, options)
     head = fit_head(fit.take(sure), options)
     if not isinstance(head, DenseHead) or head.hidden:
@@ -124,9 +124,9 @@ def learn(
     device = choose_device(how.fine_precision)
     student = Student(base, head, how, device)
     targets = np.zeros_like(samples.targets)
-    targets[sides.fit] = weighted_targets(fit, sure, options)
-    steps = sides.fit[targets[sides.fit].any(axis=1)]
-    lessons = Lessons(steps, targets, sides.watch, samples.positions, samples.legend.names, options.seed)
+    targets[sides.train] = weighted_targets(fit, sure, options)
+    steps = sides.train[targets[sides.train].any(axis=1)]
+    lessons = Lessons(steps, targets, sides.validation, samples.positions, samples.legend.names, options.seed)
     with pictures.reader(base.chip_px) as reader:
         stream = PictureStream(reader, (base.chip_px, base.chip_px, base.backbone.channels), how.batch)
         history = Training(student, stream, lessons, how, store).run()
@@ -151,12 +151,14 @@ def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: Tra
     return targets
 
 
-def judged(samples: Samples, sides: Sides, learnt: Learnt, options: TrainOptions, how: FineTuneOptions) -> Bundle:
+def judged(
+    samples: Samples, sides: FineTuneSplit, learnt: Learnt, options: TrainOptions, how: FineTuneOptions
+) -> Bundle:
     """The model, calibrated and measured in the runtime that it will run in."""
     head = learnt.bundle.head
-    unused = samples.take(np.concatenate([sides.held, sides.watch]))  # no step was taken on them
+    unused = samples.take(np.concatenate([sides.calibration, sides.validation]))  # no step was taken on them
     apart = featured(unused, learnt.bundle)
-    held = apart.take(np.arange(len(sides.held)))
+    held = apart.take(np.arange(len(sides.calibration)))
     found = calibrated(head, held, options)
     figures = figures_of(found.probabilities, held)
     final = found.scaling.of(head)
@@ -165,12 +167,12 @@ def judged(samples: Samples, sides: Sides, learnt: Learnt, options: TrainOptions
         figures = figures_of(final.apply(test.features), test)
     best = best_of(learnt.history)
     report = how.as_json() | learnt.device | {"epochs_run": learnt.history[-1].epoch, "kept": asdict(best)}
-    report |= {"fitted": len(sides.fit), "validated": len(sides.watch), "unreadable": learnt.lost}
+    report |= {"fitted": len(sides.train), "validated": len(sides.validation), "unreadable": learnt.lost}
     bundle = replace(
         learnt.bundle,
         head=final,
         calibration=found.report | {"temperature": final.temperature},
-        training=training_report(samples, sides.parts, options)
+        training=training_report(samples, sides.split, options)
         | head_report(Fitted(final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
         metrics=figures,

@@ -43,17 +43,17 @@ class Lessons:
     """What is learnt from.
 
     Attributes:
-        fit: int64 (m,), positions of the samples that steps are taken on.
+        train: int64 (m,), positions of the samples that steps are taken on.
         targets: float32 (n, K), what each of them counts for each class; 0 for the others.
-        watch: int64 (v,), positions of the validation samples.
+        validation: int64 (v,), positions of the validation samples.
         labels: int64 (n,), class of every sample.
         names: of the classes.
         seed: of the order and of the changes of the images.
     """
 
-    fit: IntArray
+    train: IntArray
     targets: Floats
-    watch: IntArray
+    validation: IntArray
     labels: IntArray
     names: Sequence[str]
     seed: int
@@ -80,7 +80,7 @@ class Training:
     ) -> None:
         self._student, self._stream, self._lessons = student, stream, lessons
         self._options, self._store = options, store
-        self._steps = -(-len(lessons.fit) // options.batch)
+        self._steps = -(-len(lessons.train) // options.batch)
         self._schedule = Schedule(options.learning_rate, self._steps * options.epochs)
 
     def run(self) -> list[Epoch]:
@@ -90,9 +90,9 @@ class Training:
             The history, from epoch 0, the head on the frozen backbone.
         """
         history = self._begun()
-        with Progress(self._options.epochs * len(self._lessons.fit), "images", "learning") as progress:
+        with Progress(self._options.epochs * len(self._lessons.train), "images", "learning") as progress:
             progress.begin()
-            progress.skip((len(history) - 1) * len(self._lessons.fit))
+            progress.skip((len(history) - 1) * len(self._lessons.train))
             while not self._over(history):
                 history.append(self._epoch(len(history), progress))
                 self._save(history)
@@ -120,7 +120,7 @@ class Training:
     def _epoch(self, number: int, progress: Progress) -> Epoch:
         """One walk over the samples, in an order of its own."""
         started, seed = time.perf_counter(), self._lessons.seed
-        order = np.random.default_rng([seed, number]).permutation(self._lessons.fit)
+        order = np.random.default_rng([seed, number]).permutation(self._lessons.train)
         losses, counts = [], []
         first = (number - 1) * self._steps
         for step, (images, positions) in enumerate(self._stream.batches(order), first):
@@ -141,7 +141,7 @@ class Training:
     def _validated(self) -> dict[str, float]:
         """The figures on the validation samples as the student now judges them."""
         scores, seen = [], []
-        for images, positions in self._stream.batches(self._lessons.watch):
+        for images, positions in self._stream.batches(self._lessons.validation):
             scores.append(self._student.scores(images).numpy())
             seen.append(positions)
         if not seen:

@@ -187,25 +187,25 @@ def digest_of(parts: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
-    """Who learns, who watches, who calibrates, who judges; int64 positions of samples.
+class FineTuneSplit:
+    """Which samples serve for what: int64 positions. No sample serves two of the first three.
 
     Attributes:
-        fit: steps are taken on them.
-        watch: they say when to stop, and which epoch is kept.
-        held: they calibrate; where the data give no test side, they also judge, each by a calibration without its fold.
+        train: steps are taken on them.
+        validation: they say when to stop, and which epoch is kept.
+        calibration: they calibrate; without a test side they also judge, each by a calibration without its fold.
         test: given by the data, used for the figures alone; else empty.
-        parts: the split into training and held back that the model file reports.
+        split: the split into training and held back that the model file reports.
     """
 
-    fit: IntArray
-    watch: IntArray
-    held: IntArray
+    train: IntArray
+    validation: IntArray
+    calibration: IntArray
     test: IntArray
-    parts: Split
+    split: Split
 
 
-def sides_of(samples: Samples, rule: SplitRule) -> Sides:
+def fine_tune_split(samples: Samples, rule: SplitRule) -> FineTuneSplit:
     """Split the samples as `train` does, and the training side once more by the same rule."""
     if samples.multi:
         raise UsageError("The samples carry lists of labels; fine-tuning learns one class a sample.")
@@ -215,13 +215,13 @@ def sides_of(samples: Samples, rule: SplitRule) -> Sides:
     if parts.kind == "given":
         test = held
         known, held = _halved(samples, known, rule, 1)
-    fit, watch = _halved(samples, known, rule, 2)
-    if not (len(held) and len(watch)):
+    train, validation = _halved(samples, known, rule, 2)
+    if not (len(held) and len(validation)):
         raise UsageError(
             "Fine-tuning holds samples back twice, to stop in time and to calibrate, and these cannot be split so: give a "
             "--holdout above 0, a smaller --block-m or more data."
         )
-    return Sides(fit, watch, held, test, parts)
+    return FineTuneSplit(train, validation, held, test, parts)
 
 
 def _halved(samples: Samples, rows: IntArray, rule: SplitRule, draw: int) -> tuple[IntArray, IntArray]:

@@ -10,7 +10,7 @@ SCORES = np.concatenate([np.random.default_rng(0).normal(0, 5, (20, 4)), [[1e4, 
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("name", ["softmax"])
 def test_softmax_is_scipys(name, dtype):
     scores = SCORES.astype(dtype)
     ours, theirs = getattr(heads, name)(scores, axis=1), getattr(special, name)(scores, axis=1)

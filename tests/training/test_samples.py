@@ -13,7 +13,7 @@ from landuse.legend import Legend, load_legend
 from landuse.options.survey import TileOptions
 from landuse.scoring import ScoreSettings
 from landuse.stages.tile import tile
-from landuse.training import images as embedding
+from landuse.training import reading as embedding
 from landuse.training.reading import read_samples
 from landuse.training.samples import SampleSettings
 from tests.patchwork import COLOURS, OPTIONS, patchwork

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_softmax
 
 from landuse.evaluation.metrics import calibration_error
 from landuse.models.arrays import Floats
-from landuse.models.heads import DenseHead, log_softmax
+from landuse.models.heads import DenseHead
 from landuse.training.calibration import calibrate
 from tools.pretrain.features import Seen
 from tools.pretrain.probe import fit_quickly

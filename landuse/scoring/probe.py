@@ -32,6 +32,8 @@ FULL_REQUEST = 8 / REQUEST
 """What a run's requests need of memory against those of the probe."""
 DENSE_SIDE = 3
 """Chips along the side of the ground that is probed of a dense block."""
+LEAST_OPENING_S = 0.05
+"""Least processor time of opening a model that says how busy the machine is."""
 WAKE_S = 6.5
 """Seconds until a local Spark has a worker that is ready: JVM, context, Python (`python -m benchmarks --only fixed`)."""
 WORKERS = 0.9
@@ -186,15 +188,15 @@ def clocks() -> tuple[float, float]:
 def paced(job: ScoreJob, marks: Sequence[tuple[float, float]]) -> float:
     """Seconds of the timed chips.
 
-    A few chips take a fraction of a second, in which other programs have the processor all the time or never. So processor time
-    counts, times what the clock had of it since the model was opened: where the processor is what computes.
+    A few chips take a fraction of a second, in which other programs have the processor all the time or never. So it is their
+    processor time that counts, times what the opening of the model, which takes longer, got of the processor; and the clock
+    where no model was opened, or where something else computes.
 
     Args:
         job: the run.
         marks: clocks before and after the model was opened, after the first chips, and after those that are timed.
     """
     wall, cpu = np.diff(np.array(marks), axis=0).T
-    if job.split > 1 or job.runtime != "openvino" or not cpu.all():
+    if job.split > 1 or job.runtime != "openvino" or cpu[0] < LEAST_OPENING_S:
         return float(wall[2])
-    threads = np.array([1, max(1, job.threads), max(1, job.threads)])
-    return float(cpu[2] / threads[2] * max(1.0, (wall * threads).sum() / cpu.sum()))
+    return float(cpu[2] / max(1, job.threads) * max(1.0, wall[0] / cpu[0]))

@@ -19,6 +19,7 @@ from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Graph, Node
 from landuse.models.bundle import Bundle
 from landuse.models.heads import DenseHead, Head
+from landuse.models.keras_backbone import keras_classifier
 from landuse.models.libraries import ops, ov, tf
 from landuse.models.onnx_writer import OnnxModel, onnx_model
 from landuse.version import __version__
@@ -145,8 +146,6 @@ def _write_openvino(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None
 def _write_saved_model(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None:
     layers = layers_of(bundle.head)
     bundle.backbone.built_by(bundle.name)
-    from landuse.models.keras_backbone import keras_classifier
-
     model = keras_classifier(bundle, layers)
     image = tf.TensorSpec((None, bundle.chip_px, bundle.chip_px, bundle.backbone.channels), tf.uint8, name=IMAGE)
     module = tf.Module()

@@ -1,4 +1,4 @@
-"""A backbone in Keras: its weights, its way into a model file, and the second runtime. Importing this imports TensorFlow."""
+"""A backbone in Keras: its weights, its way into a model file, and the second runtime. Using it imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -127,8 +127,6 @@ def named_backbone(
     Raises:
         ModelFileError: the variables are not those of the network.
     """
-    from landuse.models.keras_networks import assign, build
-
     rounded = {name: half(array).astype(np.float32) for name, array in weights.items()}
     side = px or architecture.px
     model = build(architecture, side, channels)

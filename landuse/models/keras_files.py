@@ -14,7 +14,8 @@ from pathlib import Path
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Architecture
-from landuse.models.arrays import Graph, Shape, Weights
+from landuse.models.arrays import KerasModel, Shape, Weights
+from landuse.models.keras_networks import build, keras_kind, named_layers, variable_name
 from landuse.models.libraries import keras
 from landuse.models.safe_files import SafeHdf5, SafeZip
 
@@ -112,8 +113,6 @@ def load_keras_weights(path: Path, architecture: Architecture) -> Weights:
 
 def weight_layers(architecture: Architecture) -> list[WeightLayer]:
     """The layers of a network that have weights, in Keras' order. Imports TensorFlow."""
-    from landuse.models.keras_networks import build, keras_kind, named_layers, variable_name
-
     found = []
     for name, layer in named_layers(build(architecture, architecture.px)):
         ordered = [*layer.trainable_weights, *layer.non_trainable_weights]
@@ -223,16 +222,14 @@ def check_keras_file(name: str | Path) -> Path:
     return path
 
 
-def read_keras(path: Path, layer: str | None, px: int | None) -> Graph:
-    """The graph of a `.keras` file up to a layer, or whole. Imports TensorFlow.
+def read_keras(path: Path, layer: str | None) -> KerasModel:
+    """The network of one image in a `.keras` file, up to a layer or whole. Imports TensorFlow.
 
     Raises:
         ModelFileError: as `check_keras_file`.
-        UsageError: there is no such layer, or no size of images is stated or declared.
+        UsageError: there is no such layer.
     """
     check_keras_file(path)
-    from landuse.models.keras_backbone import graph_of
-
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         if layer is not None:
@@ -244,20 +241,7 @@ def read_keras(path: Path, layer: str | None, px: int | None) -> Graph:
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] is None:
         raise ModelFileError(f"{path} does not take one image (n, height, width, bands).")
-    return graph_of(model, chosen_px(shape[1:3], px, path), int(shape[3]))
-
-
-def chosen_px(stated: tuple[int | None, ...], declared: int | None, path: Path) -> int:
-    """Pixels of an image's side: as declared, else as the file states. Raises `UsageError` where that is no size."""
-    sides = set(stated)
-    fixed = next(iter(sides)) if len(sides) == 1 else None
-    if declared is not None and (fixed is None or declared == fixed) and sides <= {None, declared}:
-        return declared
-    if declared is None and fixed is not None:
-        return fixed
-    raise UsageError(
-        f"{path} takes images of {' x '.join(str(s or 'any') for s in stated)} pixels: declare a size that it takes."
-    )
+    return model
 
 
 def _check_classes(config: bytes, path: Path) -> None:

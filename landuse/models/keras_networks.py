@@ -1,4 +1,4 @@
-"""Networks in Keras: our own, building each by its name, and their variables. Importing this imports TensorFlow."""
+"""Networks in Keras: our own, building each by its name, and their variables. Using it imports TensorFlow."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from landuse.models.architectures import Preprocess
 from landuse.models.arrays import Graph
 from landuse.models.backbone import Backbone, backbone_of
 from landuse.models.graph_file import COMPUTING
-from landuse.models.keras_files import chosen_px, read_keras
+from landuse.models.keras_backbone import graph_of
+from landuse.models.keras_files import read_keras
 from landuse.models.libraries import ops, ov
 from landuse.models.pooling import chosen_output, vector_of
 
@@ -64,7 +65,11 @@ def read_network(path: Path, declared: Declared) -> Backbone:
     """
     layer = declared.features
     if path.suffix == ".keras":
-        graph, layer = read_keras(path, layer, declared.px), None
+        model = read_keras(path, layer)
+        graph, layer = (
+            graph_of(model, chosen_px(model.input_shape[1:3], declared.px, path), int(model.input_shape[3])),
+            None,
+        )
     elif path.suffix == ".onnx":
         graph = read_onnx(path)
     elif (path / SAVED_MODEL).is_file():
@@ -79,6 +84,19 @@ def read_network(path: Path, declared: Declared) -> Backbone:
     graph = ov.Model([vector_of(graph, chosen_output(graph, layer, path))], graph.get_parameters(), "landuse")
     check_operations(graph, path)
     return backbone_of(with_free_batch(graph, path), declared.preprocess)
+
+
+def chosen_px(stated: tuple[int | None, ...], declared: int | None, path: Path) -> int:
+    """Pixels of an image's side: as declared, else as the file states. Raises `UsageError` where that is no size."""
+    sides = set(stated)
+    fixed = next(iter(sides)) if len(sides) == 1 else None
+    if declared is not None and (fixed is None or declared == fixed) and sides <= {None, declared}:
+        return declared
+    if declared is None and fixed is not None:
+        return fixed
+    raise UsageError(
+        f"{path} takes images of {' x '.join(str(s or 'any') for s in stated)} pixels: declare a size that it takes."
+    )
 
 
 def _take_images(graph: Graph, path: Path, declared: int | None) -> int:

@@ -15,13 +15,12 @@ from landuse.engine.parts import part_key
 from landuse.errors import UsageError
 from landuse.models.arrays import Floats, Graph, Images, Kind, Node, Precision, Prediction, check_batch
 from landuse.models.heads import DenseHead, Head, in_graph
+from landuse.models.keras_backbone import KerasRuntime
 from landuse.models.libraries import ops, ov
 from landuse.models.quantisation import Ranges, rounded
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
-    from landuse.models.keras_backbone import KerasRuntime
-
 __all__ = ["Kind", "Precision", "Prediction", "open_runtime", "read_cached"]
 _OPEN: dict[tuple[str, Kind, Precision, int], OpenVinoRuntime | KerasRuntime] = {}
 VERSION = 1
@@ -57,8 +56,6 @@ def _open(bundle: Bundle, kind: Kind, precision: Precision, threads: int) -> Ope
     if kind == "openvino":
         return OpenVinoRuntime(bundle, precision, threads)
     if kind == "tensorflow":
-        from landuse.models.keras_backbone import KerasRuntime
-
         return KerasRuntime(bundle, precision)
     raise UsageError(f"No runtime {kind!r}: choose openvino or tensorflow.")
 

@@ -21,7 +21,7 @@ from landuse.models.backbone import FEWEST, Backbone, fit_alignment
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
 from landuse.models.dense import DenseShape, dense_shape
 from landuse.models.heads import logistic
-from landuse.models.keras_backbone import named_backbone
+from landuse.models.keras_backbone import imagenet_weights, initial_weights, named_backbone
 from landuse.models.keras_files import load_keras_weights
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.statistics import RGB, with_statistics
@@ -94,8 +94,6 @@ def _weights(architecture: Architecture, source: str, seed: int) -> Weights:
     """Weights of a network that Keras builds."""
     if source not in (RANDOM, IMAGENET):
         return load_keras_weights(Path(source), architecture)
-    from landuse.models.keras_backbone import imagenet_weights, initial_weights  # which imports TensorFlow
-
     return imagenet_weights(architecture) if source == IMAGENET else initial_weights(architecture, seed)
 
 

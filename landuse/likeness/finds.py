@@ -19,13 +19,18 @@ from landuse.change.site_file import read_site_shapes
 from landuse.chips import CHIPS_FILE, open_chips
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
-from landuse.likeness.nearest import likeness_at, nearest
+from landuse.likeness.nearest import likeness_at, nearest, vectors_at
 from landuse.likeness.vectors import open_vectors
 from landuse.outputs.record import RunRecord
+from landuse.scoring.features import FEATURES_FILE
 from landuse.text import date_names
 
 CHANGE = "change.tif"
 ARROW = "→"
+MOST_SITES, MOST_CELLS, EACH = 300, 3_000, 4
+"""Of how many sites, the likeliest, a page says what changed like them; by how many cells; and how many it names of each."""
+Maps = tuple[Path | None, Path | None]
+"""The maps that were compared, None where one is gone."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,7 @@ def _classes(folder: Path, cells: list[Cell]) -> dict[str, str]:
     return dict(zip(found["chip_id"], said, strict=True))
 
 
-def alike_in_change(
-    folder: Path, record: RunRecord, maps: tuple[Path | None, Path | None], cell: Cell, most: int
-) -> Finds:
+def alike_in_change(folder: Path, record: RunRecord, maps: Maps, cell: Cell, most: int) -> Finds:
     """The confirmed sites whose change looks most like that of one chip, each by the cell that does.
 
     Two changes are as alike as they looked before or look now, whichever is less.
@@ -134,6 +137,45 @@ def alike_in_change(
     ]
     dates = dict(zip(date_names(before.resolve().name, after.resolve().name), (before, after), strict=True))
     return Finds(grid, dates, (asked, *found), both[0].features)
+
+
+def alike_sites(folder: Path, record: RunRecord, maps: Maps) -> dict[int, list[int]]:
+    """Which of the likeliest sites changed most like each of them, by their numbers, the most alike first.
+
+    Two sites are as alike as the two cells of theirs that are most alike, and these as `alike_in_change` has it. There is none
+    where the maps are gone, or kept no features of one network.
+
+    Raises:
+        LanduseError: in one of its kinds: a file is damaged.
+    """
+    before, after = maps
+    if before is None or after is None or record.grid is None or before.resolve() == after.resolve():
+        return {}
+    if not all((one / FEATURES_FILE).is_file() for one in (before, after)):
+        return {}
+    sites = read_site_shapes(folder).sort_values(["probability", "site"], ascending=[False, True]).head(MOST_SITES)
+    both = open_vectors(before, after) if len(sites) > 1 else []
+    if not both or not both[0].features:
+        return {}
+    rows, cols, numbers = _changed(folder / CHANGE, ChipGrid.from_dict(record.grid), sites)
+    rank = {site: place for place, site in enumerate(sites["site"].tolist())}
+    first = np.argsort([rank[number] for number in numbers.tolist()], kind="stable")[:MOST_CELLS]
+    looks = [vectors_at(one, rows[first], cols[first]) for one in both]
+    return _likest(numbers[first], looks)
+
+
+def _likest(numbers: npt.NDArray[np.int64], looks: list[npt.NDArray[np.float32]]) -> dict[int, list[int]]:
+    """The sites most like each, of cells with the number of their site (n,) and their vectors (n, d) at each date."""
+    known = np.flatnonzero(np.isfinite(np.concatenate(looks, axis=1)).all(axis=1))
+    order = known[np.argsort(numbers[known], kind="stable")]
+    sites, starts = np.unique(numbers[order], return_index=True)
+    if len(sites) < 2:
+        return {}
+    cells = np.min([vectors[order] @ vectors[order].T for vectors in looks], axis=0)
+    between = np.maximum.reduceat(np.maximum.reduceat(cells, starts, axis=0), starts, axis=1)
+    np.fill_diagonal(between, -np.inf)
+    ranked = np.argsort(-between, axis=1, kind="stable")[:, : min(EACH, len(sites) - 1)]
+    return dict(zip(sites.tolist(), sites[ranked].tolist(), strict=True))
 
 
 def _changed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +48,26 @@ def _first(lines: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.float64]
 
 def likeness_at(vectors: Vectors, query: Float32, rows: IntArray, cols: IntArray) -> npt.NDArray[np.float64]:
     """Cosine similarity of some chips to `query`, (n,); NaN where the map has no vector of a chip."""
+    found = np.full(len(rows), np.nan)
+    for places, looks in _matched(vectors, rows, cols):
+        found[places] = looks @ query
+    return found
+
+
+def vectors_at(vectors: Vectors, rows: IntArray, cols: IntArray) -> Float32:
+    """The vectors of some chips, (n, d); NaN where the map has none of a chip."""
+    found = np.full((len(rows), len(vectors.centre)), np.nan, np.float32)
+    for places, looks in _matched(vectors, rows, cols):
+        found[places] = looks
+    return found
+
+
+def _matched(vectors: Vectors, rows: IntArray, cols: IntArray) -> Iterator[tuple[IntArray, Float32]]:
+    """The places (m,) of chips that are wanted, each once, and their vectors (m, d), batch by batch."""
     wanted = rows * 2**32 + cols
     order = np.argsort(wanted)
-    found = np.full(len(wanted), np.nan)
     for batch in vectors.batches():
-        places = np.searchsorted(wanted, batch.rows * 2**32 + batch.cols, sorter=order).clip(0, len(wanted) - 1)
-        mine = order[places]
-        here = wanted[mine] == batch.rows * 2**32 + batch.cols
-        found[mine[here]] = batch.vectors[here] @ query
-    return found
+        known = batch.rows * 2**32 + batch.cols
+        mine = order[np.searchsorted(wanted, known, sorter=order).clip(0, len(wanted) - 1)]
+        here = wanted[mine] == known
+        yield mine[here], batch.vectors[here]

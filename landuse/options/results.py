@@ -104,6 +104,7 @@ class ReportOptions(Fresh):
     """What `report` can be asked for. Without `fresh` it replaces only a page that landuse wrote."""
 
     title: Annotated[str | None, Flag("Heading of the report (default: made of the years).")] = None
+    language: Annotated[Language, Flag("Language of the report.")] = "en"
     pdf: Annotated[
         Path | None,
         Flag("Write a PDF too, by Chromium, Chrome or Edge, else by WeasyPrint.", metavar="FILE", path="file"),

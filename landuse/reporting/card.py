@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from landuse.errors import LanduseError
 from landuse.models.bundle import SUFFIX, Bundle, find_bundle, read_bundle
 from landuse.outputs.record import RunRecord, read_record
+from landuse.reporting.speech import Speech
 
 SHORT = 12
 """Digits of a digest that people compare."""
@@ -57,22 +58,20 @@ def origin_of(path: Path | None, name: str) -> MapOrigin:
         return MapOrigin(name, None)
 
 
-def model_sentences(origins: Sequence[MapOrigin]) -> list[str]:
+def model_sentences(speech: Speech, origins: Sequence[MapOrigin]) -> list[str]:
     """Which model made the maps, and how well it does on labelled images that it had not learnt from."""
     digests = {one.digest for one in origins}
     if "" in digests:
-        return ["Which model made the maps is not known here, so nothing can be said of how well it does."]
+        return [speech.say("report_model_unknown")]
     if len(digests) > 1:
-        models = " and ".join(f"{one.model} ({one.name})" for one in origins)
-        return [
-            f"Two different models made the maps: {models}. Some of what differs may be the models' and not the land's."
-        ]
-    first = origins[0]
-    said = [f"Both maps were made by the model “{first.model}” ({first.digest[:SHORT]})."]
-    bundle = _bundle_of(first)
+        first, last = (f"{one.model} ({one.name})" for one in origins)
+        return [speech.say("report_two_models", first=first, last=last)]
+    only = origins[0]
+    said = [speech.say("report_one_model", model=only.model, digest=only.digest[:SHORT])]
+    bundle = _bundle_of(only)
     if bundle is None:
-        return [*said, "Its file is not at hand, so nothing can be said of how well it does."]
-    return said + figures(bundle.metrics, bundle.training)
+        return [*said, speech.say("report_model_gone")]
+    return said + figures(speech, bundle.metrics, bundle.training)
 
 
 def _bundle_of(origin: MapOrigin) -> Bundle | None:
@@ -85,33 +84,32 @@ def _bundle_of(origin: MapOrigin) -> Bundle | None:
     return bundle if bundle.digest == origin.digest else None
 
 
-def figures(metrics: Mapping[str, JsonValue], training: Mapping[str, JsonValue]) -> list[str]:
+def figures(speech: Speech, metrics: Mapping[str, JsonValue], training: Mapping[str, JsonValue]) -> list[str]:
     """Accuracies of a model's file as sentences."""
-    own, said = metrics.get("accuracy"), []
+    own, held_out, said = metrics.get("accuracy"), training.get("held_out"), []
     if isinstance(own, float):
-        held_out = training.get("held_out")
-        of = f"{held_out:,}" if isinstance(held_out, int) else "the"
+        share = speech.percent(own, 0)
+        known = isinstance(held_out, int)
         said.append(
-            f"Of {of} labelled squares held back from its training it names {100 * own:.0f} % as they are labelled."
+            speech.say("report_model_own", n=held_out, share=share)
+            if known
+            else speech.say("report_model_some", share=share)
         )
-    seen, unseen = _collections(metrics, unseen=False), _collections(metrics, unseen=True)
-    if seen:
-        said.append(f"Of other images of collections it learnt from, it names as they are labelled: {'; '.join(seen)}.")
-    if unseen:
-        said.append(f"Of collections that it had never seen: {'; '.join(unseen)}. New imagery is of that kind.")
+    for key, unseen in (("report_model_seen", False), ("report_model_unseen", True)):
+        lines = _collections(speech, metrics, unseen=unseen)
+        if lines:
+            said.append(speech.say(key, list="; ".join(lines)))
     return said
 
 
-def _collections(metrics: Mapping[str, JsonValue], *, unseen: bool) -> list[str]:
+def _collections(speech: Speech, metrics: Mapping[str, JsonValue], *, unseen: bool) -> list[str]:
     lines = []
     for key, value in metrics.items():
         name = key.removesuffix("_accuracy")
         count = metrics.get(f"{name}_n")
-        if (
-            name != key
-            and isinstance(value, float)
-            and isinstance(count, int | float)
-            and name.startswith(UNSEEN) == unseen
-        ):
-            lines.append(f"{name.removeprefix(UNSEEN).replace('_', ' ')} {100 * value:.0f} % of {count:,.0f}")
+        if name == key or name.startswith(UNSEEN) != unseen:
+            continue
+        if isinstance(value, float) and isinstance(count, int | float):
+            plain = name.removeprefix(UNSEEN).replace("_", " ")
+            lines.append(speech.say("report_collection", name=plain, share=speech.percent(value, 0), n=round(count)))
     return lines

@@ -37,9 +37,9 @@ Rgb = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class MapPicture:
-    """A picture: what it shows, and a data address."""
+    """The land at a date: what people call it, and a data address of its picture."""
 
-    title: str
+    date: str
     uri: str
 
 
@@ -61,13 +61,13 @@ class Maps:
     """The pictures of one comparison, which all show the same ground.
 
     Attributes:
-        change: what became of the ground that changed.
+        change: data address of what became of the ground that changed.
         dates: the land at each date whose map is there.
         place: the ground: CRS, transform and shape of `change.tif`.
         bar: a scale bar.
     """
 
-    change: MapPicture
+    change: str
     dates: tuple[MapPicture, ...]
     place: Place
     bar: ScaleBar
@@ -83,14 +83,13 @@ def draw_maps(compared: Compared) -> Maps:
     colors = color_table(compared.legend)
     lands = [_land(path, compared, place) for path in compared.maps]
     dates = [
-        MapPicture(f"Land use {date}", png(colors[thinned(codes)]))
+        MapPicture(date, png(colors[thinned(codes)]))
         for date, codes in zip(compared.dates, lands, strict=True)
         if codes is not None
     ]
     under = colors[thinned(lands[1])] if lands[1] is not None else np.full((*_shape(place.shape), 3), 255, np.uint8)
     picture = drawn_changes(changes, under, _became(compared))
-    title = f"What changed, {compared.dates[0]} to {compared.dates[1]}"
-    return Maps(MapPicture(title, png(picture)), tuple(dates), place, scale_bar(place))
+    return Maps(png(picture), tuple(dates), place, scale_bar(place))
 
 
 def _became(compared: Compared) -> npt.NDArray[np.uint8]:

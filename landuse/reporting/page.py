@@ -17,6 +17,7 @@ from landuse.reporting.compared import CHANGE, ClassChange, Compared, largest
 from landuse.reporting.map_pictures import Maps, shares_of
 from landuse.reporting.sample import Sample
 from landuse.reporting.sankey import sankey
+from landuse.reporting.speech import Speech
 from landuse.reporting.top_sites import Site
 from landuse.version import __version__
 
@@ -48,47 +49,53 @@ class Contents:
     sample: Sample | None
 
 
-def report_html(contents: Contents, title: str | None = None, paper: str = "a4") -> str:
-    """The report as text; `paper` is a name of `PAPERS`."""
-    compared, sample = contents.compared, contents.sample
+def report_html(contents: Contents, title: str | None = None, paper: str = "a4", language: str = "en") -> str:
+    """The report as text; `paper` is a name of `PAPERS`, `language` one of the words file."""
+    speech, compared, sample = Speech(language), contents.compared, contents.sample
     lines, rest = largest(compared.confirmed(), MOST_TRANSITIONS)
     colors = {c.name: c.color for c in compared.legend.classes}
     height, width = contents.maps.place.shape
     html: str = _template().render(
         version=__version__,
+        language=language,
+        say=speech.say,
+        hectares=speech.hectares,
         style=_asset("report.css"),
         paper=PAPERS[paper],
-        title=" ".join((title or words.default_title(compared)).split())[:MAX_TITLE],
-        lead=words.lead(compared),
-        facts=_facts(contents),
+        title=" ".join((title or words.default_title(speech, compared)).split())[:MAX_TITLE],
+        lead=words.lead(speech, compared),
+        facts=_facts(speech, contents),
         dates=compared.dates,
         maps=contents.maps,
         ratio=width / height,
         marks=_marks(contents),
-        classes=[_class(line, sample) for line in compared.classes()],
+        classes=[_class(speech, line, sample) for line in compared.classes()],
         transitions=[
             {
                 "before": line.before,
                 "after": line.after,
                 "from_color": colors.get(line.before, "#888888"),
                 "to_color": colors.get(line.after, "#888888"),
-                "area": words.hectares(line.confirmed_ha),
-                "sampled": words.interval(sample.change(line.before, line.after)) if sample else "",
+                "area": speech.hectares(line.confirmed_ha),
+                "sampled": words.interval(speech, sample.change(line.before, line.after)) if sample else "",
             }
             for line in lines
         ],
-        rest=words.hectares(rest) if rest else "",
+        rest=speech.hectares(rest) if rest else "",
         sample=sample is not None,
         flows=sankey(lines, colors),
-        districts=[_district(line) for line in contents.districts[:MOST_DISTRICTS]],
+        districts=[_district(speech, line) for line in contents.districts[:MOST_DISTRICTS]],
         more_districts=max(len(contents.districts) - MOST_DISTRICTS, 0),
-        sites=[_site(site) for site in contents.sites],
-        sites_title=_sites_title(contents),
-        tiers=" ".join(f"{tier.capitalize()}: {compared.summary.tiers.get(tier, '')}" for tier in _tiers(contents)),
+        sites=[_site(speech, site) for site in contents.sites],
+        sites_title=_sites_title(speech, contents),
+        tiers=" ".join(_tiers(speech, contents)),
         unseen=all(site.picture is None for site in contents.sites),
-        accuracy=(words.accuracy(sample, compared.dates) if sample else []) + model_sentences(contents.origins),
-        limits=words.limits(compared, sample),
-        provenance=_provenance(contents),
+        accuracy=[words.accuracy(speech, compared, sample)] if sample else [],
+        notes=sample.accuracy.notes if sample else [],
+        model=model_sentences(speech, contents.origins),
+        recorded_limits=words.recorded_limits(compared),
+        limits=words.limits(speech, compared, sample),
+        provenance=_provenance(speech, contents),
     )
     return html
 
@@ -102,16 +109,18 @@ def _asset(name: str) -> str:
     return (files("landuse.reporting") / "assets" / name).read_text("utf8")
 
 
-def _facts(contents: Contents) -> list[tuple[str, str]]:
+def _facts(speech: Speech, contents: Contents) -> list[tuple[str, str]]:
     """What was compared, in a line."""
-    compared = contents.compared
-    side = (compared.record.grid or {}).get("chip_m")
-    facts = [("Earlier map", compared.summary.before), ("Later map", compared.summary.after)]
-    facts.append(("Ground compared", f"{words.hectares(compared.summary.area_ha.compared)} ha"))
+    summary = contents.compared.summary
+    side = (contents.compared.record.grid or {}).get("chip_m")
+    facts = [("report_earlier", summary.before), ("report_later", summary.after)]
+    facts.append(("report_ground", f"{speech.hectares(summary.area_ha.compared)} ha"))
     if isinstance(side, int | float):
-        facts.append(("Squares", f"{compared.summary.cells.compared:,} of {side:g} m"))
-    tiers = [f"{count:,} {tier}" for tier, count in compared.summary.sites_by_tier.items() if count]
-    return [*facts, ("Places listed in sites.csv", ", ".join(tiers) or "none")]
+        squares = speech.say("report_squares_of", n=summary.cells.compared, side=speech.length(side))
+        facts.append(("report_squares", squares))
+    tiers = [f"{speech.tier(tier)}: {speech.number(count)}" for tier, count in summary.sites_by_tier.items() if count]
+    facts.append(("report_listed", ", ".join(tiers) or speech.say("report_none")))
+    return [(speech.say(key), value) for key, value in facts]
 
 
 def _marks(contents: Contents) -> list[dict[str, Any]]:
@@ -129,52 +138,61 @@ def _marks(contents: Contents) -> list[dict[str, Any]]:
     ]
 
 
-def _class(line: ClassChange, sample: Sample | None) -> dict[str, str]:
+def _class(speech: Speech, line: ClassChange, sample: Sample | None) -> dict[str, str]:
     return {
         "name": line.name,
         "color": line.color,
-        "before": words.hectares(line.before_ha),
-        "after": words.hectares(line.after_ha),
-        "net": words.signed(line),
-        "sampled": words.interval(sample.areas.get(("after", line.name))) if sample else "",
+        "before": speech.hectares(line.before_ha),
+        "after": speech.hectares(line.after_ha),
+        "net": words.signed(speech, line),
+        "sampled": words.interval(speech, sample.areas.get(("after", line.name))) if sample else "",
     }
 
 
-def _district(line: DistrictChange) -> dict[str, str]:
-    largest_part = f"{line.before} → {line.after}, {words.hectares(line.largest_ha)} ha"
+def _district(speech: Speech, line: DistrictChange) -> dict[str, str]:
+    largest_part = f"{line.before} → {line.after}, {speech.hectares(line.largest_ha)} ha"
     return {
         "name": line.name,
-        "area": words.hectares(line.changed_ha),
-        "share": words.percent(line.share),
+        "area": speech.hectares(line.changed_ha),
+        "share": speech.percent(line.share),
         "largest": largest_part,
     }
 
 
-def _site(site: Site) -> dict[str, Any]:
-    sure = site.tier if site.probability is None else f"{site.tier} ({100 * min(site.probability, 0.99):.0f}\u00a0%)"
+def _site(speech: Speech, site: Site) -> dict[str, Any]:
+    sure = speech.tier(site.tier)
+    if site.probability is not None:
+        sure = f"{sure} ({speech.percent(min(site.probability, 0.99), 0)})"
     return {
         "number": site.number,
         "before": site.before,
         "after": site.after,
-        "area": words.hectares(site.area_ha),
-        "sure": sure,
-        "place": words.place(site.lat, site.lon),
+        "area": speech.hectares(site.area_ha),
+        "sure": sure.replace(" %", "\u00a0%"),
+        "place": speech.place(site.lat, site.lon),
         "picture": site.picture,
     }
 
 
-def _sites_title(contents: Contents) -> str:
+def _sites_title(speech: Speech, contents: Contents) -> str:
     shown, known = len(contents.sites), contents.compared.summary.sites
-    return "All confirmed sites" if shown >= known else f"The {shown} surest and largest of {known:,} sites"
+    if shown >= known:
+        return speech.say("report_all_sites")
+    return speech.say("report_top_sites", shown=shown, known=known)
 
 
-def _tiers(contents: Contents) -> list[str]:
-    """The tiers of the sites shown, in their order."""
-    shown = {site.tier for site in contents.sites}
-    return [tier for tier in contents.compared.summary.tiers if tier in shown]
+def _tiers(speech: Speech, contents: Contents) -> list[str]:
+    """What the tiers of the sites shown mean, in their order; in English as the comparison says it."""
+    shown, said = {site.tier for site in contents.sites}, contents.compared.summary.tiers
+    own = speech.language != "en"
+    meanings = {
+        tier: speech.say(f"tier_{tier}_words") if own and speech.knows(f"tier_{tier}_words") else text
+        for tier, text in said.items()
+    }
+    return [f"{speech.tier(tier).capitalize()}: {meanings[tier]}" for tier in said if tier in shown]
 
 
-def _provenance(contents: Contents) -> list[tuple[str, str]]:
+def _provenance(speech: Speech, contents: Contents) -> list[tuple[str, str]]:
     """Which files, versions and digests stand behind the report; names without the folders that they lay in."""
     record = contents.compared.record
     method = ", ".join(
@@ -183,14 +201,18 @@ def _provenance(contents: Contents) -> list[tuple[str, str]]:
         if name in record.options
     )
     version = record.versions.get("landuse", "")
-    lines = [("Comparison", f"landuse diff {version}, {record.created[:10]}, {method}")]
-    lines.append((CHANGE, record.outputs.get(CHANGE, "no digest is recorded")))
-    for origin in contents.origins:
-        made = "made by another program or not at hand"
-        if origin.record is not None:
-            model = f"model {origin.model} {origin.digest[:SHORT]}" if origin.model else "model not recorded"
-            version = origin.record.versions.get("landuse", "")
-            imagery = f"; imagery {words.listed(origin.imagery)}" if origin.imagery else ""
-            made = f"landuse classify {version}, {origin.record.created[:10]}, {model}{imagery}"
-        lines.append((origin.name, made))
-    return [*lines, ("Report", f"landuse {__version__}")]
+    lines = [(speech.say("report_comparison"), f"landuse diff {version}, {record.created[:10]}, {method}")]
+    lines.append((CHANGE, record.outputs.get(CHANGE, speech.say("report_no_digest"))))
+    lines += [(origin.name, _made(speech, origin)) for origin in contents.origins]
+    return [*lines, (speech.say("report_itself"), f"landuse {__version__}")]
+
+
+def _made(speech: Speech, origin: MapOrigin) -> str:
+    """What a map was made by, and of."""
+    if origin.record is None:
+        return speech.say("report_alien")
+    model = speech.say("model", model=f"{origin.model} {origin.digest[:SHORT]}")
+    imagery = f"; {speech.say('report_imagery', names=speech.listed(origin.imagery))}" if origin.imagery else ""
+    version = origin.record.versions.get("landuse", "")
+    made_by = model if origin.model else speech.say("report_no_model")
+    return f"landuse classify {version}, {origin.record.created[:10]}, {made_by}{imagery}"

@@ -29,11 +29,12 @@ class Bar:
 
 @dataclass(frozen=True)
 class Ribbon:
-    """A flow: the path of its outline, as SVG has it, and what it says."""
+    """A flow: the path of its outline, as SVG has it, its two classes and hectares."""
 
     path: str
     color: str
     words: str
+    area_ha: float
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,7 @@ def _ribbons(
             area = flows.get((source.name, target.name), 0.0)
             if area:
                 path = _path(source.x + BAR, left[source.name], target.x, right[target.name], max(area * scale, LEAST))
-                words = f"{source.name} to {target.name}: {area:,.1f} ha"
-                ribbons.append(Ribbon(path, colors[target.name], words))
+                ribbons.append(Ribbon(path, colors[target.name], f"{source.name} → {target.name}", area))
                 left[source.name] += area * scale
                 right[target.name] += area * scale
     return tuple(ribbons)

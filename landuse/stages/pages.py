@@ -6,12 +6,13 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from landuse.engine.progress import busy
 from landuse.errors import LanduseError, OutputExistsError, SourceNotFoundError
 from landuse.grid import Cell
-from landuse.likeness.finds import Finds, alike_in_change, alike_in_map
+from landuse.likeness.finds import Finds, alike_in_change, alike_in_map, alike_sites
 from landuse.likeness.sheet import write_finds
 from landuse.options.results import FindOptions, PacketOptions, PageOptions, ReportOptions
 from landuse.outputs.folder import claimed_folder, followed, output_lock, staged_folder
@@ -24,6 +25,7 @@ from landuse.reporting.page import Contents, report_html
 from landuse.reporting.pdf import check_printable, write_pdf
 from landuse.reporting.readme import readme
 from landuse.reporting.report import Beside, gather
+from landuse.reporting.speech import Speech
 
 
 def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) -> None:
@@ -43,7 +45,18 @@ def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) 
     target = followed(out)
     check_replaceable(target, fresh=options.fresh)
     with output_lock(target):
-        write_map(folders, target, PageWishes(**options.model_dump(exclude={"fresh"})))
+        write_map(folders, target, PageWishes(**options.model_dump(exclude={"fresh"})), _alike(folders))
+
+
+def _alike(folders: Sequence[Path]) -> dict[Path, dict[int, list[int]]]:
+    """By folder of `diff`, which sites changed alike; of one that cannot tell, nothing is said."""
+    found = {}
+    for folder in folders:
+        with suppress(LanduseError):  # a folder that is none is refused when the page is written
+            record = read_record(folder)
+            if record.command == "diff" and (folder / CHANGE).is_file():
+                found[folder] = alike_sites(folder, record, maps_of(record))
+    return found
 
 
 def report(change: Path, out: Path, options: ReportOptions | None = None) -> None:
@@ -68,7 +81,7 @@ def report(change: Path, out: Path, options: ReportOptions | None = None) -> Non
             raise OutputExistsError(f"{options.pdf} is there already; give another --pdf, or --fresh to replace it.")
     with output_lock(target), busy("writing the report"):
         contents = gather(change, Beside(options.assess, options.districts, options.district_name))
-        html = report_html(contents, options.title, options.paper)
+        html = report_html(contents, options.title, options.paper, options.language)
         _write(target, html)
         if options.pdf is not None:
             write_pdf(html, options.pdf)
@@ -125,20 +138,21 @@ def packet(change: Path, out: Path, options: PacketOptions | None = None) -> lis
 def _map_page(folders: list[Path]) -> str:
     with tempfile.TemporaryDirectory(prefix="landuse-") as name:
         page = Path(name) / PAGE
-        write_map(folders, page)
+        write_map(folders, page, alike=_alike(folders))
         return page.read_text("utf8")
 
 
 def _readme(contents: Contents | None, names: list[str], *, all_maps: bool) -> str:
+    speech = Speech()
     left_out = [ALWAYS_OUT]
     if not all_maps:
         left_out.append("The maps that were compared are not where they were, so that not all of them are in here.")
     if contents is None:
         left_out.append("There is no report: the maps give a square any number of classes, each of which has a folder.")
-        return readme("What changed", "A comparison class by class.", names, [words.LOOK], left_out)
+        return readme("What changed", "A comparison class by class.", names, [speech.say("report_look")], left_out)
     compared = contents.compared
-    told = words.limits(compared, contents.sample)
-    return readme(words.default_title(compared), words.lead(compared), names, told, left_out)
+    told = words.recorded_limits(compared) + words.limits(speech, compared, contents.sample)
+    return readme(words.default_title(speech, compared), words.lead(speech, compared), names, told, left_out)
 
 
 def find(folder: Path, chip_id: str, out: Path, options: FindOptions | None = None) -> Finds:

@@ -1,6 +1,7 @@
 """What is found looks like what was asked for, in the order of likeness, whether features were kept or not."""
 
 import csv
+import json
 import shutil
 
 import geopandas
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from landuse.errors import ChipTableError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
-from landuse.likeness.finds import alike_in_map
+from landuse.likeness.finds import EACH, alike_in_map, alike_sites
 from landuse.likeness.nearest import nearest
 from landuse.likeness.sheet import sheet_html
 from landuse.likeness.vectors import Batch, open_vectors
@@ -24,6 +25,7 @@ from landuse.outputs.record import damaged_files, read_record
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.pages import find
+from landuse.stages.pages import map as map_page
 from tests.patchwork import OPTIONS, patchwork
 
 
@@ -98,6 +100,33 @@ def test_the_sites_of_a_change_like_it_come_first(years, tmp_path):
     assert page.count("<img ") == 2 * len(lines)
     assert "<figcaption>2014<" in page
     assert "<figcaption>2020<" in page
+
+
+def test_the_map_page_names_sites_that_changed_alike_where_features_were_kept(years, tmp_path):
+    folder, _, _ = years
+    change, lands = folder / "change", (folder / "land_2014", folder / "land_2020")
+    alike = alike_sites(change, read_record(change), lands)
+    sites = geopandas.read_file(change / "change.gpkg", layer="change").set_index("site")
+    kinds = (sites["from"] + sites["to"]).to_dict()
+    assert len(alike) > 10
+    assert all(site not in others and len(set(others)) == len(others) == EACH for site, others in alike.items())
+    pairs = [(kinds[site], kinds[others[0]]) for site, others in alike.items()]
+    assert sum(one == other for one, other in pairs) > 0.8 * len(pairs)
+    likest = find(change, cell_in(sites, next(iter(alike))), tmp_path / "out", FindOptions(top=EACH))
+    assert likest.finds[0].site == next(iter(alike))
+    map_page([change], tmp_path / "map.html")
+    data = json.loads((tmp_path / "map.html").read_text("utf8").split('id="landuse-data">')[1].split("</script>")[0])
+    told = data["changes"][0]["sites"]
+    assert {n: others for n, others in zip(told["number"], told["alike"], strict=True) if others} == alike
+    (shutil.copytree(lands[0], tmp_path / "land_2014") / "features.parquet").unlink()
+    assert alike_sites(change, read_record(change), (tmp_path / "land_2014", lands[1])) == {}
+    assert alike_sites(change, read_record(change), (None, lands[1])) == {}
+
+
+def cell_in(sites, number):
+    """A chip of a site."""
+    point = sites.geometry[number].representative_point()
+    return Cell(int(point.y // 32), int(point.x // 32)).id
 
 
 def test_what_cannot_be_found_is_said(years, tmp_path):

@@ -47,6 +47,17 @@ def test_answers_by_key_and_click_walk_on_and_can_be_taken_back(page):
     assert progress(page) == "Place 1 of 3; 0 answered"
 
 
+@pytest.mark.parametrize("width", [1200, 390])
+def test_axe_finds_nothing(page, width):
+    """The page of `assess` and of `audit`, which differ in their questions alone."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.set_viewport_size({"width": width, "height": 844})
+    page.keyboard.press("1")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
 def test_a_date_whose_imagery_is_gone_is_said(page):
     assert page.locator(".missing").count() == 1
     assert page.locator("figure img").count() == 2

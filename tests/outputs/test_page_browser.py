@@ -26,7 +26,8 @@ def county(tmp_path_factory):
     later = built_up(codes, sites=6)
     before = maker.classify("landuse_2010", codes, survey=maker.survey("a.tif", codes), districts=DISTRICTS)
     after = maker.classify("landuse_2016", later, survey=maker.survey("b.tif", later), districts=DISTRICTS)
-    write_map([before, after, maker.diff("change", before, after)], maker.root / "map.html")
+    change = maker.diff("change", before, after)
+    write_map([before, after, change], maker.root / "map.html", alike={change: {1: [3, 2], 2: [1]}})
     return maker.root / "map.html"
 
 
@@ -160,6 +161,15 @@ def test_a_site_says_all_of_its_change_and_its_link_leads_back(page):
     assert page.locator(".popup h3").inner_text() == heading
     page.locator(".popup button", has_text="Show 2010").click()
     assert page.evaluate(SHOWN) == [True, False]
+
+
+def test_a_site_names_those_that_changed_alike_and_leads_to_them(page):
+    page.evaluate("landuse.goTo(landuse.changes[0], landuse.changes[0].sites[0])")
+    named = page.locator(".alike button").all_inner_texts()
+    assert [text.split()[0] for text in named] == ["3", "2"]
+    page.locator(".alike button").first.click()
+    assert page.locator(".popup h3").last.inner_text().startswith("3 ")
+    assert page.locator(".popup").last.locator(".alike").count() == 0
 
 
 def test_a_probability_is_never_said_to_be_all(page):

@@ -4,17 +4,21 @@ import csv
 import re
 import shutil
 from html import unescape
+from pathlib import Path
 
 import geopandas
 import pytest
 import shapely
 
+from landuse import reporting
 from landuse.change.sites import TIERS
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions, ReportOptions
+from landuse.outputs.page.assets import page_words
 from landuse.reporting.compared import read_compared
 from landuse.reporting.page import MOST_TRANSITIONS, report_html
 from landuse.reporting.report import Beside, gather
+from landuse.reporting.speech import Speech
 from landuse.stages.assess import design, estimate
 from landuse.stages.diff import diff
 from landuse.stages.pages import report
@@ -130,6 +134,37 @@ def test_a_labelled_sample_gives_intervals_and_accuracy(change, sample):
     assert "the change map is right on 100 %" in html
     assert "without an interval" not in html
     assert "without an interval" in report_html(gather(change))
+
+
+def test_in_spanish_words_and_numbers_are_spanish_and_figures_the_same(change, sample):
+    contents = gather(change, Beside(sample=sample))
+    english, spanish = (report_html(contents, language=language) for language in ("en", "es"))
+    assert '<html lang="es">' in spanish
+    own = unescape(re.sub(r'<(\w+) lang="en">.*?</\1>', "", spanish, flags=re.S))
+    for key, text in page_words()["en"].items():
+        if key.startswith("report_") and isinstance(text, str) and len(text) > 12 and "{" not in text:
+            assert text not in own, key
+    told = rows_of(spanish, "Superficie por clase, en hectáreas")
+    as_english = [[cell.replace(".", "").replace(",", ".") for cell in row[1:3]] for row in told]
+    rows = rows_of(english, "Areas by class, in hectares")
+    assert as_english == [[cell.replace(",", "") for cell in row[1:3]] for row in rows]
+    assert re.search(r"\d,\d (?:ha|%)|\d{4} ha", own)
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "said"),
+    [("en", 1234.5, "1,234.5"), ("es", 1234.5, "1234,5"), ("es", 12345.6, "12.345,6"), ("en", 12345.6, "12,345.6")],
+)
+def test_numbers_are_written_as_the_language_does(language, number, said):
+    assert Speech(language).number(number, 1) == said
+    assert Speech(language).say("sites", n=2).startswith("2 ")
+
+
+def test_every_word_that_a_report_says_is_there():
+    sources = [*Path(reporting.__file__).parent.glob("*.py"), *Path(reporting.__file__).parent.glob("assets/*.html")]
+    used = {key for path in sources for key in re.findall(r'"(report_\w+)"', path.read_text("utf8"))}
+    known = {key for key in page_words()["en"] if key.startswith("report_")}
+    assert used == known
 
 
 def test_a_sample_of_another_change_is_refused(pictured, hostile, sample, change):

@@ -58,7 +58,7 @@ def page_template() -> str:
 
 @cache
 def page_words() -> dict[str, dict[str, Any]]:
-    """The words of the page by language; `words.json` is all there is to translate."""
+    """The words of the page and of the report (`report_...`) by language; `words.json` is all there is to translate."""
     words: dict[str, dict[str, Any]] = json.loads((_assets() / "page" / "words.json").read_text("utf8"))
     return words
 

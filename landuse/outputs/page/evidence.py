@@ -7,8 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from landuse.text import counted
-
 MAX_BYTES = 16 * 2**20
 
 
@@ -69,25 +67,3 @@ def read_evidence(path: Path) -> Evidence | None:
         return Evidence.model_validate_json(path.read_text(encoding="utf8"))
     except (ValidationError, UnicodeDecodeError):
         return None
-
-
-def sentences(evidence: Evidence) -> list[str]:
-    """What a planner should know before acting on the change sites."""
-    cells, areas = evidence.cells, evidence.area_ha
-    said = [
-        f"The two maps name {cells.label_differences:,} of {cells.compared:,} squares differently "
-        f"({areas.label_differences:,.0f} ha). Many such differences are errors of one map or the other; "
-        f"{counted(cells.confirmed, 'square carries', 'squares carry')} enough evidence to be listed "
-        f"({areas.confirmed:,.0f} ha)."
-    ]
-    if cells.expected_false_alarms is not None and cells.confirmed:
-        alarms = cells.expected_false_alarms
-        amount = "fewer than one is" if alarms < 1 else f"about {alarms:,.0f} {'is' if alarms < 1.5 else 'are'}"
-        said.append(f"Of these, {amount} expected to be wrong.")
-    share = evidence.model.expected_change_share if evidence.model else None
-    if share is not None:
-        amount = "less than 0.1 %" if share < 0.001 else f"about {100 * share:.1f} %"
-        said.append(
-            f"All evidence taken together, {amount} of the squares have changed, whether or not they can be named."
-        )
-    return said

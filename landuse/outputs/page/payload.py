@@ -6,6 +6,7 @@ import base64
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ STEP = 2
 WORLD_DIGITS, CELL_DIGITS = 10, 4
 Corners = list[list[float]]
 """[[south, west], [north, east]] in degrees, as Leaflet has it."""
+Alike = Mapping[Path, Mapping[int, Sequence[int]]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class PageData:
         most_zoom: where a pixel of the screen is about one of the imagery; beyond it there is nothing more to see.
         bounds: corners of what is mapped.
         meridian: about which the map is drawn, 180 for ground on both sides of it.
+        alike: by folder of a comparison, numbers of the sites that changed most like a site.
     """
 
     title: str | None
@@ -60,6 +63,7 @@ class PageData:
     most_zoom: int
     bounds: Corners
     meridian: float
+    alike: Alike
 
 
 def occurring_classes(years: Sequence[MapYear], changes: Sequence[MapChange]) -> tuple[PageClass, ...]:
@@ -203,6 +207,8 @@ def _change(change: MapChange, index: Mapping[str, int], data: PageData) -> dict
         "probability": [_rounded(s.numbers["probability"], 3) for s in change.sites],
         "polygons": [_steps(s.polygons, data.meridian) for s in change.sites],
     }
+    alike = data.alike.get(change.folder, {})
+    columns["alike"] = [alike.get(number, ()) for number in columns["number"]]
     for name, year in (("before", before), ("after", after)):
         vectors = None if year is None else site_vectors(data.years[year], change.sites, index)
         columns[name] = [None] * len(change.sites) if vectors is None else vectors.tolist()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from landuse.engine.progress import busy
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
@@ -25,7 +26,7 @@ from landuse.outputs.page.basemap import OPENSTREETMAP, basemap_of
 from landuse.outputs.page.districts import read_districts
 from landuse.outputs.page.folders import read_folders
 from landuse.outputs.page.imagery import ImageryWish, Pyramid, keyed, native_zoom, pyramids
-from landuse.outputs.page.payload import PageData, meridian, occurring_classes, page_bounds, payload
+from landuse.outputs.page.payload import Alike, PageData, meridian, occurring_classes, page_bounds, payload
 from landuse.version import __version__
 
 MAX_TITLE = 200
@@ -54,7 +55,7 @@ class PageWishes:
     basemap_credit: str | None = None
 
 
-def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = None) -> None:
+def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = None, alike: Alike | None = None) -> None:
     """Write one HTML page with the land use of every classify folder and the change of every diff folder.
 
     The page holds everything it needs, Leaflet included. It fetches nothing unless its reader turns on the online map.
@@ -64,6 +65,7 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
         folders: folders that `classify` and `diff` wrote.
         out: the ``.html`` to write; an existing file is replaced.
         wishes: title, language, imagery and online map.
+        alike: by folder of `diff`, numbers of the sites that changed most like a site.
 
     Raises:
         LanduseError: in one of its kinds: a folder is no such result or is damaged, nothing is mapped, `out` cannot be written.
@@ -87,6 +89,7 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
             most_zoom=native_zoom(years, (bounds[0][0] + bounds[1][0]) / 2, remote=wishes.remote_imagery),
             bounds=bounds,
             meridian=middle,
+            alike=alike or {},
         )
         wish = ImageryWish(wishes.imagery_mb * MEGABYTE, wishes.remote_imagery, middle)
         sites = [site for change in changes for site in change.sites if not change.step]
@@ -119,7 +122,7 @@ def page(data: PageData, imagery: Sequence[Pyramid | None]) -> Iterator[str]:
         language=data.language,
         title=escape(data.title or ", ".join(year.label for year in data.years) or "landuse"),
         style=f"{leaflet_style()}\n{page_style()}",
-        words=script_json(page_words()),
+        words=script_json(_map_words()),
         data=script_json(plain),
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
@@ -128,6 +131,14 @@ def page(data: PageData, imagery: Sequence[Pyramid | None]) -> Iterator[str]:
             text = script_json(keyed(pyramid.tiles.items()))
             yield f'<script type="application/json" id="imagery-{number}">{text}</script>\n'
     yield "</body>\n</html>\n"
+
+
+def _map_words() -> dict[str, dict[str, Any]]:
+    """The words of the map page by language."""
+    return {
+        code: {key: text for key, text in words.items() if not key.startswith("report_")}
+        for code, words in page_words().items()
+    }
 
 
 def _write(out: Path, pieces: Iterator[str]) -> None:

@@ -55,8 +55,20 @@ function openSite(page, changes, site, point) {
   const pictures = [changes.before, changes.after].filter((year) => year !== null)
     .map((year) => siteImage(site, page.years[year].imagery, page.years[year].label)).filter((figure) => figure);
   const content = popup(page, heading, ...(pictures.length ? [element("div", { class: "pictures" }, ...pictures)] : []),
-    facts(siteFacts(page, changes, site)), ...bars(page, changes, site), yearButtons(page, changes));
+    facts(siteFacts(page, changes, site)), ...bars(page, changes, site), ...alikeSites(page, changes, site), yearButtons(page, changes));
   openPopup(page, (look) => L.polygon(site.polygons, look), point, content);
+}
+
+// The sites that changed most like a site, where the page knows.
+function alikeSites(page, changes, site) {
+  const others = site.alike.map((number) => changes.sites.find((one) => one.number === number)).filter((one) => one);
+  if (!others.length) return [];
+  const lines = others.map((one) => {
+    const go = element("button", { type: "button", class: "link" }, `${one.number} ${changes.words(one)}, `, living(() => hectares(one.area)));
+    go.addEventListener("click", () => page.goTo(changes, one));
+    return element("li", {}, go);
+  });
+  return [element("p", { class: "caption" }, word("alike")), worded(element("ul", { class: "alike" }, ...lines), { "aria-label": "alike" })];
 }
 
 function siteFacts(page, changes, site) {

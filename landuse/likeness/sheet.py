@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import csv
-from importlib.resources import files
 from pathlib import Path
 
 import geopandas
 import numpy as np
-from jinja2 import Environment
 from pyproj import Transformer
 
 from landuse.likeness.finds import Find, Finds
+from landuse.outputs.html import asset, beginning, policy, still_page
 from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.views import looks
-from landuse.version import __version__
 
 SHEET, PACKAGE, TABLE = "similar.html", "similar.gpkg", "similar.csv"
 LAYER = "similar"
@@ -69,13 +67,10 @@ def sheet_html(found: Finds) -> str:
         }
         for find, (lon, lat), pictures in zip(found.finds, _places(found), zip(*seen, strict=True), strict=True)
     ]
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        (files("landuse.likeness") / "assets" / "sheet.html").read_text("utf8")
-    )
-    html: str = template.render(
-        version=__version__, title=_title(found), lead=_lead(found, seen), dates=list(found.maps), finds=lines
-    )
-    return html
+    title, package = _title(found), "landuse.likeness"
+    start = beginning(title, asset(package, "sheet.css"), policy())
+    values = {"title": title, "lead": _lead(found, seen), "dates": list(found.maps), "finds": lines}
+    return still_page(package, "sheet.html", start, values)
 
 
 def _title(found: Finds) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+import re
+
+from landuse.outputs.html import asset
+
+FORMULA = r"^'*[=+\-@\t\r\n]"
+"""What such a text begins with, any apostrophes left out; as Python and JavaScript both read it."""
 QUOTE = "'"
 
 
 def safe_cell(text: str) -> str:
     """The text, with an apostrophe in front where a spreadsheet might take it for a formula."""
-    return QUOTE + text if text.lstrip(QUOTE).startswith(FORMULA) else text
+    return QUOTE + text if re.match(FORMULA, text) else text
 
 
 def plain_text(cell: str) -> str:
     """The text that `safe_cell` made a cell of."""
-    return cell[1:] if cell.startswith(QUOTE) and cell.lstrip(QUOTE).startswith(FORMULA) else cell
+    return cell[1:] if cell.startswith(QUOTE) and re.match(FORMULA, cell) else cell
+
+
+def csv_script() -> str:
+    """The script with which pages write CSV, with the same rule."""
+    return asset("landuse.outputs", "csv.js").replace("$FORMULA", FORMULA)

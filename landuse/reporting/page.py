@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment
-
+from landuse.outputs.html import asset, beginning, policy, still_page
 from landuse.reporting import words
 from landuse.reporting.by_district import DistrictChange
 from landuse.reporting.card import SHORT, MapOrigin, model_sentences
@@ -25,6 +22,7 @@ MAX_TITLE = 200
 MOST_TRANSITIONS, MOST_DISTRICTS = 9, 15
 PIN, PIN_TOP = 2.2, 0.08
 """Length of a pin's stem in hundredths of the map's height, and the part of the map above which it would not fit."""
+PACKAGE = "landuse.reporting"
 PAPERS = {"a4": "A4", "letter": "letter"}
 
 
@@ -55,22 +53,20 @@ def report_html(contents: Contents, title: str | None = None, paper: str = "a4",
     lines, rest = largest(compared.confirmed(), MOST_TRANSITIONS)
     colors = {c.name: c.color for c in compared.legend.classes}
     height, width = contents.maps.place.shape
-    html: str = _template().render(
-        version=__version__,
-        language=language,
-        say=speech.say,
-        hectares=speech.hectares,
-        style=_asset("report.css"),
-        paper=PAPERS[paper],
-        title=" ".join((title or words.default_title(speech, compared)).split())[:MAX_TITLE],
-        lead=words.lead(speech, compared),
-        facts=_facts(speech, contents),
-        dates=compared.dates,
-        maps=contents.maps,
-        ratio=width / height,
-        marks=_marks(contents),
-        classes=[_class(speech, line, sample) for line in compared.classes()],
-        transitions=[
+    heading = " ".join((title or words.default_title(speech, compared)).split())[:MAX_TITLE]
+    style = f"@page {{ size: {PAPERS[paper]}; }}\n{asset(PACKAGE, 'report.css')}"
+    values = {
+        "say": speech.say,
+        "hectares": speech.hectares,
+        "title": heading,
+        "lead": words.lead(speech, compared),
+        "facts": _facts(speech, contents),
+        "dates": compared.dates,
+        "maps": contents.maps,
+        "ratio": width / height,
+        "marks": _marks(contents),
+        "classes": [_class(speech, line, sample) for line in compared.classes()],
+        "transitions": [
             {
                 "before": line.before,
                 "after": line.after,
@@ -81,32 +77,23 @@ def report_html(contents: Contents, title: str | None = None, paper: str = "a4",
             }
             for line in lines
         ],
-        rest=speech.hectares(rest) if rest else "",
-        sample=sample is not None,
-        flows=sankey(lines, colors),
-        districts=[_district(speech, line) for line in contents.districts[:MOST_DISTRICTS]],
-        more_districts=max(len(contents.districts) - MOST_DISTRICTS, 0),
-        sites=[_site(speech, site) for site in contents.sites],
-        sites_title=_sites_title(speech, contents),
-        tiers=" ".join(_tiers(speech, contents)),
-        unseen=all(site.picture is None for site in contents.sites),
-        accuracy=[words.accuracy(speech, compared, sample)] if sample else [],
-        notes=sample.accuracy.notes if sample else [],
-        model=model_sentences(speech, contents.origins),
-        recorded_limits=words.recorded_limits(compared),
-        limits=words.limits(speech, compared, sample),
-        provenance=_provenance(speech, contents),
-    )
-    return html
-
-
-@cache
-def _template() -> Any:  # noqa: ANN401
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_asset("report.html"))
-
-
-def _asset(name: str) -> str:
-    return (files("landuse.reporting") / "assets" / name).read_text("utf8")
+        "rest": speech.hectares(rest) if rest else "",
+        "sample": sample is not None,
+        "flows": sankey(lines, colors),
+        "districts": [_district(speech, line) for line in contents.districts[:MOST_DISTRICTS]],
+        "more_districts": max(len(contents.districts) - MOST_DISTRICTS, 0),
+        "sites": [_site(speech, site) for site in contents.sites],
+        "sites_title": _sites_title(speech, contents),
+        "tiers": " ".join(_tiers(speech, contents)),
+        "unseen": all(site.picture is None for site in contents.sites),
+        "accuracy": [words.accuracy(speech, compared, sample)] if sample else [],
+        "notes": sample.accuracy.notes if sample else [],
+        "model": model_sentences(speech, contents.origins),
+        "recorded_limits": words.recorded_limits(compared),
+        "limits": words.limits(speech, compared, sample),
+        "provenance": _provenance(speech, contents),
+    }
+    return still_page(PACKAGE, "report.html", beginning(heading, style, policy(), language), values)
 
 
 def _facts(speech: Speech, contents: Contents) -> list[tuple[str, str]]:

@@ -24,6 +24,8 @@ XYZ = np.array(
 )
 APART = 12.0
 """CIEDE2000 between two colours; about twelve times what is just noticed."""
+LIGHT = "#d8d4c8"
+"""Light imagery, such as bare fields."""
 
 
 def lab(color, kind):
@@ -72,18 +74,27 @@ def test_every_two_colours_are_told_apart(kind):
     assert closest[0] >= APART, closest
 
 
+def over(color, ground):
+    """A colour at the page's strength of colours over imagery of one colour."""
+    parts = ((int(color[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(0.6 * one + 0.4 * below):02x}" for one, below in parts)
+
+
 @pytest.mark.parametrize("kind", list(SEEN))
 def test_developed_and_cultivated_are_told_apart_over_imagery(kind):
-    """At the page's strength of colours, over light and dark ground."""
+    """Over light and dark ground."""
     legend = load_legend("landuse7")
     colors = dict(zip(legend.names, safe_colors([c.color for c in legend.classes]), strict=True))
-    for ground in ("#303830", "#8a8f7c", "#d8d4c8"):
-        mixed = [
-            "#"
-            + "".join(f"{round(0.6 * int(c[i : i + 2], 16) + 0.4 * int(ground[i : i + 2], 16)):02x}" for i in (1, 3, 5))
-            for c in (colors["Developed"], colors["Cultivated"])
-        ]
+    for ground in ("#303830", "#8a8f7c", LIGHT):
+        mixed = (over(colors[name], ground) for name in ("Developed", "Cultivated"))
         assert ciede2000(*(lab(c, kind) for c in mixed)) >= APART
+
+
+@pytest.mark.parametrize(("pair", "distance"), [(("Developed", "Cultivated"), 8.1), (("Barren", "Shrub"), 6.8)])
+def test_the_legends_own_colours_come_as_near_as_the_documents_say(pair, distance):
+    colors = {c.name: c.color for c in load_legend("landuse7").classes}
+    one, two = (lab(over(colors[name], LIGHT), "deuteranopia") for name in pair)
+    assert ciede2000(one, two) == pytest.approx(distance, abs=0.06)
 
 
 def test_each_class_gets_a_colour_of_its_own_near_its_own():

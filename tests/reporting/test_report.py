@@ -162,7 +162,7 @@ def test_numbers_are_written_as_the_language_does(language, number, said):
 
 def test_every_word_that_a_report_says_is_there():
     sources = [*Path(reporting.__file__).parent.glob("*.py"), *Path(reporting.__file__).parent.glob("assets/*.html")]
-    used = {key for path in sources for key in re.findall(r'"(report_\w+)"', path.read_text("utf8"))}
+    used = {key for path in sources for key in re.findall(r"""["'](report_\w+)["']""", path.read_text("utf8"))}
     known = {key for key in page_words()["en"] if key.startswith("report_")}
     assert used == known
 

@@ -1,5 +1,5 @@
-// Cells of CSV that no spreadsheet takes for formulas (OWASP, CSV injection); landuse/outputs/spreadsheet.py has the same rule.
-const CSV_FORMULA = /^'*[=+\-@\t\r\n]/;
+// Cells of CSV that no spreadsheet takes for formulas; the rule is put in by landuse/outputs/spreadsheet.py.
+const CSV_FORMULA = /$FORMULA/;
 
 function csvCell(value) {
   if (value === null || value === undefined) return "";

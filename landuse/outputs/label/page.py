@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from landuse.outputs.html import policy, script_json
-from landuse.version import __version__
-
-ASSETS = files("landuse.outputs") / "assets"
+from landuse.outputs.html import asset, beginning, policy, script_json
+from landuse.outputs.spreadsheet import csv_script
 
 
 @dataclass(frozen=True)
@@ -78,16 +75,14 @@ class LabelPage:
 
 def write_label_page(path: Path, page: LabelPage) -> None:
     """Write the page, one HTML file that fetches nothing."""
-    script = "\n".join((ASSETS / name).read_text("utf8") for name in ("csv.js", "label/label.js"))
+    script = "\n".join((csv_script(), asset("landuse.outputs", "label/label.js")))
     filled = {
-        "policy": policy([script]),
-        "version": __version__,
+        "beginning": beginning(page.title, asset("landuse.outputs", "label/label.css"), policy([script])),
         "title": escape(page.title),
-        "style": (ASSETS / "label" / "label.css").read_text("utf8"),
         "data": script_json(asdict(page)),
         "script": script,
     }
-    path.write_text(Template((ASSETS / "label" / "label.html").read_text("utf8")).substitute(filled), encoding="utf8")
+    path.write_text(Template(asset("landuse.outputs", "label/label.html")).substitute(filled), encoding="utf8")
 
 
 def questions_of(years: Sequence[str], classes: Sequence[str]) -> tuple[Question, ...]:

@@ -6,20 +6,18 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from landuse.engine.progress import busy
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
-from landuse.outputs.html import policy, script_json
+from landuse.outputs.html import GENERATOR, asset, beginning, policy, script_json
 from landuse.outputs.page.assets import (
+    PACKAGE,
     leaflet_script,
     leaflet_style,
     page_script,
-    page_style,
-    page_template,
     page_words,
 )
 from landuse.outputs.page.basemap import OPENSTREETMAP, basemap_of
@@ -27,11 +25,9 @@ from landuse.outputs.page.districts import read_districts
 from landuse.outputs.page.folders import read_folders
 from landuse.outputs.page.imagery import ImageryWish, Pyramid, keyed, native_zoom, pyramids
 from landuse.outputs.page.payload import Alike, PageData, meridian, occurring_classes, page_bounds, payload
-from landuse.version import __version__
 
 MAX_TITLE = 200
 MEGABYTE = 1_000_000
-GENERATOR = b'<meta name="generator" content="landuse '
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def check_replaceable(out: Path, *, fresh: bool = False) -> None:
     if fresh or not out.exists():
         return
     with out.open("rb") as stream:
-        if GENERATOR not in stream.read(4096):
+        if GENERATOR.encode() not in stream.read(4096):
             raise OutputExistsError(
                 f"{out} is a file that landuse did not write; give another --out, or --fresh to replace it."
             )
@@ -116,12 +112,13 @@ def page(data: PageData, imagery: Sequence[Pyramid | None]) -> Iterator[str]:
     plain = payload(data)
     for year, pyramid in zip(plain["years"], imagery, strict=True):
         year["imagery"] = None if pyramid is None else pyramid.as_json()
-    yield Template(page_template()).substitute(
-        policy=policy(scripts, data.basemap.origin if data.basemap else ""),
-        version=__version__,
-        language=data.language,
-        title=escape(data.title or ", ".join(year.label for year in data.years) or "landuse"),
-        style=f"{leaflet_style()}\n{page_style()}",
+    yield Template(asset(PACKAGE, "page/page.html")).substitute(
+        beginning=beginning(
+            data.title or ", ".join(year.label for year in data.years) or "landuse",
+            f"{leaflet_style()}\n{asset(PACKAGE, 'page/page.css')}",
+            policy(scripts, data.basemap.origin if data.basemap else ""),
+            data.language,
+        ),
         words=script_json(_map_words()),
         data=script_json(plain),
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),

@@ -18,9 +18,8 @@ from landuse.change.scratch import Kinds
 from landuse.change.sites import OutlineFile, SiteTable, tier_of
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.grid import IntArray
-from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.styles import CHANGE
-from landuse.outputs.tables import Table, Value
+from landuse.outputs.tables import Table, Value, safe_cell
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
 from landuse.outputs.vectors import Areas
 

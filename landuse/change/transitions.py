@@ -16,8 +16,7 @@ from landuse.change.maps import ClassMap
 from landuse.change.overlap import bands
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, CodeArray, Legend
-from landuse.outputs.spreadsheet import plain_text, safe_cell
-from landuse.outputs.tables import Table, Value, write_parquet
+from landuse.outputs.tables import Table, Value, plain_text, safe_cell, write_parquet
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")

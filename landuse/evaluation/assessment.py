@@ -15,7 +15,7 @@ from landuse.errors import ConfigError
 from landuse.evaluation.estimators import Z95, Estimate, MapEstimates, StratifiedSample, estimate_map
 from landuse.evaluation.metrics import kappa
 from landuse.evaluation.sample_files import Answer, Size, Unit
-from landuse.outputs.spreadsheet import safe_cell
+from landuse.outputs.tables import safe_cell
 
 KINDS = ("before", "after", "transition")
 ARROW = " -> "

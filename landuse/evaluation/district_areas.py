@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from landuse.evaluation.assessment import ARROW, Assessment, Part
 from landuse.evaluation.estimators import Z95, Floats
-from landuse.outputs.spreadsheet import safe_cell
-from landuse.outputs.tables import Table, Value
+from landuse.outputs.tables import Table, Value, safe_cell
 
 LEAST_UNITS = 20
 """Answered units in a district below which nothing is estimated for it."""

@@ -16,7 +16,7 @@ from landuse.evaluation.bootstrap import Bootstrap, Interval
 from landuse.evaluation.metrics import Metrics
 from landuse.evaluation.predictions import BinaryCounts, Judged
 from landuse.evaluation.scores import CurvePoints
-from landuse.outputs.spreadsheet import safe_cell
+from landuse.outputs.tables import safe_cell
 from landuse.text import counted
 
 MOST_POINTS = 200

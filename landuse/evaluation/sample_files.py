@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.outputs.spreadsheet import plain_text, safe_cell
+from landuse.outputs.tables import plain_text, safe_cell
 
 SAMPLE, KEY, STRATA, PAGE = "sample.csv", "key.csv", "strata.csv", "label.html"
 UNSURE = "unsure"

@@ -19,8 +19,7 @@ from landuse.change.site_file import read_site_shapes
 from landuse.chips import CHIPS_FILE, open_chips
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
-from landuse.likeness.nearest import likeness_at, nearest, vectors_at
-from landuse.likeness.vectors import open_vectors
+from landuse.likeness.vectors import likeness_at, nearest, open_vectors, vectors_at
 from landuse.outputs.record import RunRecord
 from landuse.scoring.features import FEATURES_FILE
 from landuse.text import date_names

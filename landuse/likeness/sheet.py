@@ -11,7 +11,7 @@ from pyproj import Transformer
 
 from landuse.likeness.finds import Find, Finds
 from landuse.outputs.html import asset, beginning, policy, still_page
-from landuse.outputs.spreadsheet import safe_cell
+from landuse.outputs.tables import safe_cell
 from landuse.outputs.views import looks
 
 SHEET, PACKAGE, TABLE = "similar.html", "similar.gpkg", "similar.csv"

@@ -22,8 +22,7 @@ from landuse.legend import Legend
 from landuse.outputs.areas import polygon_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.ground import Boxes, boxes_of_raster, cell_shares
-from landuse.outputs.spreadsheet import safe_cell
-from landuse.outputs.tables import Table, write_table
+from landuse.outputs.tables import Table, safe_cell, write_table
 from landuse.outputs.vectors import write_geojson
 from landuse.vector_file import projected, read_vector
 

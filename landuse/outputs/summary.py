@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import MOST_CODE, CodeArray, Legend
-from landuse.outputs.spreadsheet import plain_text, safe_cell
-from landuse.outputs.tables import Table, write_parquet
+from landuse.outputs.tables import Table, plain_text, safe_cell, write_parquet
 
 HEADER = ("class", "chips", "area_ha", "share")
 

@@ -1,18 +1,42 @@
-"""Tables for people and programs: CSV, XLSX for those whose spreadsheet takes commas for decimals, and Parquet."""
+"""Tables for people and programs: CSV, XLSX for those whose spreadsheet takes commas for decimals, and Parquet.
+
+No spreadsheet takes a text in them for a formula (OWASP, CSV injection): class names come from strangers.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landuse.outputs.spreadsheet import plain_text
+from landuse.outputs.html import asset
+
+FORMULA = r"^'*[=+\-@\t\r\n]"
+"""How a text begins that a spreadsheet might take for one, after any apostrophes; as Python and JavaScript both read it."""
+QUOTE = "'"
+
+
+def safe_cell(text: str) -> str:
+    """The text, with an apostrophe in front where a spreadsheet might take it for a formula."""
+    return QUOTE + text if re.match(FORMULA, text) else text
+
+
+def plain_text(cell: str) -> str:
+    """The text that `safe_cell` made a cell of."""
+    return cell[1:] if cell.startswith(QUOTE) and re.match(FORMULA, cell) else cell
+
+
+def csv_script() -> str:
+    """The script with which pages write CSV, with the same rule."""
+    return asset("landuse.outputs", "csv.js").replace("$FORMULA", FORMULA)
+
 
 Value = str | int | float | None
 WIDEST = 60
 TABLES = "tables.xlsx"
 Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
-"""Header and rows. Texts of strangers come as `landuse.outputs.spreadsheet.safe_cell` makes them."""
+"""Header and rows. Texts of strangers come as `safe_cell` makes them."""
 
 
 def write_table(stem: Path, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:

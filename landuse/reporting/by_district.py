@@ -28,7 +28,7 @@ from landuse.outputs.districts import (
     check_districts,
     read_districts,
 )
-from landuse.outputs.spreadsheet import plain_text
+from landuse.outputs.tables import plain_text
 from landuse.reporting.compared import CHANGE, Compared
 
 Row = tuple[str, str, str, float]

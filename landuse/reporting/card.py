@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from landuse.errors import LanduseError
 from landuse.models.bundle import SUFFIX, Bundle, find_bundle, read_bundle
 from landuse.outputs.record import RunRecord, read_record
-from landuse.reporting.speech import Speech
+from landuse.reporting.words import Speech
 
 SHORT = 12
 """Digits of a digest that people compare."""

@@ -1,21 +1,22 @@
-"""The report as HTML: one file that fetches nothing, in which every word from the data is escaped by the template engine."""
+"""A report: what it is made of, and its HTML, one file that fetches nothing in which the template engine escapes every word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from landuse.outputs.html import asset, beginning, policy, still_page
 from landuse.reporting import words
-from landuse.reporting.by_district import DistrictChange
-from landuse.reporting.card import SHORT, MapOrigin, model_sentences
-from landuse.reporting.compared import CHANGE, ClassChange, Compared, largest
-from landuse.reporting.map_pictures import Maps, shares_of
-from landuse.reporting.sample import Sample
+from landuse.reporting.by_district import DistrictChange, district_changes
+from landuse.reporting.card import SHORT, MapOrigin, model_sentences, origin_of
+from landuse.reporting.compared import CHANGE, ClassChange, Compared, largest, read_compared
+from landuse.reporting.map_pictures import Maps, draw_maps, shares_of
+from landuse.reporting.sample import Sample, read_sample
 from landuse.reporting.sankey import sankey
-from landuse.reporting.speech import Speech
-from landuse.reporting.top_sites import Site
+from landuse.reporting.top_sites import Site, top_sites
+from landuse.reporting.words import Speech
 from landuse.version import __version__
 
 MAX_TITLE = 200
@@ -203,3 +204,33 @@ def _made(speech: Speech, origin: MapOrigin) -> str:
     version = origin.record.versions.get("landuse", "")
     made_by = model if origin.model else speech.say("report_no_model")
     return f"landuse classify {version}, {origin.record.created[:10]}, {made_by}{imagery}"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a report takes beside the comparison.
+
+    Attributes:
+        sample: a folder of `assess estimate`.
+        districts: polygons.
+        district_name: their column of names.
+    """
+
+    sample: Path | None = None
+    districts: Path | None = None
+    district_name: str | None = None
+
+
+def gather(folder: Path, beside: Beside = Beside()) -> Contents:  # frozen
+    """Read a folder of `diff` and draw its pictures.
+
+    Raises:
+        LanduseError: in one of its kinds: the folder is none or is damaged, or what stands beside it cannot serve.
+    """
+    compared = read_compared(folder)
+    sample = None if beside.sample is None else read_sample(beside.sample, compared)
+    districts = district_changes(compared, beside.districts, beside.district_name)
+    maps = draw_maps(compared)
+    names = (compared.summary.before, compared.summary.after)
+    origins = [origin_of(path, name) for path, name in zip(compared.maps, names, strict=True)]
+    return Contents(compared, maps, top_sites(compared, maps.place.crs), districts, origins, sample)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.outputs.record import read_record
-from landuse.outputs.spreadsheet import plain_text
+from landuse.outputs.tables import plain_text
 from landuse.reporting.compared import Compared
 
 AREAS, ACCURACY = "areas.csv", "accuracy.json"

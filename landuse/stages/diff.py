@@ -34,10 +34,9 @@ from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
-from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
-from landuse.outputs.tables import TABLES, write_table, write_workbook
+from landuse.outputs.tables import TABLES, safe_cell, write_table, write_workbook
 from landuse.outputs.vector_formats import formats_of
 from landuse.text import told_apart, year_in
 

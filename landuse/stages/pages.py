@@ -21,11 +21,10 @@ from landuse.outputs.record import RECORD, RunRecord, identify, read_record, wri
 from landuse.reporting import words
 from landuse.reporting.compared import CHANGE, maps_of, read_compared
 from landuse.reporting.packet import README, Entry, check_sender, entries_of, write_packet
-from landuse.reporting.page import Contents, report_html
+from landuse.reporting.page import Beside, Contents, gather, report_html
 from landuse.reporting.pdf import check_printable, write_pdf
 from landuse.reporting.readme import readme
-from landuse.reporting.report import Beside, gather
-from landuse.reporting.speech import Speech
+from landuse.reporting.words import Speech
 
 
 def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) -> None:

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from landuse.errors import ChipTableError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
 from landuse.likeness.finds import EACH, alike_in_map, alike_sites
-from landuse.likeness.nearest import nearest
 from landuse.likeness.sheet import sheet_html
-from landuse.likeness.vectors import Batch, open_vectors
+from landuse.likeness.vectors import Batch, nearest, open_vectors
 from landuse.options.results import DiffOptions, FindOptions
 from landuse.options.survey import ClassifyOptions
 from landuse.outputs.record import damaged_files, read_record

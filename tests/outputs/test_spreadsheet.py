@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from landuse.change.transitions import Transition, write_transitions
-from landuse.outputs.spreadsheet import plain_text, safe_cell
 from landuse.outputs.summary import ClassArea, read_summary, write_summary
+from landuse.outputs.tables import plain_text, safe_cell
 
 NAMES = ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "'=1", "Water", "'tis"]
 

@@ -6,9 +6,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from landuse.outputs.spreadsheet import safe_cell
 from landuse.outputs.summary import ClassArea, write_summary
-from landuse.outputs.tables import write_parquet, write_table, write_workbook
+from landuse.outputs.tables import safe_cell, write_parquet, write_table, write_workbook
 
 FORMULA = '=HYPERLINK("http://x","y")'
 HEADER = ("class", "cells", "area_ha", "note")

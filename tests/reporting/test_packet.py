@@ -12,7 +12,7 @@ import pytest
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError
 from landuse.options.results import DiffOptions, PacketOptions
 from landuse.outputs.record import FileIdentity, RunRecord, damaged_files, read_record
-from landuse.reporting.sender import without_places
+from landuse.reporting.packet import without_places
 from landuse.stages.diff import diff
 from landuse.stages.pages import packet
 from tests.outputs.conftest import Maker, built_up, made_land

@@ -9,8 +9,7 @@ import pytest
 from landuse.errors import LanduseError, MissingDependencyError
 from landuse.options.results import ReportOptions
 from landuse.reporting import pdf
-from landuse.reporting.page import report_html
-from landuse.reporting.report import gather
+from landuse.reporting.page import gather, report_html
 from landuse.stages.pages import report
 
 CHROMIUM = next(filter(None, map(shutil.which, pdf.BROWSERS)), None)

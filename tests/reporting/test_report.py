@@ -16,9 +16,8 @@ from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, 
 from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions, ReportOptions
 from landuse.outputs.page.assets import page_words
 from landuse.reporting.compared import read_compared
-from landuse.reporting.page import MOST_TRANSITIONS, report_html
-from landuse.reporting.report import Beside, gather
-from landuse.reporting.speech import Speech
+from landuse.reporting.page import MOST_TRANSITIONS, Beside, gather, report_html
+from landuse.reporting.words import Speech
 from landuse.stages.assess import design, estimate
 from landuse.stages.diff import diff
 from landuse.stages.pages import report

@@ -1,4 +1,4 @@
-// Cells of CSV that no spreadsheet takes for formulas; the rule is put in by landuse/outputs/spreadsheet.py.
+// Cells of CSV that no spreadsheet takes for formulas; the rule is put in by landuse/outputs/tables.py.
 const CSV_FORMULA = /$FORMULA/;
 
 function csvCell(value) {

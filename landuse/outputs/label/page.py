@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from landuse.outputs.html import asset, beginning, policy, script_json
-from landuse.outputs.spreadsheet import csv_script
+from landuse.outputs.tables import csv_script
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from landuse.outputs.html import asset
-from landuse.outputs.spreadsheet import csv_script
+from landuse.outputs.tables import csv_script
 
 PACKAGE = "landuse.outputs"
 PAGE_SCRIPTS = (

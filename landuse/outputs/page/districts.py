@@ -11,7 +11,7 @@ from typing import Any
 from landuse.errors import ConfigError
 from landuse.outputs.districts import DISTRICTS_SHAPES, DISTRICTS_TABLE, NOT_COMPARED, UNCHANGED
 from landuse.outputs.page.folders import MapChange, MapYear, Polygons, read_places, shown_text
-from landuse.outputs.spreadsheet import plain_text
+from landuse.outputs.tables import plain_text
 
 ClassAreas = Mapping[str, Mapping[str, float]]
 """Hectares by district and class."""

@@ -18,7 +18,7 @@ from landuse.outputs.page.folders import SPARE_COLOR, MapChange, MapYear, Place,
 from landuse.outputs.page.land_grid import UNKNOWN, Layer
 from landuse.outputs.page.mesh import Floats, Lattice, degrees_of, meridian_of, near
 from landuse.outputs.page.safe_colors import safe_colors
-from landuse.outputs.page.site_vectors import site_vectors
+from landuse.outputs.page.sites import site_vectors
 from landuse.outputs.record import RunRecord
 
 UNITS_PER_DEGREE = 1e6

@@ -29,7 +29,7 @@ def pixels(uri):
 def test_cells_have_the_colour_of_their_class_and_changes_that_of_what_they_became(change):
     compared = read_compared(change)
     maps = draw_maps(compared)
-    shown, before, after = (pixels(p.uri).transpose(1, 2, 0) for p in (maps.change, *maps.dates))
+    shown, before, after = (pixels(uri).transpose(1, 2, 0) for uri in (maps.change, *(p.uri for p in maps.dates)))
     assert shown.shape == before.shape == after.shape == (48, 48, 3)
     colors = {c.name: np.array(c.rgb) for c in compared.legend.classes}
     cells = sum(line.cells for line in compared.transitions if line.before == "Developed")

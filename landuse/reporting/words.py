@@ -39,7 +39,7 @@ class Speech:
         thousands, decimal = MARKS[self.language]
         if abs(value) < LEAST_PARTED[self.language]:
             thousands = ""
-        return f"{value:,.{digits}f}".translate(str.maketrans({",": thousands, ".": decimal}))
+        return f"{value:,.{digits}f}".translate({ord(","): thousands, ord("."): decimal})
 
     def length(self, value: float) -> str:
         """A number of metres with the decimals it has."""
@@ -58,7 +58,7 @@ class Speech:
 
     def place(self, lat: float, lon: float) -> str:
         """Degrees as people write them."""
-        north, south, east, west = self.say("report_compass")
+        north, south, east, west = list(self.say("report_compass"))
         sides = (lat, north if lat >= 0 else south), (lon, east if lon >= 0 else west)
         return ", ".join(f"{self.number(abs(value), 5)}°\u00a0{side}" for value, side in sides)
 

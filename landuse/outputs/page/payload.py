@@ -198,17 +198,17 @@ def _change(change: MapChange, index: Mapping[str, int], data: PageData) -> dict
     tiers, labels = tiers_of(change), [year.label for year in data.years]
     before = labels.index(change.before) if change.before else None
     after = labels.index(change.after) if change.after else None
+    numbers = [int(s.numbers.get("site") or i) for i, s in enumerate(change.sites, 1)]
     columns = {
         "from": [index[s.words["from"]] for s in change.sites],
         "to": [index[s.words["to"]] for s in change.sites],
         "tier": [tiers.index(s.words["tier"]) for s in change.sites],
-        "number": [int(s.numbers.get("site") or i) for i, s in enumerate(change.sites, 1)],
+        "number": numbers,
+        "alike": [data.alike.get(change.folder, {}).get(number, ()) for number in numbers],
         "area": [_rounded(s.numbers["area_ha"], 2) for s in change.sites],
         "probability": [_rounded(s.numbers["probability"], 3) for s in change.sites],
         "polygons": [_steps(s.polygons, data.meridian) for s in change.sites],
     }
-    alike = data.alike.get(change.folder, {})
-    columns["alike"] = [alike.get(number, ()) for number in columns["number"]]
     for name, year in (("before", before), ("after", after)):
         vectors = None if year is None else site_vectors(data.years[year], change.sites, index)
         columns[name] = [None] * len(change.sites) if vectors is None else vectors.tolist()

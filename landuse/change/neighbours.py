@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 
 import numpy as np
 
@@ -17,7 +16,7 @@ MOST = 4.0
 changes on a made landscape."""
 RIM = 1
 """Cells around a window that must be known for what is said within it."""
-MOST_VALUES = 2**22
+MOST_VALUES = 2**20
 """Joint probabilities that are in memory at once."""
 
 
@@ -47,12 +46,13 @@ def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alon
 def _raised(near: SurveyPair, joint: Floats, inside: Mask, alone: float) -> Floats:
     """Joint probabilities of the cells inside, raised by those of the cells around them."""
     classes = joint.shape[1]
-    lines, columns = near.lines - near.lines[0] + RIM, near.columns - near.columns.min() + RIM
-    image = np.zeros((int(lines[-1]) + 1 + RIM, int(columns.max()) + 1 + RIM, classes, classes))
-    image[lines, columns] = joint
-    lines, columns = lines[inside], columns[inside]
-    around = sum(image[lines + down, columns + right] for down, right in product((-1, 0, 1), repeat=2) if down or right)
-    factor = 1 + np.minimum(around / (8 * alone), MOST)
+    lines, columns = near.lines - near.lines[0], near.columns - near.columns.min()
+    image = np.zeros((int(lines[-1]) + 1 + 2 * RIM, int(columns.max()) + 1 + 2 * RIM, classes, classes))
+    image[lines + RIM, columns + RIM] = joint
+    image = image[:-2] + image[1:-1] + image[2:]
+    image = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
+    around = image[lines[inside], columns[inside]] - joint[inside]
+    factor = 1 + np.clip(around / (8 * alone), 0, MOST)
     every = np.arange(classes)
     factor[:, every, every] = 1.0
     raised = joint[inside] * factor

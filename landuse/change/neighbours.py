@@ -39,7 +39,8 @@ def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alon
     for top in range(int(pair.lines[0]), last + 1, height):
         near = pair.take((pair.lines >= top - RIM) & (pair.lines < top + height + RIM))
         inside = (near.lines >= top) & (near.lines < top + height)
-        parts.append(CellChanges.of(_raised(near, joint(near), inside, alone), near.labels[inside]))
+        if inside.any():
+            parts.append(CellChanges.of(_raised(near, joint(near), inside, alone), near.labels[inside]))
     return CellChanges.joined(parts)
 
 

@@ -24,8 +24,7 @@ from rasterio.io import DatasetReader
 from landuse.errors import NotARasterError
 from landuse.mosaic.addresses import STORES, gdal_options, object_bytes
 
-MOST_BYTES = 2**26
-MOST_FILES = 10**6
+MOST_BYTES, MOST_FILES = 2**26, 10**6
 HEAD = 1024
 """Bytes by which GDAL tells what a file is."""
 FILE_ELEMENTS = frozenset({"sourcefilename", "sourcedataset", "dempath"})
@@ -48,8 +47,7 @@ def check_vrt(path: str) -> None:
     GDAL reads all that a VRT names, at any address. One on this machine may name files of this machine, one in a zip archive
     files of the archive, one in an object store files of its bucket.
     """
-    local = not path.startswith("/vsi")
-    state = Path(path).stat() if local else None
+    state = None if path.startswith("/vsi") else Path(path).stat()
     _check(path, (state.st_mtime_ns, state.st_size) if state else None)
 
 
@@ -75,7 +73,7 @@ def _names(vrt: str) -> list[tuple[str, bool]]:
     data = _bytes(vrt, MOST_BYTES + 1)
     if data is None:
         raise NotARasterError(
-            f"{vrt} is a VRT at an address where it is not read; copy it and its files to this machine."
+            f"{vrt} is a VRT at an address where none is read; copy it and its files to this machine."
         )
     if len(data) > MOST_BYTES:
         raise NotARasterError(f"{vrt} is too large to be a VRT ({len(data):,} bytes).")

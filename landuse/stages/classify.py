@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,15 +114,16 @@ def write_files(folder: Path, bundle: Bundle, run: Run, options: Tables) -> None
         formats=formats_of(options.formats),
         districts=None if districts is None else districts.within(run.chips.area),
     )
-    with feature_writer(folder / FEATURES_FILE, bundle) as keeper:
+    kept = "features" in run.widths
+    with feature_writer(folder / FEATURES_FILE, bundle) if kept else nullcontext() as keeper:
         write_map(folder, frame, map_strips(run, keeper))
 
 
-def map_strips(run: Run, keeper: FeatureWriter) -> Iterator[MapStrip]:
+def map_strips(run: Run, keeper: FeatureWriter | None) -> Iterator[MapStrip]:
     """What is written of each row of blocks."""
     progress = Progress(len(run.chips), "chips", "writing")
     for strip in followed(run.strips(), progress, lambda strip: len(strip.chips)):
-        if "features" in strip.columns:
+        if keeper is not None:
             keeper.write(strip)
         yield MapStrip(strip.chips, strip.columns["probabilities"])
 

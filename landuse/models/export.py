@@ -51,12 +51,12 @@ def described(bundle: Bundle, chip_m: float) -> dict[str, Any]:
     }
 
 
-def for_deepness(said: Mapping[str, Any]) -> dict[str, Any]:
+def for_deepness(description: Mapping[str, Any]) -> dict[str, Any]:
     """What Deepness reads: a tile is a chip, tiles do not overlap, and no answer is too unsure or too small to be shown."""
-    bands, px = len(said["bands"]), said["input_px"]
+    bands, px = len(description["bands"]), description["input_px"]
     return {
         "model_type": "Segmentor",
-        "resolution": 100 * said["metres_per_pixel"],  # centimetres a pixel
+        "resolution": 100 * description["metres_per_pixel"],  # centimetres a pixel
         "tile_size": px,  # as its code has it
         "tiles_size": px,  # as its manual has it
         "tiles_overlap": 0,
@@ -67,14 +67,14 @@ def for_deepness(said: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_export(bundle: Bundle, form: Format, path: Path, said: Mapping[str, Any]) -> None:
+def write_export(bundle: Bundle, form: Format, path: Path, description: Mapping[str, Any]) -> None:
     """Write a model in a form for other programs.
 
     Args:
         bundle: the model.
         form: which.
         path: the file, or the folder of a SavedModel; OpenVINO's form has a ``.bin`` beside it.
-        said: its description.
+        description: its description.
 
     Raises:
         UsageError: the head or the network cannot be written so.
@@ -82,11 +82,11 @@ def write_export(bundle: Bundle, form: Format, path: Path, said: Mapping[str, An
     if form == "onnx":
         import onnx
 
-        onnx.save_model(onnx_classifier(bundle, said), path)
+        onnx.save_model(onnx_classifier(bundle, description), path)
     elif form == "openvino":
-        _write_openvino(bundle, path, said)
+        _write_openvino(bundle, path, description)
     else:
-        _write_saved_model(bundle, path, said)
+        _write_saved_model(bundle, path, description)
 
 
 def graph_classifier(bundle: Bundle) -> Graph:
@@ -119,7 +119,7 @@ def layers_of(head: Head) -> list[tuple[Floats, Floats]]:
     return head.layers()
 
 
-def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
+def onnx_classifier(bundle: Bundle, description: Mapping[str, Any]) -> OnnxModel:
     """An ONNX model from images float32 (n, C, px, px) from 0 to 1 to probabilities float32 (n, K, px, px)."""
     graph, px = graph_classifier(bundle), bundle.chip_px
     old = graph.get_parameters()[0]
@@ -131,19 +131,19 @@ def onnx_classifier(bundle: Bundle, said: Mapping[str, Any]) -> OnnxModel:
     spread = ops.tile(answers, np.array([1, 1, px, px]))
     found = onnx_model(ov.Model([spread], [image], DOMAIN), IMAGE, PROBABILITIES)
     found.producer_name, found.producer_version = DOMAIN, __version__
-    for key, value in {**said, **for_deepness(said)}.items():
+    for key, value in {**description, **for_deepness(description)}.items():
         found.metadata_props.add(key=key, value=json.dumps(value))
     return found
 
 
-def _write_openvino(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None:
+def _write_openvino(bundle: Bundle, path: Path, description: Mapping[str, Any]) -> None:
     graph = graph_classifier(bundle)
-    for key, value in said.items():
+    for key, value in description.items():
         graph.set_rt_info(json.dumps(value), [DOMAIN, key])
     ov.save_model(graph, path, compress_to_fp16=False)  # what is in half precision stays so, heads are not
 
 
-def _write_saved_model(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> None:
+def _write_saved_model(bundle: Bundle, path: Path, description: Mapping[str, Any]) -> None:
     layers = layers_of(bundle.head)
     bundle.backbone.built_by(bundle.name)
     model = keras_classifier(bundle, layers)
@@ -153,4 +153,4 @@ def _write_saved_model(bundle: Bundle, path: Path, said: Mapping[str, Any]) -> N
     module.classify = tf.function(lambda batch: {PROBABILITIES: model(batch, training=False)}, input_signature=[image])
     tf.saved_model.save(module, str(path), signatures=module.classify)
     (path / ASSETS).mkdir()
-    (path / ASSETS / DESCRIPTION).write_text(json.dumps(said, indent=1) + "\n", encoding="utf8")
+    (path / ASSETS / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf8")

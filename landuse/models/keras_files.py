@@ -263,8 +263,8 @@ def _check_classes(config: bytes, path: Path) -> None:
                 name in KERAS_CLASSES and own and item.get("registered_name") in (None, name, "Functional")
             ):
                 raise ModelFileError(
-                    f"{path} cannot be used: {str(name)[:60]!r} is none of Keras' own layers that compute; save the network "
-                    "without it, or name an earlier layer as its features."
+                    f"{path} cannot be used: {str(name)[:60]!r} is not supported, only Keras' own layers that compute "
+                    "are; save the network without it, or name an earlier layer as its features."
                 )
             waiting.extend(item.values())
         elif isinstance(item, list):

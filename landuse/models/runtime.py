@@ -116,11 +116,11 @@ class OpenVinoRuntime:
         in which they were started, without callbacks: those can deadlock with the interpreter's lock at the end.
         """
         running: deque[_Job] = deque()
-        waiting: deque[_Answer] = deque()
+        waiting: deque[_BatchResult] = deque()
         try:
             for batch in batches:
                 check_batch(batch, self._px, self._bands)
-                waiting.append(_Answer(len(batch), self._class_count, self._feature_count, self._head))
+                waiting.append(_BatchResult(len(batch), self._class_count, self._feature_count, self._head))
                 piece = self._batch or PIECE
                 for first in range(0, len(batch), piece):
                     if len(running) >= self._at_once:
@@ -136,19 +136,19 @@ class OpenVinoRuntime:
             while running:
                 self._finish(running.popleft())
 
-    def _start(self, images: Images, answer: _Answer, first: int) -> _Job:
+    def _start(self, images: Images, result: _BatchResult, first: int) -> _Job:
         request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
         missing = (self._batch or len(images)) - len(images)
         whole = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
         request.start_async({0: whole})
-        return _Job(request, answer, first, len(images))
+        return _Job(request, result, first, len(images))
 
     def _finish(self, job: _Job) -> None:
         """Wait for a request and copy its results to their place."""
         job.request.wait()
         outputs = range(1 if self._head else 2)
         found = (job.request.get_output_tensor(index).data[: job.count] for index in reversed(outputs))
-        job.answer.put(job.first, *found)
+        job.result.put(job.first, *found)
         self._idle.append(job.request)
 
 
@@ -170,7 +170,7 @@ def results_of(features: Node, head: DenseHead | None) -> list[Node]:
     return [ops.softmax(scores, 1).output(0), features]
 
 
-class _Answer:
+class _BatchResult:
     """Room for the results of one batch, filled piece by piece; a head that is not in the graph is applied at the end."""
 
     def __init__(self, count: int, class_count: int, feature_count: int, head: Head | None) -> None:
@@ -199,7 +199,7 @@ class _Job:
     """A request under way: an openvino.InferRequest, and where the results of its first `count` images go."""
 
     request: Any
-    answer: _Answer
+    result: _BatchResult
     first: int
     count: int
 

@@ -70,7 +70,7 @@ def transform_arrays(model: SharedFile, column: pa.Array) -> pa.StructArray:
     if len({array.shape for array in arrays}) > 1:
         raise UsageError("The arrays of the input column differ in shape; bring them to one shape first.")
     pieces = (np.stack(arrays[i : i + PIECE]) for i in range(0, len(arrays), PIECE))
-    return vectors(_answers(network, pieces), read, len(column))
+    return vectors(_outputs(network, pieces), read, len(column))
 
 
 def transform_pictures(model: SharedFile, preprocess: Preprocess, column: pa.Array) -> pa.StructArray:
@@ -78,7 +78,7 @@ def transform_pictures(model: SharedFile, preprocess: Preprocess, column: pa.Arr
     path = model.locate()
     network = load_keras(path)
     stream = PictureStream(column, picture_side(network, path.name))
-    return vectors(_answers(network, (preprocess.apply(batch) for batch in stream)), stream.read, len(column))
+    return vectors(_outputs(network, (preprocess.apply(batch) for batch in stream)), stream.read, len(column))
 
 
 def _shaped(array: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -90,8 +90,8 @@ def _shaped(array: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArr
     return array.reshape(shape)
 
 
-def _answers(network: keras.Model, batches: Iterator[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Answers (n, d), flattened."""
+def _outputs(network: keras.Model, batches: Iterator[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Outputs (n, d), flattened."""
     found = [np.asarray(network.predict_on_batch(batch), np.float32) for batch in batches]
     if not found:
         return np.empty((0, 1), np.float32)

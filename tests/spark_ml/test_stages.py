@@ -112,7 +112,7 @@ def test_in_a_pipeline_fitted_saved_and_loaded(frame, model, tmp_path):
 
 
 def test_params_are_keywords_and_are_copied():
-    with pytest.raises(TypeError, match="keyword"):
+    with pytest.raises(TypeError, match="positional"):
         ChipFeaturizer("image")
     stage = ChipPredictor(inputCol="a", outputCol="b", topK=3)
     other = stage.copy({stage.topK: 1, stage.modelName: "builtin-ucmerced"})
@@ -122,6 +122,8 @@ def test_params_are_keywords_and_are_copied():
     assert "topK" in stage.explainParams()
     with pytest.raises(TypeError):
         ChipPredictor(topK="many")
+    with pytest.raises(TypeError, match="no param 'topk'"):
+        ChipPredictor(topk=3)
 
 
 @pytest.mark.parametrize("stage", [ChipFeaturizer, ChipPredictor])

@@ -118,11 +118,6 @@ class TransitionModel:
     iterations: int
     converged: bool
 
-    @property
-    def change_share(self) -> float:
-        """Estimated share of the cells that changed: what `transition` holds off its diagonal."""
-        return float(self.transition.sum() - np.trace(self.transition))
-
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of the cells of a block, each by itself."""
         return block.changes(self._joint)

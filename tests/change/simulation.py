@@ -65,7 +65,7 @@ class Inferred:
 
     @property
     def change_share(self) -> float:
-        return self.model.change_share
+        return 1 - float(np.trace(self.model.transition))
 
     @property
     def converged(self) -> bool:

@@ -26,7 +26,7 @@ _OPEN: dict[tuple[str, Kind, Precision, int], OpenVinoRuntime | KerasRuntime] = 
 VERSION = 1
 """Changes where images are read in another way than before."""
 PIECE = 8
-"""Images of one inference request: enough to keep a core busy, few enough to stay in its cache."""
+"""Images of one inference request, and in float32 of requests that wait together: enough to keep a core busy."""
 
 
 def open_runtime(
@@ -96,12 +96,16 @@ class OpenVinoRuntime:
         self._head = None if inside is not None else bundle.head
         ranges = ranges_of(bundle) if self.precision == "int8" else None
         model = classifier(bundle, inside, ranges)
+        self._batch = bundle.backbone.batch
+        if self._batch is None and self.precision == "f32":  # one image stays in a core's cache: a sixth less time
+            self._batch = 1
+            model.reshape([1, self._px, self._px, self._bands])
         config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
         if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
             config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
         self._compiled = core.compile_model(model, "CPU", config)
-        self._batch = bundle.backbone.batch
-        self._at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
+        ahead = max(1, PIECE // (self._batch or PIECE))
+        self._at_once = (self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1) * ahead
         self._idle: list[Any] = []
 
     def predict(self, batch: Images) -> Prediction:

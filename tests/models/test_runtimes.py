@@ -35,6 +35,14 @@ def tiny():
     forget_tiny()
 
 
+def test_in_float32_an_image_is_a_request_of_its_own(small):
+    assert list(small._compiled.input(0).get_shape()) == [1, PX, PX, 3]
+    batch = images(11)
+    together = small.predict(batch)
+    alone = [small.predict(batch[i : i + 1]).features[0] for i in range(len(batch))]
+    assert (together.features == np.stack(alone)).all()
+
+
 def test_every_kind_of_layer_agrees_between_the_runtimes(tiny):
     from landuse.models.keras_backbone import KerasRuntime
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landuse.outputs.categories import Categories, Category
-from landuse.outputs.sld import Filter
+from landuse.outputs.symbology import Filter
 
 CIM_VERSION = "3.0.0"
 OUTLINE = (35, 35, 35)

@@ -10,8 +10,7 @@ from pathlib import Path
 from landuse.legend import Legend
 from landuse.outputs.categories import ARROW, CHANGE_STEP, Categories, CodeTotals, categories_of, change_categories
 from landuse.outputs.lyrx import polygon_lyrx, raster_lyrx
-from landuse.outputs.qml import categorised, graded
-from landuse.outputs.sld import Filter, graded_sld, polygon_sld, raster_sld
+from landuse.outputs.symbology import Filter, categorised, graded, graded_sld, polygon_sld, raster_sld
 
 LAND_USE, CHANGE = "landuse", "change"
 RASTER_SLD, POLYGON_SLD = "{}.raster.sld", "{}.polygons.sld"

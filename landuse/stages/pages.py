@@ -20,10 +20,9 @@ from landuse.outputs.page import PageWishes, check_replaceable, write_map
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.reporting import words
 from landuse.reporting.compared import CHANGE, maps_of, read_compared
-from landuse.reporting.packet import README, Entry, check_sender, entries_of, write_packet
+from landuse.reporting.packet import README, Entry, check_sender, entries_of, readme, write_packet
 from landuse.reporting.page import Beside, Contents, gather, report_html
 from landuse.reporting.pdf import check_printable, write_pdf
-from landuse.reporting.readme import readme
 from landuse.reporting.words import Speech
 
 

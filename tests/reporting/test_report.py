@@ -159,6 +159,11 @@ def test_numbers_are_written_as_the_language_does(language, number, said):
     assert Speech(language).say("sites", n=2).startswith("2 ")
 
 
+def test_one_name_more_is_one_other():
+    assert Speech().listed(["a", "b", "c", "d"]) == "a, b, c and 1 other"
+    assert Speech().listed(list("abcde")) == "a, b, c and 2 others"
+
+
 def test_every_word_that_a_report_says_is_there():
     sources = [*Path(reporting.__file__).parent.glob("*.py"), *Path(reporting.__file__).parent.glob("assets/*.html")]
     used = {key for path in sources for key in re.findall(r"""["'](report_\w+)["']""", path.read_text("utf8"))}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from landuse.change.transitions import Transition, write_transitions
+from landuse.change.transitions import Transition, transition_table, write_transitions
 from landuse.outputs.summary import ClassArea, read_summary, write_summary
 from landuse.outputs.tables import plain_text, safe_cell
 
@@ -31,6 +31,6 @@ def test_a_summary_keeps_its_names_and_shows_no_formula(tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_transitions_show_no_formula(tmp_path, name):
-    write_transitions(tmp_path / "t.csv", [Transition(name, name, 1, 5.0, 0, 0.0, None)])
+    write_transitions(tmp_path / "t.csv", transition_table([Transition(name, name, 1, 5.0, 0, 0.0, None)]))
     with (tmp_path / "t.csv").open(newline="") as stream:
         assert list(csv.reader(stream))[1][:2] == [safe_cell(name)] * 2

@@ -6,7 +6,7 @@ from landuse.models.architectures import SIGNED
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.network_file import Declared
 from landuse.training.backbone import backbone_bundle
-from tests.models.test_keras_weights import squeezenet_file
+from tests.models.test_keras_files import squeezenet_file
 from tests.models.test_network_file import PX, convolutions
 
 

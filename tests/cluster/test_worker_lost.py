@@ -13,31 +13,20 @@ import pytest
 import rasterio
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, busy, counts, gone, parts_of, run, same_files, until, workers
+from tests.cluster.processes import Command, busy, counts, gone, here, parts_of, same_files, until, workers
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
 
 @pytest.mark.spark
-def test_a_worker_that_is_killed_costs_nothing(work, undisturbed, tmp_path):
-    out = tmp_path / "map"
-    one = Command.start(*command(work, out, "local[2]"))
-    until(lambda: parts_of(out) and len(workers(one.process.pid)) >= 2, one)
-    os.kill(workers(one.process.pid)[0], signal.SIGKILL)
-    status, _, trouble = one.wait()
-    assert status == 0, trouble
-    assert counts(out)["quarantined"] == 0
-    same_files(out, undisturbed)
-
-
-@pytest.mark.spark
-def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, tmp_path):
-    """The operating system stops it (SIGSTOP): only SIGKILL ends such a process."""
+def test_workers_that_are_killed_or_frozen_cost_nothing(work, undisturbed, tmp_path):
+    """One is killed; the operating system stops the other (SIGSTOP), and only SIGKILL ends such a process."""
     out = tmp_path / "map"
     one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(5 * busy()))
-    until(lambda: workers(one.process.pid), one)
+    until(lambda: len(workers(one.process.pid)) >= 2, one)
     others = workers(one.process.pid)
-    os.kill(others[0], signal.SIGSTOP)
+    os.kill(others[0], signal.SIGKILL)
+    os.kill(others[1], signal.SIGSTOP)
     status, _, trouble = one.wait()
     assert status == 0, trouble
     assert counts(out)["quarantined"] == 0
@@ -79,15 +68,14 @@ def test_a_source_that_vanishes(work, undisturbed, tmp_path):
     check_the_rest(out, undisturbed)
 
 
-def test_a_source_that_is_cut_short_in_one_block(work, undisturbed, tmp_path):
+def test_a_source_that_is_cut_short_in_one_block(work, undisturbed, tmp_path, capsys):
     out, sources = tmp_path / "map", copied(work, tmp_path / "survey")
     with sources[0].open("r+b") as file:
         file.truncate(int(sources[0].stat().st_size * 0.95))
     arguments = [*command(work, out), "--max-quarantined", "0.2"]
     arguments[1:3] = sources
-    status, _, trouble = run(*arguments)
-    assert status == 3, trouble
-    assert trouble.endswith(f"{out}/quarantine.csv says which and why.\n")
+    assert here(*arguments) == 3
+    assert capsys.readouterr().err.endswith(f"{out}/quarantine.csv says which and why.\n")
     lost = lost_chips(out)
     assert {chip.split("c")[0] for chip in lost} <= {f"r{row}" for row in range(139_936, 139_941)}, (
         "the lowest rows only"
@@ -111,9 +99,9 @@ def small_disk(folder: Path, size: str):
 def test_a_disk_that_is_full_while_parts_are_written(work, undisturbed, tmp_path):
     out = tmp_path / "map"
     with small_disk(tmp_path / "disk", "32k") as disk:
-        status, _, trouble = run(*command(work, out), "--parts", disk, "--max-quarantined", "1")
+        status = here(*command(work, out), "--parts", disk, "--max-quarantined", "1")
         assert not list(disk.rglob("part*")), "parts are removed at the end"
-    assert status == 3, trouble
+    assert status == 3
     assert 0 < counts(out)["blocks_computed"] <= BLOCKS
     assert all("No space left on device" in cause for cause in lost_chips(out).values())
     check_the_rest(out, undisturbed)

@@ -139,7 +139,7 @@ def test_a_stream_reads_on_threads_that_outlive_a_picture():
             self.kinds.add(type(threading.current_thread()))
             return np.zeros((8, 8, 3), np.uint8)
 
-    assert len(list(PictureStream(Reader(), (8, 8, 3), 4).batches(np.arange(8)))) == 2
+    assert len(list(PictureStream(Reader().read, (8, 8, 3), 4).batches(np.arange(8)))) == 2
     assert Reader.kinds == {threading.Thread}
 
 

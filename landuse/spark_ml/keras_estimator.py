@@ -24,8 +24,7 @@ from pyspark.sql.types import ArrayType, BinaryType, NumericType, StructType
 
 from landuse.engine.spark_runner import scratch
 from landuse.errors import LanduseWarning, UsageError
-from landuse.models.bundle import SUFFIX
-from landuse.models.keras_files import check_keras_file
+from landuse.models.keras_files import KERAS, check_keras_file
 from landuse.spark_ml.columns import column, input_type, numbers, pictures
 from landuse.spark_ml.keras_stages import HasModelFile, KerasImageModel, KerasImageParams
 from landuse.spark_ml.stages import needed
@@ -148,7 +147,7 @@ class KerasImageEstimator(
         with stores.lock:  # Keras' seed and names are global, and one training uses all cores
             side = picture_side(load_keras(recipe.model), recipe.model.name)
             store = stores.find(self.getInputCol(), self.getLabelCol(), side)
-            out = scratch() / f"{uuid.uuid4().hex}{SUFFIX}"
+            out = scratch() / f"{uuid.uuid4().hex}{KERAS}"
             history = train_keras(recipe, store, out)
         return self._copyValues(KerasImageModel(out, history))
 

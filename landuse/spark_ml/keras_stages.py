@@ -34,8 +34,7 @@ from landuse.engine.runner import SharedFile
 from landuse.engine.spark_runner import DIGITS, scratch, share
 from landuse.errors import UsageError
 from landuse.models.architectures import CAFFE, SIGNED, Preprocess
-from landuse.models.bundle import SUFFIX
-from landuse.models.keras_files import check_keras_file
+from landuse.models.keras_files import KERAS, check_keras_file
 from landuse.spark_ml.columns import check_pictures, column, input_type, is_numbers, numbers, refuse_existing
 from landuse.spark_ml.stages import KeywordStage, needed
 from landuse.spark_ml.workers import column_function, once
@@ -184,7 +183,7 @@ class KerasImageModel(Model, KerasImageParams, MLWritable, MLReadable["KerasImag
 
 def keep_file(data: bytes) -> Path:
     """A model file of these bytes among this process's files."""
-    path = scratch() / f"{hashlib.sha256(data).hexdigest()[:DIGITS]}{SUFFIX}"
+    path = scratch() / f"{hashlib.sha256(data).hexdigest()[:DIGITS]}{KERAS}"
     if not path.exists():
         path.write_bytes(data)
     return path

@@ -107,7 +107,8 @@ def _sentence(error: ValidationError, schema: type[Options]) -> str:
         meant = f"; did you mean {near[0]!r}?" if near else "."
         return f"There is no option {name!r}{meant} There are {', '.join(schema.model_fields)}."
     given = first["input"]
-    said = str(first["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    said = "a path" if first["type"] == "path_type" else str(first["msg"])
+    said = said.removeprefix("Input should be ").removeprefix("Value error, ")
     called = flag_name(schema, name) if name in schema.model_fields else name
     return f"{called} cannot be {given!r}: it should be {said}."
 

@@ -34,6 +34,7 @@ ALL = (TileOptions, ClassifyOptions, DiffOptions, EvaluateOptions, TrainingOptio
         (TrainingOptions, {"layers": "all", "folds": 3}, "leave --tune and --folds out"),
         (FineTuneOptions, {"layers": "some"}, "last-block, all or a number of layers"),
         (FineTuneOptions, {"layers": 0}, "--fine-tune cannot be 0"),
+        (TileOptions, {"labels": 5}, "--labels cannot be 5: it should be a path."),
     ],
 )
 def test_what_cannot_be_is_one_sentence(schema, values, sentence):

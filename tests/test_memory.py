@@ -42,11 +42,12 @@ def model(tmp_path_factory):
 
 def made_up(job, work):
     """A part whose chips are all of one class, another one in the next block."""
-    probabilities = np.full((len(work.rows), CLASSES), 0.5 / CLASSES, np.float32)
+    rows, cols = work.cells()
+    probabilities = np.full((len(rows), CLASSES), 0.5 / CLASSES, np.float32)
     probabilities[:, work.block.row % CLASSES] += 0.5
-    columns = {"row": work.rows, "col": work.cols}
+    columns = {"row": rows, "col": cols}
     PartStore(job.parts).write(work.key, part_table(columns, {"probabilities": [probabilities]}))
-    return BlockReport(work.key, len(work.rows), (), "f32", 0.0)
+    return BlockReport(work.key, len(rows), (), "f32", 0.0)
 
 
 def peak(chips, model, folder):
@@ -57,10 +58,10 @@ def peak(chips, model, folder):
     tracemalloc.start()
     try:
         _, record = classify([source], folder / f"map_{chips}", options)
+        assert record.counts["classified"] == chips
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        assert record.counts["classified"] == chips
 
 
 def test_eight_times_the_chips_need_little_more_memory(model, tmp_path, monkeypatch):

@@ -53,8 +53,8 @@ def test_every_kind_of_layer_agrees_between_the_runtimes(tiny):
     assert ours.probabilities.std(axis=0).min() > 1e-4  # the images are told apart at all
 
 
-SIDES = {"builtin": 64, "efficientnetb0": 64, "convnexttiny": 32, "mobilenetv3small": 64}
-"""A network of each kind, and pixels small enough for a test."""
+SIDES = {"builtin": 64, "convnexttiny": 32, "mobilenetv3small": 64}
+"""A network of each kind, and pixels small enough for a test; `benchmarks.runtimes` compares all of the registry."""
 
 
 @pytest.mark.parametrize("name", SIDES)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landuse.chips import image_order
+from landuse.engine import failures
 from landuse.engine.parts import PartStore
 from landuse.engine.runner import SharedFile
 from landuse.errors import DamagedSourceError
@@ -113,17 +114,17 @@ class Flaky:
         return self._real(reader, cells)
 
 
-@pytest.mark.parametrize(("failures", "lost"), [(1, 0), (3, 0), (4, 1)])
-def test_a_chip_is_tried_again_after_some_waiting_before_it_is_given_up(tmp_path, monkeypatch, failures, lost):
+@pytest.mark.parametrize(("times", "lost"), [(1, 0), (3, 0), (4, 1)])
+def test_a_chip_is_tried_again_after_some_waiting_before_it_is_given_up(tmp_path, monkeypatch, times, lost):
     """The read of a row of chips, then those of its first chip."""
     made = patchwork(tmp_path)
     chips = survey_chips(made.survey, made.tile_options())
-    waits, flaky = [], Flaky(failures)
+    waits, flaky = [], Flaky(times)
     monkeypatch.setattr(failures, "time", SimpleNamespace(sleep=waits.append))  # threads of others sleep too
     monkeypatch.setattr(MosaicReader, "read", lambda reader, cells: flaky.read(reader, cells))
     report = score_block(job_of(tmp_path, chips), block_of(chips))
     assert len(report.quarantined) == lost
-    assert waits == list(failures.HERE_S[: failures - 1])
+    assert waits == list(failures.HERE_S[: times - 1])
 
 
 def test_a_chip_without_a_pixel_is_quarantined_whatever_its_outline_says(tmp_path):

@@ -29,7 +29,7 @@ def made(tmp_path_factory):
 
 def test_a_model_is_written_with_its_ranges_and_runs_in_8_bits(made):
     folder, _ = made
-    calm = replace(dense_bundle().head, bias=np.array([3, 0, -3], np.float32))
+    calm = replace(dense_bundle().head, biases=(np.array([3, 0, -3], np.float32),))
     model = write_bundle(dense_bundle(head=calm), folder / "calm.landuse")
     found = quantise(model, [folder / "chips"], folder / "narrow.landuse", QuantiseOptions(chips=16))
     narrow = read_bundle(folder / "narrow.landuse")

@@ -124,7 +124,7 @@ def main(trained: Path, others: tuple[Path, ...], out: Path, bands: str, backbon
         labelled(trained, out / trained.stem, numbers)
         train([out / trained.stem / "chips"], model, TrainOptions(backbone=backbone))
     click.echo(f"| {' | '.join(HEADER)} |\n{'|---' * len(HEADER)}|")
-    ways: tuple[Normalise, ...] = ("none", "auto")
+    ways: tuple[Normalise, ...] = ("none", "auto", "features")
     for path in others:
         chips = labelled(path, out / path.stem, numbers)
         for way in ways:

@@ -22,7 +22,7 @@ from landuse.options.schema import (
     Tables,
 )
 
-Normalise = Literal["auto", "quantile", "none"]
+Normalise = Literal["auto", "features", "quantile", "none"]
 LabelRule = Literal["nine-point", "majority", "centre"]
 ImageFormat = Literal["png", "tif"]
 
@@ -78,7 +78,10 @@ class MapOptions(Options):
     ] = None
     normalise: Annotated[
         Normalise,
-        Flag("Bring the survey's colours to those that the model learnt from; auto does where they are far."),
+        Flag(
+            "Bring the survey's colours to those that the model learnt from; auto does where they are far, and features then "
+            "brings what the network makes of them too."
+        ),
     ] = "auto"
     keep_features: Annotated[
         bool, Flag("Keep features.parquet: classify DIR --model OTHER then runs a head alone.")

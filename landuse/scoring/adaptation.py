@@ -39,8 +39,11 @@ def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path
     """
     bundle = read_cached(settings.model)
     learnt, head = bundle.survey_features, in_graph(bundle.head)
-    if colours.recolouring is None or settings.split > 1 or learnt is None or head is None:
+    if colours.recolouring is None:
         return settings, colours
+    if settings.split > 1 or learnt is None or head is None:
+        told = "Features stayed: that takes whole chips and a logistic head that keeps those of its training survey."
+        return settings, replace(colours, sentence=f"{colours.sentence} {told}")
     features = sampled_features(chips, settings, parts)
     found = head_for(head, learnt, features)
     if found is None:

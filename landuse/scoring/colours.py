@@ -55,7 +55,8 @@ def colours_for(survey: Survey, palette: Palette | None, normalise: Normalise) -
     Args:
         survey: what is to be read.
         palette: the colours that the model learnt from; None where it learnt from single images, which no survey has.
-        normalise: ``none`` leaves colours, ``quantile`` changes them, ``auto`` where they are far and curves bring them near.
+        normalise: ``none`` leaves colours, ``quantile`` changes them, ``auto`` and ``features`` where they are far and
+            curves bring them near.
 
     Raises:
         UsageError: curves are asked for and the model has no palette.
@@ -78,12 +79,12 @@ def _decided(found: Matched, normalise: Normalise) -> Colours:
     before, after = round(found.before, 2), round(found.after, 2)
     if found.recolouring is None:
         return Colours(None, "Colours are as the files have them: the survey has too little imagery to tell.")
-    if normalise == "auto" and before <= ALIKE:
+    if normalise != "quantile" and before <= ALIKE:
         why = (
             f"Colours are as the files have them: they differ from the training survey's by {before:.0f} of 255 levels."
         )
         return Colours(None, why, before, after)
-    if normalise == "auto" and found.range < LEAST_RANGE:
+    if normalise != "quantile" and found.range < LEAST_RANGE:
         return Colours(
             None, "Colours are as the files have them: the survey shows too few kinds of land to tell.", before, after
         )

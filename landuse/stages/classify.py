@@ -96,7 +96,9 @@ def run_of(
     chips = chips_of(inputs, survey_options(options, bundle, settings.split), parts, settings.split)
     check_bands(chips, bundle)
     colours = colours_for(chips.survey, bundle.palette, options.normalise)
-    settings, colours = adapted(chips, replace(settings, recolouring=colours.recolouring), colours, parts)
+    settings = replace(settings, recolouring=colours.recolouring)
+    if options.normalise == "features":
+        settings, colours = adapted(chips, settings, colours, parts)
     with Progress(len(chips), "chips", "classifying") as progress:
         return run_chips(chips, settings, parts, progress), colours
 

@@ -65,7 +65,7 @@ def tile(*sources: Address, out: Address | None = None, **options: Any) -> Chips
     from landuse.stages.tile import tile as stage
 
     target = target_of(out, "chips")
-    stage([str(s) if isinstance(s, str) else Path(s) for s in sources], target, TileOptions(**options))
+    stage([name_or_path(source) for source in sources], target, TileOptions(**options))
     return Chips(target)
 
 
@@ -118,7 +118,7 @@ def classify(*inputs: Address, out: Address | None = None, **options: Any) -> La
     from landuse.stages.classify import classify as stage
 
     target = target_of(out, "landuse")
-    stage([str(i) if isinstance(i, str) else Path(i) for i in inputs], target, ClassifyOptions(**options))
+    stage([name_or_path(item) for item in inputs], target, ClassifyOptions(**options))
     return LandUse(target)
 
 
@@ -164,7 +164,7 @@ def evaluate(model: Address, data: Address | None = None, out: Address | None = 
 
     target = target_of(out, "evaluation")
     inputs = [model] if data is None else [model, data]
-    found = stage([i if isinstance(i, str) else Path(i) for i in inputs], target, EvaluateOptions(**options))
+    found = stage([name_or_path(item) for item in inputs], target, EvaluateOptions(**options))
     return Evaluation(target, found.metrics.as_dict(), found.report)
 
 
@@ -179,7 +179,12 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
     """
     from landuse.stages.models import export as stage
 
-    return stage(model if isinstance(model, str) else Path(model), Path(out), ExportOptions(**options))[-1]
+    return stage(name_or_path(model), Path(out), ExportOptions(**options))[-1]
+
+
+def name_or_path(item: Address) -> str | Path:
+    """A result as its path; text as it is, for it may be a name, a glob or an address that is no path."""
+    return item if isinstance(item, str) else Path(item)
 
 
 def map_paths(results: tuple[Address, ...]) -> list[Path]:

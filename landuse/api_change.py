@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from landuse.api import Address, keywords, target_of
+from landuse.api import Address, keywords, name_or_path, target_of
 from landuse.options.results import (
     AuditApplyOptions,
     AuditOptions,
@@ -36,7 +36,7 @@ def doctor(*sources: Address, others: tuple[Address, ...] = (), **options: Any) 
 
     if not sources:
         return check_up()
-    first, second = ([item if isinstance(item, str) else Path(item) for item in some] for some in (sources, others))
+    first, second = ([name_or_path(item) for item in some] for some in (sources, others))
     return examine(first, second, SurveyOptions(**options))
 
 

@@ -19,6 +19,7 @@ from landuse.mosaic.gdal import open_raster
 from landuse.mosaic.reader import MosaicReader, Pixels
 from landuse.mosaic.remarks import LARGE_OVERLAP
 from landuse.mosaic.source import Source
+from landuse.mosaic.stretch import evenly
 from landuse.mosaic.survey import Survey
 from landuse.mosaic.undeclared import SIDE
 
@@ -113,7 +114,7 @@ def seams(survey: Survey, grid: ChipGrid) -> list[Seam]:
     sides = np.sqrt(shapely.area(footprints) / [source.width * source.height for source in survey.sources]) / grid.pixel
     steps = (ACROSS * np.maximum(1.0, np.maximum(sides[one], sides[other]))).astype(int).clip(1, grid.chip_px // 4)
     found = []
-    for pair in _some(pairs, MOST_PAIRS):
+    for pair in pairs[evenly(len(pairs), MOST_PAIRS)]:
         apart = _differences(survey.part([one[pair]]), survey.part([other[pair]]), grid, int(steps[pair]))
         if len(apart) >= FEWEST:
             found.append(Seam(int(one[pair]), int(other[pair]), float(np.abs(np.median(apart, axis=0)).mean())))
@@ -127,18 +128,13 @@ def _differences(one: Survey, other: Survey, grid: ChipGrid, step: int) -> Level
     corners = np.unique(np.rint(shapely.get_coordinates(shapely.segmentize(strip, grid.side)) / grid.side), axis=0)
     found = [np.empty((0, len(one.bands)), np.int16)]
     with MosaicReader(one, grid) as first, MosaicReader(other, grid) as second:
-        for col, row in _some(corners, MOST_PLACES).astype(int).tolist():
+        for col, row in corners[evenly(len(corners), MOST_PLACES)].astype(int).tolist():
             around = CellRange(row - 1, row + 1, col - 1, col + 1)  # an edge may lie between two cells
             try:
                 found.append(_across(first.read(around), second.read(around), step))
             except DamagedSourceError:
                 continue
     return np.concatenate(found)
-
-
-def _some(items: Array, most: int) -> Array:
-    """At most so many of the items, spread evenly."""
-    return np.asarray(items[np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)])
 
 
 def _across(one: Pixels, other: Pixels, step: int) -> Levels:

@@ -15,7 +15,7 @@ from landuse.mosaic.colour import apply_curves, curves_to, distance, relative_ra
 from landuse.mosaic.files import OpenFiles, Window, read_raw
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.source import Source
-from landuse.mosaic.stretch import spread, to_uint8
+from landuse.mosaic.stretch import evenly, spread, to_uint8
 from landuse.mosaic.survey import Recolouring, Survey
 from landuse.palette import Palette
 
@@ -121,9 +121,8 @@ def thinned(samples: Sequence[Pixels]) -> Pixels:
 
 def _sample(files: OpenFiles, survey: Survey, positions: Sequence[int]) -> Pixels:
     """A sample of some sources, spread evenly over them."""
-    chosen = np.unique(np.linspace(0, len(positions) - 1, min(MOST_FILES, len(positions))).round().astype(int))
     samples = [np.empty((0, len(survey.bands)), np.uint8)]
-    for source in (survey.sources[positions[at]] for at in chosen):
+    for source in (survey.sources[positions[at]] for at in evenly(len(positions), MOST_FILES)):
         samples.extend(_looks(files, source, survey.stretch_of(source)))
     return thinned(samples)
 

@@ -38,7 +38,7 @@ def survey_stretch(survey: Survey) -> tuple[float, float]:
     reading chips will name them. (0, 1) where there is no valid pixel at all.
     """
     deep = [source for source in survey.sources if source.dtype != "uint8"]
-    picked = [deep[i] for i in np.unique(np.linspace(0, len(deep) - 1, min(MAX_FILES, len(deep))).round().astype(int))]
+    picked = [deep[at] for at in evenly(len(deep), MAX_FILES)]
     with OpenFiles(max_open=4) as files:
         samples = [values for source in picked for values in _samples(files, source)]
     if not samples:
@@ -80,6 +80,11 @@ def without_clouds(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if (~white).mean() < LEAST_HUED:
         return pixels
     return np.asarray(pixels[~(white & (mean > BRIGHTER * np.percentile(mean[~white], 90)))])
+
+
+def evenly(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Positions of at most so many of `count` things, rising, spread evenly from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
 
 
 def spread(width: int, height: int) -> list[Window]:

@@ -35,11 +35,7 @@ class Flag:
     path: Literal["any", "file", "folder"] = "any"
 
 
-def _text(value: Any) -> Any:  # noqa: ANN401
-    return fspath(value) if isinstance(value, PathLike) else value
-
-
-NameOrFile = Annotated[str, BeforeValidator(_text)]
+NameOrFile = str
 """The name of something that ships, or a path."""
 
 
@@ -66,7 +62,7 @@ class Options(BaseModel):
     @classmethod
     def _results_are_paths(cls, value: Any) -> Any:  # noqa: ANN401
         """A result stands wherever a path does."""
-        return _text(value)
+        return fspath(value) if isinstance(value, PathLike) else value
 
     def changed(self, **values: Any) -> Self:  # noqa: ANN401
         """The same with other values, checked anew."""

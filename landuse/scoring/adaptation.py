@@ -1,4 +1,4 @@
-"""A head for the survey at hand: where its colours were brought to the training survey's, its features are too.
+"""A head for the survey at hand (`--normalise features`): where colours were brought to the training survey's, features are.
 
 Some chips, spread over the survey, go through the network first. What they show is put into the head of a model file of this
 run, so that workers and the keys of parts need to know nothing of it.
@@ -18,6 +18,7 @@ from landuse.models.bundle import SUFFIX, write_bundle
 from landuse.models.heads import in_graph
 from landuse.models.runtime import read_cached
 from landuse.models.survey_features import head_for
+from landuse.mosaic.stretch import evenly
 from landuse.scoring.colours import Colours
 from landuse.scoring.plan import ScoreSettings
 from landuse.scoring.run import score_chips
@@ -29,7 +30,8 @@ MOST_CHIPS = 128
 def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path) -> tuple[ScoreSettings, Colours]:
     """The settings with a model whose head is for this survey, and what is said of it.
 
-    Both are as they were where the colours stay, for cells smaller than a chip, and for models without `survey_features`.
+    The settings stay as they were where the colours stay, for cells smaller than a chip, and for models without
+    `survey_features`.
 
     Args:
         chips: the survey.
@@ -66,7 +68,7 @@ def sampled_features(chips: Chips, settings: ScoreSettings, parts: Path) -> Floa
 
 def spread(chips: Chips, most: int) -> ChipSet:
     """At most so many chips, evenly over the order of all."""
-    wanted = np.unique(np.linspace(0, len(chips) - 1, min(most, len(chips))).round().astype(np.int64))
+    wanted = evenly(len(chips), most)
     found, first = [], 0
     for strip in chips.strips():
         found.append(strip.take(wanted[(wanted >= first) & (wanted < first + len(strip))] - first))

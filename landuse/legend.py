@@ -59,7 +59,6 @@ class LandClass(BaseModel):
 
     Attributes:
         code: what our rasters hold, 1 to 65535; 0 is no data.
-        name: what people read.
         color: ``#rrggbb``.
         group: name of the coarser class it belongs to.
         sources: codes of the label raster that become this class.
@@ -264,7 +263,6 @@ class Legend(BaseModel):
 
 
 def _spread_color(position: int) -> str:
-    """A colour unlike those of the positions before, by the golden angle on the circle of hues."""
     lightness = (0.35, 0.55, 0.72)[position % 3]
     red, green, blue = colorsys.hls_to_rgb(position * 0.61803 % 1, lightness, 0.65)
     return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"

@@ -32,8 +32,6 @@ def read_yaml(text: str, where: str, what: str) -> Any:  # noqa: ANN401
     """The data of YAML text.
 
     Args:
-        text: the YAML.
-        where: its file, for errors.
         what: what it should be, such as ``config``, for errors.
 
     Raises:

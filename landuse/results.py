@@ -64,7 +64,6 @@ class Result:
         return f"{type(self).__name__} in {self.folder}"
 
     def _rows(self) -> Rows:
-        """The lines of the table that a notebook shows, the heading first."""
         return ()
 
     def _picture(self) -> str:
@@ -171,7 +170,6 @@ class Change(Result):
 
     Attributes:
         summary: the content of `summary.json`.
-        maps: what was compared, oldest first.
     """
 
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -246,12 +244,7 @@ class Evaluation(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tables(Result):
-    """What `find`, `assess_design`, `assess_estimate`, `audit_sites` and `audit_apply` write.
-
-    Attributes:
-        main: its first table, a CSV file.
-        said: what it is, in words.
-    """
+    """What `find`, `assess_design`, `assess_estimate`, `audit_sites` and `audit_apply` write."""
 
     main: str
     said: str
@@ -291,7 +284,6 @@ class Model:
 
     Attributes:
         path: the ``.landuse`` file.
-        bundle: what it holds.
     """
 
     path: Path

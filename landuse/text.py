@@ -13,8 +13,6 @@ def counted(number: float, one: str, many: str | None = None) -> str:
     """A number with its noun, in the singular where it is one.
 
     Args:
-        number: how many.
-        one: the noun of one of them.
         many: the noun of any other number; `one` with an s unless it is given.
 
     Example:

@@ -30,13 +30,7 @@ EDGE_PARTS = 64
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer with geometry.
-
-    Attributes:
-        address: the file that holds it, as GDAL opens it.
-        name: of the layer in that file.
-        kind: GDAL's name of its type of geometry.
-    """
+    """One layer with geometry."""
 
     address: str
     name: str
@@ -142,7 +136,6 @@ def _narrowed(layers: Sequence[Layer], field: str | None) -> Iterator[Sequence[L
 
 
 def _in_zip(path: Path) -> list[str]:
-    """The vector files in a zip archive as /vsizip/ addresses, those that other programs left there aside."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not is_foreign(name)]
@@ -159,7 +152,6 @@ def _in_zip(path: Path) -> list[str]:
 
 
 def _vector_file(name: str) -> str | None:
-    """The vector file that an entry of an archive is, or, of a file geodatabase, lies in."""
     file = PurePosixPath(name)
     outer = next((folder for folder in file.parents if folder.suffix.lower() == ".gdb"), None)
     if outer is not None:
@@ -197,8 +189,6 @@ def projected(shapes: npt.NDArray[np.object_], source: CRS, target: CRS, near: B
 
     Args:
         shapes: geometries in `source`, shape (n,).
-        source: CRS they are in.
-        target: CRS they come back in.
         near: ground in `target`. What lies far from it is cut off, because a projection fails far from home.
 
     Returns:

@@ -118,7 +118,6 @@ def survey_strips(survey: Survey, grid: ChipGrid, ground: Bounds | None = None) 
     Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
 
     Args:
-        survey: the sources.
         grid: the lattice.
         ground: a rectangle in its CRS. Strips and squares of cells that lie away from it are left out; what is in the others
             does not depend on it. None for the whole survey.
@@ -151,20 +150,17 @@ def survey_strips(survey: Survey, grid: ChipGrid, ground: Bounds | None = None) 
 
 
 def _squares(grid: ChipGrid, ground: Bounds) -> CellRange:
-    """The cells near some ground, filled up to whole strips of whole squares, in which coverage is always asked for at once."""
     near = grid.touching(ground)
     row0, row1 = (near.row0 - 1) // STRIP * STRIP, -(-(near.row1 + 1) // STRIP) * STRIP
     return CellRange(row0, row1, (near.col0 - 1) // SQUARE * SQUARE, -(-(near.col1 + 1) // SQUARE) * SQUARE)
 
 
 def _row_reach(grid: ChipGrid, footprint: Polygon) -> tuple[int, int]:
-    """The first and the last strip of the lattice that a footprint may touch."""
     cells = grid.touching(Bounds(*footprint.bounds))
     return cells.row0 // STRIP, (cells.row1 - 1) // STRIP
 
 
 def _valid(survey: Survey, grid: ChipGrid, cells: tuple[IntArray, IntArray], sources: SourceLists) -> Float32:
-    """Share of each of some cells with imagery, asked for square by square."""
     rows, cols = cells
     valid = np.zeros(len(rows), np.float32)
     order = image_order(rows, cols, SQUARE)
@@ -183,7 +179,6 @@ def touched_cells(
 
     Args:
         grid: the lattice.
-        footprints: polygons in its CRS.
         within: rows of the lattice to which cells are limited.
 
     Returns:

@@ -136,7 +136,6 @@ class ChipSet:
 
     Attributes:
         grid: the lattice.
-        survey: the rasters the chips lie on.
         rows, cols: cell of each chip; int64, shape (n,).
         valid: share of the chip's ground with imagery; float32, shape (n,), 0 to 1.
         sources: which of the survey's sources each chip shares ground with.

@@ -24,9 +24,7 @@ class ChipTable:
     """A chip table on disk whose rows are in block order; see `landuse.chips.chipset.Chips`.
 
     Attributes:
-        file: the open table.
         extent: the smallest range of cells that holds every chip.
-        count: number of chips.
     """
 
     file: TableFile
@@ -227,6 +225,5 @@ def _between_0_and_1(path: Path, name: str, values: npt.NDArray[np.float32]) -> 
 
 
 def _entries(chunk: pa.MapArray) -> tuple[pa.Array, npt.NDArray[np.float32]]:
-    """Keys and values of a map array, of its own slice alone."""
     first, last = chunk.offsets[0].as_py(), chunk.offsets[-1].as_py()
     return chunk.keys.slice(first, last - first), numbers_of(chunk.items.slice(first, last - first))

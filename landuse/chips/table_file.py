@@ -60,12 +60,7 @@ class _Header(BaseModel):
 
 @dataclass(frozen=True)
 class TableFile:
-    """An opened chip table whose header has been checked.
-
-    Attributes:
-        groups: the row groups that are read.
-        area: the area of interest, as well-known binary.
-    """
+    """An opened chip table whose header has been checked."""
 
     path: Path
     file: pq.ParquetFile
@@ -157,7 +152,6 @@ def _header(path: Path, text: bytes) -> _Header:
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:
-    """Every column has the type it is written with."""
     labelled = LABEL_COLUMNS if "label" in schema.names else ()
     for field in (*BASE_COLUMNS, *labelled):
         if schema.names.count(field.name) != 1:
@@ -216,7 +210,6 @@ def numbers_of(column: pa.Array | pa.ChunkedArray, missing: float | None = None)
     """The numbers of an Arrow column (n,), in place where it is of one piece.
 
     Args:
-        column: of a numeric type.
         missing: stands for nulls; None where there are none.
     """
     if isinstance(column, pa.ChunkedArray):

@@ -43,8 +43,6 @@ def write_chips(path: Path, chips: ChipSet, extra: Mapping[str, npt.NDArray[Any]
     other file.
 
     Args:
-        path: file to write.
-        chips: the chips.
         extra: further columns, each of shape (n,): NumPy or Arrow arrays.
 
     Raises:
@@ -59,7 +57,6 @@ def chip_writer(path: Path, extent: CellRange | None = None) -> Iterator[ChipWri
     """A writer of a chip table that comes piece by piece, in block order; the file is whole when the body ends.
 
     Args:
-        path: file to write.
         extent: range of cells that holds all the chips, where it is known, for readers that ask where a table lies.
     """
     writer = ChipWriter(path, extent)
@@ -140,7 +137,6 @@ def geo_metadata(crs: CRS, kinds: Sequence[str], bounds: Bounds | None = None) -
     """The `geo` metadata of the GeoParquet 1.1 specification for a column `geometry` of polygons.
 
     Args:
-        crs: CRS of the geometries.
         kinds: their types, such as ``Polygon``.
         bounds: where they all lie, if that is known.
     """
@@ -156,7 +152,6 @@ def geo_metadata(crs: CRS, kinds: Sequence[str], bounds: Bounds | None = None) -
 
 
 def _columns(chips: ChipSet) -> list[pa.Array]:
-    """The arrays of some chips, in the schema's order."""
     rows, cols = arrow_array(chips.rows), arrow_array(chips.cols)
     constant = text_array(("r", "c", ""))
     r, c, nothing = (constant.take(arrow_array(np.full(len(chips), number))) for number in range(3))

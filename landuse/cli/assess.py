@@ -72,7 +72,6 @@ def estimate(sample: Path, out: Path, options: EstimateOptions, as_json: bool) -
 
 
 def _changes(part: Part) -> list[str]:
-    """A line for each transition that is a change: hectares on the ground with their interval, and in the map."""
     lines = []
     for name, area, half, mapped in zip(
         part.names, part.found.areas.value, part.found.areas.half_width, part.mapped_ha, strict=True

@@ -63,7 +63,6 @@ def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_
 
 
 def _tell(record: RunRecord, areas: Sequence[ClassArea], out: Path) -> None:
-    """Say what was classified, in which colours, and the areas of the classes."""
     from landuse.outputs.record import THRESHOLDS
     from landuse.text import counted
 

@@ -47,7 +47,6 @@ def _apply(context: click.Context, _: click.Parameter, path: Path | None) -> Non
 
 
 def _keys(parameter: click.Parameter) -> list[str]:
-    """What a config may call an option: its flag, and the keyword of the Python function."""
     flags = [flag.lstrip("-").replace("-", "_") for flag in parameter.opts]
     return list(dict.fromkeys([*flags, str(parameter.name)]))
 

@@ -61,7 +61,6 @@ def doctor(sources: tuple[str, ...], others: tuple[str, ...], as_json: bool, opt
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    """A line a finding, and one for what to do."""
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         click.echo(f"{finding.grade:<5} {finding.what:<{width}}  {finding.has}")

@@ -103,13 +103,11 @@ def _plain_json(value: Any) -> Any:  # noqa: ANN401
 
 
 def _gathered(schema: type[Options], chosen: Settings) -> Settings:
-    """The values of flags as those of fields: a flag that is repeated for each entry of a mapping gives the mapping."""
     entries = {name for name in chosen if get_origin(_plain(schema.model_fields[name].annotation)) is Mapping}
     return {name: dict(value) if name in entries else value for name, value in chosen.items()}
 
 
 def _option(schema: type[Options], name: str, field: FieldInfo) -> SchemaOption:
-    """The flag of one field."""
     flag = flag_of(schema, name)
     default = field.default if flag.default is None else flag.default
     settings: Settings = {"default": default, "show_default": default not in (None, (), {})}
@@ -127,7 +125,6 @@ def _option(schema: type[Options], name: str, field: FieldInfo) -> SchemaOption:
 
 
 def _settings(kind: Any, field: FieldInfo, flag: Flag) -> Settings:  # noqa: ANN401
-    """How click takes a value of a type."""
     if kind is bool:
         return {} if "/" in (flag.name or "") else {"is_flag": True, "show_default": False}
     if kind in (int, float):
@@ -158,7 +155,6 @@ def _plain(annotation: Any) -> Any:  # noqa: ANN401
 
 
 def _ranged(kind: type[int] | type[float], field: FieldInfo) -> click.ParamType[Any]:
-    """A number within the bounds of a field."""
     found = {
         name: getattr(said, name) for said in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(said, name)
     }

@@ -55,7 +55,6 @@ def models(model: str | None, as_json: bool) -> None:
 
 
 def _echo_lines(lines: list[tuple[str, str]], indent: str = "") -> None:
-    """Labelled lines, aligned."""
     from landuse.stages.catalogue import printable
 
     width = max(len(label) for label, _ in lines)

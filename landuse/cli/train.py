@@ -46,7 +46,6 @@ def train(data: tuple[Path, ...], out: Path, options: TrainingOptions, as_json: 
 
 
 def _tell(bundle: Bundle, out: Path) -> None:
-    """Say what was learnt from, how good the model is, and what was left out."""
     from landuse.text import counted
 
     training: dict[str, Any] = dict(bundle.training)
@@ -67,7 +66,6 @@ def _tell(bundle: Bundle, out: Path) -> None:
 
 
 def _trials(trials: Any, measure: str, *, tuned: bool) -> str:  # noqa: ANN401
-    """What cross-validation found: the best setting, or how the one did."""
     best = trials[0]
     if tuned:
         chosen = ", ".join(f"{name} {value}" for name, value in best.setting.items())
@@ -78,7 +76,6 @@ def _trials(trials: Any, measure: str, *, tuned: bool) -> str:  # noqa: ANN401
 
 
 def _learnt(report: Any, out: Path) -> str:  # noqa: ANN401
-    """What fine-tuning gave, in a line."""
     from landuse.text import counted
 
     kept = report["kept"]
@@ -90,14 +87,12 @@ def _learnt(report: Any, out: Path) -> str:  # noqa: ANN401
 
 
 def _said(training: Any, figures: Any) -> str:  # noqa: ANN401
-    """The figures in a few words."""
     if not training["multi_label"]:
         return f"accuracy {figures['accuracy']:.3f}"
     return f"F1 {figures['f1'] or 0:.3f}, all labels right in {figures['accuracy']:.1%}"
 
 
 def _how(training: Any) -> str:  # noqa: ANN401
-    """How the split was made, in brackets."""
     parts = training["split"]
     distance = parts["nearest_train_test_m"]
     away = "" if distance is None else f", {distance:,.0f} m from those trained on"

@@ -30,8 +30,6 @@ class Finding:
 
     Attributes:
         grade: ``ok``; ``note`` where something works less well or not at all; ``stop`` where landuse cannot run.
-        what: what was looked at.
-        has: what was found.
         mend: what to do, unless all is well.
     """
 
@@ -59,7 +57,6 @@ def _python() -> Iterator[Finding]:
 
 
 def _libraries() -> Iterator[Finding]:
-    """Libraries that every command needs, by their metadata."""
     found = {name: _installed(name) for name in _NEEDED}
     missing = [name for name, number in found.items() if number is None]
     has = ", ".join(f"{name} {number}" for name, number in found.items() if number)
@@ -93,7 +90,6 @@ def _cores() -> Iterator[Finding]:
 
 
 def _instructions() -> Iterator[Finding]:
-    """Which arithmetic inference will use."""
     sets = machine.instruction_sets()
     has = f"{machine.processor_name()}: {', '.join(sets) or 'none that speed up inference'}"
     if any(name in sets for name in ("amx_bf16", "avx512_bf16")):
@@ -141,7 +137,6 @@ def _gdal() -> Iterator[Finding]:
 
 
 def _drivers(what: str, number: str, wanted: tuple[str, ...], there: set[str]) -> Finding:
-    """Compare the drivers that are wanted with those that are there."""
     missing = [name for name in wanted if name not in there]
     has = f"{number} with {', '.join(name for name in wanted if name in there)}"
     if not missing:

@@ -69,7 +69,6 @@ class Patience:
                 return result
 
     def _is_final(self, error: OSError, waits: int) -> bool:
-        """Whether to give up. A file that opens again while its pixels stay unreadable is damaged, not away."""
         if isinstance(error, DamagedSourceError):
             self._damage = self._damage or waits >= len(HERE_S)
             if self._damage:
@@ -106,7 +105,6 @@ class Quarantined:
 
     Attributes:
         chip_id: its id, such as ``r120c-7``.
-        cause: why, in words.
         source: the file at fault, where it is known.
     """
 

@@ -44,11 +44,7 @@ _NAMELESS = "invalid null input: name"
 
 @dataclass
 class Errors:
-    """What Java writes to stderr: kept back while it starts, then passed on to that of this process.
-
-    Attributes:
-        lines: the last lines that were kept back.
-    """
+    """What Java writes to stderr: kept back while it starts, then passed on to that of this process."""
 
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     _passing: threading.Event = field(default_factory=threading.Event)
@@ -142,7 +138,6 @@ def plain(complaint: str) -> str:
 
 
 def _innermost(java: Any) -> str:  # noqa: ANN401
-    """The message of the innermost cause of a Java exception that has one."""
     found = ""
     for _ in range(_CAUSES):
         if java is None:

@@ -103,7 +103,6 @@ def _cgroup_cores(cgroup: Path) -> float | None:
 
 
 def _machine_memory(meminfo: Path) -> tuple[int, int]:
-    """Total and available bytes of the machine."""
     try:
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
         return (int(fields["MemTotal"].split()[0]) * 1024, int(fields["MemAvailable"].split()[0]) * 1024)
@@ -112,7 +111,6 @@ def _machine_memory(meminfo: Path) -> tuple[int, int]:
 
 
 def _other_memory() -> tuple[int, int]:
-    """Total and available bytes of a machine that is no Linux."""
     if sys.platform != "win32":
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return pages, pages

@@ -197,7 +197,6 @@ def own_address(base: str, out: Path) -> str:
 
 
 def _open(folder: str) -> tuple[Any, str]:
-    """The file system of an address and the folder as that file system spells it."""
     if "://" in folder:
         system, path = fs.FileSystem.from_uri(folder)
     else:
@@ -217,12 +216,10 @@ def _settle_on_disk(system: fs.FileSystem, path: str) -> None:
 
 
 def _key(path: str) -> str:
-    """The key of a part's path."""
     return path.rsplit("/", 1)[-1].removeprefix(_PREFIX).removesuffix(_SUFFIX)
 
 
 def _plain(value: object) -> object:
-    """A numpy scalar as Python's own."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} cannot be part of a key")

@@ -57,7 +57,6 @@ class Progress:
     """Counts what is done of a total, and shows it where `progress_on` says, from the first `begin` or `advance` on.
 
     Args:
-        total: what is to be done.
         unit: what is counted, a plural: ``chips``.
         doing: what is done, in a word or two: ``classifying``.
 
@@ -137,9 +136,7 @@ def followed(items: Iterable[T], progress: Progress, size: Callable[[T], int] = 
     """Items as they come, each counted when the next one is asked for; the progress begins with the first and ends here.
 
     Args:
-        items: what is worked on.
         progress: not yet entered.
-        size: how much an item counts.
 
     Example:
         >>> for strip in followed(strips, Progress(10_000, "chips", "writing"), len):
@@ -187,8 +184,6 @@ class Row:
     """One line of the bars on a terminal; several at once share one display.
 
     Args:
-        stream: the terminal.
-        label: what the line counts or shows.
         total: what is to be done; None where that cannot be counted.
     """
 
@@ -236,7 +231,6 @@ def spoken(seconds: float) -> str:
 
 
 def _bar(stream: TextIO | None) -> Bar:
-    """A display of bars for a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar

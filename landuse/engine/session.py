@@ -48,11 +48,6 @@ def spark_session(
 ) -> Iterator[SparkSession]:
     """A Spark session; one that is active already is used as it is and stays open.
 
-    Args:
-        master: a Spark master URL.
-        cores_per_task: threads that one task uses.
-        config: further Spark settings; they win.
-
     Raises:
         MissingDependencyError: no Java 17 or newer.
         UsageError: no such kind of master.

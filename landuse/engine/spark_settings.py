@@ -92,11 +92,8 @@ class SessionOptions:
     """How to start Spark where none is running yet.
 
     Attributes:
-        master: a Spark master URL.
         cores_per_task: `spark.task.cpus`: threads that one task uses.
         driver_memory: heap of a local master's JVM, as Spark writes it; a cluster's is set with Spark's other settings.
-        log_level: of Spark's own messages on stderr.
-        config: further Spark settings; they win.
     """
 
     master: str
@@ -167,7 +164,6 @@ def spark_conf(options: SessionOptions, scratch: Path) -> SparkConf:
 
 
 def _java_options(options: SessionOptions) -> list[str]:
-    """The flags of the driver's JVM."""
     level = options.log_level.lower()
     tasks = [] if level in ("error", "fatal", "off") else [f"-Dlanduse.task.log.level={level}"]
     flags = list(_JVM_FLAGS) if options.local else []

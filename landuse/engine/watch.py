@@ -42,8 +42,6 @@ class Watch:
     """Looks after the jobs of one group while they run.
 
     Attributes:
-        context: the Spark context.
-        group: the job group.
         task_timeout_s: a task that takes longer is killed, and Spark tries it again; 0 is never.
         overdue: how often a task of each partition was killed.
     """
@@ -108,7 +106,6 @@ class Watch:
             end_daemons(self.context)
 
     def _running(self) -> dict[int, tuple[int, float]]:
-        """Partition and age in seconds of each task that runs now, by its id."""
         tracker = self.context.statusTracker()
         infos = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(self.group)]
         stages = {stage for info in infos if info is not None for stage in info.stageIds}

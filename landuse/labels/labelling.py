@@ -48,7 +48,6 @@ class Labels:
     """Labels in the order of the cells.
 
     Attributes:
-        legend: the classes.
         codes: class codes in its dtype (0 = none), shape (n,).
         purity: share of each cell under its label, or under its largest class where it has none, shape (n,).
         shares: share of each cell under each class, shape (n, classes).
@@ -130,7 +129,6 @@ def chip_rings(grid: ChipGrid, rows: IntArray, cols: IntArray) -> Floats:
 
 
 def _batches(grid: ChipGrid, rows: IntArray, cols: IntArray, source: LabelSource) -> Iterator[IntArray]:
-    """Positions of cells, one compact square of the lattice after the other."""
     if not len(rows):
         return
     span = source.span(chip_rings(grid, rows[:1], cols[:1])[0])

@@ -35,8 +35,6 @@ class PolygonLabels:
     Attributes:
         polygons: shapely polygons, shape (n,).
         codes: class code of each, shape (n,); 0 = unmapped.
-        legend: the classes.
-        tree: an index of the polygons.
         values: what stands in the file for each, shape (n,), as text.
         unmapped: see `LabelSource`.
     """
@@ -165,7 +163,6 @@ def _unmapped(where: str, legend: Legend, counts: Counter[str]) -> str:
 
 
 def _polygons(shapes: Objects) -> tuple[Objects, npt.NDArray[np.int64]]:
-    """The polygons that geometries consist of, and the position of the geometry that each comes from."""
     import shapely
 
     # Twice, as the first time takes collections apart and the second the multipolygons in them.

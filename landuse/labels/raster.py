@@ -51,7 +51,6 @@ class RasterLabels:
     """An opened label raster.
 
     Attributes:
-        dataset: the raster.
         legend: the classes, with the crosswalk from its codes.
         transformer: from the lattice CRS to the raster's; None where they are one.
         to_pixel: from the raster's CRS to (column, row), as fractions.
@@ -161,7 +160,6 @@ def open_raster_labels(path: Path, legend: Legend | None, crs: CRS, near: Bounds
     """Open a label raster for chips of a lattice in `crs`.
 
     Args:
-        path: the raster.
         legend: the classes; None takes those that the raster carries, else the shipped legend that fits its codes.
         crs: the lattice CRS.
         near: ground of the chips in `crs`.
@@ -184,7 +182,6 @@ def open_raster_labels(path: Path, legend: Legend | None, crs: CRS, near: Bounds
 
 
 def _own_legend(dataset: DatasetReader) -> Legend | None:
-    """The legend that a map of ours carries, for its own codes."""
     try:
         text = dataset.tags().get(LEGEND_TAG)
         return Legend.model_validate_json(text).as_mapped() if text else None
@@ -223,7 +220,6 @@ def _opened(path: Path) -> DatasetReader:
 
 
 def _no_raster(path: Path) -> str:
-    """What to do with a file that is no raster: of vector data, which attributes it has."""
     try:
         fields = [name for layer in vector_layers(path) for name in layer_fields(layer)]
     except LanduseError:

@@ -67,7 +67,6 @@ def legend_of_codes(counts: Mapping[int, int], where: str) -> Legend:
 
     Args:
         counts: pixels of each code.
-        where: the file, for the sentence.
 
     Raises:
         LabelsError: none explains half of them.
@@ -109,7 +108,6 @@ class LabelRule(Protocol):
     """How a chip gets its label.
 
     Attributes:
-        name: what a user calls it.
         offsets: the points it looks at, as (x, y) parts of the chip's side from its south-west corner.
     """
 

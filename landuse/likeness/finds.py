@@ -38,9 +38,7 @@ class Find:
 
     Attributes:
         rank: 1 is the most alike.
-        cell: where.
         similarity: cosine, -1 to 1.
-        what: its class, or what it was and became.
         site: number of its change site, None where there is none.
     """
 
@@ -87,7 +85,6 @@ def alike_in_map(folder: Path, cell: Cell, most: int) -> Finds:
 
 
 def _classes(folder: Path, cells: list[Cell]) -> dict[str, str]:
-    """What the map says of some chips, by chip id."""
     table = pads.dataset(folder / CHIPS_FILE)
     name = "class" if "class" in table.schema.names else "classes"
     chosen = pc.field("chip_id").isin([cell.id for cell in cells])
@@ -105,8 +102,6 @@ def alike_in_change(folder: Path, record: RunRecord, maps: Maps, cell: Cell, mos
         folder: of `diff`.
         record: its `run.json`.
         maps: the maps that it compared, None where one is gone.
-        cell: the chip, which need not have changed.
-        most: how many sites.
 
     Raises:
         UsageError: a map has no such chip.
@@ -143,9 +138,6 @@ def alike_sites(folder: Path, record: RunRecord, maps: Maps) -> dict[int, list[i
 
     Two sites are as alike as the two cells of theirs that are most alike, and these as `alike_in_change` has it. There is none
     where the maps are gone, or kept no features of one network.
-
-    Raises:
-        LanduseError: in one of its kinds: a file is damaged.
     """
     before, after = maps
     if before is None or after is None or record.grid is None or before.resolve() == after.resolve():
@@ -180,7 +172,6 @@ def _likest(numbers: npt.NDArray[np.int64], looks: list[npt.NDArray[np.float32]]
 def _changed(
     path: Path, grid: ChipGrid, sites: geopandas.GeoDataFrame
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row, column and site of every cell that is confirmed as changed."""
     with rasterio.open(path) as dataset:
         shape, transform, crs = dataset.shape, dataset.transform, CRS.from_user_input(dataset.crs)
     shapes = sites.to_crs(crs)

@@ -46,7 +46,6 @@ def _rows(found: Finds) -> list[tuple[int | float | str | None, ...]]:
 
 
 def _places(found: Finds) -> list[tuple[float, float]]:
-    """Longitude and latitude of the middle of each chip."""
     to_degrees = Transformer.from_crs(found.grid.crs, 4326, always_xy=True)
     return [to_degrees.transform(*found.grid.centre(find.cell)) for find in found.finds]
 

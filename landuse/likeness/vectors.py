@@ -93,7 +93,6 @@ def open_vectors(*folders: Path) -> list[Vectors]:
 
 
 def _mean(folder: Path, *, features: bool) -> Float32:
-    """The mean vector of all chips that have one."""
     total, count = 0.0, 0
     for batch in _raw(folder, features=features):
         known = batch.vectors[np.isfinite(batch.vectors).all(axis=1)]

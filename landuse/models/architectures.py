@@ -64,11 +64,9 @@ class Architecture:
     """A network that Keras builds from a name.
 
     Attributes:
-        name: what it is called here.
         builder: what it is called in `keras.applications`, or a function of `OWN` of `landuse.models.keras_networks`.
         px: pixels of an image's side.
         preprocess: what happens to a uint8 image first.
-        features: length of its feature vector.
         own: whether it is one of ours, without published weights.
     """
 

@@ -35,7 +35,6 @@ class Backbone:
         px: pixels of an image's side.
         channels: C.
         features: D.
-        preprocess: what the graph does to an image first.
         architecture: the name by which Keras builds the network, None where it cannot.
         orders: for variables that are constants of the graph, the order of axes that makes them so.
         batch: images that the graph takes at once, None where it takes any number.
@@ -97,7 +96,6 @@ class Backbone:
 
 
 def _in_order(array: npt.NDArray[Any], order: Order | None, name: str) -> npt.NDArray[Any]:
-    """An array whose axes were put in an order, as it was before."""
     if order is None:
         return array
     if sorted(order) != list(range(array.ndim)):
@@ -151,14 +149,7 @@ def backbone_of(
     variables: Mapping[str, Floats] | None = None,
     architecture: str | None = None,
 ) -> Backbone:
-    """The backbone of an OpenVINO model from prepared images (n, px, px, C) to features (n, D).
-
-    Args:
-        graph: the model, which is changed.
-        preprocess: what becomes its beginning.
-        variables: of the Keras network that it was made of.
-        architecture: the name of that network.
-    """
+    """The backbone of an OpenVINO model from prepared images (n, px, px, C) to features (n, D)."""
     graph = halved(prepared(graph, preprocess))
     batch, px, _, channels = graph.input().get_partial_shape()
     features = graph.output().get_partial_shape()[1].get_length()

@@ -66,16 +66,10 @@ class Bundle:
     """A trained model.
 
     Attributes:
-        name: what people call it.
-        backbone: from images to features.
         head: from features to probabilities, temperature included.
         legend: the classes, in the order of the head's columns.
-        bands: names of the bands, in order.
         metres_per_pixel: ground size of a pixel that it was trained on, None where mixed or unknown.
-        calibration: how the temperature was found.
         training: what it was trained on (counts, data digest, settings).
-        metrics: how well it does, and on what.
-        card: the model card, Markdown.
         quantisation: how it computes in 8-bit integers, None where that was not found out.
         alignment: how features of a dense grid are brought to those of chips, None where that is not known.
         palette: the colours of the survey that it was trained on, None where it was trained on single images.
@@ -126,7 +120,6 @@ def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -
     """Write a model file; `path` appears whole or not at all, with the same bytes for the same model.
 
     Args:
-        bundle: the model.
         path: its file; ".landuse" is added where it is missing.
         shipped_in: a model that ships, whose file holds this backbone already.
 
@@ -192,7 +185,6 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def _backbone_members(archive: SafeZip, shipped_in: str | None, path: Path) -> dict[str, bytes]:
-    """The graph and its weights: those of the file, or those of the model that ships and holds them."""
     if shipped_in is None:
         missing = sorted(name for name in OF_BACKBONE if not archive.holds(name))
         if missing:
@@ -308,5 +300,4 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _json(data: dict[str, Any]) -> bytes:
-    """The same bytes for the same data."""
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False).encode()

@@ -42,7 +42,6 @@ class DenseShape:
     """How a feature map lies on cells.
 
     Attributes:
-        pool: the operation that pools the map.
         channels: depth D of the map.
         cell_px: pixels of a cell's side.
         side: positions of the map along a chip.
@@ -66,9 +65,7 @@ def dense_shape(backbone: Backbone, cell_px: float, name: str) -> DenseShape:
     """The shape of a network's map on cells.
 
     Args:
-        backbone: the network.
         cell_px: pixels of a cell's side.
-        name: of the model, for messages.
 
     Raises:
         UsageError: the network mixes distant places before its pooling, or its strides do not fall on the cells' edges.
@@ -103,7 +100,6 @@ class _ByDigest:
 
 @cache
 def _shape(whole: _ByDigest, cell_px: int) -> DenseShape | str:
-    """The shape, or the reason why there is none."""
     backbone = whole.backbone
     if backbone.batch is not None:
         return "its graph takes images of one size alone"
@@ -136,7 +132,6 @@ def _shape(whole: _ByDigest, cell_px: int) -> DenseShape | str:
 
 
 def _falls_on_cells(found: FeatureMap, small: Graph, large: Graph, cell_px: int) -> bool:
-    """Whether a window longer by a cell has the same map, longer by a cell: then the map is the same wherever it starts."""
     first, second = ({n.get_friendly_name(): n for n in model.get_ordered_ops()} for model in (small, large))
     for name, stride in found.strides.items():
         sizes = [int(node.get_output_shape(0)[axis]) for node in (first[name], second[name]) for axis in (1, 2, 3)]
@@ -149,7 +144,6 @@ def _falls_on_cells(found: FeatureMap, small: Graph, large: Graph, cell_px: int)
 
 
 def _begin(node: Node) -> list[int]:
-    """Rows of padding before the first row."""
     return list(node.get_attributes().get("pads_begin", [0, 0]))
 
 

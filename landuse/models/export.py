@@ -71,10 +71,7 @@ def write_export(bundle: Bundle, form: Format, path: Path, description: Mapping[
     """Write a model in a form for other programs.
 
     Args:
-        bundle: the model.
-        form: which.
         path: the file, or the folder of a SavedModel; OpenVINO's form has a ``.bin`` beside it.
-        description: its description.
 
     Raises:
         UsageError: the head or the network cannot be written so.

@@ -71,7 +71,6 @@ def pack_graph(model: Graph, variables: Mapping[str, Floats]) -> tuple[bytes, by
     """A model as XML and as safetensors that hold its constants, the same bytes for the same model.
 
     Args:
-        model: an OpenVINO model.
         variables: of Keras, by name; one that is a constant of the model too is stored once, in the constant's shape.
 
     Returns:
@@ -119,7 +118,6 @@ def _serialised(model: Graph) -> tuple[Element, bytes]:
 
 
 def _array(data: bytes, element: Element) -> npt.NDArray[Any]:
-    """The values of a constant."""
     kinds = {"boolean": np.bool_, "i64": np.int64, "i32": np.int32, "f16": np.float16, "f32": np.float32}
     kind = kinds.get(element.attrib["element_type"], np.uint8)
     first = int(element.attrib["offset"])
@@ -130,7 +128,6 @@ def _array(data: bytes, element: Element) -> npt.NDArray[Any]:
 def _same(
     constants: Mapping[Any, npt.NDArray[Any]], variables: Mapping[str, Floats]
 ) -> dict[Any, tuple[str, tuple[int, ...]]]:
-    """For constants that are a variable with its axes in another order: the variable, and that order."""
     orders = {4: ((3, 2, 0, 1), (2, 3, 0, 1), (0, 1, 2, 3)), 2: ((0, 1), (1, 0)), 1: ((0,),)}
     waiting: dict[bytes, list[tuple[str, tuple[int, ...]]]] = {}
     for name, array in variables.items():
@@ -149,7 +146,6 @@ def _same(
 
 
 def _header(weights: bytes) -> dict[str, tuple[int, int]]:
-    """Where each array of safetensors that we wrote begins and ends in the file."""
     start = 8 + int.from_bytes(weights[:8], "little")
     described = json.loads(weights[8:start])
     return {n: (start + d["data_offsets"][0], start + d["data_offsets"][1]) for n, d in described.items()}
@@ -159,9 +155,7 @@ def check_graph(xml: bytes, room: int, where: str) -> None:
     """Raise `ModelFileError` unless a description of unknown origin is that of a backbone.
 
     Args:
-        xml: the description.
         room: bytes of the file in which its constants lie.
-        where: what messages call it.
     """
     try:
         root = defusedxml.ElementTree.fromstring(xml, forbid_dtd=True)
@@ -208,10 +202,7 @@ def open_graph(xml: bytes, weights: bytes, shape: tuple[int | None, int, int, in
     """An OpenVINO model of a checked description.
 
     Args:
-        xml: the description.
-        weights: the file of constants.
         shape: number of images, None for any, and their height, width and bands.
-        where: what messages call it.
 
     Raises:
         ModelFileError: it is not sound, does not take such images, or has a tensor that is too large.

@@ -93,7 +93,6 @@ def solve_softmax(features: Numbers, labels: npt.NDArray[np.integer], weights: E
         features: (n, D), standardised.
         labels: (n,) classes 0 to K - 1, each of which occurs.
         weights: (n,).
-        penalty: what is added to the mean loss.
     """
     classes = int(labels.max()) + 1
     if penalty.elastic_net > 0 and penalty.reg_param > 0:
@@ -113,7 +112,6 @@ def solve_softmax(features: Numbers, labels: npt.NDArray[np.integer], weights: E
 
 
 def _both(one: Exact) -> Exact:
-    """Columns of both classes from that of the second, whose sigmoid is a softmax of halves."""
     return np.concatenate([-one, one], axis=1) / 2
 
 
@@ -124,8 +122,6 @@ def solve(features: Numbers, targets: Numbers, weights: Exact, penalty: Penalty,
         features: (n, D), standardised.
         targets: (n, K).
         weights: (n,) of rows, or (n, K) of rows and classes.
-        penalty: what is added to the mean loss.
-        link: the loss.
     """
     from scipy.optimize import minimize  # a third of a second to import, and no worker that only infers needs it
 
@@ -152,7 +148,6 @@ class _Objective:
         features: (n, D), standardised.
         targets: (n, K).
         share: (n, 1) or (n, K), what each row or its class counts.
-        link: the loss.
         ridge, lasso: strengths of the L2 and the L1 norm.
     """
 
@@ -209,7 +204,6 @@ def fit_logistic(
         class_count: K.
         C: inverse strength of an L2 penalty on standardised features; used where no penalty is given.
         sample_weight: (n,), or None for equal weights.
-        penalty: elastic net as Spark MLlib has it.
 
     Raises:
         UsageError: without rows, for labels outside the legend, or with one class only.
@@ -253,7 +247,6 @@ def fit_multi_logistic(
         features: (n, D).
         targets: float32 (n, K), 0 or 1.
         weights: (n, K), what each row says of each class counts.
-        penalty: of each class's mean loss.
     """
     both = varied(targets)
     standard = standard_of(features, weights.mean(axis=1))

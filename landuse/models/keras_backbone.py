@@ -119,10 +119,8 @@ def named_backbone(
     """The backbone of a network that Keras builds, with these variables. Imports TensorFlow.
 
     Args:
-        architecture: the network.
         weights: its variables, by the names of `keras_networks.variables`.
         px: pixels of an image's side; None takes those of the architecture.
-        channels: bands of an image.
 
     Raises:
         ModelFileError: the variables are not those of the network.

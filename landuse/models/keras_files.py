@@ -56,7 +56,6 @@ class WeightLayer:
     """A layer of a network with weights.
 
     Attributes:
-        name: its name.
         kind: its class as Keras writes it in files, such as "conv2d".
         shapes: shape of each weight by its name, in Keras' order.
     """
@@ -71,9 +70,7 @@ class StoredLayer:
     """A layer with weights in a file.
 
     Attributes:
-        name: its name, as our networks would have it.
         kind: its class, such as "conv2d"; empty where the layout does not say.
-        number: its place among those of its class.
         arrays: paths of its datasets in the file, in Keras' order.
     """
 
@@ -91,7 +88,6 @@ def load_keras_weights(path: Path, architecture: Architecture) -> Weights:
 
     Args:
         path: an HDF5 file (.h5, .weights.h5).
-        architecture: the network that the weights are for.
 
     Returns:
         float32 arrays, as `keras_networks.variables` names them.
@@ -167,7 +163,6 @@ def _class_and_number(group: str) -> tuple[str, int]:
 
 
 def _match(wanted: list[WeightLayer], stored: list[StoredLayer], name: str) -> list[StoredLayer]:
-    """The stored layer of each layer wanted."""
     by_name = {layer.name: layer for layer in reversed(stored)}
     if all(layer.name in by_name for layer in wanted):
         return [by_name[layer.name] for layer in wanted]

@@ -45,7 +45,6 @@ def alexnet(image: Tensor) -> Tensor:
 
 
 def _conv_norm(source: Tensor, name: str, filters: int, kernel: int, stride: int = 1) -> Tensor:
-    """A convolution with batch norm and a rectifier."""
     found = keras.layers.Conv2D(filters, kernel, stride, "same", use_bias=False, name=f"{name}_conv")(source)
     found = keras.layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(found)
     return keras.layers.Activation("relu", name=f"{name}_act")(found)
@@ -128,9 +127,7 @@ def build(
     """A Keras model from prepared images (n, px, px, C) to features (n, D).
 
     Args:
-        architecture: what is built.
         px: pixels of an image's side; None takes images of any size.
-        channels: bands of an image.
         weights: None for random ones, or ``imagenet``, which Keras downloads and checks.
     """
     shape = (px, px, channels)

@@ -48,7 +48,6 @@ def _openvino() -> ModuleType:
 
 @cache
 def _operations() -> ModuleType:
-    """OpenVINO's operations."""
     _openvino()
     from openvino import opset13
 
@@ -68,7 +67,6 @@ def _tensorflow() -> ModuleType:
 
 @cache
 def _keras() -> ModuleType:
-    """Keras on TensorFlow."""
     _tensorflow()
     import keras
 

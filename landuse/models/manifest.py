@@ -32,14 +32,7 @@ MAX_PX = 1024
 
 
 class HeadSpec(BaseModel):
-    """What `bundle.json` says of a head.
-
-    Attributes:
-        kind: which it is.
-        multi_label: whether it gives a row any number of classes.
-        hidden: units of the hidden layers of a dense head.
-        trees, nodes: of a forest, together.
-    """
+    """What `bundle.json` says of a head."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,7 +100,6 @@ class BackboneSpec(BaseModel):
     Attributes:
         architecture: the name by which Keras builds it, None where it cannot.
         px: pixels of an image's side.
-        features: length of its feature vector.
         preprocess: what happens to a uint8 image first.
         orders: for each variable that is a constant of the graph, the order of its axes there.
         batch: images that its graph takes at once, None where it takes any number.

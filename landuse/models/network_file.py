@@ -173,7 +173,6 @@ def _makes_vectors(graph: Graph, count: int) -> bool:
 
 
 def _tells_apart(graph: Graph, image: list[int]) -> bool:
-    """Whether an image gets the same vector in company as alone: graphs made for one image may mix those of a batch."""
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     pair = np.random.default_rng(0).uniform(0, 1, (2, *image)).astype(np.float32)
     both, alone = compiled([pair])[0].copy(), compiled([pair[1:]])[0].copy()
@@ -202,7 +201,6 @@ def read_onnx(path: Path) -> Graph:
 
 
 def _outside(model: Message) -> Iterator[Message]:
-    """The tensors of an ONNX model whose values lie in other files, wherever they stand."""
     waiting = [model]
     while waiting:
         message = waiting.pop()
@@ -216,7 +214,6 @@ def _outside(model: Message) -> Iterator[Message]:
 
 
 def _take_in(tensor: Message, path: Path) -> None:
-    """Put the values of a tensor in, from a file that lies in the folder of the model and is not a link out of it."""
     told = {entry.key: entry.value for entry in tensor.external_data}
     name = told.get("location", "")
     file = path.parent / name

@@ -90,7 +90,6 @@ def _refused(what: str) -> UsageError:
 
 
 def _kind(port: Node) -> int:
-    """ONNX's number of the element type of a tensor."""
     from onnx import helper
 
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(port.get_element_type().to_dtype())))
@@ -147,7 +146,6 @@ def _by_whole(kind: str) -> Translator:
 
 
 def _along(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
-    """An operation of the same name along an axis."""
     return written.add(node.get_type_name(), sources, axis=node.get_attributes()["axis"])
 
 
@@ -170,7 +168,6 @@ def _swish(written: OnnxGraph, _: Node, sources: list[str]) -> list[str]:
 
 
 def _mvn(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
-    """Mean off, then divided by the deviation, along some axes."""
     told, axes = node.get_attributes(), written.constant(_whole(node, 1))
     centred = written.add("Sub", [sources[0], *written.add("ReduceMean", [sources[0], axes])])
     if not told["normalize_variance"] or "inside" not in str(told["eps_mode"]).lower():

@@ -34,7 +34,6 @@ class FeatureMap:
     """The map that a network pools, found in its graph.
 
     Attributes:
-        pool: name of the operation that pools it.
         axes: its rows and its columns, as axes of the tensor that is pooled.
         strides: pixels from one position to the next, of every tensor that is computed on the way.
         reach: pixels over which a position of the map looks to each side.
@@ -130,7 +129,6 @@ def node_of(model: Graph, name: str) -> Node:
 
 
 def _along(node: Node) -> list[int]:
-    """The axes that an operation looks along, counted from the first."""
     rank = node.input_value(0).get_partial_shape().rank.get_length()
     told = node.get_attributes().get("axis")
     if told is None and len(node.input_values()) > 1:
@@ -140,7 +138,6 @@ def _along(node: Node) -> list[int]:
 
 
 def _turned(node: Node, axes: tuple[int, int]) -> tuple[int, int]:
-    """Where rows and columns are after an operation."""
     if node.get_type_name() != "Transpose":
         return axes
     order = node.input_value(1).get_node().get_data().ravel().tolist()
@@ -148,7 +145,6 @@ def _turned(node: Node, axes: tuple[int, int]) -> tuple[int, int]:
 
 
 def _window(node: Node) -> tuple[int, int]:
-    """The stride of an operation that looks at neighbourhoods, and how many positions it looks over."""
     told = node.get_attributes()
     sides = told.get("kernel") or list(node.input_value(1).get_partial_shape().to_shape())[-2:]
     dilations = told.get("dilations") or [1, 1]
@@ -175,7 +171,6 @@ def _rank(output: Node) -> int:
 
 
 def _is_pool(node: Node) -> bool:
-    """Whether an operation is the mean of whole maps."""
     if node.get_type_name() != "ReduceMean" or _rank(node.input_value(0)) != 4:
         return False
     axes = node.input_value(1).get_node()
@@ -183,7 +178,6 @@ def _is_pool(node: Node) -> bool:
 
 
 def _takes_token(node: Node) -> bool:
-    """Whether an operation makes a vector of a sequence: a token of it, or their mean."""
     kinds = ("Gather", "Squeeze", "Reshape", "StridedSlice", "ReduceMean")
     return node.get_type_name() in kinds and _rank(node.input_value(0)) == 3 and _rank(node.output(0)) == 2
 

@@ -41,7 +41,6 @@ class Quantisation(BaseModel):
         chips: number of chips that the ranges were measured on.
         held_back: number of chips that the agreement was measured on.
         against: what it was compared with, f32 or bf16.
-        digest: of the data.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,7 +110,6 @@ class Extremes:
     """Least and largest values of tensors, image by image.
 
     Attributes:
-        names: of the nodes that make the tensors.
         low, high: float32 (n, tensors), in pieces.
     """
 

@@ -35,7 +35,6 @@ def open_runtime(
     """The runtime of a model. Compiled once a process; later calls with an equal model get the same one.
 
     Args:
-        bundle: a model, or its file.
         kind: "openvino", or "tensorflow" (slower; importing it takes seconds).
         precision: "auto" takes bfloat16 where the processor computes in it natively, and float32 elsewhere; "int8" needs a
             model that was brought to it.
@@ -148,7 +147,6 @@ class OpenVinoRuntime:
         return _Job(request, result, first, len(images))
 
     def _finish(self, job: _Job) -> None:
-        """Wait for a request and copy its results to their place."""
         job.request.wait()
         outputs = range(1 if self._head else 2)
         found = (job.request.get_output_tensor(index).data[: job.count] for index in reversed(outputs))

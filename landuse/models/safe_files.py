@@ -143,7 +143,6 @@ class SafeHdf5:
 
     Args:
         source: the file, or its bytes as a stream.
-        name: what messages call it.
     """
 
     def __init__(self, source: Path | BinaryIO, name: str) -> None:
@@ -240,7 +239,6 @@ class SafeHdf5:
 
     @contextmanager
     def _sound(self) -> Iterator[None]:
-        """Whatever the library says of a damaged file becomes one sentence."""
         try:
             yield
         except ModelFileError:

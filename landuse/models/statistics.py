@@ -41,8 +41,6 @@ def with_statistics(backbone: Backbone, bands: Sequence[str], seen: Sequence[str
 
     Args:
         backbone: from images (n, px, px, 3) to features (n, D).
-        bands: names of the survey's bands, in order.
-        seen: which of them its network sees, in its order.
 
     Returns:
         A backbone from images (n, px, px, C) to features (n, D + S), with no Keras network to build it.
@@ -124,7 +122,6 @@ def _joined(graph: Graph, maps: Node, px: int) -> Node:
 
 
 def _ends(graph: Graph, pool: Node) -> bool:
-    """Whether nothing is computed behind a pooling."""
     node = graph.get_results()[0].input_value(0).get_node()
     while node.get_type_name() == "Transpose" and node.input_value(1).get_node().get_data().ravel().tolist() == [0, 1]:
         node = node.input_value(0).get_node()

@@ -84,7 +84,6 @@ def head_for(head: DenseHead, learnt: SurveyFeatures, features: Floats) -> Dense
 
     Args:
         head: plain logistic regression of D features and K classes.
-        learnt: the survey that it learnt from.
         features: float32 (n, D), of chips spread over the other survey.
 
     Returns:

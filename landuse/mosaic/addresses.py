@@ -108,7 +108,6 @@ def _is_raster(path: Path) -> bool:
 
 
 def _in_store(address: str) -> list[str]:
-    """Rasters in a folder of an object store, or those that match a pattern there."""
     found = _rasters(listed(address))
     if not found:
         raise SourceNotFoundError(f"{address} holds no raster; check the address.")
@@ -116,7 +115,6 @@ def _in_store(address: str) -> list[str]:
 
 
 def _in_zip(path: Path) -> list[str]:
-    """Rasters in a zip archive, as /vsizip/ paths."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())

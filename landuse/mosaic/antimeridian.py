@@ -73,7 +73,6 @@ def _sheet(crs: CRS) -> float:
 
 
 def _reach(transform: Affine, shape: tuple[int, int]) -> tuple[float, float]:
-    """Westernmost and easternmost x of a raster's corners."""
     height, width = shape
     a, b, c = tuple(transform)[:3]
     xs = [a * col + b * row + c for col in (0, width) for row in (0, height)]

@@ -103,7 +103,6 @@ def sources_of(headers: Sequence[Header], bands: Bands | None) -> list[Source]:
     """One source a raster, or one a scene of single-band files, in the order of the headers.
 
     Args:
-        headers: of all files.
         bands: the asked numbers; None for red, green and blue as the files declare them.
 
     Raises:
@@ -125,7 +124,6 @@ def sources_of(headers: Sequence[Header], bands: Bands | None) -> list[Source]:
 
 
 def _choose(header: Header, bands: Bands | None, headers: Sequence[Header]) -> Source:
-    """The bands of one raster. An alpha band that is asked for as a band is imagery, not a mask."""
     order, chosen = _order_in(header) if bands is None else (ASKED, bands)
     if max(chosen) > header.count:
         raise BandsError(_too_few(header, chosen, headers))
@@ -137,7 +135,6 @@ def _choose(header: Header, bands: Bands | None, headers: Sequence[Header]) -> S
 
 
 def _order_in(header: Header) -> tuple[Order, Bands]:
-    """How the bands of one raster are told apart, and the numbers of its red, green and blue."""
     if (found := by_colours(header.colours)) is not None:
         return "colours", _numbers(found)
     if (found := by_names(header.names)) is not None:
@@ -150,7 +147,6 @@ def _numbers(order: Sequence[int]) -> Bands:
 
 
 def _too_few(header: Header, bands: Bands, headers: Sequence[Header]) -> str:
-    """What to say of a raster that lacks a band."""
     path, has = header.path, counted(header.count, "band")
     others = [other for other in headers if other.count >= max(bands)]
     alike = sum(other.place == header.place and other.count == 1 for other in headers) - 1
@@ -171,7 +167,6 @@ def _too_few(header: Header, bands: Bands, headers: Sequence[Header]) -> str:
 
 
 def _scene(members: Sequence[Header], bands: Bands | None, headers: Sequence[Header]) -> Source:
-    """Files of one band each on one grid, seen as one source."""
     first = members[0]
     if max(bands or RGB) > len(members):
         raise BandsError(_files_missing(members, bands or RGB, headers))
@@ -214,7 +209,6 @@ def _order_of(members: Sequence[Header]) -> tuple[Order, Bands]:
 
 
 def _files_missing(members: Sequence[Header], bands: Bands, headers: Sequence[Header]) -> str:
-    """What to say of a scene that lacks the file of a band."""
     first = members[0]
     here = "" if len(members) == 1 else f" and {len(members) - 1} more on the same grid"
     hold = "hold one band each" if here else "holds one band"

@@ -58,7 +58,6 @@ def curves_to(pixels: Samples, reference: Palette) -> Curves | None:
 
     Args:
         pixels: (n, B) from 0 to 255, drawn from a whole survey without nodata and clouds.
-        reference: of as many bands.
 
     Returns:
         uint8 (B, 256); None where the sample holds fewer than `FEWEST` pixels.

@@ -91,7 +91,6 @@ def _region(cells: CellRange, part: CellRange) -> tuple[slice, slice]:
 
 
 def _fill(full: Mask, scene: _Scene, index: int, cells: CellRange) -> None:
-    """Mark the cells that lie wholly inside one footprint: those whose four corners do."""
     here = scene.touching(index, cells)
     if here is None:
         return
@@ -114,7 +113,6 @@ def _holds(scene: _Scene, index: int, x: Floats, y: Floats, slack: float) -> Mas
 
 
 def _add_areas(shares: Shares, wanted: Mask, scene: _Scene, cells: CellRange) -> None:
-    """Exact shares of the wanted cells: the area of the union of the footprints, cut to each cell."""
     parts = [_cut(wanted, scene, index, cells) for index in range(len(scene.footprints))]
     where = np.concatenate([flat for flat, _ in parts]) if parts else np.empty(0, np.intp)
     if not where.size:
@@ -132,7 +130,6 @@ def _add_areas(shares: Shares, wanted: Mask, scene: _Scene, cells: CellRange) ->
 
 
 def _cut(wanted: Mask, scene: _Scene, index: int, cells: CellRange) -> tuple[Index, npt.NDArray[np.object_]]:
-    """Flat indices of the wanted cells that one source touches, and its ground in each."""
     here = scene.touching(index, cells)
     if here is None:
         return np.empty(0, np.intp), np.empty(0, object)
@@ -176,7 +173,6 @@ def _take_samples(shares: Shares, wanted: Mask, scene: _Scene, cells: CellRange,
 
 
 def _per_cell(samples: Mask) -> Shares:
-    """Number of samples of each cell that are set."""
     rows, cols = samples.shape[0] // SAMPLES, samples.shape[1] // SAMPLES
     return np.asarray(samples.reshape(rows, SAMPLES, cols, SAMPLES).sum(axis=(1, 3), dtype=np.float32))
 
@@ -203,7 +199,6 @@ def _sample(ground: Mask, hit: Mask, scene: _Scene, index: int, cells: CellRange
 
 
 def _pixels(scene: _Scene, source: Source, x: Floats, y: Floats, inside: Mask) -> tuple[Floats, Floats]:
-    """Fractional source columns and rows of the samples that lie inside."""
     rows, cols = np.nonzero(inside)
     xs, ys = x[cols], y[rows]
     if not same_crs(source.crs, scene.grid.crs):
@@ -213,7 +208,6 @@ def _pixels(scene: _Scene, source: Source, x: Floats, y: Floats, inside: Mask) -
 
 
 def _imagery(files: OpenFiles, source: Source, col: Floats, row: Floats) -> Mask:
-    """Whether each sample's pixel holds imagery, from a window read every so many pixels."""
     col0, row0 = int(col.min()), int(row.min())
     window = Window(col0, row0, int(col.max()) + 1 - col0, int(row.max()) + 1 - row0)
     reach = CHUNK * SAMPLES

@@ -87,7 +87,6 @@ def read_raw(
     """Pixels of a window as stored.
 
     Args:
-        files: the open datasets.
         source: what to read; its asked bands, in their order.
         window: in pixels of the level; must lie inside it.
         level: overview, None for full resolution.
@@ -117,8 +116,6 @@ def read_valid(files: OpenFiles, source: Source, window: Window, shape: tuple[in
     """Which pixels of a window hold imagery, as `read_raw` has it; the bands themselves are read only where they decide.
 
     Args:
-        files: the open datasets.
-        source: what to look at.
         window: in its pixels.
         shape: (h, w) of the answer; where it is not the window's, every so many pixels are taken.
     """
@@ -129,7 +126,6 @@ def read_valid(files: OpenFiles, source: Source, window: Window, shape: tuple[in
 
 
 def _read_values(files: OpenFiles, source: Source, window: Window, level: int | None, out: AnyArray) -> None:
-    """The asked bands as stored, from one file or from one each."""
     for path, positions in _by_path(source.bands).items():
         numbers = [source.bands[position].band for position in positions]
         whole = len(positions) == len(source.bands)
@@ -156,7 +152,6 @@ def _read_colours(files: OpenFiles, source: Source, window: Window, level: int |
 
 
 def _by_path(bands: Sequence[BandAddress]) -> dict[str, list[int]]:
-    """Positions in the band list that each file fills."""
     found: dict[str, list[int]] = {}
     for position, band in enumerate(bands):
         found.setdefault(band.path, []).append(position)
@@ -214,7 +209,6 @@ def _valid(
 def _middles(
     source: Source, window: Window, level: int | None, shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Middles of the rows and columns of an image of a window, as shares of the raster's sides."""
     factor = 1 if level is None else source.overviews[level]
     height, width = -(-source.height // factor), -(-source.width // factor)
     rows = (window.row + (np.arange(shape[0]) + 0.5) * window.height / shape[0]) / height

@@ -36,7 +36,6 @@ class Flight:
 
     Attributes:
         date: YYYYMMDD as the files' names have it; empty where they have none.
-        sources: positions in the survey.
         pixels: uint8 (n, B), a sample without nodata and clouds.
     """
 
@@ -54,7 +53,6 @@ class Matched:
         before: mean distance of the survey's quantiles from the reference's, grey levels.
         after: the same once each flight went through its curve.
         range: range of the survey's colours as a share of the reference's.
-        dates: of the flights, in order.
     """
 
     recolouring: Recolouring | None
@@ -120,7 +118,6 @@ def thinned(samples: Sequence[Pixels]) -> Pixels:
 
 
 def _sample(files: OpenFiles, survey: Survey, positions: Sequence[int]) -> Pixels:
-    """A sample of some sources, spread evenly over them."""
     samples = [np.empty((0, len(survey.bands)), np.uint8)]
     for source in (survey.sources[positions[at]] for at in evenly(len(positions), MOST_FILES)):
         samples.extend(_looks(files, source, survey.stretch_of(source)))
@@ -140,7 +137,6 @@ def _looks(files: OpenFiles, source: Source, stretch: tuple[float, float] | None
 
 
 def _windows(files: OpenFiles, source: Source) -> Iterator[tuple[Window, int | None, tuple[int, int]]]:
-    """Window, overview and shape of each look at a source."""
     if len(source.overviews) == 0 or len(source.paths) > 1:
         for window in spread(source.width, source.height):
             yield window, None, (-(-window.height // EVERY), -(-window.width // EVERY))

@@ -53,7 +53,6 @@ def check_vrt(path: str) -> None:
 
 @lru_cache(maxsize=256)
 def _check(path: str, _: tuple[int, int] | None) -> None:
-    """Look through a VRT once as long as it stays the same: a worker may open it many times."""
     todo, seen = [path], {path}
     while todo:
         vrt = todo.pop()
@@ -69,7 +68,6 @@ def _check(path: str, _: tuple[int, int] | None) -> None:
 
 
 def _names(vrt: str) -> list[tuple[str, bool]]:
-    """The files that a VRT names, and whether their names are relative to it."""
     data = _bytes(vrt, MOST_BYTES + 1)
     if data is None:
         raise NotARasterError(
@@ -276,10 +274,6 @@ ELSEWHERE = frozenset(
 
 def open_raster(path: str, **options: Any) -> Any:  # noqa: ANN401
     """Open a raster for reading: an rasterio dataset. A VRT is looked through first.
-
-    Args:
-        path: as GDAL knows it.
-        options: GDAL's open options.
 
     Raises:
         RasterioError: GDAL cannot open it.

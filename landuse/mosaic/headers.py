@@ -30,7 +30,6 @@ class Header:
     """What one file says of itself.
 
     Attributes:
-        path: the file.
         source: with every band of the file, not yet the asked ones; a palette counts as the three bands of its colours.
         colours: declared colour of each band, as GDAL names them.
         names: description of each band; empty where it has none.
@@ -115,7 +114,6 @@ def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401
 
 
 def _expanded(source: Source) -> Source:
-    """A source whose first band holds numbers of colours, as the three bands of these."""
     first = source.bands[0]
     bands = tuple(replace(first, part=part) for part in range(3))
     return replace(source, bands=bands, dtype="uint8", nodata=source.nodata[:1] * 3, alpha=None)
@@ -136,7 +134,6 @@ def _check_colours(path: str, colours: tuple[str, ...]) -> None:
 
 
 def _lossy(structure: Mapping[str, str]) -> bool:
-    """Whether a file's pixels were compressed with a loss, by its IMAGE_STRUCTURE."""
     method = structure.get("COMPRESSION", "").upper()
     return (
         "JPEG" in method

@@ -179,7 +179,6 @@ class Layer:
         return self.tone.of(raw), valid
 
     def _rescaled(self, files: OpenFiles, target: LatticeWindow) -> Laid | None:
-        """From a north-up raster in the lattice's CRS."""
         place, pixel = self.placement, self.pixel
         west, north, step_x, step_y = place.transform.c, place.transform.f, place.transform.a, -place.transform.e
         rows = axis((north + target.row * pixel) / step_y, pixel / step_y, target.height, place.height)
@@ -195,7 +194,6 @@ class Layer:
         return unmultiplied(done[..., :-1], done[..., -1])
 
     def _warped(self, files: OpenFiles, target: LatticeWindow) -> Laid | None:
-        """From a raster in another CRS, or a rotated one."""
         pixel, place = self.pixel, self.placement
         lattice = Frame(self.wkt, Affine(pixel, 0.0, target.col * pixel, 0.0, -pixel, -target.row * pixel))
         frame = Frame(self.source.wkt, place.transform)
@@ -230,7 +228,6 @@ def _outer(extent: tuple[float, float, float, float], pad: int, place: Placement
 
 
 def _clipped(outer: Window, place: Placement) -> Window | None:
-    """The part of a window inside the raster."""
     col, row = max(0, outer.col), max(0, outer.row)
     col1, row1 = min(place.width, outer.col + outer.width), min(place.height, outer.row + outer.height)
     return Window(col, row, col1 - col, row1 - row) if col < col1 and row < row1 else None

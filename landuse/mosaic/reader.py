@@ -34,7 +34,6 @@ class MosaicReader:
     Args:
         survey: what `open_survey` found.
         grid: the lattice; its pixels are those of the answer.
-        max_open: most files open at once.
     """
 
     def __init__(self, survey: Survey, grid: ChipGrid, *, max_open: int = 16) -> None:
@@ -80,7 +79,6 @@ class MosaicReader:
         return canvas.pixels()
 
     def _meeting(self, cells: CellRange) -> npt.NDArray[np.intp]:
-        """Indices of the sources whose footprint meets the window, in order."""
         bounds, margin, boxes = self._grid.bounds(cells), self._grid.pixel, self._boxes
         window = bounds.west - margin, bounds.south - margin, bounds.east + margin, bounds.north + margin
         near = (
@@ -102,7 +100,6 @@ class MosaicReader:
         return self._layers[index]
 
     def _lay(self, canvas: Canvas, target: LatticeWindow, index: int) -> None:
-        """Lay one source under what the canvas holds."""
         layer = self._layer(index)
         if layer.placement.transfer is Transfer.COPY:
             self._copy(canvas, target, layer)
@@ -145,16 +142,13 @@ class MosaicReader:
 
 
 def _meeting(starts: list[int], side: int, reach: tuple[float, float]) -> list[int]:
-    """Those starts of parts of a line that meet a reach of it."""
     return [start for start in starts if start + side > reach[0] and start < reach[1]]
 
 
 def _starts(length: int, px: int, side: int) -> list[int]:
-    """Where the parts of a line of cells begin."""
     return [cell + start for cell in range(0, length, px) for start in range(0, px, side)]
 
 
 def _region(target: LatticeWindow, part: LatticeWindow) -> Region:
-    """Where a part lies in the image of its window."""
     row, col = part.row - target.row, part.col - target.col
     return slice(row, row + part.height), slice(col, col + part.width)

@@ -37,8 +37,6 @@ class Remark:
     """One sentence about a survey.
 
     Attributes:
-        about: what it is about, in a word or two.
-        text: the sentence.
         mend: what to do about it; empty where nothing need be done.
         wrong: whether the map would be wrong unless that is done.
     """
@@ -102,7 +100,6 @@ def _palettes(survey: Survey) -> Iterator[Remark]:
 
 
 def _collars(survey: Survey) -> Iterator[Remark]:
-    """Fill values that are left out, the sources of one value in one sentence."""
     alike: dict[tuple[float, bool], list[Source]] = defaultdict(list)
     for source in survey.sources:
         if source.collar is not None:
@@ -125,7 +122,6 @@ def _blurred(value: float, sources: Sequence[Source]) -> Remark:
 
 
 def _lattice(survey: Survey, crs: CRS) -> Iterator[Remark]:
-    """Sources whose CRS is not the lattice's."""
     other = [source for source in survey.sources if not same_crs(source.crs, crs)]
     if not other:
         return
@@ -135,7 +131,6 @@ def _lattice(survey: Survey, crs: CRS) -> Iterator[Remark]:
 
 
 def _overlaps(survey: Survey, crs: CRS) -> Iterator[Remark]:
-    """Pairs of sources that cover much of the same ground: two dates in one folder, as a rule."""
     pairs = overlaps(survey, crs)
     for area, first, second in pairs[:MOST_NAMED]:
         one, other = survey.sources[first], survey.sources[second]
@@ -176,11 +171,9 @@ def _two_years(one: Source, other: Source) -> bool:
 
 
 def _named(sources: Sequence[Source]) -> str:
-    """The first source by name, and how many more there are."""
     first = sources[0].name
     return first if len(sources) == 1 else f"{first} and {counted(len(sources) - 1, 'other')}"
 
 
 def _says(sources: Sequence[Source], verb: str) -> str:
-    """A verb for one source or for several."""
     return verb if len(sources) == 1 else {"lies": "lie", "holds": "hold", "tags": "tag"}[verb]

@@ -54,10 +54,8 @@ class Placement:
     """How a source comes onto the lattice, decided once.
 
     Attributes:
-        transfer: the cheapest that serves.
         level: overview to read; None for full resolution.
         scale: pixels of that level along a lattice pixel.
-        transform, width, height: of that level.
         col, row: the raster's first pixel in pixels of the lattice (rows count southwards from y = 0), of use to COPY only.
     """
 
@@ -86,7 +84,6 @@ def place(source: Source, grid: ChipGrid) -> Placement:
 
 
 def _on_lattice(source: Source, pixel: float) -> bool:
-    """Whether every pixel of a north-up raster falls on a lattice pixel, to a thousandth of it."""
     transform = source.transform
     for step, origin, count in ((transform.a, transform.c, source.width), (-transform.e, -transform.f, source.height)):
         start = origin / pixel

@@ -29,7 +29,6 @@ class BandAddress:
     """One band of one file, or one part of the colours that its numbers stand for.
 
     Attributes:
-        path: the file.
         band: its number, from 1.
         part: 0, 1 or 2 for the red, green or blue of a palette's colours; None for the band's own values.
     """
@@ -44,9 +43,7 @@ class Collar:
     """The collar of a raster.
 
     Attributes:
-        value: the fill value, of every band.
         tolerance: by how much an empty pixel may differ from it, in every band.
-        share: of the raster that the collar takes.
         shape: rows and columns of the coarse picture that says where it is.
         region: that picture, a bit a pixel, packed; a pixel more than the collar on every side.
     """
@@ -73,7 +70,6 @@ class Collar:
         """Which pixels (h, w) of `data` (h, w, B), as stored, lie in the collar; None where none can.
 
         Args:
-            data: values as stored.
             rows: middles of the pixels' rows (h,) as shares of the raster's height, 0 to 1.
             cols: the same of columns (w,) and width.
         """
@@ -90,7 +86,6 @@ def near(data: Values, value: float, tolerance: float) -> Mask:
 
 
 def _grown(mask: Mask) -> Mask:
-    """A mask and the eight neighbours of each of its pixels."""
     padded = np.pad(mask, 1)
     rows = padded[:-2] | padded[1:-1] | padded[2:]
     return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
@@ -101,17 +96,14 @@ class Source:
     """What reading needs to know of a source.
 
     Attributes:
-        name: short and unique within its survey.
         bands: the asked bands in order. More than one path where every band is a file of its own.
         wkt: CRS as WKT 2.
         geotransform: Affine's six numbers (a, b, c, d, e, f), pixel (col, row) to CRS.
         width, height: in pixels.
-        dtype: numpy name of the common type of the bands.
         nodata: declared value of each asked band, None where there is none. NaN and infinity need no declaration. Of a palette
             it is a number of a colour.
         alpha: the band that says where there is imagery (where above 0); None where there is none or it is itself asked for.
         masked: whether the files carry an internal or external mask band (.msk).
-        overviews: decimation factors, ascending.
         order: how the bands were chosen: ``asked``, by ``colours`` or ``names`` that the files declare, or by their ``place``.
         collar: ground that holds a fill value without declaring it.
         odd_alpha: whether a band that is tagged alpha turned out to be imagery.

@@ -36,7 +36,6 @@ class Recolouring:
 
     Attributes:
         curves: tables of 256 bytes a band, one table a flight.
-        flights: the flight of each source.
     """
 
     curves: tuple[bytes, ...]
@@ -57,7 +56,6 @@ class Survey:
 
     Attributes:
         sources: in order of precedence; where two overlap, the first with imagery at a pixel wins.
-        bands: the asked band numbers.
         stretch: (low, high) source values that become 0 and 255; None where pixels are uint8 and taken as they are. One pair
             for the whole survey and for all bands, so that colours stay comparable between chips.
         recolouring: how 8-bit values (those after the stretch) are changed; None where they stay. It belongs to a run, not to
@@ -105,7 +103,6 @@ class Survey:
 
     @staticmethod
     def _outlines(sources: Sequence[Source], crs: CRS) -> npt.NDArray[np.object_]:
-        """Footprints of sources that share one CRS."""
         if same_crs(sources[0].crs, crs):
             return np.asarray(shapely.polygons(np.stack([source.outline(1) for source in sources])))
         outlines = np.stack([source.outline(EDGE_POINTS) for source in sources])
@@ -214,7 +211,6 @@ def _check_request(bands: tuple[int, ...] | None, stretch: tuple[float, float] |
 
 
 def _named(sources: Sequence[Source]) -> tuple[Source, ...]:
-    """Sources whose names are unique: file name, then as many folders before it as it takes."""
     names = [source.name for source in sources]
     depth = 1
     while len(set(names)) < len(names) and depth < 32:

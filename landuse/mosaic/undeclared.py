@@ -44,10 +44,6 @@ def with_undeclared(sources: Sequence[Source], *, collars: bool) -> list[Source]
     """The sources with the collars that they do not declare, and without alpha bands that are imagery.
 
     Windows that cannot be read are passed over: reading chips will name the damage.
-
-    Args:
-        sources: as their headers have them.
-        collars: whether collars are looked for at all.
     """
 
     def look(source: Source) -> Source:
@@ -97,7 +93,6 @@ def _beside_zero(picture: Values) -> npt.NDArray[np.bool_]:
 
 
 def _with_collar(files: OpenFiles, source: Source) -> Source:
-    """The source with its collar, if it has one: of a fill value, or of a declared value that a compression blurred."""
     declared = {value for value in source.nodata if value is not None}
     if source.alpha is not None or source.masked or (declared and not source.lossy):
         return source
@@ -160,7 +155,6 @@ def blur_of(picture: Values, *, lossy: bool) -> float:
 
     Args:
         picture: values (h, w, B) as stored.
-        lossy: whether they were compressed with a loss.
     """
     if picture.dtype == np.uint8:
         return float(BLUR)
@@ -172,8 +166,6 @@ def find_collar(picture: Values, value: float, *, lossy: bool = False, everywher
 
     Args:
         picture: values as stored, every so many pixels.
-        value: the fill value.
-        lossy: whether they were compressed with a loss.
         everywhere: whether the value is declared, so that parts inside the raster count too.
     """
     tolerance = blur_of(picture, lossy=lossy)

@@ -24,7 +24,6 @@ class Flag:
         metavar: what stands for the value in `--help`.
         default: of the command, where it is not that of the Python function.
         example: of a value that is a list, for the sentence that refuses a wrong one.
-        path: what a path must be, if it exists.
     """
 
     help: str
@@ -61,7 +60,6 @@ class Options(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _results_are_paths(cls, value: Any) -> Any:  # noqa: ANN401
-        """A result stands wherever a path does."""
         return fspath(value) if isinstance(value, PathLike) else value
 
     def changed(self, **values: Any) -> Self:  # noqa: ANN401
@@ -93,7 +91,6 @@ def section_of(schema: type[Options], name: str) -> str:
 
 
 def _sentence(error: ValidationError, schema: type[Options]) -> str:
-    """The first thing that is wrong, in one sentence."""
     first = error.errors()[0]
     if isinstance(cause := first.get("ctx", {}).get("error"), UsageError):
         return str(cause)

@@ -121,7 +121,6 @@ def polygon_areas_ha(polygons: npt.NDArray[np.object_], crs: CRS) -> FloatArray:
 
 
 def _parts(polygons: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], IntArray]:
-    """The single polygons of multipolygons, and which of them each belongs to."""
     import shapely
 
     parts, owner = shapely.get_parts(polygons, return_index=True)
@@ -155,7 +154,6 @@ class AreaSurface:
     """A polynomial of areas over an extent of cells, through exact values at Chebyshev's points of both directions.
 
     Attributes:
-        lows, highs: first and last row and column.
         coefficients: float64 (NODES, NODES), of the products of Chebyshev polynomials of row and column.
     """
 

@@ -51,7 +51,6 @@ def change_categories(legend: Legend, numbers: Mapping[str, int]) -> tuple[Categ
     """Every change from one class to another, in the colour of what the ground became.
 
     Args:
-        legend: the classes.
         numbers: class name -> number in `change.tif`, 1 to 99 as a rule.
     """
     return tuple(

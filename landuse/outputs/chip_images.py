@@ -65,7 +65,6 @@ def export_chips(chips: ChipSet, folder: Path, image_format: ImageFormat, runner
     Pixels without imagery are 0; a GeoTIFF also says so in its mask. Chips without a label go to ``chips``.
 
     Args:
-        chips: the chips.
         folder: where the class folders appear.
         image_format: png (grey or RGB), or tif (any bands, georeferenced).
         runner: where the work runs.
@@ -121,7 +120,6 @@ def write_image(path: Path, pixels: Pixels, grid: ChipGrid, cell: Cell) -> None:
 
 
 def _georeference(grid: ChipGrid, cell: Cell) -> dict[str, Any]:
-    """GeoTIFF profile of a chip."""
     return {"driver": "GTiff", "crs": grid.crs.to_wkt(), "transform": grid.transform(cell), "compress": "deflate"}
 
 

@@ -68,10 +68,8 @@ class ClassRaster:
     """A class map on disk: what is in it is known, its cells are read in windows.
 
     Attributes:
-        path: the file.
         shape: (rows, columns).
         transform: north-up transform, pixel to CRS.
-        crs: CRS of the map.
         legend: names and colours; None where the file says nothing of its codes.
         counts: pixels of each code that occurs but 0, in the order of the codes.
         zero: the code here of what is a class with the code 0 in the file; None where 0 is no data or does not occur.
@@ -139,7 +137,6 @@ def read_class_raster(path: str | Path) -> ClassRaster:
 
 
 def _open(path: str | Path) -> Any:  # noqa: ANN401
-    """Open with one of the few drivers that hold class maps: others may fetch from the network what a file names."""
     for driver in DRIVERS:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
@@ -169,7 +166,6 @@ def _check(path: str | Path, dataset: Any) -> None:  # noqa: ANN401
 
 
 def _crs(path: str | Path, dataset: Any) -> CRS:  # noqa: ANN401
-    """The dataset's CRS for pyproj."""
     try:
         return CRS.from_user_input(dataset.crs)
     except CRSError as error:
@@ -235,7 +231,6 @@ def _legend(
     names: Mapping[int, str],
     palette: Mapping[int, tuple[int, int, int, int]],
 ) -> Legend | None:
-    """The legend that the file carries, or one made of its category names and palette."""
     own = _own_legend(dataset.tags().get(LEGEND_TAG))
     if own is not None and set(occurring) <= set(own.codes):
         return own
@@ -277,7 +272,6 @@ def _category_names(dataset: Any) -> dict[int, str]:  # noqa: ANN401
 
 
 def _one_line(name: str) -> str:
-    """A name of somebody's file as one line that can be printed."""
     return "".join(char if char.isprintable() else " " for char in name).strip()
 
 

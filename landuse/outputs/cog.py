@@ -142,7 +142,6 @@ def class_cog(path: Path, place: Place, legend: Legend, tags: Mapping[str, str] 
     Args:
         path: the ``.tif`` to appear.
         place: where it lies.
-        legend: classes whose codes will be written.
         tags: what else the file says of itself, such as where it came from.
 
     Raises:
@@ -163,8 +162,6 @@ def change_cog(path: Path, place: Place, legend: Legend, numbers: Mapping[str, i
     Args:
         path: the ``.tif`` to appear.
         place: where it lies.
-        legend: classes of both maps.
-        numbers: class name -> number in this file.
     """
     with _code_cog(path, place, change_categories(legend, numbers), "100 x from + to", "uint16") as (writer, dataset):
         dataset.update_tags(**{NAMES_TAG: json.dumps({number: plain_text(name) for name, number in numbers.items()})})

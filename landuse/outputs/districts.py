@@ -73,9 +73,7 @@ def read_districts(path: Path, column: str | None, crs: CRS, near: Bounds) -> Di
     """The polygons of a vector file that share ground with a map; those of one name become one.
 
     Args:
-        path: a vector file.
         column: its column of names; None is one that is called ``name``.
-        crs: CRS of the map.
         near: where the map lies.
 
     Raises:
@@ -187,8 +185,6 @@ def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, 
     """Write `districts.csv`, `.xlsx`, `.parquet`, `.geojson`; return the rows: district, class, area_ha, share of the district.
 
     Args:
-        folder: where.
-        totals: what was measured, by class code.
         legend: the classes; each has a line in each district.
         overlapping: whether a cell may be of several classes, so that they do not add up to the district.
     """
@@ -200,9 +196,7 @@ def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend,
     """Write `districts.csv`, `.xlsx`, `.parquet`, `.geojson`; return the rows: district, from, to, area_ha, share of it.
 
     Args:
-        folder: where.
         totals: what was measured, by the codes of `change.tif`, and as `UNCHANGED_CODE` the ground that was compared without.
-        legend: the classes.
         numbers: class name -> number in `change.tif`.
     """
     named = {number: name for name, number in numbers.items()}
@@ -236,7 +230,6 @@ def write_shapes(path: Path, districts: Districts) -> None:
 def _rows(
     totals: DistrictTotals, lines: Sequence[tuple[int, Line]], rest: Line | None
 ) -> Iterator[tuple[str | float, ...]]:
-    """The rows of the table: district, columns of the line, hectares, share of the district."""
     for number, name in enumerate(totals.districts.names):
         whole = float(totals.districts.areas_ha[number])
         measured = [(columns, float(totals.of(code)[number])) for code, columns in lines]

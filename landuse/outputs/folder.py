@@ -173,7 +173,6 @@ def output_lock(out: Path) -> Iterator[None]:
 
 
 def _holder() -> str:
-    """Return who holds the lock, as JSON."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since})
 

@@ -43,8 +43,6 @@ def still_page(package: str, name: str, start: str, values: dict[str, Any]) -> s
     Args:
         package: such as ``landuse.reporting``.
         name: of the template, in which `beginning` stands for the first lines.
-        start: the first lines.
-        values: what it says.
     """
     from jinja2 import Environment
     from markupsafe import Markup
@@ -66,7 +64,6 @@ def policy(scripts: Iterable[str] = (), pictures: str = "") -> str:
     """The content security policy of a page: these scripts run, told by their digests, and nothing is fetched.
 
     Args:
-        scripts: their text.
         pictures: scheme and host of a server from which pictures may come all the same; empty for none.
     """
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)

@@ -27,8 +27,6 @@ class LandUseMap:
 
     Attributes:
         folder: what `classify` wrote.
-        chips: where.
-        legend: the model's classes.
         probabilities: float32 (n, classes), calibrated; NaN where a chip was quarantined.
         known: bool (n,), which chips have an answer.
         codes: (n,), the most probable class; 0 where quarantined.

@@ -40,9 +40,6 @@ def polygon_lyrx(name: str, file: str, categories: Categories, filters: Sequence
     """The layer of the polygons of a GeoPackage that lies beside.
 
     Args:
-        name: of the layer, in the GeoPackage too.
-        file: the GeoPackage.
-        categories: names and colours.
         filters: which polygons each category draws, as many; all by the same columns.
     """
     fields = list(filters[0]) if filters else []

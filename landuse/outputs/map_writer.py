@@ -50,11 +50,9 @@ class MapFrame:
 
     Attributes:
         grid, extent: lattice, and the cells of it that the rasters cover.
-        legend: the classes.
         thresholds: of several labels a chip, from which probability each class is given, (classes,).
         tags: where the map comes from, for the tags of its rasters.
         formats: in which formats the polygons are written, of `landuse.outputs.vector_formats.FORMATS`.
-        districts: polygons by which areas are listed too.
     """
 
     grid: ChipGrid
@@ -83,7 +81,6 @@ def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tupl
     Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
 
     Args:
-        folder: an empty folder.
         frame: lattice, extent and classes.
         strips: the chips in rows of blocks, from south to north; one is in memory at a time.
 

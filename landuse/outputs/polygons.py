@@ -75,7 +75,6 @@ class Sweep:
         """Start above the first line.
 
         Args:
-            width: columns of the raster.
             weights: how many numbers a cell has that are summed over regions.
             spacing: cells between the vertices of a straight edge.
         """
@@ -127,7 +126,6 @@ class Sweep:
         return ended
 
     def _keep(self, front: Values, region: Int32, touching: Mask) -> None:
-        """Remember the last line: its values, and which open region each of its cells belongs to."""
         self._front = front
         position = np.append(np.cumsum(touching) - 1, -1)
         self._region = position[np.where(region >= 0, region, len(touching))]
@@ -139,7 +137,6 @@ class Sweep:
         return np.stack([where, where[first][group]])
 
     def _numbers(self, front: Int32) -> IntArray:
-        """New number of each open region, from those of the last line's cells."""
         number = np.full(len(self._values), -1, np.int64)
         known = self._region >= 0
         number[self._region[known]] = front[known]
@@ -258,7 +255,6 @@ def _summed(region: Int32, weights: Floats, count: int) -> Floats:
 
 
 def _value_of(values: Values, region: Int32, count: int) -> Values:
-    """The value of each region."""
     found = np.zeros(count, values.dtype)
     found[region[region >= 0]] = values[region >= 0]
     return found

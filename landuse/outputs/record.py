@@ -26,7 +26,6 @@ class FileIdentity(BaseModel):
     """Which file went in, told without reading it: a survey of terabytes is identified in seconds.
 
     Attributes:
-        path: as it was given.
         size: in bytes; -1 where nothing tells it.
         modified: time of the last change in nanoseconds, of an object as its store tells it; "" where nothing tells it.
         digest: ``sha256:`` of the whole content, where that was asked for.

@@ -58,7 +58,6 @@ def _add_names(parent: Element, categories: Categories) -> None:
 
 
 def _rows(categories: Categories, totals: CodeTotals) -> Iterator[tuple[str, ...]]:
-    """The cells of the table, by value."""
     for c in sorted(categories, key=lambda category: category.value):
         if cells := int(totals.cells[c.value]):
             yield str(c.value), c.name, *map(str, c.rgb), str(cells), f"{totals.area_ha[c.value]:.4f}"

@@ -53,7 +53,6 @@ def write_item(folder: Path, name: str, raster: str, record: RunRecord, inner: S
         folder: where the files lie.
         name: what the result is called; a year in it is when the ground looked so.
         raster: the file that says where the result lies.
-        record: what was read.
         inner: files of folders below that are assets too, by their paths from `folder`.
     """
     with rasterio.open(folder / raster) as dataset:
@@ -99,7 +98,6 @@ def _projection(crs: CRS) -> dict[str, Any]:
 
 
 def _links(record: RunRecord) -> list[dict[str, str]]:
-    """What the result was derived from."""
     inputs = [{"rel": "derived_from", "href": one.path, "title": Path(one.path).name} for one in record.inputs]
     return [*inputs, {"rel": "describedby", "href": "./run.json", "type": "application/json"}]
 
@@ -113,7 +111,6 @@ def _asset(path: Path, href: str) -> dict[str, Any]:
 
 
 def _bands(path: Path) -> dict[str, Any]:
-    """What the bands of a raster hold, and what its codes mean."""
     with rasterio.open(path) as dataset:
         nodata = "nan" if dataset.nodata != dataset.nodata else dataset.nodata
         bands = [

@@ -49,7 +49,6 @@ def write_change_styles(folder: Path, legend: Legend, numbers: Mapping[str, int]
 
     Args:
         folder: where `change.tif` and the polygons of sites lie.
-        legend: the classes.
         numbers: class name -> number in `change.tif`.
         totals: what occurs in `change.tif`.
     """
@@ -62,7 +61,6 @@ def write_change_styles(folder: Path, legend: Legend, numbers: Mapping[str, int]
 
 
 def _write_both(folder: Path, name: str, categories: Categories, polygons: tuple[str, Sequence[Filter]]) -> None:
-    """Write the styles of a raster of codes and of polygons of one name."""
     expression, filters = polygons
     qml, sld = categorised(categories, expression), polygon_sld(name, categories, filters)
     _write(folder / f"{name}.qml", qml)

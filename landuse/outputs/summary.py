@@ -59,7 +59,6 @@ def summarise(codes: CodeArray, areas_ha: npt.NDArray[np.float64], legend: Legen
     Args:
         codes: class code of each cell, shape (n,); 0 (no data) counts nowhere.
         areas_ha: area of each cell in hectares, shape (n,).
-        legend: the classes.
     """
     totals = Totals()
     totals.add(codes, areas_ha)

@@ -23,7 +23,6 @@ def categorised(categories: Categories, attribute: str | None) -> str:
     """The QML of a raster of codes and, where `attribute` is given, of polygons.
 
     Args:
-        categories: values, names and colours.
         attribute: QGIS expression of the name of a polygon's category.
     """
     root = _root()
@@ -63,7 +62,6 @@ def _renderer_of(kind: str) -> dict[str, str]:
 
 
 def _add_polygons(root: Element, categories: Categories, attribute: str) -> None:
-    """A symbol for each category."""
     how = {
         "type": "categorizedSymbol",
         "attr": attribute,
@@ -113,13 +111,7 @@ def graded_sld(layer: str) -> str:
 
 
 def polygon_sld(layer: str, categories: Categories, filters: Sequence[Filter]) -> str:
-    """The style of polygons.
-
-    Args:
-        layer: name of the layer.
-        categories: names and colours.
-        filters: which polygons each category draws, as many.
-    """
+    """The style of polygons."""
     root, style = _document(layer)
     for c, wanted in zip(categories, filters, strict=True):
         rule = SubElement(style, _sld("Rule"))
@@ -135,7 +127,6 @@ def polygon_sld(layer: str, categories: Categories, filters: Sequence[Filter]) -
 
 
 def _document(layer: str) -> tuple[Element, Element]:
-    """The root of a document, and the element that holds its rules."""
     root = Element(_sld("StyledLayerDescriptor"), version="1.0.0")
     named = SubElement(root, _sld("NamedLayer"))
     SubElement(named, _sld("Name")).text = layer

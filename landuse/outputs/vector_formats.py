@@ -254,5 +254,4 @@ class _PackageWriter:
 
 
 def _column(values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Values of a property as one array: numbers as they are, texts as objects."""
     return values if isinstance(values, np.ndarray) else np.array(values, object)

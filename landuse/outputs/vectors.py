@@ -40,7 +40,6 @@ class MapLines:
     """Some lines of a class map, from one side to the other.
 
     Attributes:
-        first: number of the first line.
         codes: class codes (h, W), 0 = no data.
         areas_ha: area of each cell in hectares (h, W).
         confidence: of each cell (h, W), NaN where it is not known; None where no cell has one.
@@ -59,7 +58,6 @@ class Areas:
     Attributes:
         columns: values by the name of the property, (n,) each.
         polygons: (n,).
-        crs: CRS of the polygons, x first.
     """
 
     columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]]
@@ -91,9 +89,6 @@ class Dissolver:
 
         Args:
             transform: pixel (col, line) to `crs`; lines may run north or south.
-            crs: CRS of the map.
-            legend: names of the codes.
-            width: cells of a line.
         """
         self._transform, self._crs, self._legend = transform, crs, legend
         self._confident = False
@@ -154,8 +149,6 @@ def dissolve(
     Args:
         codes: class codes (H, W), 0 = no data.
         transform: north-up transform, pixel to `crs`.
-        crs: CRS of the raster.
-        legend: names of the codes.
         confidence: of each cell (H, W), averaged over a polygon; NaN cells are left out of the mean.
 
     Returns:
@@ -213,7 +206,6 @@ class FeatureWriter:
 
 
 def _features(areas: Areas) -> Iterator[tuple[str, str]]:
-    """Geometry and properties of each feature, as JSON texts."""
     for first in range(0, len(areas), CHUNK):
         chunk = slice(first, first + CHUNK)
         geometries = shapely.to_geojson(_rounded(areas.polygons[chunk]))
@@ -224,7 +216,6 @@ def _features(areas: Areas) -> Iterator[tuple[str, str]]:
 
 
 def _listed(values: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
-    """Values as plain Python objects."""
     return values.tolist() if isinstance(values, np.ndarray) else values
 
 
@@ -235,7 +226,6 @@ def _rounded(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """A value as JSON has it: NaN is null, and floats carry six digits after the point, enough for a square metre."""
     if isinstance(value, float):
         return round(value, 6) if np.isfinite(value) else None
     return value

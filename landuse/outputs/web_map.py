@@ -53,7 +53,6 @@ def web_map(
 
 
 def _add_map(page: folium.Map, folder: Path, *, shown: bool) -> None:
-    """The class raster of a folder as a picture in its colours."""
     from folium.raster_layers import ImageOverlay
 
     with rasterio.open(folder / "landuse.tif") as source, WarpedVRT(source, crs="EPSG:3857", nodata=0) as warped:

@@ -51,9 +51,7 @@ def district_changes(compared: Compared, districts: Path | None, column: str | N
     """The districts with confirmed change, the most first; none where there are no districts.
 
     Args:
-        compared: the comparison.
         districts: polygons; None takes the table of `diff`, if it wrote one.
-        column: their column of names.
 
     Raises:
         UsageError, NoOverlapError: the districts cannot serve, as `read_districts`.
@@ -81,7 +79,6 @@ def _listed(rows: Iterable[Row], areas: dict[str, float]) -> list[DistrictChange
 
 
 def _read(path: Path) -> tuple[list[Row], dict[str, float]]:
-    """The lines of a table of districts, and the area of each district, which its lines add up to."""
     areas: dict[str, float] = defaultdict(float)
     rows = []
     try:

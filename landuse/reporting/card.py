@@ -23,7 +23,6 @@ class MapOrigin:
     """What one map was made of.
 
     Attributes:
-        name: of the map.
         record: its `run.json`; None of a map that another program made, or that is gone.
     """
 

@@ -58,7 +58,6 @@ class Compared:
         folder: of `diff`.
         record: its `run.json`.
         summary: its `summary.json`.
-        legend: the common classes.
         transitions: the lines of `transitions.csv`.
     """
 

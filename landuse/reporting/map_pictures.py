@@ -62,9 +62,7 @@ class Maps:
 
     Attributes:
         change: data address of what became of the ground that changed.
-        dates: the land at each date whose map is there.
         place: the ground: CRS, transform and shape of `change.tif`.
-        bar: a scale bar.
     """
 
     change: str

@@ -81,7 +81,6 @@ def entries_of(change: Path, maps: Sequence[Path], pages: Mapping[str, str]) -> 
     Args:
         change: folder of `diff`.
         maps: folders of `classify` that it compared.
-        pages: HTML by file name.
 
     Raises:
         ConfigError: a file is not as it was written.
@@ -221,15 +220,7 @@ def names_sender(text: bytes, folders: Sequence[Path]) -> bool:
 
 
 def readme(title: str, lead: str, names: Sequence[str], limits: Sequence[str], left_out: Sequence[str]) -> str:
-    """The text.
-
-    Args:
-        title: heading.
-        lead: what was found, in a sentence or two.
-        names: of the files, with their folders.
-        limits: sentences on what limits the figures.
-        left_out: sentences on what is not in the packet.
-    """
+    """The text."""
     parts = [title, "=" * min(len(title), WIDTH), "", *_wrapped(lead), "", "Begin with report.html or map.html.", ""]
     parts += ["Files", "-----"]
     folder = None

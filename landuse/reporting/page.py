@@ -32,12 +32,7 @@ class Contents:
     """What a report is made of.
 
     Attributes:
-        compared: the comparison.
-        maps: their pictures.
-        sites: the sites shown.
         districts: the most change first; empty without districts.
-        origins: of the two maps.
-        sample: of people's answers, if there is one.
     """
 
     compared: Compared
@@ -98,7 +93,6 @@ def report_html(contents: Contents, title: str | None = None, paper: str = "a4",
 
 
 def _facts(speech: Speech, contents: Contents) -> list[tuple[str, str]]:
-    """What was compared, in a line."""
     summary = contents.compared.summary
     side = (contents.compared.record.grid or {}).get("chip_m")
     facts = [("report_earlier", summary.before), ("report_later", summary.after)]
@@ -196,7 +190,6 @@ def _provenance(speech: Speech, contents: Contents) -> list[tuple[str, str]]:
 
 
 def _made(speech: Speech, origin: MapOrigin) -> str:
-    """What a map was made by, and of."""
     if origin.record is None:
         return speech.say("report_alien")
     model = speech.say("model", model=f"{origin.model} {origin.digest[:SHORT]}")
@@ -212,8 +205,6 @@ class Beside:
 
     Attributes:
         sample: a folder of `assess estimate`.
-        districts: polygons.
-        district_name: their column of names.
     """
 
     sample: Path | None = None
@@ -222,11 +213,7 @@ class Beside:
 
 
 def gather(folder: Path, beside: Beside = Beside()) -> Contents:  # frozen
-    """Read a folder of `diff` and draw its pictures.
-
-    Raises:
-        LanduseError: in one of its kinds: the folder is none or is damaged, or what stands beside it cannot serve.
-    """
+    """Read a folder of `diff` and draw its pictures."""
     compared = read_compared(folder)
     sample = None if beside.sample is None else read_sample(beside.sample, compared)
     districts = district_changes(compared, beside.districts, beside.district_name)

@@ -101,7 +101,6 @@ def _ribbons(
 
 
 def _path(x0: float, y0: float, x1: float, y1: float, height: float) -> str:
-    """A band between two bars with level ends."""
     middle = (x0 + x1) / 2
     top = f"M{x0:.2f} {y0:.2f}C{middle:.2f} {y0:.2f} {middle:.2f} {y1:.2f} {x1:.2f} {y1:.2f}"
     bottom = (

@@ -27,10 +27,8 @@ class Site:
 
     Attributes:
         number: as in `sites.csv`.
-        before, after: classes.
         area_ha: hectares.
         probability: of the change, None where it is not rated.
-        tier: how sure it is.
         lon, lat: of a point in it, in degrees.
         point: the same in the CRS of the maps.
         picture: both dates, None where their imagery cannot be read.

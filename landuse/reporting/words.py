@@ -113,7 +113,6 @@ def limits(speech: Speech, compared: Compared, sample: Sample | None) -> list[st
 
 
 def _evidence(speech: Speech, evidence: Evidence) -> list[str]:
-    """How far the comparison can be trusted, as the map page says it too."""
     cells, areas = evidence.cells, evidence.area_ha
     said = [
         speech.say(
@@ -151,7 +150,6 @@ def accuracy(speech: Speech, compared: Compared, sample: Sample) -> str:
 
 
 def _share(speech: Speech, found: Share) -> str:
-    """A share with its interval."""
     if found.value is None:
         return speech.say("report_unknown_part")
     value = speech.percent(found.value, 0)

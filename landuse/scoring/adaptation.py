@@ -34,9 +34,6 @@ def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path
     `survey_features`.
 
     Args:
-        chips: the survey.
-        settings: model and colours of the run.
-        colours: what was decided on.
         parts: folder of the run's parts, where the model is written.
     """
     bundle = read_cached(settings.model)

@@ -78,15 +78,11 @@ class ScoreJob:
 
     Attributes:
         grid: the lattice, with the model's own pixels a chip, or a cell.
-        model: the bundle file.
         runtime: ``openvino`` or ``tensorflow``.
         precision: ``auto``, ``f32``, ``bf16`` or ``int8``.
         threads: threads of one task's inference; 0 leaves it to the runtime.
-        parts: folder of the results.
-        features: whether parts also keep the feature vectors.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
         extent: of a dense grid the cells that the survey reaches; None of chips.
-        batch: chips that are handed to the network at once.
     """
 
     grid: ChipGrid
@@ -106,8 +102,6 @@ class BlockTask:
     """A block to be run, as it travels to a worker.
 
     Attributes:
-        block: the block.
-        key: what its result is kept under.
         mask: a bit for each cell of the block in image order: whether it is a chip.
         survey: the sources that its chips are read from, and no others: a survey has thousands.
     """

@@ -23,7 +23,6 @@ class Colours:
 
     Attributes:
         recolouring: curves for the survey; None where its colours stay.
-        sentence: what was done and why, for people.
         before: mean distance from the model's colours, grey levels; None where it was not measured.
         after: the same with the curves.
         flights: dates of the flights that have curves of their own.
@@ -53,7 +52,6 @@ def colours_for(survey: Survey, palette: Palette | None, normalise: Normalise) -
     """Decide on the colours of a survey.
 
     Args:
-        survey: what is to be read.
         palette: the colours that the model learnt from; None where it learnt from single images, which no survey has.
         normalise: ``none`` leaves colours, ``quantile`` changes them, ``auto`` and ``features`` where they are far and
             curves bring them near.

@@ -43,8 +43,6 @@ class WindowReader:
     """The windows of a block as images, and what was seen of each cell.
 
     Attributes:
-        job: the run.
-        task: the block.
         frame: the cells whose ground the block's answers are made of.
         seen: bool (rows, columns) of the frame, north up: cells with imagery.
         lost: cause for each chip of the lattice that could not be read, by its row and column.

@@ -69,7 +69,6 @@ def finer_pieces(chips: Chips, split: int, min_valid: float) -> Iterator[ChipSet
     """The cells of chips that have enough imagery themselves, in pieces of some rows of blocks, in block order.
 
     Args:
-        chips: the chips.
         split: cells along the side of a chip.
         min_valid: least share of a cell with imagery.
     """
@@ -84,7 +83,6 @@ def finer_pieces(chips: Chips, split: int, min_valid: float) -> Iterator[ChipSet
 
 
 def _numbers(rows: IntArray, cols: IntArray) -> IntArray:
-    """A number for each cell that no other cell has."""
     return rows * 2**32 + cols
 
 
@@ -96,7 +94,6 @@ class Reach:
         grid: the lattice of cells.
         split: cells along a chip; imagery is read by whole chips.
         margin: cells around a block that its windows can show.
-        survey: the cells that the survey reaches.
         tree: outlines of the sources in the lattice's CRS.
     """
 
@@ -140,9 +137,6 @@ class Frame:
 
     Attributes:
         wanted: the smallest range that holds the block's cells.
-        cells: that range with the chips around its cells.
-        ground: the part of it that the survey reaches.
-        survey: all cells that the survey reaches.
         needed: bool (rows, columns) of `cells`, north up: those that some answer is made of.
     """
 
@@ -201,9 +195,7 @@ def windows_of(frame: Frame, context: int, most: int) -> list[Window]:
     """Windows that cover the needed ground of a frame, from north to south and west to east.
 
     Args:
-        frame: the ground.
         context: cells around each window that are read too, as far as the survey reaches.
-        most: cells of a window at most, context included.
     """
     found = []
     for kept in pieces(frame.ground, frame.survey, context, most):
@@ -216,10 +208,8 @@ def pieces(cells: CellRange, survey: CellRange, context: int, most: int) -> list
     """A range cut into pieces of about one size, the cut that reads the fewest cells in all.
 
     Args:
-        cells: the range.
         survey: where there is something to read.
         context: cells around each piece that are read too, as far as the survey reaches.
-        most: cells of a piece at most, context included.
     """
     height, width = cells.shape
 
@@ -246,7 +236,6 @@ def pieces(cells: CellRange, survey: CellRange, context: int, most: int) -> list
 
 
 def _lengths(parts: list[tuple[int, int]], reach: tuple[int, int], context: int) -> tuple[int, int]:
-    """The longest of some parts of a line with their context, and all of them together."""
     lengths = [min(stop + context, reach[1]) - max(start - context, reach[0]) for start, stop in parts]
     return max(lengths), sum(lengths)
 

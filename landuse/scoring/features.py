@@ -77,12 +77,7 @@ def feature_writer(path: Path, bundle: Bundle) -> Iterator[FeatureWriter]:
 
 @dataclass(frozen=True, eq=False)
 class KeptRun(Run):
-    """A run of a head over features that an earlier run kept.
-
-    Attributes:
-        table: the features.
-        bundle: the model whose head is used.
-    """
+    """A run of a head over features that an earlier run kept."""
 
     table: Path
     bundle: Bundle

@@ -32,11 +32,9 @@ class ScoreSettings:
     """How chips are run.
 
     Attributes:
-        model: bundle file.
         master: Spark master, or ``inline``.
         runtime: ``openvino`` or ``tensorflow``.
         precision: ``auto``, ``f32``, ``bf16`` or ``int8``.
-        features: whether feature vectors are kept.
         max_quarantined: largest share of chips that may fail.
         task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
         parts: address of the results of blocks where it is not the caller's own folder.

@@ -45,12 +45,10 @@ class Probe:
     """What one worker measured.
 
     Attributes:
-        chips: chips that were timed.
         start_s: seconds before the first chip: reading the model, compiling it, the first look at the sources.
         seconds: seconds of the chips.
         memory: resident memory that the worker's process takes in a run, in bytes; 0 where the system does not tell.
         part_bytes: bytes of their part.
-        precision: arithmetic that the worker chose.
     """
 
     chips: int
@@ -66,8 +64,6 @@ class Rates:
     """What a probe says of a run.
 
     Attributes:
-        probe: what was measured.
-        seconds_per_chip: of one task.
         start_s: seconds before a worker's first chip.
         at_once: tasks that run at the same time.
     """
@@ -103,7 +99,6 @@ def measure_rates(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTa
 
 
 def _rates_here(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTask]) -> Rates:
-    """The rates of a run on this machine, from a probe that keeps as many cores busy in one process."""
     slots = slots_of(settings.master) if settings.master != INLINE else None
     threads = default_threads(slots) if slots else cores()
     at_once = (slots or threads) // threads
@@ -193,7 +188,6 @@ def paced(job: ScoreJob, marks: Sequence[tuple[float, float]]) -> float:
     where no model was opened, or where something else computes.
 
     Args:
-        job: the run.
         marks: clocks before and after the model was opened, after the first chips, and after those that are timed.
     """
     wall, cpu = np.diff(np.array(marks), axis=0).T

@@ -50,17 +50,11 @@ class Run:
     """What became of a run. Its results lie in parts; `strips` reads them.
 
     Attributes:
-        chips: what was run.
-        store: the parts.
         keys: key of the part of each block, in order; empty where the block was lost.
         span: cells along the side of a block.
         widths: columns of the parts by name, with the length of their vectors.
         quarantined: the chips that could not be read, with the cause.
-        reused: blocks taken from an earlier run.
-        computed: blocks of this run.
         precisions: arithmetic of the blocks of this run, ``f32`` or ``bf16``; both where workers differ.
-        seconds: time of this run.
-        inputs: identity of every source file.
     """
 
     chips: Chips
@@ -89,7 +83,6 @@ class Scores:
     """A run with all its results in memory, for training and judging.
 
     Attributes:
-        run: what became of it.
         probabilities: float32 (n, classes); NaN where the chip was quarantined.
         features: float32 (n, d) or None; NaN likewise.
     """
@@ -148,9 +141,7 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
 
     Args:
         chips: what to run; its grid's pixels give way to the model's own.
-        settings: model, place and precision of the run.
         parts: folder of the results of blocks, kept until the caller removes it.
-        progress: told of every block that is done.
 
     Raises:
         BandsError: the model wants another number of bands.
@@ -183,14 +174,7 @@ class Tally:
     """What is remembered of the blocks that are done.
 
     Attributes:
-        store: their parts.
-        settings: of the run.
-        chips: number of all chips.
-        progress: told of every block.
         keys: key of the part of each block, in order; empty where the block was lost.
-        quarantined: the chips that could not be read.
-        precisions: arithmetic of the blocks of this run.
-        computed: number of them.
     """
 
     store: PartStore

@@ -132,7 +132,6 @@ def _floored(thresholds: npt.NDArray[np.float64]) -> Floats:
 
 
 def _nodes(model: RandomForestClassificationModel) -> pa.Table:
-    """All nodes, by tree and number, as MLlib writes them to a file: there is no quicker way out of the JVM."""
     from pyspark.sql import SparkSession
     from pyspark.sql.functions import col, get
 
@@ -149,7 +148,6 @@ def _nodes(model: RandomForestClassificationModel) -> pa.Table:
 
 @contextmanager
 def _folder(session: SparkSession) -> Iterator[str]:
-    """A folder that the driver and the workers both see, for a moment: a local one, or on a cluster one of its own."""
     context = session.sparkContext
     master = context.master or ""
     if master.startswith("local") and not master.startswith("local-cluster"):

@@ -63,10 +63,6 @@ def design(change: Path, out: Path, options: DesignOptions | None = None) -> Des
         change: a folder of `diff`.
         out: folder to write: sample.csv and sample.gpkg (to be labelled, blind), key.csv (what the map says), strata.csv,
             label.html.
-        options: size and strata.
-
-    Raises:
-        LanduseError: the folder or the maps it names cannot be read; the sentence says why.
     """
     options, started = options or DesignOptions(), time.perf_counter()
     found = read_change(change)
@@ -178,7 +174,6 @@ def _record(
 
 
 def _hectares(land: MappedChange, codes: np.ndarray[tuple[int, int], np.dtype[np.uint16]]) -> dict[str, float]:
-    """Mapped hectares of each class on the ground that both maps cover."""
     inside = land.compared
     found = np.bincount(codes[inside], land.hectares[inside], len(land.names) + 1)[1:]
     return dict(zip(land.names, found.tolist(), strict=True))
@@ -191,9 +186,6 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
         sample: sample.csv with its columns before and after filled in.
         out: folder to write: areas.csv, accuracy.json, matrix.csv; with districts also districts.csv, .xlsx and .parquet.
         options: where the design is, and in which districts areas are estimated too.
-
-    Raises:
-        LanduseError: a file is missing, damaged, or answers nothing; the sentence says which.
     """
     options, started = options or EstimateOptions(), time.perf_counter()
     check_districts(options.districts, options.district_name)

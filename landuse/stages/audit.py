@@ -51,10 +51,7 @@ class Audited:
     """What answers say.
 
     Attributes:
-        out: the folder written.
         answered: sites that people have told of; those that are unsure included.
-        claim: how many of the list are surely real enough.
-        precision, confidence: what was asked.
         moved: sites among the first 50 that were not among them before.
     """
 
@@ -87,7 +84,6 @@ def audit(change: Path, out: Path, options: AuditOptions | None = None) -> Audit
         change: a folder of `diff`.
         out: folder to write: label.html, audit.csv (to be answered, blind), key.csv (which sites were drawn how), sites.csv
             (the list that is audited).
-        options: how many.
 
     Raises:
         LanduseError: the folder cannot be read, or lists no site.
@@ -146,9 +142,6 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
         out: folder to write: sites.csv (re-ranked) and audit.json. It may be `change`, which is then written anew.
         options: where the audit is, and what is asked of the list.
         change: the folder of `diff` that was audited, all of whose other files go to `out` too; None takes the list alone.
-
-    Raises:
-        LanduseError: a file is missing, damaged, or of another audit.
     """
     started, folder = time.perf_counter(), options.design or answers.parent
     if not (folder / KEY).is_file() or read_record(folder).command != COMMAND:
@@ -183,7 +176,6 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
 
 
 def _begun(change: Path | None, staging: Path) -> RunRecord:
-    """The record that an audited folder begins with: that of the comparison, whose files are laid beside, or a new one."""
     if change is None:
         return RunRecord(command="audit apply")
     record = read_record(change)
@@ -244,7 +236,6 @@ def _numbers(sites: Sequence[str], place: Mapping[str, int]) -> IntArray:
 
 
 def _page(found: ChangeResult, rows: Sequence[Row]) -> LabelPage:
-    """The page that shows every drawn site at both dates, and asks whether its ground changed."""
     dates = date_names(*found.names)
     shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in rows]
     if found.grid is not None:

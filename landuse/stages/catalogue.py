@@ -24,7 +24,6 @@ class Size:
     """How large a network is.
 
     Attributes:
-        features: length of its feature vector.
         px: pixels of its input's side.
     """
 
@@ -47,12 +46,7 @@ class ModelEntry:
 
     Attributes:
         name: what `--model` takes.
-        size: of its network.
         architecture: the name of its network, None where it came from a file.
-        file_bytes: of its file.
-        classes: names in the order of the legend.
-        metrics: as the file states them.
-        card: Markdown.
     """
 
     name: str

@@ -43,9 +43,6 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
 
     Returns:
         The map, and the record that was written to `run.json`.
-
-    Raises:
-        LanduseError: in one of its kinds, with one sentence that says what is wrong.
     """
     formats_of(options.formats)
     check_districts(options.districts, options.district_name)

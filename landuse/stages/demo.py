@@ -45,8 +45,6 @@ class DemoReport:
         accuracy: share of chips whose class is that of the truth, by year.
         change: how the confirmed change compares with the truth.
         label_differences: chips whose two labels differ, which is what comparing labels would have flagged.
-        page: the map.
-        seconds: all of it.
     """
 
     accuracy: dict[str, float]
@@ -61,8 +59,6 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
 
     Args:
         out: folder for every result, each in a folder of its own.
-        options: where and on what.
-        say: told, in a line, what was done.
 
     Raises:
         OutputExistsError: `out` holds something and `fresh` is not given.

@@ -57,7 +57,6 @@ class DiffResult:
     """What came out of the first and the last map given.
 
     Attributes:
-        out: the folder written.
         summary: the content of `summary.json`.
     """
 
@@ -89,8 +88,6 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
 
     Args:
         maps: folders of classify or single-band class GeoTIFFs, oldest first.
-        out: folder to write.
-        options: thresholds and legends.
 
     Two maps of several classes a square are compared class by class, each in a folder of its own: ``1_<class>`` and so on.
     Where the years in the maps' names run backwards, a `MapOrderWarning` says so.
@@ -98,7 +95,6 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     Raises:
         UsageError: fewer than two maps.
         GridMismatchError, NoOverlapError, ConfigError: the maps cannot be compared; the sentence says why and what to do.
-        LanduseError: a file cannot be read or written.
     """
     options = options or DiffOptions()
     if len(maps) < 2:
@@ -113,7 +109,6 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
 
 
 def _diff(maps: Sequence[Path], out: Path, options: DiffOptions) -> DiffResult:
-    """Compare maps of one class a square."""
     started = time.perf_counter()
     names = told_apart(maps)
     lands = [
@@ -208,7 +203,6 @@ def _rule(options: DiffOptions) -> ChangeRule:
 
 
 def _write_several(folder: Path, summary: dict[str, Any], record: RunRecord) -> None:
-    """Write what is said of all classes together, beside their folders."""
     lines = class_lines(summary["classes"])
     write_json(folder / SUMMARY, summary)
     write_table(folder / CLASSES, CLASS_HEADER, [(safe_cell(name), *rest, inside) for name, *rest, inside in lines])

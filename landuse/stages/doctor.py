@@ -53,8 +53,6 @@ def examine(sources: Sequence[str | Path], others: Sequence[str | Path], options
     """What would make a map of `sources` wrong, slow or large, and a comparison with `others` where there are any.
 
     Args:
-        sources: addresses of a survey's rasters.
-        others: those of another year; empty for none.
         options: as `tile` and `classify` take them.
 
     Returns:
@@ -115,7 +113,6 @@ def _faults(paths: Sequence[str]) -> list[str]:
 
 
 def _survey(survey: Survey, grid: ChipGrid) -> Iterator[Finding]:
-    """What is to be said of a survey that opens."""
     yield Finding(
         OK, "sources", f"{counted(len(survey.sources), 'source')} in {survey.crs.name}; lattice in {grid.crs.name}"
     )
@@ -169,7 +166,6 @@ def _files(survey: Survey) -> Iterator[Finding]:
 
 
 def _pixels(survey: Survey, grid: ChipGrid) -> Iterator[Finding]:
-    """Size of pixels on the ground, and depth of their values."""
     sizes = pixel_sizes(survey, grid)
     low, high = float(sizes.min()), float(sizes.max())
     has = f"{low:.2g} m" if high < 1.01 * low else f"{low:.2g} to {high:.2g} m"
@@ -224,7 +220,6 @@ def page_megabytes(chips: int) -> float:
 
 
 def _pair(first: Examined, second: Examined) -> Iterator[Finding]:
-    """Whether two surveys can be compared: lattice, ground, detail and colours."""
     yield from _lattices(first, second)
     yield from _common_ground(first, second)
     ratio = float(np.median(pixel_sizes(first.survey, first.grid)) / np.median(pixel_sizes(second.survey, second.grid)))

@@ -38,10 +38,7 @@ class Evaluation:
     """What was compared, and what came out.
 
     Attributes:
-        predictions: reference and prediction of every row.
-        metrics: the figures.
         report: content of `report.txt`.
-        out: the folder written.
         skipped: rows that could not be read, each with its cause.
     """
 
@@ -58,13 +55,11 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
     Args:
         inputs: a CSV table with the columns label, prediction and perhaps p_<class>; or a model (file or shipped name) and
             data: a folder of labelled chips, or one of class folders with images, or a table of images or of chips.
-        out: folder to write.
         options: where and how a model is run, and what else to compute.
 
     Raises:
         UsageError: neither one table nor a model and data, or options that do not fit them.
         ConfigError: the table is none, or model and data have different classes.
-        LanduseError: in another of its kinds, where a file cannot be read or written.
     """
     options = options or EvaluateOptions()
     _check(inputs, options)

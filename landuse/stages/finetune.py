@@ -47,10 +47,7 @@ class Learnt:
 
     Attributes:
         bundle: the backbone with the head that belongs to it, not calibrated.
-        history: of its epochs.
         device: where it ran.
-        doubtful: samples left out for their doubtful label.
-        lost: pictures that could not be read again.
     """
 
     bundle: Bundle
@@ -70,7 +67,6 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         data: as for `train`.
         out: the ``.landuse`` file to write.
         options: as for `train`.
-        how: what learns, and how.
 
     Raises:
         OutputExistsError: `out` exists and `fresh` is not given.

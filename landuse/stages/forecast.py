@@ -60,14 +60,11 @@ class Forecast:
     """What a run would do and cost.
 
     Attributes:
-        work: blocks and chips.
-        files: files of the survey that the chips touch.
         read_bytes: bytes that would be read of them, compressed as they are.
         unknown_files: those of them whose size is not known from here; they are not in `read_bytes`.
         look_s: seconds of finding the chips, which the run spends likewise.
         rates: what some chips showed; None where every block is done.
         disk_bytes: room needed while the run lasts, and what of it stays.
-        free_bytes: room that there is.
         head_seconds: time of the head where features of an earlier run stand for imagery; None where they do not.
     """
 
@@ -143,7 +140,6 @@ class Forecast:
 
     @staticmethod
     def _memory(rates: Rates) -> str:
-        """The line of a worker's memory."""
         if not rates.probe.memory:
             return "memory   not known on this system"
         return (

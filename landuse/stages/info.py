@@ -23,9 +23,7 @@ class Description:
     """What is to be said of a path.
 
     Attributes:
-        lines: labelled, for people.
         facts: the same for scripts, by name; `what` is result, results, model or raster.
-        whole: whether all of it is as it was written.
     """
 
     lines: Lines

@@ -36,10 +36,8 @@ def quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quanti
     """Measure the ranges of a model's tensors on chips and write the model with them.
 
     Args:
-        model: a model file, or the name of one that ships.
         data: folders of chips, best those that the model was trained on.
         out: the ``.landuse`` file to write.
-        options: how many chips.
 
     Returns:
         The ranges and the agreement, as written.
@@ -127,7 +125,6 @@ def export(model: str | Path, out: Path, options: ExportOptions) -> list[Path]:
     """Write the whole classifier for other programs, from pixels to probabilities, with what it says of itself.
 
     Args:
-        model: a model file, or the name of one that ships.
         out: the ``.onnx`` or ``.xml`` file to write, or the folder of a SavedModel.
         options: the format, and the ground that a chip covers.
 

@@ -30,7 +30,6 @@ def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) 
     """Write the page of some folders of `classify` and `diff`.
 
     Args:
-        folders: what they wrote.
         out: the ``.html`` to write; a page of landuse is replaced.
         options: its title, and whether any other file is replaced.
 
@@ -68,7 +67,6 @@ def report(change: Path, out: Path, options: ReportOptions | None = None) -> Non
     Raises:
         OutputExistsError: `out` is no page of landuse, or the PDF is there, and `fresh` is not given.
         MissingDependencyError: a PDF is asked for, and nothing on this machine prints one.
-        LanduseError: in one of its kinds: what is read cannot serve, or nothing can be written.
     """
     options = options or ReportOptions()
     target = followed(out)
@@ -106,12 +104,10 @@ def packet(change: Path, out: Path, options: PacketOptions | None = None) -> lis
     Args:
         change: a folder of `diff`.
         out: the ``.zip`` to write.
-        options: what the report takes beside the comparison.
 
     Raises:
         OutputExistsError: `out` is there, and `fresh` is not given.
         SourceNotFoundError: the folder is the result of another command.
-        LanduseError: in one of its kinds: a file is damaged or missing, or `out` cannot be written.
     """
     options, target = options or PacketOptions(), followed(out)
     record = read_record(change)
@@ -160,7 +156,6 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions | None = No
         folder: of `classify` or `diff`.
         chip_id: such as ``r20000c2500``.
         out: folder to write: similar.html, similar.gpkg, similar.csv, run.json.
-        options: how many are wanted.
 
     Raises:
         UsageError: there is no such chip.

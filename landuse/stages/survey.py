@@ -157,7 +157,6 @@ def survey_pieces(sources: Sequence[str | Path], options: SurveyOptions) -> Iter
 
 
 def _strips(survey: Survey, grid: ChipGrid, area: BaseGeometry | None) -> Iterator[ChipSet]:
-    """The chips of a survey, those far from the area left out before anything is read for them."""
     if area is not None and area.is_empty:
         return iter(())
     return survey_strips(survey, grid, None if area is None else Bounds(*area.bounds))
@@ -210,7 +209,6 @@ def on_earlier(options: Asked) -> Asked:
 
 
 def _chip_of(folder: Path, cell_m: float) -> float:
-    """Side in metres of the chips of a result, whose own cells may be parts of chips."""
     options = read_record(folder).options if (folder / RECORD).is_file() else {}
     return float(options.get("chip_m", CHIP_M)) if options.get("cell") is not None else cell_m
 
@@ -219,7 +217,6 @@ def survey_lines(survey: Survey, grid: ChipGrid, like: Path | None = None) -> li
     """What is to be said of a survey, a sentence a line.
 
     Args:
-        survey: the sources.
         grid: the lattice.
         like: the folder that gave the lattice; None where the survey did.
     """

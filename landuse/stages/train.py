@@ -46,7 +46,6 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
     Args:
         data: folders of `tile --labels`, a folder of class folders or of annotations, or a table of labels.
         out: the ``.landuse`` file to write.
-        options: backbone, split and place.
 
     Returns:
         The model as written.
@@ -153,7 +152,6 @@ def _check_learnable(samples: Samples, options: TrainOptions) -> None:
 
 
 def _honest(found: Calibration, held: Samples) -> Judged:
-    """What was said of held-back samples, each by a calibration and thresholds that have not seen it."""
     rows = predictions_of(held.legend.names, held.members, found.probabilities, found.thresholds)
     if isinstance(rows, MultiPredictions) and found.given is not None:
         return replace(rows, prediction=found.given, thresholds=None)

@@ -48,10 +48,8 @@ class TrialJob:
 
     Attributes:
         options: those of `train` that are not tuned.
-        settings: what is tried.
         files: features of the training side, for each setting.
         samples: the training side without its features.
-        splits: the folds.
     """
 
     options: TrainOptions
@@ -72,7 +70,6 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
         out: the ``.landuse`` file to write; the table of trials lies beside it and ends in ``.tuning.csv``, that of the folds
             of the best one in ``.folds.csv``.
         options: as for `train`.
-        tuning: what is tried.
 
     Raises:
         UsageError: an option that cannot be tuned or a value that it cannot have; too few blocks or groups for two folds.
@@ -101,7 +98,6 @@ def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOp
 
 
 def _report(trials: Sequence[Trial], tuning: TuneOptions) -> dict[str, Any]:
-    """What the model file says: of the folds of the setting it was made with, and of those it was compared with."""
     best = trials[0]
     figures = {m: {"mean": best.mean(m), "sd": best.spread(m)} for m in MEASURES}
     found: dict[str, Any] = {"cross_validation": {"folds": len(best.scores), **figures}}

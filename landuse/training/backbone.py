@@ -54,7 +54,6 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
         name: a shipped model, a model file, a backbone of the registry, a `.keras` or `.onnx` file, or a SavedModel's folder.
         weights: None for a model's own weights; for a backbone of the registry ``random``, ``imagenet`` or a file in
             Keras' layout (.h5).
-        seed: of random weights.
         declared: preprocessing and size of a network from another program's file, which does not say them.
 
     Raises:
@@ -81,7 +80,6 @@ def backbone_bundle(name: str, weights: str | None, seed: int, declared: Declare
 
 
 def _from_file(name: str, weights: str | None, declared: Declared | None) -> Bundle:
-    """A bundle of a network from a file of another program."""
     if weights is not None:
         raise UsageError(f"{name} brings its own weights: leave --weights out.")
     if declared is None:
@@ -91,7 +89,6 @@ def _from_file(name: str, weights: str | None, declared: Declared | None) -> Bun
 
 
 def _weights(architecture: Architecture, source: str, seed: int) -> Weights:
-    """Weights of a network that Keras builds."""
     if source not in (RANDOM, IMAGENET):
         return load_keras_weights(Path(source), architecture)
     return imagenet_weights(architecture) if source == IMAGENET else initial_weights(architecture, seed)
@@ -122,7 +119,6 @@ def for_bands(base: Bundle, count: int, names: Sequence[str]) -> Bundle:
 
     Args:
         base: a network that sees red, green and blue, or as many bands as there are.
-        count: bands of the chips.
         names: of them, in order; empty where they cannot be told.
 
     Raises:
@@ -142,7 +138,6 @@ def for_bands(base: Bundle, count: int, names: Sequence[str]) -> Bundle:
 
 
 def _bands(channels: int) -> tuple[str, ...]:
-    """Names of bands: the usual three, or numbers."""
     return RGB if channels == 3 else tuple(f"band{i}" for i in range(1, channels + 1))
 
 

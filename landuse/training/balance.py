@@ -28,7 +28,6 @@ class BalanceRule:
     Attributes:
         balance: ``weights``: every class weighs the same; ``downsample``: as many samples of every class as of the rarest;
             ``none``: as they come.
-        class_weights: factor for classes by name, applied last.
         seed: of the draw of ``downsample``.
     """
 
@@ -115,10 +114,8 @@ def likely_wrong(samples: Samples, folds: IntArray, odds: float, fit: Callable[[
     confident learning, Northcutt, Jiang and Chuang 2021).
 
     Args:
-        samples: labelled samples.
         folds: number of each sample's fold, int64 (n,); what must stay together is in one fold.
         odds: how much more likely the other class must be, above 1.
-        fit: makes a head of samples.
     """
     wrong = np.zeros(len(samples), bool)
     for fold in np.unique(folds):

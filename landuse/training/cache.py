@@ -53,8 +53,6 @@ class FeatureCache:
 
     Attributes:
         folder: of this backbone alone.
-        width: length of a feature vector.
-        most_bytes: bound for all backbones together.
     """
 
     folder: Path

@@ -62,10 +62,8 @@ class Calibration:
     """How a head was calibrated.
 
     Attributes:
-        method: that of the least held-back log loss.
         scaling: found on all held-back samples; fits another head of the same classes and settings too.
         probabilities: float32 (n, K), of each held-back sample by a calibration that has not seen it.
-        report: figures for the model file.
         thresholds: float32 (K,) of a head of several labels, chosen on all held-back samples; else None.
         given: bool (n, K), the labels that such a head gives each held-back sample by thresholds that have not seen it.
     """
@@ -141,7 +139,6 @@ def choose_calibration(head: Head, features: Floats, labels: Truth, folds: IntAr
     """Calibrate by the method of the least log loss on held-back samples, each judged by a fit without its own fold.
 
     Args:
-        head: fitted on other samples.
         features: (n, D) of the held-back samples.
         labels: class position of each, or targets (n, K) of several labels.
         folds: int64 (n,), which samples are left out together; with one fold only there is no choice but the temperature.

@@ -59,7 +59,6 @@ def check_tables(tables: Sequence[ChipSet]) -> None:
 
 
 def _labelled(table: ChipSet, path: Path, settings: SampleSettings, progress: Progress) -> Samples:
-    """Features of the labelled chips of one table, those that cannot be read left out and named."""
     if table.labels is None or table.legend is None:
         raise UsageError(UNLABELLED)
     if settings.soft and table.shares is None:
@@ -89,7 +88,6 @@ def _of_chips(chips: ChipSet, targets: Floats, legend: Legend, settings: SampleS
 
 
 def _readable(samples: Samples) -> Samples:
-    """The samples that have features."""
     return samples.take(np.asarray(np.isfinite(samples.features).all(axis=1)))
 
 
@@ -165,7 +163,6 @@ def strangers(table: LabelTable, found: IntArray, root: Path) -> tuple[str, ...]
 
 
 def _cell(chip: str) -> tuple[int, int]:
-    """The cell of a chip id, or one that no survey has."""
     try:
         cell = Cell.parse(chip)
     except LanduseError:

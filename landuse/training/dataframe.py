@@ -31,7 +31,6 @@ class FrameColumns:
 
     Attributes:
         image: Spark's image struct, or the bytes of image files.
-        label: a name, or an array of names.
         weight: a number from 0, or None for 1 each.
         split: train, val or test, or None.
         group: groups that stay on one side of a split, or None.
@@ -51,9 +50,7 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
     order of their images' digests, whatever the partitions. Features are not cached: Spark caches data frames.
 
     Args:
-        frame: the images.
         settings: backbone and legend; its master, root, cache and parts do not matter.
-        columns: names of the columns.
 
     Raises:
         UsageError: a column is missing or of another type.
@@ -91,7 +88,6 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
 
 
 def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns) -> pa.Table:
-    """Digest, name, features and labels of every row, in the order of the digests."""
     from pyspark.sql.functions import lit, sha2
     from pyspark.sql.types import ArrayType, FloatType
 

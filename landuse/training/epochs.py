@@ -47,7 +47,6 @@ class Lessons:
         targets: float32 (n, K), what each of them counts for each class; 0 for the others.
         validation: int64 (v,), positions of the validation samples.
         labels: int64 (n,), class of every sample.
-        names: of the classes.
         seed: of the order and of the changes of the images.
     """
 
@@ -63,10 +62,6 @@ class Training:
     """One training, which goes on where an earlier one of the same key ended.
 
     Args:
-        student: what learns.
-        stream: its pictures.
-        lessons: what is learnt from.
-        options: how.
         store: where its states are kept.
     """
 
@@ -102,7 +97,6 @@ class Training:
         return history
 
     def _begun(self) -> list[Epoch]:
-        """The history so far, with the student in its last state."""
         state = self._store.latest()
         if state is not None:
             self._student.restore(state.arrays)
@@ -118,7 +112,6 @@ class Training:
         return last >= self._options.epochs or last - best_of(history).epoch >= self._options.patience
 
     def _epoch(self, number: int, progress: Progress) -> Epoch:
-        """One walk over the samples, in an order of its own."""
         started, seed = time.perf_counter(), self._lessons.seed
         order = np.random.default_rng([seed, number]).permutation(self._lessons.train)
         losses, counts = [], []
@@ -133,13 +126,11 @@ class Training:
         return self._noted(number, float(np.average(losses, weights=counts)), started)
 
     def _noted(self, number: int, loss: float | None, started: float) -> Epoch:
-        """The line of an epoch in the history."""
         rate = self._schedule.rate(number * self._steps - 1) if number else 0.0
         figures = self._validated()
         return Epoch(number, rate, loss, **figures, seconds=time.perf_counter() - started)
 
     def _validated(self) -> dict[str, float]:
-        """The figures on the validation samples as the student now judges them."""
         scores, seen = [], []
         for images, positions in self._stream.batches(self._lessons.validation):
             scores.append(self._student.scores(images).numpy())
@@ -156,12 +147,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter 2017, without restarts).
-
-    Attributes:
-        peak: the rate at its height.
-        steps: of the whole training.
-    """
+    """A linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter 2017, without restarts)."""
 
     peak: float
     steps: int
@@ -179,7 +165,6 @@ class Checkpoint:
     """A state.
 
     Attributes:
-        arrays: by name.
         history: what was noted of each epoch so far, JSON data.
     """
 

@@ -52,9 +52,6 @@ def fit_samples(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart
     """A head on the samples, classes balanced as asked; one of several labels where the samples have lists of them.
 
     Args:
-        samples: what to learn.
-        rule: the head.
-        balance: what each class counts.
         apart: how a dense head's samples are split to see when to stop; its share does not matter.
 
     Raises:
@@ -82,7 +79,6 @@ def fit_samples(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart
 
 
 def _fit_multi(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart: SplitRule) -> Fitted:
-    """A head that gives any number of labels. Each class is a question of its own, and all questions weigh the same."""
     if rule.by_spark:
         raise UsageError("Spark MLlib fits one class a sample; for lists of labels give --head logistic or dense.")
     if balance.balance == "downsample":
@@ -98,7 +94,6 @@ def _fit_multi(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart:
 
 
 def _held(samples: Samples, apart: SplitRule) -> Mask:
-    """Samples on which a dense head sees when to stop: whole blocks or groups, as in every split."""
     return split(replace(samples.layout, sides=None), replace(apart, share=STOP_SHARE, buffer_m=0.0)).test
 
 
@@ -184,7 +179,6 @@ def _model(depth: int, classes: int, rule: HeadOptions) -> KerasModel:
 
 
 def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
-    """Cross-entropy of scores: over all classes, or of each with what having it counts."""
     if factors is None:
         return keras.losses.CategoricalCrossentropy(from_logits=True)
     extra = np.asarray(factors - 1, np.float32)
@@ -198,7 +192,6 @@ def _loss(factors: Exact | None) -> Any:  # noqa: ANN401
 
 
 def _history(found: dict[str, list[float]]) -> tuple[dict[str, float], ...]:
-    """A line an epoch, fit for JSON."""
     names = {"loss": "loss", "val_loss": "held_out_loss"}
     kept = {names[name]: values for name, values in found.items() if name in names}
     return tuple(dict(zip(kept, map(float, row), strict=True)) for row in zip(*kept.values(), strict=True))

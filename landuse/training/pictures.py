@@ -149,9 +149,7 @@ class PictureStream:
     """Batches of the pictures of a reader. Using it imports TensorFlow.
 
     Args:
-        reader: what reads a picture.
         shape: of every picture, (px, px, bands).
-        batch: pictures of a batch.
 
     Attributes:
         lost: positions of pictures that could not be read; they come as no part of any batch.
@@ -182,7 +180,6 @@ class PictureStream:
         return self._threads.submit(self._read, position).result()
 
     def _read(self, position: npt.NDArray[np.int64]) -> tuple[Picture, np.bool_]:
-        """A picture and whether it could be read."""
         try:
             image = self._reader(int(position))
         except (OSError, RasterioError, LanduseError):

@@ -182,7 +182,6 @@ def file_features(paths: Sequence[Path], settings: ScoreSettings, cache: Path | 
 
     Args:
         paths: n files.
-        settings: backbone and place.
         cache: folder of features computed earlier; None keeps none.
     """
     bundle = read_cached(settings.model)
@@ -217,7 +216,6 @@ def _key_or_reason(path: Path) -> tuple[bytes, str]:
 
 
 def _sentence(path: Path, error: BaseException) -> str:
-    """What is wrong with a file, in a line."""
     return f"{path}: {' '.join(str(error).split())}"
 
 

@@ -50,7 +50,6 @@ def head_report(fitted: Fitted, samples: Samples, options: TrainOptions) -> dict
 
 
 def _size(head: Head) -> dict[str, int]:
-    """How many numbers a head has, and how many nodes a forest."""
     nodes = spec_of(head).nodes
     return {"numbers": sum(a.size for a in head.arrays().values())} | ({"nodes": nodes} if nodes else {})
 
@@ -191,11 +190,7 @@ class Epoch:
     """An epoch; number 0 is the head on the frozen backbone, before the first step.
 
     Attributes:
-        epoch: its number.
-        learning_rate: of its last step.
         loss: mean weighted cross-entropy of its steps, None for 0.
-        val_loss: mean log loss on the validation samples.
-        val_accuracy, val_f1, val_precision, val_recall: on them, weighted by the classes' samples.
         seconds: how long it took.
     """
 

@@ -32,9 +32,6 @@ class Samples:
             number of 1s, none included, for lists of labels.
         weights: float64 (n,), what each sample counts; 1 unless the data say otherwise.
         layout: where they lie, their groups, and the side they are given to; what a split looks at.
-        legend: the classes.
-        digest: of what they were made from.
-        multi: whether the targets are lists of labels.
         skipped: samples that could not be read, each with its cause.
         ignored: how many samples had a label that the legend lacks, by label.
         pictures: where their pixels are; None where only features are known.
@@ -98,7 +95,6 @@ class SampleSettings:
         score: the backbone and where it runs.
         legend: classes for images; None makes one of the labels that occur.
         min_purity: least share of a chip under its label.
-        parts: folder for results of blocks.
         root: folder that paths of a table are relative to, and may not leave; None is the table's own.
         group_by: column whose groups stay on one side of every split.
         soft: take a chip's area shares as its target, not its label alone.
@@ -191,7 +187,6 @@ class FineTuneSplit:
     """Which samples serve for what: int64 positions. No sample serves two of the first three.
 
     Attributes:
-        train: steps are taken on them.
         validation: they say when to stop, and which epoch is kept.
         calibration: they calibrate; without a test side they also judge, each by a calibration without its fold.
         test: given by the data, used for the figures alone; else empty.
@@ -225,6 +220,5 @@ def fine_tune_split(samples: Samples, rule: SplitRule) -> FineTuneSplit:
 
 
 def _halved(samples: Samples, rows: IntArray, rule: SplitRule, draw: int) -> tuple[IntArray, IntArray]:
-    """Some samples split again by the rule of the options: those trained on, and those held back."""
     found = split(replace(samples.take(rows).layout, sides=None), replace(rule, seed=rule.seed + draw))
     return rows[found.train], rows[found.test]

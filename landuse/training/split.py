@@ -75,7 +75,6 @@ class SplitRule:
 
     Attributes:
         share: share of the samples to hold back, 0 to 0.5.
-        seed: of the draw.
         block_m: side of the squares of land that stay together, metres; None is eight chips.
         buffer_m: least ground between a sample trained on and one held back, metres; those nearer are left out.
     """
@@ -201,7 +200,6 @@ def folds(layout: Layout, count: int, rule: SplitRule) -> list[Split]:
 
 
 def _apart(kind: str, layout: Layout, held: Mask, rule: SplitRule, free: Mask | None = None) -> Split:
-    """The split with everything too near the held-back side left out."""
     train = ~held if free is None else free & ~held
     if layout.places is None or not held.any():
         return Split(kind, train, held)
@@ -224,7 +222,6 @@ def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> Mas
         labels: class of each sample, int64 (n,).
         groups: group of each sample, int64 (n,).
         share: share of the samples to hold back, 0 to 0.5.
-        seed: of the draw.
     """
     if share <= 0:
         return np.zeros(len(labels), bool)

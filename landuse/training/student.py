@@ -87,8 +87,6 @@ class Student:
         Args:
             images: uint8 (n, px, px, bands).
             targets: float32 (n, K), weights included.
-            rate: learning rate.
-            seed: of the changes of the images.
         """
         self._optimizer.learning_rate.assign(rate)
         return float(self._compiled(images, tf.constant(targets), tf.constant(seed, tf.int32)))
@@ -118,11 +116,9 @@ class Student:
         return logistic(np.asarray(self._weight), np.asarray(self._bias), self._head.mean, self._head.scale)
 
     def _learnt(self) -> Weights:
-        """The weights of the layers that learn."""
         return {n: a for n, a in arrays(self._backbone).items() if n.rpartition("/")[0] in self._chosen}
 
     def _step(self, images: Tensor, targets: Tensor, seed: Tensor) -> Tensor:
-        """One step of AdamW on the mean weighted cross-entropy."""
         images = tf.cast(images, tf.float32)
         with tf.GradientTape() as tape:
             scores = self._judge(augment(images, seed) if self._augmented else images, training=True)
@@ -159,9 +155,7 @@ def layers_to_train(model: Any, choice: Layers, batch_norm: bool = False) -> fro
     """Stable names of the layers whose weights learn on.
 
     Args:
-        model: the backbone in Keras.
         choice: as in `FineTuneOptions`.
-        batch_norm: whether batch norms among them learn too.
 
     Raises:
         UsageError: the backbone has fewer layers than asked for.
@@ -175,7 +169,6 @@ def layers_to_train(model: Any, choice: Layers, batch_norm: bool = False) -> fro
 
 
 def _last_block(layers: list[Layer]) -> list[Layer]:
-    """The layers whose output is as small a map as the smallest that a convolution makes, and all vectors."""
     shapes = {name: tuple(layer.output.shape)[1:-1] for name, layer in layers}
     maps = [shapes[name] for name, layer in layers if isinstance(layer, COUNTED) and shapes[name]]
     return [(name, layer) for name, layer in layers if not shapes[name] or (maps and shapes[name] == min(maps))]
@@ -204,7 +197,6 @@ def augment(images: Tensor, seed: Tensor) -> Tensor:
 
 
 def _turn(images: Tensor, seed: Tensor) -> Tensor:
-    """Each image laid in one of its eight ways."""
     draws = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed) < 0.5
     images = tf.where(draws[0], images[:, ::-1], images)
     images = tf.where(draws[1], images[:, :, ::-1], images)
@@ -227,7 +219,6 @@ def _scale(images: Tensor, seed: Tensor) -> Tensor:
 
 
 def _light(images: Tensor, seed: Tensor) -> Tensor:
-    """Brightness and contrast of each image."""
     draws = tf.random.stateless_uniform((2, tf.shape(images)[0], 1, 1, 1), seed, -1.0, 1.0)
     mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
     return mean + (images - mean) * tf.exp(CONTRAST * draws[0]) + BRIGHTNESS * draws[1]

@@ -31,7 +31,6 @@ class LabelTable:
     """The lines of a table that have a label.
 
     Attributes:
-        path: the file.
         key: ``path`` or ``chip_id``.
         keys: n texts of that column.
         labels: n tuples of label names.
@@ -139,7 +138,6 @@ def _load(path: Path) -> pa.Table:
 
 
 def _one_of(path: Path, table: pa.Table, names: Sequence[str]) -> str:
-    """The one of two columns that the table has."""
     found = [name for name in names if name in table.column_names]
     if len(found) != 1:
         raise ConfigError(f"{path} needs one column {' or '.join(map(repr, names))}; it has {_named(table)}.")

@@ -18,13 +18,7 @@ from landuse.outputs.tables import csv_script
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every place.
-
-    Attributes:
-        column: of the CSV that holds the answer.
-        words: the question.
-        answers: what may be answered.
-    """
+    """What is asked of every place."""
 
     column: str
     words: str
@@ -36,7 +30,6 @@ class Place:
     """A place to look at.
 
     Attributes:
-        id: of the place; answers are kept under it.
         columns: what else stands in its line of the CSV, by column.
         lon, lat: of its middle, in degrees.
         pictures: data addresses of pictures, by the name of the date: the place close up, then with its surroundings.
@@ -54,14 +47,9 @@ class LabelPage:
     """A page.
 
     Attributes:
-        title: heading.
         key: what answers are kept under in the browser; another design has another.
-        id_column: name of the column of ids in the CSV.
-        questions: asked in this order.
-        places: shown in this order.
         outline_m: side of the square that is drawn around the middle of a picture, as a share of each picture's side:
             close up and wide.
-        file: name of the CSV that is exported.
     """
 
     title: str

@@ -31,7 +31,6 @@ def basemap_of(template: str, credit: str | None = None) -> Basemap | None:
     """The online map of an address with {z}, {x} and {y}, or those of WMTS; None for ``none``.
 
     Args:
-        template: the address.
         credit: whom the map is by; the host where nothing is said.
 
     Raises:

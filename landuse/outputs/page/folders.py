@@ -121,7 +121,6 @@ def read_folders(folders: Sequence[Path]) -> tuple[list[MapYear], list[MapChange
 
 
 def _told_apart(changes: Sequence[MapChange]) -> list[MapChange]:
-    """The changes with labels that differ: two comparisons of the same years get their folders' names, or numbers, too."""
     counts = Counter(change.label for change in changes)
     named = [replace(c, label=f"{c.label} ({_step_name(c.folder)})") if counts[c.label] > 1 else c for c in changes]
     counts = Counter(change.label for change in named)
@@ -135,7 +134,6 @@ def _step_name(folder: Path) -> str:
 
 
 def _steps(folder: Path) -> list[Path]:
-    """The comparisons inside one, in order: of neighbouring years of three or more maps, or of each of several classes."""
     found = [path.parent for path in folder.glob(f"*/{CHANGE}")]
     return sorted(found, key=lambda path: (int(_digits(path.name) or 0), path.name))
 

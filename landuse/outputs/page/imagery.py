@@ -79,7 +79,6 @@ class Pyramid:
 
     Attributes:
         tiles: WebP in base64 by tile.
-        least: zoom of the coarsest tiles.
         whole: zoom to which the whole map is covered; None where it is not covered at all.
         most: zoom at which a pixel is one of the imagery, or finer.
         sharp: how many change sites are covered to that zoom.
@@ -106,7 +105,6 @@ class ImageryWish:
     Attributes:
         budget: bytes in the page, of all years together.
         remote: whether rasters that lie elsewhere are fetched; a folder may come from a stranger.
-        meridian: about which the map is drawn.
     """
 
     budget: int
@@ -210,7 +208,6 @@ def _pyramid(chips: Chips, sites: Sequence[Place], wish: ImageryWish, budget: in
 
 
 def _frame_of(chips: Chips, meridian: float) -> Frame:
-    """The rectangle around the chips."""
     grid, extent = chips.grid, chips.extent
     lattice = Lattice(grid.transform(extent, 1), grid.crs, extent.shape, meridian)
     cols, lines = np.meshgrid(np.linspace(0, extent.shape[1], 9), np.linspace(0, extent.shape[0], 9))
@@ -243,7 +240,6 @@ def _lay(maker: _Maker, key: Key, deepest: int, frame: Frame) -> Rgba:
 
 
 def _halved(rgba: Rgba) -> Rgba:
-    """An image of half the size: the mean of each four pixels, of those that hold something."""
     corners = [rgba[:, i::2, j::2].astype(np.uint16) for i in (0, 1) for j in (0, 1)]
     count = sum((corner[3] > 0).astype(np.uint16) for corner in corners)
     colour = sum(corner[:3] for corner in corners) // np.maximum(count, 1)  # a transparent pixel is black
@@ -268,7 +264,6 @@ def _rank(site: Place) -> tuple[float, float]:
 
 
 def _around(site: Place, meridian: float) -> Frame:
-    """The rectangle around a site, with a quarter of it to spare on each side."""
     points = np.concatenate([np.asarray(rings[0], np.float64)[:, :2] for rings in site.polygons])
     x, y = world_of(near(points[:, 0], meridian), points[:, 1])
     return Frame.around(x, y, max(float(np.ptp(x)), float(np.ptp(y))) / 4)

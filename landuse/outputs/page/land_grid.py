@@ -46,9 +46,7 @@ class LandGrid:
     """The land use of a year.
 
     Attributes:
-        names: of the classes.
         layers: one, or of a map of several classes a square one for each class.
-        transform: north-up, cell to CRS.
         crs: of the lattice.
     """
 

@@ -30,8 +30,6 @@ class Mesh:
     """Nodes in rows and columns over a rectangle, and what two values are there.
 
     Attributes:
-        corner: of the rectangle, its least x and y.
-        size: its width and height.
         values: float64 (2, rows, columns).
     """
 
@@ -65,7 +63,6 @@ class Placing:
 
     Attributes:
         to_world: cell (column, line) -> place on the world of Web Mercator, whose sides are 1 long, from its north-west.
-        to_cells: the way back.
     """
 
     to_world: Mesh
@@ -76,9 +73,6 @@ class Lattice:
     """The cells of a north-up raster and the world.
 
     Args:
-        transform: cell to CRS.
-        crs: of the raster.
-        shape: rows, columns.
         meridian: middle of the map; longitudes are within half a turn of it.
     """
 
@@ -106,7 +100,6 @@ class Lattice:
         return Placing(to_world, fitted(self.cells, corner, size, MOST_ERROR))
 
     def _cell(self) -> float:
-        """Side of a cell on the world, about."""
         rows, cols = self._shape
         middle = np.array([cols / 2, cols / 2 + 1]), np.array([rows / 2, rows / 2])
         return float(np.hypot(*np.diff(self.world(*middle), axis=1)[:, 0]))

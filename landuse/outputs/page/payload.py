@@ -48,7 +48,6 @@ class PageData:
         title: heading; None for one that the page makes of the years.
         language: in which it opens, ``en`` or ``es``.
         most_zoom: where a pixel of the screen is about one of the imagery; beyond it there is nothing more to see.
-        bounds: corners of what is mapped.
         meridian: about which the map is drawn, 180 for ground on both sides of it.
         alike: by folder of a comparison, numbers of the sites that changed most like a site.
     """
@@ -179,7 +178,6 @@ def _layer(layer: Layer, table: npt.NDArray[np.uint8]) -> dict[str, str | None]:
 
 
 def _lattice(year: MapYear) -> dict[str, int | float] | None:
-    """Row and column of the chip in the grid's north-west, and a chip's side in metres."""
     said = year.record.grid or {}
     try:
         side = float(said["chip_m"])
@@ -190,7 +188,6 @@ def _lattice(year: MapYear) -> dict[str, int | float] | None:
 
 
 def _coarse(percent: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Confidences in steps."""
     return np.where(percent == UNKNOWN, percent, (percent + STEP // 2) // STEP * STEP).astype(np.uint8)
 
 
@@ -228,7 +225,6 @@ def _change(change: MapChange, index: Mapping[str, int], data: PageData) -> dict
 
 
 def _origin(record: RunRecord) -> dict[str, Any]:
-    """What made a folder: command, version, date, model and number of squares."""
     model = record.details.get("model")
     return {
         "command": record.command,
@@ -240,7 +236,6 @@ def _origin(record: RunRecord) -> dict[str, Any]:
 
 
 def _steps(polygons: Sequence[Sequence[Ring]], meridian: float) -> list[list[list[int]]]:
-    """Rings as whole-number steps, the closing point left out: [lon, lat, dlon, dlat, ...]."""
     return [[_ring_steps(ring, meridian) for ring in rings] for rings in polygons]
 
 

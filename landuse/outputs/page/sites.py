@@ -81,7 +81,6 @@ class SitePicture:
     """A site in both years.
 
     Attributes:
-        before, after: data addresses.
         outline: rings of the site, corners as shares of the picture's width and height from its upper left.
     """
 
@@ -120,7 +119,6 @@ def picture_of(rings: Sequence[Ring], viewers: Sequence[Viewer]) -> SitePicture 
 
 
 def _square(cells: CellRange) -> CellRange:
-    """The smallest square of cells around a range, with a cell to spare on each side."""
     side = max(cells.shape) + 2
     rows, cols = side - cells.shape[0], side - cells.shape[1]
     row0, col0 = cells.row0 - rows // 2, cells.col0 - cols // 2

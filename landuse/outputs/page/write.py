@@ -40,7 +40,6 @@ class PageWishes:
         imagery_mb: what its imagery may weigh, in megabytes.
         remote_imagery: whether imagery that lies elsewhere is fetched while the page is made.
         basemap: address of an online map that the reader can turn on, or ``none``.
-        basemap_credit: whom that map is by.
     """
 
     title: str | None = None
@@ -60,11 +59,7 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
     Args:
         folders: folders that `classify` and `diff` wrote.
         out: the ``.html`` to write; an existing file is replaced.
-        wishes: title, language, imagery and online map.
         alike: by folder of `diff`, numbers of the sites that changed most like a site.
-
-    Raises:
-        LanduseError: in one of its kinds: a folder is no such result or is damaged, nothing is mapped, `out` cannot be written.
     """
     wishes = wishes or PageWishes()
     basemap = basemap_of(wishes.basemap, wishes.basemap_credit)
@@ -131,7 +126,6 @@ def page(data: PageData, imagery: Sequence[Pyramid | None]) -> Iterator[str]:
 
 
 def _map_words() -> dict[str, dict[str, Any]]:
-    """The words of the map page by language."""
     return {
         code: {key: text for key, text in words.items() if not key.startswith("report_")}
         for code, words in page_words().items()

@@ -1,1 +1,1 @@
-"""The command line: one module a command."""
+"""The command line: a module for the commands of each topic."""

@@ -19,25 +19,29 @@ from landuse.errors import LanduseError, LanduseWarning
 from landuse.version import __version__
 
 COMMANDS = {
-    "tile": "Chips of a survey, with labels if there are any.",
-    "train": "A model from labelled chips, class folders, annotations or a table.",
-    "quantise": "A model that can also compute in 8-bit integers.",
-    "export": "A model as ONNX, as OpenVINO's files or as a SavedModel, for other programs.",
-    "evaluate": "How good a model or a table of predictions is.",
-    "classify": "A land-use map of a survey.",
-    "diff": "What changed between two or more maps, and how surely.",
-    "assess": "A sample that people label, and areas and accuracies with intervals.",
-    "audit": "Sites that are worth a look, and a list that learns from the answers.",
-    "map": "One HTML page of maps and changes for planners.",
-    "report": "Two pages of what changed, to be forwarded: HTML and PDF.",
-    "packet": "A comparison with report, map page and tables in one zip.",
-    "find": "What looks like a chip, or changed like it.",
-    "catalog": "A static STAC catalog of results.",
-    "models": "What models ship, what can be had, and the card of a model.",
-    "info": "What a file or folder is, where it came from, and whether it is whole.",
-    "demo": "All of the above on the sample data.",
-    "doctor": "What is wrong with rasters before they are mapped, or what this machine has, and what to mend.",
+    "tile": ("survey", "Chips of a survey, with labels if there are any."),
+    "train": ("models", "A model from labelled chips, class folders, annotations or a table."),
+    "quantise": ("models", "A model that can also compute in 8-bit integers."),
+    "export": ("models", "A model as ONNX, as OpenVINO's files or as a SavedModel, for other programs."),
+    "evaluate": ("models", "How good a model or a table of predictions is."),
+    "classify": ("survey", "A land-use map of a survey."),
+    "diff": ("change", "What changed between two or more maps, and how surely."),
+    "assess": ("change", "A sample that people label, and areas and accuracies with intervals."),
+    "audit": ("change", "Sites that are worth a look, and a list that learns from the answers."),
+    "map": ("results", "One HTML page of maps and changes for planners."),
+    "report": ("results", "Two pages of what changed, to be forwarded: HTML and PDF."),
+    "packet": ("results", "A comparison with report, map page and tables in one zip."),
+    "find": ("results", "What looks like a chip, or changed like it."),
+    "catalog": ("results", "A static STAC catalog of results."),
+    "models": ("models", "What models ship, what can be had, and the card of a model."),
+    "info": ("results", "What a file or folder is, where it came from, and whether it is whole."),
+    "demo": ("results", "All of the above on the sample data."),
+    "doctor": (
+        "survey",
+        "What is wrong with rasters before they are mapped, or what this machine has, and what to mend.",
+    ),
 }
+"""The module of each command, and what the list of commands says of it."""
 INTERRUPTED = 130
 
 
@@ -52,17 +56,20 @@ class Commands(click.Group):
         """Import the module of one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"landuse.cli.{cmd_name}"), cmd_name)
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"landuse.cli.{module}"), cmd_name)
+        for inner in getattr(command, "commands", {}).values():
+            with_config(inner)
         return with_config(command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names of commands that begin so, without importing them."""
-        return [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

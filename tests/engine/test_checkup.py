@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 from click.testing import CliRunner
 
-from landuse.cli.doctor import doctor
+from landuse.cli.survey import doctor
 from landuse.engine import checkup
 from landuse.engine.machine import Memory
 from landuse.errors import MissingDependencyError

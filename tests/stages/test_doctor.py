@@ -9,7 +9,7 @@ import rasterio
 from affine import Affine
 from click.testing import CliRunner
 
-from landuse.cli.doctor import doctor
+from landuse.cli.survey import doctor
 from landuse.mosaic import open_survey
 from landuse.mosaic.condition import damage, seams
 from landuse.options.survey import SurveyOptions

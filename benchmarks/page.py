@@ -21,10 +21,10 @@ from scipy.ndimage import gaussian_filter
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.outputs.areas import cell_areas_ha
+from landuse.outputs.categories import CodeTotals, class_areas, write_summary
 from landuse.outputs.cog import write_bands_cog, write_class_cog
 from landuse.outputs.page import write_map
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.summary import summarise, write_summary
 from landuse.outputs.vectors import write_geojson
 
 GRID = ChipGrid(CRS.from_epsg(26919))
@@ -74,7 +74,9 @@ def write_year(folder: Path, codes: np.ndarray, draw: np.random.Generator) -> No
     bands = np.stack([np.where(codes == code, sure, rest) for code in LEGEND.codes]).astype(np.float32)
     write_class_cog(folder / "landuse.tif", codes, transform, GRID.crs, LEGEND)
     write_bands_cog(folder / "probabilities.tif", bands, transform, GRID.crs, LEGEND.names)
-    write_summary(folder / "summary.csv", summarise(codes.ravel(), cell_areas_ha(GRID, rows, cols), LEGEND))
+    totals = CodeTotals()
+    totals.add(codes.ravel(), cell_areas_ha(GRID, rows, cols))
+    write_summary(folder / "summary.csv", class_areas(totals, LEGEND))
     legend = LEGEND.model_dump(mode="json")
     write_record(folder, RunRecord(command="classify", grid=GRID.as_dict(), legend=legend))
 

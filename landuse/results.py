@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from landuse.chips import ChipSet
     from landuse.models.bundle import Bundle
+    from landuse.outputs.categories import ClassArea
     from landuse.outputs.land_use_map import LandUseMap
-    from landuse.outputs.summary import ClassArea
 
 Rows = Sequence[Sequence[object]]
 MOST_ROWS = 12
@@ -114,7 +114,7 @@ class LandUse(Result):
     @cached_property
     def summary(self) -> tuple[ClassArea, ...]:
         """Chips, hectares and share of each class."""
-        from landuse.outputs.summary import read_summary
+        from landuse.outputs.categories import read_summary
 
         return read_summary(self.folder / "summary.csv")
 
@@ -135,13 +135,13 @@ class LandUse(Result):
         Raises:
             UsageError: xarray is not installed.
         """
-        from landuse.outputs.grids import read_grids
+        from landuse.outputs.notebook import read_grids
 
         return read_grids(self.folder)
 
     def explore(self, tiles: str = "OpenStreetMap") -> folium.Map:
         """A folium map over an online base map, for a notebook; a map of several labels has none."""
-        from landuse.outputs.web_map import web_map
+        from landuse.outputs.notebook import web_map
 
         return web_map([self.folder], tiles=tiles)
 
@@ -159,7 +159,7 @@ class LandUse(Result):
         return [("class", "ha", "share"), *((s.name, f"{s.area_ha:,.1f}", f"{s.share:.1%}") for s in seen)]
 
     def _picture(self) -> str:
-        from landuse.outputs.grids import preview_html
+        from landuse.outputs.notebook import preview_html
 
         return preview_html(self.folder / "landuse.tif", "Land use")
 
@@ -187,7 +187,7 @@ class Change(Result):
 
     def explore(self, tiles: str = "OpenStreetMap") -> folium.Map:
         """A folium map of the sites and of the maps that were compared, over an online base map, for a notebook."""
-        from landuse.outputs.web_map import web_map
+        from landuse.outputs.notebook import web_map
 
         folders = [path for path in self.maps if (path / "landuse.tif").is_file()]
         return web_map(folders, self.to_geodataframe(), tiles)

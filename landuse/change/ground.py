@@ -16,8 +16,7 @@ from pyproj import CRS
 from landuse.chips import CHIPS_FILE
 from landuse.chips.table_file import TableFile, damage_named, open_file
 from landuse.grid import ChipGrid, IntArray
-from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.ground import boxes_of_raster, share_within
+from landuse.outputs.areas import boxes_of_raster, raster_areas_ha, share_within
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -23,8 +23,8 @@ from landuse.change.overlap import bands
 from landuse.change.scratch import COMPARED, CellScratch
 from landuse.grid import IntArray
 from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.placing import placed, spacing_of
 from landuse.outputs.polygons import Geometries, Regions, Sweep
+from landuse.outputs.vectors import placed, spacing_of
 
 TIERS = {
     "certain": "Nine in ten or more of such sites are expected to be real; worth acting on.",

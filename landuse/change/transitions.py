@@ -16,7 +16,7 @@ from landuse.change.maps import ClassMap
 from landuse.change.overlap import bands
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, CodeArray, Legend
-from landuse.outputs.tables import Table, Value, plain_text, safe_cell, write_parquet
+from landuse.outputs.tables import Table, Value, cell_text, safe_cell, write_parquet
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
@@ -183,8 +183,8 @@ def read_transitions(path: Path) -> tuple[Transition, ...]:
 def _read_line(line: dict[str, str]) -> Transition:
     expected = line["expected_ha"]
     return Transition(
-        plain_text(line["from"]),
-        plain_text(line["to"]),
+        cell_text(line["from"]),
+        cell_text(line["to"]),
         int(line["cells"]),
         float(line["area_ha"]),
         int(line["confirmed_cells"]),

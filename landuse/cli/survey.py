@@ -16,8 +16,8 @@ from landuse.text import counted
 
 if TYPE_CHECKING:
     from landuse.engine.checkup import Finding
+    from landuse.outputs.categories import ClassArea
     from landuse.outputs.record import RunRecord
-    from landuse.outputs.summary import ClassArea
 
 
 TILE_EXAMPLE = """
@@ -79,7 +79,7 @@ def classify(sources: tuple[str, ...], out: Path, options: ClassifyOptions, dry_
         else:
             click.echo("\n".join(expected.lines()))
         return 0
-    from landuse.outputs.summary import read_summary
+    from landuse.outputs.categories import read_summary
     from landuse.stages.classify import classify as run
 
     _, record = run(sources, out, options)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.outputs.tables import plain_text, safe_cell
+from landuse.outputs.tables import cell_text, safe_cell
 
 SAMPLE, KEY, STRATA, PAGE = "sample.csv", "key.csv", "strata.csv", "label.html"
 UNSURE = "unsure"
@@ -139,7 +139,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise ConfigError(f"{path} has no column {missing[0]!r}.")
-            rows = [{k: plain_text((v or "").strip()) for k, v in row.items() if k} for row in reader]
+            rows = [{k: cell_text((v or "").strip()) for k, v in row.items() if k} for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} is no table of comma-separated values in UTF-8.") from error
     if len(rows) > MOST_ROWS:

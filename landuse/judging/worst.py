@@ -19,8 +19,7 @@ from landuse.grid import Cell
 from landuse.judging.case import Case
 from landuse.mosaic import MosaicReader
 from landuse.mosaic.picture import read_image
-from landuse.outputs.placing import WGS84
-from landuse.outputs.vectors import write_geojson
+from landuse.outputs.vectors import WGS84, write_geojson
 from landuse.text import counted
 
 COLUMNS = 6

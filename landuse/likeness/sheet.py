@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import geopandas
@@ -11,7 +10,7 @@ from pyproj import Transformer
 
 from landuse.likeness.finds import Find, Finds
 from landuse.outputs.html import asset, beginning, policy, still_page
-from landuse.outputs.tables import safe_cell
+from landuse.outputs.tables import safe_cell, write_csv
 from landuse.outputs.views import looks
 
 SHEET, PACKAGE, TABLE = "similar.html", "similar.gpkg", "similar.csv"
@@ -26,10 +25,8 @@ BY_CLASS = (
 def write_finds(folder: Path, found: Finds) -> None:
     """Write `similar.html`, `similar.gpkg` (squares of the lattice) and `similar.csv`; rank 0 is the chip asked for."""
     rows = _rows(found)
-    with (folder / TABLE).open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows([safe_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+    safe = ([safe_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+    write_csv(folder / TABLE, HEADER, safe)
     columns = {name: [row[number] for row in rows] for number, name in enumerate(HEADER)}
     cells = [find.cell for find in found.finds]
     squares = found.grid.polygons(np.array([c.row for c in cells]), np.array([c.col for c in cells]))

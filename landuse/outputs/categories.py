@@ -1,15 +1,25 @@
-"""What the codes of a raster mean: a value, a name and a colour each, and how much ground each has."""
+"""What the codes of a raster mean, and how much ground each has: names and colours, the PAM sidecar, `summary.csv`.
+
+The sidecar (``.aux.xml``) holds the names of the codes and a raster attribute table: value, class, colour, cells and hectares.
+QGIS and ArcGIS draw and list a raster by that table, and it may be joined.
+"""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 import numpy.typing as npt
 
+from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, Legend
+from landuse.outputs.tables import Table, cell_text, safe_cell, write_csv, write_parquet
 
 # What XML 1.0 cannot hold, and what would break a line in a list of classes.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
@@ -84,3 +94,121 @@ class CodeTotals:
         found, areas = codes[inside], areas_ha[inside]
         self.cells += np.bincount(found, minlength=len(self.cells))
         self.area_ha += np.bincount(found, weights=areas, minlength=len(self.cells))
+
+
+MOST_NAMES = 9_999
+"""GDAL's list of names has a line for each code from 0 on, so that codes above this are named in the table alone."""
+NO_DATA = "No data"
+INTEGER, REAL, TEXT = "0", "1", "2"
+COLUMNS = (
+    ("Value", INTEGER, "5"),
+    ("Class", TEXT, "2"),
+    ("Red", INTEGER, "6"),
+    ("Green", INTEGER, "7"),
+    ("Blue", INTEGER, "8"),
+    ("Count", INTEGER, "1"),
+    ("Hectares", REAL, "0"),
+)
+"""Name, type (GDALRATFieldType) and meaning (GDALRATFieldUsage) of each column."""
+
+
+def write_sidecar(raster: Path, categories: Categories, totals: CodeTotals) -> Path:
+    """Write ``raster.aux.xml`` for the first band; return its path. Codes that do not occur are in the names alone."""
+    root = Element("PAMDataset")
+    band = SubElement(root, "PAMRasterBand", band="1")
+    _add_names(SubElement(band, "CategoryNames"), categories)
+    table = SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    for index, (name, kind, usage) in enumerate(COLUMNS):
+        column = SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", name), ("Type", kind), ("Usage", usage)):
+            SubElement(column, tag).text = text
+    for index, values in enumerate(_rows(categories, totals)):
+        row = SubElement(table, "Row", index=str(index))
+        for value in values:
+            SubElement(row, "F").text = value
+    ElementTree.indent(root)
+    path = raster.with_name(f"{raster.name}.aux.xml")
+    ElementTree.ElementTree(root).write(path, encoding="utf-8")
+    return path
+
+
+def _add_names(parent: Element, categories: Categories) -> None:
+    """A name for each code from 0 on, empty where a code has none."""
+    names = {UNMAPPED: NO_DATA} | {c.value: c.name for c in categories if c.value <= MOST_NAMES}
+    for code in range(max(names) + 1):
+        SubElement(parent, "Category").text = names.get(code, "")
+
+
+def _rows(categories: Categories, totals: CodeTotals) -> Iterator[tuple[str, ...]]:
+    for c in sorted(categories, key=lambda category: category.value):
+        if cells := int(totals.cells[c.value]):
+            yield str(c.value), c.name, *map(str, c.rgb), str(cells), f"{totals.area_ha[c.value]:.4f}"
+
+
+def read_sidecar(raster: Path) -> tuple[Category, ...]:
+    """The codes that occur in a raster by the table that `write_sidecar` wrote; none where there is no such table."""
+    path = raster.with_name(f"{raster.name}.aux.xml")
+    if not path.is_file():
+        return ()
+    found = []
+    for row in ElementTree.parse(path).getroot().iterfind("PAMRasterBand/GDALRasterAttributeTable/Row"):
+        value, name, *rgb = [cell.text or "" for cell in row.iterfind("F")][:5]
+        found.append(Category(int(value), name, "#" + "".join(f"{int(part):02x}" for part in rgb)))
+    return tuple(found)
+
+
+SUMMARY_HEADER = ("class", "chips", "area_ha", "share")
+
+
+@dataclass(frozen=True)
+class ClassArea:
+    """One line: class name, number of chips, hectares on the ellipsoid, share of the mapped area (0 to 1)."""
+
+    name: str
+    chips: int
+    area_ha: float
+    share: float
+
+
+def class_areas(totals: CodeTotals, legend: Legend, mapped_ha: float | None = None) -> tuple[ClassArea, ...]:
+    """One line for each class of the legend, in its order, those that do not occur included.
+
+    Shares are of `mapped_ha`, or of what the classes cover together.
+    """
+    mapped = float(totals.area_ha[list(legend.codes)].sum()) if mapped_ha is None else mapped_ha
+    cells, areas = totals.cells.tolist(), totals.area_ha.tolist()
+    return tuple(
+        ClassArea(c.name, cells[c.code], areas[c.code], areas[c.code] / mapped if mapped else 0.0)
+        for c in legend.classes
+    )
+
+
+def summary_table(lines: tuple[ClassArea, ...]) -> Table:
+    """The lines as a table; hectares to four decimals (a square metre), shares to six."""
+    return SUMMARY_HEADER, [(safe_cell(x.name), x.chips, round(x.area_ha, 4), round(x.share, 6)) for x in lines]
+
+
+def write_summary(path: Path, lines: tuple[ClassArea, ...]) -> None:
+    """Write the lines with a header as CSV, and as Parquet beside it."""
+    write_parquet(path.with_suffix(".parquet"), summary_table(lines))
+    rows = [(safe_cell(x.name), x.chips, f"{x.area_ha:.4f}", f"{x.share:.6f}") for x in lines]
+    write_csv(path, SUMMARY_HEADER, rows)
+
+
+def read_summary(path: Path) -> tuple[ClassArea, ...]:
+    """Read what `write_summary` wrote.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        ConfigError: it is no summary.
+    """
+    if not path.is_file():
+        raise SourceNotFoundError(f"There is no file {path}.")
+    try:
+        with path.open(encoding="utf8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return tuple(
+            ClassArea(cell_text(r["class"]), int(r["chips"]), float(r["area_ha"]), float(r["share"])) for r in rows
+        )
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path} is damaged: it is not the summary of a land-use map.") from error

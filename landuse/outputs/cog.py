@@ -36,8 +36,8 @@ from landuse.outputs.categories import (
     change_categories,
     palette_of,
     plain_text,
+    write_sidecar,
 )
-from landuse.outputs.sidecar import write_sidecar
 from landuse.version import __version__
 
 NAMES_TAG = "CLASS_NAMES"

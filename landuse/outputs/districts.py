@@ -19,9 +19,8 @@ from pyproj import CRS, Transformer
 from landuse.errors import NoOverlapError, UsageError
 from landuse.grid import Bounds
 from landuse.legend import Legend
-from landuse.outputs.areas import polygon_areas_ha
+from landuse.outputs.areas import Boxes, boxes_of_raster, cell_shares, polygon_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
-from landuse.outputs.ground import Boxes, boxes_of_raster, cell_shares
 from landuse.outputs.tables import Table, safe_cell, write_table
 from landuse.outputs.vectors import write_geojson
 from landuse.vector_file import projected, read_vector

@@ -16,13 +16,12 @@ from landuse.chips import CHIPS_FILE, ChipSet, chip_writer
 from landuse.chips.table_file import arrow_array, named_array
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import Legend
-from landuse.outputs.areas import cell_areas_ha
+from landuse.outputs.areas import boxes_of_chips, cell_areas_ha, share_of_area
+from landuse.outputs.categories import ClassArea, CodeTotals, class_areas, summary_table, write_summary
 from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, Districts, DistrictTotals, write_class_districts
-from landuse.outputs.ground import boxes_of_chips, share_of_area
 from landuse.outputs.land_use_map import Float32, Labels, image_of
 from landuse.outputs.styles import LAND_USE, write_land_use_styles
-from landuse.outputs.summary import ClassArea, Totals, summary_table, write_summary
 from landuse.outputs.tables import TABLES, write_workbook
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
 from landuse.outputs.vectors import Dissolver, MapLines
@@ -92,7 +91,7 @@ def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tupl
         for strip in strips:
             writer.write(strip)
         writer.end()
-    lines = writer.totals.lines(frame.legend, writer.mapped_ha)
+    lines = class_areas(writer.totals, frame.legend, writer.mapped_ha)
     write_summary(folder / SUMMARY, lines)
     sheets = {"summary": summary_table(lines)}
     if writer.by_district is not None:
@@ -109,7 +108,7 @@ class MapWriter:
     def __init__(self, folder: Path, frame: MapFrame, files: ExitStack) -> None:
         """Open the files; they are closed with `files`."""
         grid, shape = frame.grid, frame.extent.shape
-        self._frame, self.totals, self.mapped_ha = frame, Totals(), 0.0
+        self._frame, self.totals, self.mapped_ha = frame, CodeTotals(max(frame.legend.codes)), 0.0
         self.by_district = None if frame.districts is None else DistrictTotals(frame.districts)
         names, layers = frame.legend.names, 1
         self._codes: CodeWriter | None = None

@@ -16,8 +16,9 @@ import rasterio
 from pyproj import CRS, Transformer
 
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError
+from landuse.outputs.categories import read_sidecar
 from landuse.outputs.record import RunRecord, file_digest
-from landuse.outputs.sidecar import read_sidecar
+from landuse.outputs.tables import write_json
 from landuse.text import year_in
 
 ITEM, CATALOG = "item.json", "catalog.json"
@@ -74,7 +75,7 @@ def write_item(folder: Path, name: str, raster: str, record: RunRecord, inner: S
         "links": _links(record),
         "assets": {name: _asset(folder / name, name) for name in [*sorted(files), *inner]},
     }
-    _write(folder / ITEM, item)
+    write_json(folder / ITEM, item)
 
 
 def _dates(name: str, record: RunRecord) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def write_catalog(folders: Sequence[Path], out: Path, title: str, *, fresh: bool
         for folder in folders
     }
     out.mkdir(parents=True, exist_ok=True)
-    _write(path, catalog_content(out.resolve().name, title, items))
+    write_json(path, catalog_content(out.resolve().name, title, items))
     return path
 
 
@@ -173,7 +174,3 @@ def _read_item(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} is damaged: it is no STAC item.") from error
     raise ConfigError(f"{path} is no STAC item.")
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")

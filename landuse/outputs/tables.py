@@ -6,9 +6,11 @@ No spreadsheet takes a text in them for a formula (OWASP, CSV injection): class 
 from __future__ import annotations
 
 import csv
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from landuse.outputs.html import asset
 
@@ -22,7 +24,7 @@ def safe_cell(text: str) -> str:
     return QUOTE + text if re.match(FORMULA, text) else text
 
 
-def plain_text(cell: str) -> str:
+def cell_text(cell: str) -> str:
     """The text that `safe_cell` made a cell of."""
     return cell[1:] if cell.startswith(QUOTE) and re.match(FORMULA, cell) else cell
 
@@ -41,12 +43,22 @@ Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
 
 def write_table(stem: Path, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
     """Write ``stem.csv``, ``stem.xlsx`` and ``stem.parquet``."""
-    with stem.with_suffix(".csv").open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(["" if value is None else value for value in row] for row in rows)
+    write_csv(stem.with_suffix(".csv"), header, rows)
     write_workbook(stem.with_suffix(".xlsx"), {stem.name: (header, rows)})
     write_parquet(stem.with_suffix(".parquet"), (header, rows))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table as CSV in UTF-8; None is an empty cell."""
+    with path.open("w", encoding="utf8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_json(path: Path, content: Any) -> None:  # noqa: ANN401
+    """Write a file of JSON, which has no place for NaN."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
 
 
 def write_parquet(path: Path, table: Table) -> None:
@@ -56,7 +68,7 @@ def write_parquet(path: Path, table: Table) -> None:
 
     header, rows = table
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    plain = [[plain_text(value) if isinstance(value, str) else value for value in column] for column in columns]
+    plain = [[cell_text(value) if isinstance(value, str) else value for value in column] for column in columns]
     pq.write_table(pa.table(dict(zip(header, plain, strict=True))), path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from rasterio.io import MemoryFile
 
 from landuse.chips import CHIPS_FILE, Chips, open_chips
 from landuse.errors import LanduseError
-from landuse.grid import Cell, CellRange, ChipGrid
+from landuse.grid import Bounds, Cell, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.source import metric_scale
 
@@ -137,3 +137,56 @@ def encoded(bands: npt.NDArray[np.uint8], quality: int) -> bytes:
         with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(quality)) as dataset:
             dataset.write(bands)
         return bytes(memory.read())
+
+
+PARTS = 4
+"""Parts of a cell's side: pictures begin and end on them, a part beyond the site."""
+
+
+@dataclass(frozen=True)
+class SitePicture:
+    """A site in both years.
+
+    Attributes:
+        outline: rings of the site, corners as shares of the picture's width and height from its upper left.
+    """
+
+    before: str
+    after: str
+    outline: tuple[tuple[tuple[float, float], ...], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes in the page."""
+        return len(self.before) + len(self.after)
+
+
+def parted(grid: ChipGrid) -> ChipGrid:
+    """The lattice of which pictures of sites take whole cells."""
+    return grid.with_cell(grid.chip_m / PARTS)
+
+
+def picture_of(rings: Sequence[npt.NDArray[np.float64]], viewers: Sequence[Viewer]) -> SitePicture | None:
+    """A site seen by the viewers of both dates, which share a lattice that is `parted`; None where one sees nothing.
+
+    Args:
+        rings: outlines of the site, (n, 2) each, in the CRS of the lattice.
+        viewers: of the earlier and of the later survey.
+    """
+    grid, points = viewers[0].grid, np.concatenate(rings)
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+    cells = _square(grid.touching(Bounds(west, south, east, north)))
+    images = [viewer.picture(cells) for viewer in viewers]
+    if images[0] is None or images[1] is None:
+        return None
+    frame = grid.bounds(cells)
+    corner, size = np.array([frame.west, frame.north]), np.array([frame.east - frame.west, frame.south - frame.north])
+    outline = tuple(tuple((round(x, 4), round(y, 4)) for x, y in ((ring - corner) / size).tolist()) for ring in rings)
+    return SitePicture(data_address(images[0]), data_address(images[1]), outline)
+
+
+def _square(cells: CellRange) -> CellRange:
+    side = max(cells.shape) + 2
+    rows, cols = side - cells.shape[0], side - cells.shape[1]
+    row0, col0 = cells.row0 - rows // 2, cells.col0 - cols // 2
+    return CellRange(row0, row0 + side, col0, col0 + side)

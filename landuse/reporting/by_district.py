@@ -28,7 +28,7 @@ from landuse.outputs.districts import (
     check_districts,
     read_districts,
 )
-from landuse.outputs.tables import plain_text
+from landuse.outputs.tables import cell_text
 from landuse.reporting.compared import CHANGE, Compared
 
 Row = tuple[str, str, str, float]
@@ -84,9 +84,9 @@ def _read(path: Path) -> tuple[list[Row], dict[str, float]]:
     try:
         with path.open(encoding="utf8", newline="") as stream:
             for line in csv.DictReader(stream):
-                name = plain_text(line["district"])
+                name = cell_text(line["district"])
                 areas[name] += float(line["area_ha"])
-                rows.append((name, plain_text(line["from"]), plain_text(line["to"]), float(line["area_ha"])))
+                rows.append((name, cell_text(line["from"]), cell_text(line["to"]), float(line["area_ha"])))
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise ConfigError(f"{path} is damaged: it is no table of changes by district.") from error
     return rows, areas

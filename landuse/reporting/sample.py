@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.outputs.record import read_record
-from landuse.outputs.tables import plain_text
+from landuse.outputs.tables import cell_text
 from landuse.reporting.compared import Compared
 
 AREAS, ACCURACY = "areas.csv", "accuracy.json"
@@ -102,7 +102,7 @@ def _areas(path: Path) -> dict[tuple[str, str], Interval]:
         raise SourceNotFoundError(f"There is no file {path}; estimate the sample again with landuse assess.")
     try:
         with path.open(encoding="utf8", newline="") as stream:
-            return {(line["kind"], plain_text(line["name"])): _interval(line) for line in csv.DictReader(stream)}
+            return {(line["kind"], cell_text(line["name"])): _interval(line) for line in csv.DictReader(stream)}
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise ConfigError(f"{path} is damaged: it is no table of areas of landuse assess.") from error
 

@@ -14,8 +14,7 @@ from pyproj import CRS, Transformer
 
 from landuse.change.site_file import read_site_shapes, read_site_table
 from landuse.change.sites import TIERS
-from landuse.outputs.page.sites import SitePicture, parted, picture_of
-from landuse.outputs.views import Viewer, imagery_of
+from landuse.outputs.views import SitePicture, Viewer, imagery_of, parted, picture_of
 from landuse.reporting.compared import Compared
 
 MOST = 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,11 +34,11 @@ from landuse.options.results import AgreeOptions, DesignOptions, EstimateOptions
 from landuse.outputs.cog import Place, bounds_of
 from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, read_districts
 from landuse.outputs.folder import staged_folder
-from landuse.outputs.label import LabelPage, looks, write_label_page
-from landuse.outputs.label import Place as Shown
-from landuse.outputs.label.page import questions_of
+from landuse.outputs.label_page import LabelPage, questions_of, write_label_page
+from landuse.outputs.label_page import Place as Shown
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
-from landuse.outputs.tables import Table, write_table
+from landuse.outputs.tables import Table, write_json, write_table
+from landuse.outputs.views import looks
 from landuse.text import date_names
 
 MAPPED = "mapped_ha"
@@ -231,7 +230,7 @@ def agree(first: Path, second: Path, out: Path, options: AgreeOptions | None = N
     options = options or AgreeOptions()
     found = agreement(read_answers(first), read_answers(second))
     with staged_folder(out, fresh=options.fresh) as staging:
-        (staging / "agreement.json").write_text(json.dumps(found.figures(), indent=1) + "\n", "utf8")
+        write_json(staging / "agreement.json", found.figures())
         write_disagreements(staging / "disagreements.csv", found)
         inputs = identify(first), identify(second)
         write_record(staging, RunRecord(command="assess agree", inputs=inputs, counts={"units": found.compared}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,10 @@ from landuse.evaluation.sample_files import UNSURE, read_table, write_lines
 from landuse.grid import Cell
 from landuse.options.results import AuditApplyOptions, AuditOptions
 from landuse.outputs.folder import staged_folder
-from landuse.outputs.label import LabelPage, Place, Question, looks, write_label_page
+from landuse.outputs.label_page import LabelPage, Place, Question, write_label_page
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
+from landuse.outputs.tables import write_json
+from landuse.outputs.views import looks
 from landuse.text import date_names
 
 RANKING = "ranking.parquet"
@@ -167,7 +168,7 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
             for rank, (site, down_to) in enumerate(zip(order.tolist(), share.tolist(), strict=True))
         )
         write_lines(staging / SITES, (*COLUMNS, *LEARNT), lines)
-        (staging / CLAIM).write_text(json.dumps(figures(found), indent=1) + "\n", "utf8")
+        write_json(staging / CLAIM, figures(found))
         told = {"answers": identify(answers).model_dump(), "audit": str(folder)} | figures(found)
         seconds = {"audit_seconds": time.perf_counter() - started}
         update = {"details": record.details | {"audit": told}, "timings": record.timings | seconds}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -36,7 +35,7 @@ from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
-from landuse.outputs.tables import TABLES, safe_cell, write_table, write_workbook
+from landuse.outputs.tables import TABLES, safe_cell, write_json, write_table, write_workbook
 from landuse.outputs.vector_formats import formats_of
 from landuse.text import told_apart, year_in
 
@@ -282,11 +281,6 @@ def _years_between(found: Comparison) -> float | None:
     """Years from the earlier map to the later one, as their names tell; None where they do not."""
     first, second = (year_in(land.name) for land in (found.before, found.after))
     return float(second - first) if first is not None and second is not None and second > first else None
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of JSON."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
 
 
 def change_codes(found: Comparison) -> dict[str, int]:

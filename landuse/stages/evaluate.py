@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from landuse.engine.parts import own_address
 from landuse.engine.progress import busy
@@ -25,6 +23,7 @@ from landuse.models.bundle import SUFFIX, find_bundle, read_bundle, shipped_bund
 from landuse.options.results import EvaluateOptions
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.record import RunRecord, identify, write_record
+from landuse.outputs.tables import write_json
 from landuse.scoring import ScoreSettings
 from landuse.text import counted
 
@@ -81,8 +80,8 @@ def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
     """Write all files but `run.json`; returns the text of the report."""
     rows = case.rows
     found, extra = rows.figures(), extra_figures(rows) | learnt_figures(case)
-    _write_json(folder / METRICS, found.as_dict())
-    _write_json(folder / EXTRA, extra)
+    write_json(folder / METRICS, found.as_dict())
+    write_json(folder / EXTRA, extra)
     _write_matrix(folder, "confusion", rows)
     if rows.probabilities is not None:
         write_curves(folder / CURVES, rows)
@@ -92,7 +91,7 @@ def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
     coarse = _write_groups(folder, case, options) if options.regroup is not None else None
     intervals = bootstrap(rows, options.bootstrap, options.seed, case.unit) if options.bootstrap else None
     if intervals is not None:
-        _write_json(folder / BOOTSTRAP, intervals.as_dict())
+        write_json(folder / BOOTSTRAP, intervals.as_dict())
     write_worst(folder, case)
     text = report_text(found, ReportParts(extra, coarse, intervals, len(case.skipped), caution(case)))
     (folder / REPORT).write_text(text, "utf8")
@@ -147,7 +146,7 @@ def _write_groups(folder: Path, case: Case, options: EvaluateOptions) -> Metrics
         "groups": figures.as_dict(),
         "members": members_of(case.rows.names, legend, groups),
     }
-    _write_json(folder / GROUPS, content)
+    write_json(folder / GROUPS, content)
     _write_matrix(folder, "confusion_groups", coarse)
     return figures
 
@@ -171,10 +170,6 @@ def _write_matrix(folder: Path, stem: str, rows: Judged) -> None:
     else:
         write_binary(table, rows.names, rows.binary())
         plot_binary(picture, rows.names, rows.binary(), title)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf8")
 
 
 def _record(case: Case, options: EvaluateOptions, seconds: float) -> RunRecord:

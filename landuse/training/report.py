@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -19,6 +18,7 @@ from landuse.models.bundle import Bundle, shipped_bundles
 from landuse.models.heads import Head
 from landuse.models.manifest import spec_of
 from landuse.options.training import Measure, TrainOptions
+from landuse.outputs.tables import write_csv
 from landuse.text import counted
 from landuse.training.calibration import log_loss
 from landuse.training.fitting import Fitted
@@ -161,24 +161,21 @@ class Trial:
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
     """Write a line a trial, best first: rank, setting, mean and spread of each measure, seconds of all its fits."""
     names = list(trials[0].setting)
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        header = [f"{m}{s}" for m in MEASURES for s in ("", "_sd")]
-        writer.writerow(["rank", *names, *header, "folds", "seconds"])
-        for rank, trial in enumerate(trials, 1):
-            values = [_text(trial.setting[name]) for name in names]
-            scores = [f"{f(m):.6f}" for m in MEASURES for f in (trial.mean, trial.spread)]
-            writer.writerow([rank, *values, *scores, len(trial.scores), f"{sum(s.seconds for s in trial.scores):.2f}"])
+    rows = []
+    for rank, trial in enumerate(trials, 1):
+        values = [_text(trial.setting[name]) for name in names]
+        scores = [f"{f(m):.6f}" for m in MEASURES for f in (trial.mean, trial.spread)]
+        rows.append([rank, *values, *scores, len(trial.scores), f"{sum(s.seconds for s in trial.scores):.2f}"])
+    write_csv(path, ["rank", *names, *(f"{m}{s}" for m in MEASURES for s in ("", "_sd")), "folds", "seconds"], rows)
 
 
 def write_folds(path: Path, trial: Trial) -> None:
     """Write a line a fold of a trial: its samples, its measures, and the seconds of its fit."""
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["fold", "samples", *MEASURES, "seconds"])
-        for number, score in enumerate(trial.scores, 1):
-            figures = [f"{getattr(score, measure):.6f}" for measure in MEASURES]
-            writer.writerow([number, score.samples, *figures, f"{score.seconds:.2f}"])
+    rows = (
+        [number, score.samples, *(f"{getattr(score, measure):.6f}" for measure in MEASURES), f"{score.seconds:.2f}"]
+        for number, score in enumerate(trial.scores, 1)
+    )
+    write_csv(path, ["fold", "samples", *MEASURES, "seconds"], rows)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
@@ -225,13 +222,8 @@ def best_of(history: Sequence[Epoch]) -> Epoch:
 
 def write_history(path: Path, history: Sequence[Epoch]) -> None:
     """Write a line an epoch."""
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Epoch)])
-        for epoch in history:
-            writer.writerow(
-                ["" if v is None else v if isinstance(v, int) else f"{v:.6g}" for v in asdict(epoch).values()]
-            )
+    rows = ([f"{v:.6g}" if isinstance(v, float) else v for v in asdict(epoch).values()] for epoch in history)
+    write_csv(path, [field.name for field in fields(Epoch)], rows)
 
 
 def plot_history(path: Path, history: Sequence[Epoch], title: str) -> None:

@@ -18,14 +18,12 @@ from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.mosaic import open_survey
-from landuse.outputs.areas import cell_areas_ha, polygon_areas_ha
+from landuse.outputs.areas import boxes_of_raster, cell_areas_ha, polygon_areas_ha
+from landuse.outputs.categories import CodeTotals, class_areas, write_summary
 from landuse.outputs.cog import Place, write_bands_cog, write_change_cog, write_class_cog
 from landuse.outputs.districts import Districts, DistrictTotals, write_class_districts
-from landuse.outputs.ground import boxes_of_raster
-from landuse.outputs.placing import placed, spacing_of
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.summary import summarise, write_summary
-from landuse.outputs.vectors import dissolve, write_geojson
+from landuse.outputs.vectors import dissolve, placed, spacing_of, write_geojson
 from tests.outputs.regions import regions_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -62,7 +60,9 @@ class Maker:
         write_bands_cog(folder / "probabilities.tif", bands.astype(np.float32), transform, GRID.crs, legend.names)
         if districts is not None:
             self._districts(folder, codes, cells, districts, legend)
-        write_summary(folder / "summary.csv", summarise(codes.ravel(), cell_areas_ha(GRID, rows, cols), legend))
+        totals = CodeTotals()
+        totals.add(codes.ravel(), cell_areas_ha(GRID, rows, cols))
+        write_summary(folder / "summary.csv", class_areas(totals, legend))
         if survey is not None:
             order = image_order(rows, cols)
             chips = ChipSet(

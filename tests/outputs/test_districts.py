@@ -15,7 +15,7 @@ from pyproj import CRS
 from landuse.errors import NoOverlapError, UsageError
 from landuse.grid import Bounds
 from landuse.legend import LandClass, Legend, load_legend
-from landuse.outputs.areas import polygon_areas_ha, raster_areas_ha
+from landuse.outputs.areas import boxes_of_raster, cell_shares, polygon_areas_ha, raster_areas_ha, share_within
 from landuse.outputs.districts import (
     UNCHANGED_CODE,
     DistrictTotals,
@@ -23,7 +23,6 @@ from landuse.outputs.districts import (
     write_change_districts,
     write_class_districts,
 )
-from landuse.outputs.ground import boxes_of_raster, cell_shares, share_within
 
 UTM = CRS.from_epsg(26919)
 TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)

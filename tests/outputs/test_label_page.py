@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from landuse.outputs.label import LabelPage, Place, Question, write_label_page
+from landuse.outputs.label_page import LabelPage, Place, Question, write_label_page
 from landuse.outputs.views import data_address
 from tests.outputs.conftest import HOSTILE, IN_A_BROWSER
 

@@ -8,8 +8,7 @@ import pytest
 
 from landuse.legend import LandClass, Legend
 from landuse.outputs.categories import CodeTotals, categories_of
-from landuse.outputs.lyrx import polygon_lyrx, raster_lyrx
-from landuse.outputs.styles import write_change_styles, write_land_use_styles
+from landuse.outputs.styles import polygon_lyrx, raster_lyrx, write_change_styles, write_land_use_styles
 
 HOSTILE = "</CIM>\"'; DROP <script> \u05d0"
 LEGEND = Legend(

@@ -13,8 +13,7 @@ from landuse.errors import ConfigError, LanduseError, NoOverlapError, OutputExis
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.html import script_json
 from landuse.outputs.page import PageWishes, check_replaceable, write_map
-from landuse.outputs.page.assets import page_script, page_words
-from landuse.outputs.page.basemap import OPENSTREETMAP, basemap_of
+from landuse.outputs.page.assets import OPENSTREETMAP, basemap_of, page_script, page_words
 from landuse.outputs.page.folders import folder_labels, read_folders
 from landuse.outputs.page.mesh import Lattice, degrees_of, meridian_of
 from landuse.outputs.record import RunRecord, write_record

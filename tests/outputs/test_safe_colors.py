@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from landuse.legend import load_legend
-from landuse.outputs.page.safe_colors import SAFE, safe_colors
+from landuse.outputs.page.payload import SAFE, safe_colors
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0; applied to linear sRGB.
 SEEN = {

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from landuse.change.transitions import Transition, transition_table, write_transitions
-from landuse.outputs.summary import ClassArea, read_summary, write_summary
-from landuse.outputs.tables import plain_text, safe_cell
+from landuse.outputs.categories import ClassArea, read_summary, write_summary
+from landuse.outputs.tables import cell_text, safe_cell
 
 NAMES = ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "'=1", "Water", "'tis"]
 
@@ -17,7 +17,7 @@ NAMES = ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "'=1", "Water", "'tis"]
 @example("'=1")
 @example("''=1")
 def test_cells_come_back_as_they_were_and_start_no_formula(text):
-    assert plain_text(safe_cell(text)) == text
+    assert cell_text(safe_cell(text)) == text
     assert not safe_cell(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
 
 

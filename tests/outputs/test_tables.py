@@ -6,7 +6,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from landuse.outputs.summary import ClassArea, write_summary
+from landuse.outputs.categories import ClassArea, write_summary
 from landuse.outputs.tables import safe_cell, write_parquet, write_table, write_workbook
 
 FORMULA = '=HYPERLINK("http://x","y")'

@@ -16,10 +16,9 @@ from pyproj import CRS
 from landuse.errors import ConfigError, UsageError
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
-from landuse.outputs.placing import in_degrees
+from landuse.outputs.categories import CodeTotals, class_areas, read_summary, write_summary
 from landuse.outputs.polygons import connected
-from landuse.outputs.summary import read_summary, summarise, write_summary
-from landuse.outputs.vectors import Dissolver, MapLines, dissolve, write_geojson
+from landuse.outputs.vectors import Dissolver, MapLines, dissolve, in_degrees, write_geojson
 
 UTM = CRS.from_epsg(26919)
 TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)
@@ -192,9 +191,15 @@ def test_polygons_across_the_antimeridian_are_cut_there(tmp_path):
     assert geometry.bounds[2] == 180
 
 
+def summarise(codes, areas_ha):
+    totals = CodeTotals()
+    totals.add(codes, areas_ha)
+    return class_areas(totals, LEGEND)
+
+
 def test_summary_counts_every_class_and_reads_back(tmp_path):
     codes = np.array([1, 1, 3, 0], np.uint8)
-    lines = summarise(codes, np.array([5.0, 5.0, 10.0, 99.0]), LEGEND)
+    lines = summarise(codes, np.array([5.0, 5.0, 10.0, 99.0]))
     write_summary(tmp_path / "summary.csv", lines)
     with (tmp_path / "summary.csv").open() as stream:
         rows = list(csv.reader(stream))
@@ -204,7 +209,7 @@ def test_summary_counts_every_class_and_reads_back(tmp_path):
 
 
 def test_summary_of_nothing_divides_by_nothing():
-    assert all(line.share == 0 for line in summarise(np.zeros(3, np.uint8), np.ones(3), LEGEND))
+    assert all(line.share == 0 for line in summarise(np.zeros(3, np.uint8), np.ones(3)))
 
 
 def test_a_damaged_summary_is_named(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from shapely.geometry import box
 
 import landuse as lu
-from landuse.outputs.web_map import web_map
+from landuse.outputs.notebook import web_map
 from tests.patchwork import OPTIONS
 
 

@@ -19,8 +19,8 @@ from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooMan
 from landuse.models.bundle import write_bundle
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.outputs.areas import polygon_areas_ha
+from landuse.outputs.categories import read_summary
 from landuse.outputs.record import damaged_files, read_record
-from landuse.outputs.summary import read_summary
 from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
 from landuse.stages.classify import classify

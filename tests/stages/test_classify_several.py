@@ -21,10 +21,10 @@ from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads_linear import Penalty, fit_multi_logistic
 from landuse.models.runtime import open_runtime
 from landuse.options.survey import ClassifyOptions
+from landuse.outputs.categories import read_summary
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
 from landuse.outputs.record import RECORD, damaged_files, read_record
-from landuse.outputs.summary import read_summary
 from landuse.scoring import run as scoring
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff

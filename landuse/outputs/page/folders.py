@@ -15,11 +15,10 @@ from pydantic import ValidationError
 
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
-from landuse.outputs.categories import plain_text
+from landuse.outputs.categories import ClassArea, plain_text, read_summary
 from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.page.land_grid import LandGrid, read_land_grid
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
-from landuse.outputs.summary import ClassArea, read_summary
 from landuse.text import told_apart, year_in
 
 CHANGE = "change.geojson"

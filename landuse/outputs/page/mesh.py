@@ -14,7 +14,7 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.mosaic.source import transformer
-from landuse.outputs.placing import WGS84
+from landuse.outputs.vectors import WGS84
 
 MOST_NODES = 257
 MOST_ERROR = 0.02

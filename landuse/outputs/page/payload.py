@@ -11,15 +11,30 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 
-from landuse.outputs.page.basemap import Basemap
-from landuse.outputs.page.districts import PageDistricts
+from landuse.outputs.page.assets import Basemap
 from landuse.outputs.page.folders import SPARE_COLOR, MapChange, MapYear, Place, Ring
 from landuse.outputs.page.land_grid import UNKNOWN, Layer
 from landuse.outputs.page.mesh import Floats, Lattice, degrees_of, meridian_of, near
-from landuse.outputs.page.safe_colors import safe_colors
-from landuse.outputs.page.sites import site_vectors
+from landuse.outputs.page.places import PageDistricts, site_vectors
 from landuse.outputs.record import RunRecord
+
+SAFE = ("#CC6600", "#006633", "#66CCFF", "#000099", "#FFFFCC", "#000000", "#3366FF", "#999999", "#FFCC00", "#CCFFFF")
+"""Told apart by lightness as much as by hue; `tests/outputs/test_safe_colors.py` measures by how much."""
+
+
+def safe_colors(colors: Sequence[str]) -> list[str]:
+    """A colour of `SAFE` for each of some colours (#rrggbb), each once; the colours themselves where they are too many."""
+    if len(colors) > len(SAFE):
+        return list(colors)
+    apart = np.linalg.norm(_rgb(colors)[:, None] - _rgb(SAFE)[None], axis=2)
+    return [SAFE[at] for at in linear_sum_assignment(apart)[1]]
+
+
+def _rgb(colors: Sequence[str]) -> npt.NDArray[np.float64]:
+    return np.array([[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors], float).reshape(-1, 3)
+
 
 UNITS_PER_DEGREE = 1e6
 """Coordinates are whole millionths of a degree: a tenth of a metre."""

@@ -14,17 +14,18 @@ from landuse.engine.progress import busy
 from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
 from landuse.outputs.html import GENERATOR, asset, beginning, policy, script_json
 from landuse.outputs.page.assets import (
+    OPENSTREETMAP,
     PACKAGE,
+    basemap_of,
     leaflet_script,
     leaflet_style,
     page_script,
     page_words,
 )
-from landuse.outputs.page.basemap import OPENSTREETMAP, basemap_of
-from landuse.outputs.page.districts import read_districts
 from landuse.outputs.page.folders import read_folders
 from landuse.outputs.page.imagery import ImageryWish, Pyramid, keyed, native_zoom, pyramids
 from landuse.outputs.page.payload import Alike, PageData, meridian, occurring_classes, page_bounds, payload
+from landuse.outputs.page.places import read_districts
 
 MAX_TITLE = 200
 MEGABYTE = 1_000_000

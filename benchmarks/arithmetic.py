@@ -15,9 +15,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from benchmarks.baselines.limit_engine import BATCH, rate
-from landuse.models.arrays import Graph
 from landuse.models.bundle import find_bundle, read_bundle
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Graph, ops, ov
 from landuse.models.runtime import choose_precision
 
 SIDE = 2048

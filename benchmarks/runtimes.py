@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.table import markdown
 from landuse.models.architectures import ARCHITECTURES
-from landuse.models.arrays import Floats, KerasModel, Weights
+from landuse.models.libraries import Floats, KerasModel, Weights
 
 PX = 96
 IMAGES = 2

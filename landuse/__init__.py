@@ -20,16 +20,22 @@ from typing import TYPE_CHECKING, Any
 from landuse.version import __version__
 
 if TYPE_CHECKING:
-    from landuse.api import classify, diff, evaluate, export, map, tile, train
-    from landuse.api_change import (
+    from landuse.api import (
         assess_design,
         assess_estimate,
         audit_apply,
         audit_sites,
+        classify,
+        diff,
         doctor,
+        evaluate,
+        export,
         find,
+        map,
         packet,
         report,
+        tile,
+        train,
     )
     from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page, Tables
 
@@ -58,8 +64,6 @@ __all__ = [
     "tile",
     "train",
 ]
-AFTER = {"assess_design", "assess_estimate", "audit_apply", "audit_sites", "doctor", "find", "packet", "report"}
-"""What `landuse.api_change` offers; other functions are those of `landuse.api`."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
@@ -68,7 +72,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = "results" if name[0].isupper() else "api_change" if name in AFTER else "api"
+    home = "results" if name[0].isupper() else "api"
     return getattr(import_module(f"landuse.{home}"), name)
 
 

@@ -3,6 +3,7 @@
 Where `out` is left out, a result lies in a temporary folder that goes when Python ends: fine to look at, and `save` keeps it.
 Give `out` to what takes long, as an interrupted run goes on from there. Functions run in this process (``master="inline"``);
 the commands start Spark (``local[*]``). All other defaults are those of the commands.
+A page of landuse that `out` names is replaced.
 """
 
 from __future__ import annotations
@@ -17,15 +18,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from landuse.errors import UsageError
-from landuse.options.results import DiffOptions, EvaluateOptions, ExportOptions, PageOptions
+from landuse.options.results import (
+    AuditApplyOptions,
+    AuditOptions,
+    DesignOptions,
+    DiffOptions,
+    EstimateOptions,
+    EvaluateOptions,
+    ExportOptions,
+    FindOptions,
+    PacketOptions,
+    PageOptions,
+    ReportOptions,
+)
 from landuse.options.schema import Options, flag_of
-from landuse.options.survey import ClassifyOptions, TileOptions
+from landuse.options.survey import ClassifyOptions, SurveyOptions, TileOptions
 from landuse.options.training import TrainingOptions
-from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page, draw
+from landuse.results import Change, Chips, Evaluation, LandUse, Model, Page, Tables, draw
 
 if TYPE_CHECKING:
     import pandas
     import pyspark.sql
+
+    from landuse.engine.checkup import Finding
+
 
 Address = str | PathLike[str]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,8 +75,6 @@ def tile(*sources: Address, out: Address | None = None, **options: Any) -> Chips
 
     Args:
         sources: the survey's rasters as files, folders, globs, VSI or s3:// addresses.
-        out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.survey.TileOptions`.
     """
     from landuse.stages.tile import tile as stage
 
@@ -82,7 +96,6 @@ def train(
             frame of pandas or Spark with the columns of a table: `path` or `chip_id`, `label` or `labels`, and perhaps `weight`
             and `split`. Paths in a data frame are relative to `root`, or else to the current folder.
         out: the ``.landuse`` file to write; see `landuse.api` for none.
-        options: see `landuse.options.training.TrainingOptions`.
     """
     given = TrainingOptions(**options)
     target = Path(out) if out is not None else temporary_folder() / "model.landuse"
@@ -112,8 +125,6 @@ def classify(*inputs: Address, out: Address | None = None, **options: Any) -> La
 
     Args:
         inputs: chips, or the survey's rasters as files, folders, globs, VSI or s3:// addresses.
-        out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.survey.ClassifyOptions`.
     """
     from landuse.stages.classify import classify as stage
 
@@ -128,8 +139,6 @@ def diff(*maps: Address, out: Address | None = None, **options: Any) -> Change: 
 
     Args:
         maps: land-use maps, or single-band class GeoTIFFs, oldest first.
-        out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.results.DiffOptions`.
     """
     from landuse.stages.diff import diff as stage
 
@@ -140,13 +149,7 @@ def diff(*maps: Address, out: Address | None = None, **options: Any) -> Change: 
 
 @keywords(PageOptions)
 def map(*results: Address, out: Address = "map.html", **options: Any) -> Page:  # noqa: ANN401
-    """Draw one HTML page of maps and changes, which works without a network.
-
-    Args:
-        results: land-use maps and changes.
-        out: the file to write. A page of landuse is replaced.
-        options: see `landuse.options.results.PageOptions`.
-    """
+    """Draw one HTML page of maps and changes, which works without a network."""
     return draw(map_paths(results), out, options)
 
 
@@ -157,8 +160,6 @@ def evaluate(model: Address, data: Address | None = None, out: Address | None = 
     Args:
         model: a model file, the name of one that ships, or a CSV table of predictions.
         data: labelled chips, class folders, annotations or a table; None with a table of predictions.
-        out: folder to write; see `landuse.api` for none.
-        options: see `landuse.options.results.EvaluateOptions`.
     """
     from landuse.stages.evaluate import evaluate as stage
 
@@ -175,7 +176,6 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
     Args:
         model: a model, its file, or the name of one that ships.
         out: the ``.onnx`` or ``.xml`` file, or the folder of a SavedModel.
-        options: see `landuse.options.results.ExportOptions`.
     """
     from landuse.stages.models import export as stage
 
@@ -205,3 +205,98 @@ def temporary_folder() -> Path:
 def target_of(out: Address | None, name: str) -> Path:
     """Where a result goes: to `out`, or to a temporary folder."""
     return Path(out) if out is not None else temporary_folder() / name
+
+
+@keywords(SurveyOptions)
+def doctor(*sources: Address, others: tuple[Address, ...] = (), **options: Any) -> list[Finding]:  # noqa: ANN401
+    """What would make a map wrong, slow or large, before it is made.
+
+    Args:
+        sources: the rasters of a survey; none of them looks at this machine instead.
+        others: those of a second survey, which is compared with the first.
+    """
+    from landuse.engine.checkup import check_up
+    from landuse.stages.doctor import examine
+
+    if not sources:
+        return check_up()
+    first, second = ([name_or_path(item) for item in some] for some in (sources, others))
+    return examine(first, second, SurveyOptions(**options))
+
+
+@keywords(ReportOptions)
+def report(change: Address, out: Address = "report.html", **options: Any) -> Page:  # noqa: ANN401
+    """Write two pages of what changed, to be forwarded."""
+    from landuse.stages.pages import report as stage
+
+    stage(Path(change), Path(out), ReportOptions(**options))
+    return Page(Path(out))
+
+
+@keywords(PacketOptions)
+def packet(change: Address, out: Address = "change.zip", **options: Any) -> Path:  # noqa: ANN401
+    """Put a comparison with all that belongs to it into one zip."""
+    from landuse.stages.pages import packet as stage
+
+    stage(Path(change), Path(out), PacketOptions(**options))
+    return Path(out)
+
+
+@keywords(FindOptions)
+def find(folder: Address, chip_id: str, out: Address | None = None, **options: Any) -> Tables:  # noqa: ANN401
+    """What looks like a chip, or changed like it: `similar.html` has the pictures.
+
+    Args:
+        folder: what `classify` wrote, or `diff`: then sites are searched.
+        chip_id: the chip.
+    """
+    from landuse.stages.pages import find as stage
+
+    target = target_of(out, "similar")
+    found = stage(Path(folder), chip_id, target, FindOptions(**options))
+    return Tables(target, "similar.csv", f"{len(found.finds) - 1} like {chip_id}")
+
+
+@keywords(DesignOptions)
+def assess_design(change: Address, out: Address | None = None, **options: Any) -> Tables:  # noqa: ANN401
+    """Draw a stratified random sample of a change map, with `label.html`, on which people label it."""
+    from landuse.stages.assess import design as stage
+
+    found = stage(Path(change), target_of(out, "sample"), DesignOptions(**options))
+    return Tables(found.out, "strata.csv", f"a sample of {sum(found.units.values()):,} cells")
+
+
+@keywords(EstimateOptions)
+def assess_estimate(sample: Address, out: Address | None = None, **options: Any) -> Tables:  # noqa: ANN401
+    """What a labelled sample says: areas with 95 % intervals, and the accuracy of the change map."""
+    from landuse.stages.assess import estimate as stage
+
+    target = target_of(out, "areas")
+    found = stage(Path(sample), target, EstimateOptions(**options))
+    overall = found.parts["transition"].found.overall
+    right = f"right on {overall.value[0]:.1%} of the land (± {overall.half_width[0]:.1%})"
+    return Tables(target, "areas.csv", f"areas from {found.answered:,} answers; the change map is {right}")
+
+
+@keywords(AuditOptions)
+def audit_sites(change: Address, out: Address | None = None, **options: Any) -> Tables:  # noqa: ANN401
+    """Draw the sites that are most worth a look, with `label.html`, on which people say whether they changed."""
+    from landuse.stages.audit import audit as stage
+
+    found = stage(Path(change), target_of(out, "audit"), AuditOptions(**options))
+    return Tables(found.out, "audit.csv", f"{found.random + found.chosen:,} of {found.sites:,} sites to look at")
+
+
+@keywords(AuditApplyOptions)
+def audit_apply(answers: Address, change: Address | None = None, out: Address | None = None, **options: Any) -> Tables:  # noqa: ANN401
+    """Rank sites anew by answers, and say how many of them are surely real.
+
+    Args:
+        answers: an audit.csv with its column `changed` filled in.
+        change: what `diff` wrote, whose other files then go along.
+    """
+    from landuse.stages.audit import apply as stage
+
+    folder = None if change is None else Path(change)
+    found = stage(Path(answers), target_of(out, "audited"), AuditApplyOptions(**options), folder)
+    return Tables(found.out, "sites.csv", found.sentence.rstrip("."))

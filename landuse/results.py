@@ -32,24 +32,15 @@ PAGES = ("label.html", "similar.html")
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A folder that a stage wrote.
-
-    Attributes:
-        folder: where its files lie.
-    """
+    """A folder that a stage wrote."""
 
     folder: Path
 
     def __fspath__(self) -> str:
-        """So that a result stands wherever a path does."""
         return str(self.folder)
 
     def save(self, folder: str | Path) -> Path:
-        """Copy the files to a folder of your own, which must not exist; returns it.
-
-        Raises:
-            OutputExistsError: it exists.
-        """
+        """Copy the files to a folder of your own, which must not exist; returns it."""
         target = Path(folder)
         if target.exists():
             raise OutputExistsError(f"{target} exists; give a folder that does not.")
@@ -73,6 +64,8 @@ class Result:
         return f"<landuse {self.headline}>"
 
     def _repr_html_(self) -> str:
+        from landuse.outputs.notebook import table_html
+
         return f"<p><strong>{escape(self.headline)}</strong></p>{self._picture()}{table_html(self._rows())}"
 
 
@@ -92,7 +85,9 @@ class Chips(Result):
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:
         """One row a chip, with its square, in the lattice's CRS."""
-        return _geoparquet(self.folder)
+        import geopandas
+
+        return geopandas.read_parquet(self.folder / "chips.parquet")
 
     @property
     def headline(self) -> str:
@@ -127,14 +122,12 @@ class LandUse(Result):
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:
         """One row an area of one class: class, hectares and confidence, in WGS 84."""
-        return _geojson(self.folder / "landuse.geojson", ("class", "area_ha", "confidence"))
+        from landuse.outputs.notebook import read_features
+
+        return read_features(self.folder / "landuse.geojson", ("class", "area_ha", "confidence"))
 
     def to_xarray(self) -> xarray.Dataset:
-        """Codes `landuse` (y, x) and `probabilities` (class, y, x) on their grid; a map of several labels has no codes.
-
-        Raises:
-            UsageError: xarray is not installed.
-        """
+        """Codes `landuse` (y, x) and `probabilities` (class, y, x) on their grid; a map of several labels has no codes."""
         from landuse.outputs.notebook import read_grids
 
         return read_grids(self.folder)
@@ -155,8 +148,8 @@ class LandUse(Result):
         return f"land use of {sum(line.area_ha for line in self.summary):,.0f} ha in {self.folder}"
 
     def _rows(self) -> Rows:
-        seen = [line for line in self.summary if line.chips]
-        return [("class", "ha", "share"), *((s.name, f"{s.area_ha:,.1f}", f"{s.share:.1%}") for s in seen)]
+        seen = [(s.name, f"{s.area_ha:,.1f}", f"{s.share:.1%}") for s in self.summary if s.chips]
+        return [("class", "ha", "share"), *seen]
 
     def _picture(self) -> str:
         from landuse.outputs.notebook import preview_html
@@ -166,24 +159,18 @@ class LandUse(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Change(Result):
-    """What changed between maps, as `diff` writes it.
-
-    Attributes:
-        summary: the content of `summary.json`.
-    """
+    """What changed between maps, as `diff` writes it; `summary` is the content of `summary.json`."""
 
     summary: Mapping[str, Any] = field(default_factory=dict)
     maps: tuple[Path, ...] = ()
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:
-        """One row a change site: from, to, hectares, probability and tier, in WGS 84.
-
-        Raises:
-            UsageError: maps of several labels, which have a folder of sites for each class.
-        """
+        """One row a change site, in WGS 84. Raises `UsageError` for maps of several labels, which have no common ones."""
         if not (self.folder / "change.geojson").is_file():
             raise UsageError(f"Maps of several labels change class by class: read the folders in {self.folder}.")
-        return _geojson(self.folder / "change.geojson", ("from", "to", "area_ha", "probability", "tier"))
+        from landuse.outputs.notebook import read_features
+
+        return read_features(self.folder / "change.geojson", ("from", "to", "area_ha", "probability", "tier"))
 
     def explore(self, tiles: str = "OpenStreetMap") -> folium.Map:
         """A folium map of the sites and of the maps that were compared, over an online base map, for a notebook."""
@@ -220,12 +207,7 @@ class Change(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Result):
-    """How good a model or a table of predictions is, as `evaluate` writes it.
-
-    Attributes:
-        metrics: the content of `metrics.json`.
-        report: the content of `report.txt`.
-    """
+    """How good a model or a table of predictions is, as `evaluate` writes it."""
 
     metrics: Mapping[str, Any] = field(default_factory=dict)
     report: str = ""
@@ -258,11 +240,7 @@ class Tables(Result):
 
     @property
     def page(self) -> Page:
-        """Its page: pictures of what is alike, or what people label.
-
-        Raises:
-            UsageError: it has none.
-        """
+        """Its page: pictures of what is alike, or what people label. Raises `UsageError` where there is none."""
         found = next((path for name in PAGES if (path := self.folder / name).is_file()), None)
         if found is None:
             raise UsageError(f"{self.folder} holds no page, only tables.")
@@ -280,17 +258,12 @@ class Tables(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """A model file, as `train` writes it.
-
-    Attributes:
-        path: the ``.landuse`` file.
-    """
+    """A model file, as `train` writes it."""
 
     path: Path
     bundle: Bundle
 
     def __fspath__(self) -> str:
-        """So that a model stands wherever its file does."""
         return str(self.path)
 
     @property
@@ -314,7 +287,6 @@ class Page:
     path: Path
 
     def __fspath__(self) -> str:
-        """So that a page stands wherever its file does."""
         return str(self.path)
 
     def __repr__(self) -> str:
@@ -332,30 +304,3 @@ def draw(folders: Sequence[Path], out: str | PathLike[str], options: Mapping[str
 
     stage(folders, Path(out), PageOptions(**options))
     return Page(Path(out))
-
-
-def table_html(rows: Rows) -> str:
-    """A table, its heading first, every word escaped; nothing for no rows."""
-    if not rows:
-        return ""
-    lines = [
-        "<tr>" + "".join(f"<{cell}>{escape(str(value))}</{cell}>" for value in row) + "</tr>"
-        for row, cell in zip(rows, ["th", *["td"] * (len(rows) - 1)], strict=True)
-    ]
-    return f"<table>{''.join(lines)}</table>"
-
-
-def _geoparquet(folder: Path) -> geopandas.GeoDataFrame:
-    import geopandas
-
-    return geopandas.read_parquet(folder / "chips.parquet")
-
-
-def _geojson(path: Path, columns: Sequence[str]) -> geopandas.GeoDataFrame:
-    """The features of a file; where there is none, no rows with the columns that they would have."""
-    import geopandas
-
-    found = geopandas.read_file(path)
-    return (
-        found if len(found) else geopandas.GeoDataFrame(columns=[*columns, "geometry"], geometry="geometry", crs=4326)
-    )

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from pyproj import CRS, Transformer
 
 from landuse.errors import MissingCRSError, NotAVectorError, SourceNotFoundError, UsageError
-from landuse.files import is_foreign
 from landuse.grid import Bounds
+from landuse.mosaic.addresses import is_foreign
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -7,7 +7,7 @@ import pytest
 import shapely
 
 from landuse.errors import NotAVectorError, SourceNotFoundError, UsageError
-from landuse.files import entries, is_foreign
+from landuse.mosaic.addresses import entries, is_foreign
 from landuse.vector_file import file_and_layer, read_vector
 from tests.made import UTM
 

@@ -76,7 +76,7 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions, as_json: b
     Writes similar.html (pictures), similar.gpkg and similar.csv to DIR. Chips are compared by the features that classify
     --keep-features kept, and without those by the probabilities of their classes.
     """
-    from landuse.likeness.sheet import BY_CLASS, figures, sentence
+    from landuse.likeness.finds import BY_CLASS, figures, sentence
     from landuse.stages.pages import find as run
 
     with busy("looking for what is alike"):

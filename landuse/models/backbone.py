@@ -14,9 +14,8 @@ from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
-from landuse.models.arrays import Floats, Graph, Weights
 from landuse.models.graph_file import CONSTANT, halved, open_graph, pack_graph
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Floats, Graph, Weights, ops, ov
 from landuse.models.safe_files import load_arrays, read_arrays
 
 Order = tuple[int, ...]

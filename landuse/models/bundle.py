@@ -25,10 +25,10 @@ from safetensors.numpy import save
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import Preprocess
-from landuse.models.arrays import Shape, number_count
 from landuse.models.backbone import Alignment, Backbone
 from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
+from landuse.models.libraries import Shape, number_count
 from landuse.models.manifest import (
     ALIGNMENT,
     FORMAT,

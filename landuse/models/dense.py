@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Images, Node
 from landuse.models.backbone import Backbone
 from landuse.models.heads import DenseHead, in_graph
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Floats, Graph, Images, Node, ops, ov
 from landuse.models.pooling import FeatureMap, NoFeatureMapError, feature_map, node_of
 from landuse.models.quantisation import Ranges, rounded
 from landuse.models.runtime import Precision, Prediction, arithmetic, ranges_of, read_cached, results_of

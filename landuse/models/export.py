@@ -16,11 +16,10 @@ from typing import Any, Literal
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Node
 from landuse.models.bundle import Bundle
 from landuse.models.heads import DenseHead, Head
 from landuse.models.keras_backbone import keras_classifier
-from landuse.models.libraries import ops, ov, tf
+from landuse.models.libraries import Floats, Graph, Node, ops, ov, tf
 from landuse.models.onnx_writer import OnnxModel, onnx_model
 from landuse.version import __version__
 

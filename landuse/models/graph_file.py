@@ -20,8 +20,7 @@ import numpy.typing as npt
 from safetensors.numpy import save
 
 from landuse.errors import ModelFileError
-from landuse.models.arrays import Floats, Graph
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Floats, Graph, ops, ov
 
 MAX_XML = 32_000_000
 MAX_NODES = 30_000

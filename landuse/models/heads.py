@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats
+from landuse.models.libraries import Floats
 
 Scores = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer]

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from scipy.special import expit, log_softmax
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats
 from landuse.models.heads import ABSENT, DenseHead, Labels, Mask, halves, logistic
+from landuse.models.libraries import Floats
 
 Exact = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]

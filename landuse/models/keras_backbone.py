@@ -13,7 +13,11 @@ import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import ARCHITECTURES, Architecture
-from landuse.models.arrays import (
+from landuse.models.backbone import Backbone, backbone_of
+from landuse.models.graph_file import half
+from landuse.models.heads import in_graph
+from landuse.models.keras_networks import arrays, assign, build, named_layers, variable_name
+from landuse.models.libraries import (
     Floats,
     Graph,
     Images,
@@ -24,12 +28,10 @@ from landuse.models.arrays import (
     Tensor,
     Weights,
     check_batch,
+    keras,
+    ov,
+    tf,
 )
-from landuse.models.backbone import Backbone, backbone_of
-from landuse.models.graph_file import half
-from landuse.models.heads import in_graph
-from landuse.models.keras_networks import arrays, assign, build, named_layers, variable_name
-from landuse.models.libraries import keras, ov, tf
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Architecture
-from landuse.models.arrays import KerasModel, Shape, Weights
 from landuse.models.keras_networks import build, keras_kind, named_layers, variable_name
-from landuse.models.libraries import keras
+from landuse.models.libraries import KerasModel, Shape, Weights, keras
 from landuse.models.safe_files import SafeHdf5, SafeZip
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")

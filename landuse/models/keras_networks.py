@@ -11,8 +11,7 @@ import numpy as np
 
 from landuse.errors import ModelFileError
 from landuse.models.architectures import Architecture
-from landuse.models.arrays import Floats, KerasLayer, KerasModel, Tensor, Weights
-from landuse.models.libraries import keras
+from landuse.models.libraries import Floats, KerasLayer, KerasModel, Tensor, Weights, keras
 
 LITE_STAGES = (
     (1, 3, 1, 1, 16),

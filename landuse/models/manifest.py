@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from landuse.errors import ModelFileError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import ARCHITECTURES, Preprocess
-from landuse.models.arrays import Shape
 from landuse.models.heads import DenseHead, ForestHead, Head
+from landuse.models.libraries import Shape
 from landuse.models.quantisation import Quantisation
 from landuse.palette import Palette
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
-from landuse.models.arrays import Graph
 from landuse.models.backbone import Backbone, backbone_of
 from landuse.models.graph_file import COMPUTING
 from landuse.models.keras_backbone import graph_of
 from landuse.models.keras_files import read_keras
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Graph, ops, ov
 from landuse.models.pooling import chosen_output, vector_of
 
 SUFFIXES = (".keras", ".onnx")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Graph, Node
+from landuse.models.libraries import Graph, Node
 
 OPSET, IR_VERSION = 20, 9  # of 2023
 INT64 = 7  # ONNX's number of the type

@@ -14,8 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Graph, Node
-from landuse.models.libraries import ops
+from landuse.models.libraries import Graph, Node, ops
 
 WINDOWS = frozenset({"Convolution", "GroupConvolution", "MaxPool", "AvgPool"})
 REDUCING = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2", "MVN", "NormalizeL2", "Concat", "Softmax"})

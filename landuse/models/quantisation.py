@@ -14,8 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Images, Node
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Floats, Graph, Images, Node, ops, ov
 
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle

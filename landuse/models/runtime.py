@@ -13,10 +13,9 @@ import numpy as np
 
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Graph, Images, Kind, Node, Precision, Prediction, check_batch
 from landuse.models.heads import DenseHead, Head, in_graph
 from landuse.models.keras_backbone import KerasRuntime
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Floats, Graph, Images, Kind, Node, Precision, Prediction, check_batch, ops, ov
 from landuse.models.quantisation import Ranges, rounded
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from landuse.errors import ModelFileError
-from landuse.models.arrays import Floats, Shape, number_count
+from landuse.models.libraries import Floats, Shape, number_count
 
 if TYPE_CHECKING:
     import h5py

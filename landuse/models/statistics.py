@@ -15,10 +15,9 @@ import numpy as np
 
 from landuse.errors import BandsError
 from landuse.models.architectures import Preprocess
-from landuse.models.arrays import Graph, Node
 from landuse.models.backbone import Backbone
 from landuse.models.graph_file import halved, pack_graph
-from landuse.models.libraries import ops, ov
+from landuse.models.libraries import Graph, Node, ops, ov
 from landuse.models.pooling import feature_map, node_of
 
 INDICES = MappingProxyType({"ndvi": ("nir", "red"), "ndwi": ("green", "nir")})

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save
 
-from landuse.models.arrays import Floats, Shape
 from landuse.models.heads import DenseHead, Labels
+from landuse.models.libraries import Floats, Shape
 from landuse.models.safe_files import read_arrays
 
 ROUNDS = 6

@@ -9,13 +9,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from glob import has_magic
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from landuse.errors import NotARasterError, SourceNotFoundError
-from landuse.files import entries, is_foreign
 from landuse.text import counted
+
+FOREIGN = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"})
+"""Names, in small letters, that Windows, macOS and network drives give to files and folders of their own."""
+
+
+def is_foreign(name: str) -> bool:
+    """Whether an entry is hidden or was left by another program (``._a.tif``, ``.ipynb_checkpoints``, ``Thumbs.db``).
+
+    Args:
+        name: of one entry, or a path in an archive, whose every part counts.
+    """
+    return any(part.startswith(".") or part.casefold() in FOREIGN for part in PurePosixPath(name).parts)
+
+
+def entries(folder: Path) -> list[Path]:
+    """The entries of a folder, sorted by name, without those that are foreign."""
+    return sorted(path for path in folder.iterdir() if not is_foreign(path.name))
+
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".gtiff", ".vrt", ".jp2", ".img", ".sid", ".ecw"})
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 import numpy.typing as npt
 
-from landuse.errors import ConfigError, SourceNotFoundError
+from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import UNMAPPED, Legend
 from landuse.outputs.tables import Table, cell_text, safe_cell, write_csv, write_parquet
 
@@ -55,6 +55,21 @@ def plain_text(text: str) -> str:
 def categories_of(legend: Legend) -> tuple[Category, ...]:
     """The classes of a legend, in its order."""
     return tuple(Category(c.code, plain_text(c.name), c.color) for c in legend.classes)
+
+
+def change_numbers(legend: Legend) -> dict[str, int]:
+    """Class name -> number in `change.tif`: the class code, or its rank in the legend where a code is above 99.
+
+    Raises:
+        UsageError: more than 99 classes, for which 100 x from + to has no room.
+    """
+    if max(legend.codes) < CHANGE_STEP:
+        return dict(zip(legend.names, legend.codes, strict=True))
+    if len(legend) >= CHANGE_STEP:
+        raise UsageError(
+            f"The maps have {len(legend)} classes, and change.tif has room for 99; compare them with --regroup."
+        )
+    return {name: rank for rank, name in enumerate(legend.names, 1)}
 
 
 def change_categories(legend: Legend, numbers: Mapping[str, int]) -> tuple[Category, ...]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from landuse.errors import ConfigError, LanduseError, OutputExistsError, RunLockedError
-from landuse.files import is_foreign
+from landuse.mosaic.addresses import is_foreign
 from landuse.outputs.record import RECORD, read_record
 
 SHOWN = 3

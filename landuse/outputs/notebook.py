@@ -150,3 +150,24 @@ def _add_sites(page: folium.Map, sites: geopandas.GeoDataFrame) -> None:
         shown[name] = [escape(f"{value:.3g}" if isinstance(value, float) else str(value)) for value in shown[name]]
     words = folium.GeoJsonTooltip(list(shown.columns.drop("geometry")))
     folium.GeoJson(shown, name="Change", tooltip=words, style_function=lambda _: SITE_STYLE).add_to(page)
+
+
+def table_html(rows: Sequence[Sequence[object]]) -> str:
+    """A table, its heading first, every word escaped; nothing for no rows."""
+    if not rows:
+        return ""
+    lines = [
+        "<tr>" + "".join(f"<{cell}>{escape(str(value))}</{cell}>" for value in row) + "</tr>"
+        for row, cell in zip(rows, ["th", *["td"] * (len(rows) - 1)], strict=True)
+    ]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def read_features(path: Path, columns: Sequence[str]) -> geopandas.GeoDataFrame:
+    """The features of a file; where there is none, no rows with the columns that they would have."""
+    import geopandas
+
+    found = geopandas.read_file(path)
+    return (
+        found if len(found) else geopandas.GeoDataFrame(columns=[*columns, "geometry"], geometry="geometry", crs=4326)
+    )

@@ -9,13 +9,11 @@ from typing import Any
 
 from landuse.outputs.html import asset, beginning, policy, still_page
 from landuse.reporting import words
-from landuse.reporting.by_district import DistrictChange, district_changes
 from landuse.reporting.card import SHORT, MapOrigin, model_sentences, origin_of
-from landuse.reporting.compared import CHANGE, ClassChange, Compared, largest, read_compared
+from landuse.reporting.compared import CHANGE, ClassChange, Compared, Sample, largest, read_compared, read_sample
 from landuse.reporting.map_pictures import Maps, draw_maps, shares_of
-from landuse.reporting.sample import Sample, read_sample
+from landuse.reporting.places import DistrictChange, Site, district_changes, top_sites
 from landuse.reporting.sankey import sankey
-from landuse.reporting.top_sites import Site, top_sites
 from landuse.reporting.words import Speech
 from landuse.version import __version__
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from landuse.outputs.page.assets import page_words
 from landuse.outputs.page.evidence import Evidence, read_evidence
-from landuse.reporting.compared import SUMMARY, ClassChange, Compared
-from landuse.reporting.sample import Interval, Sample, Share
+from landuse.reporting.compared import SUMMARY, ClassChange, Compared, Interval, Sample, Share
 
 MARKS = {"en": (",", "."), "es": (".", ",")}
 """What parts thousands, and whole numbers from decimals."""

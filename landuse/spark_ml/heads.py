@@ -16,10 +16,10 @@ from pyspark.ml.classification import LogisticRegressionModel, RandomForestClass
 
 from landuse.errors import EngineError, UsageError
 from landuse.legend import Legend
-from landuse.models.arrays import Floats
 from landuse.models.bundle import Bundle
 from landuse.models.heads import LEAF, DenseHead, ForestHead, Head, Labels
 from landuse.models.heads_linear import Exact, Penalty, Standard, logistic_head, present_classes
+from landuse.models.libraries import Floats
 from landuse.options.training import HeadOptions
 from landuse.spark_ml.workers import find_model
 

@@ -24,8 +24,7 @@ from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest,
 from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
-from landuse.scoring.adaptation import adapted
-from landuse.scoring.colours import Colours, colours_for
+from landuse.scoring.colours import Colours, adapted, colours_for
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
 from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_lines, survey_options

@@ -29,6 +29,7 @@ from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.mosaic.gdal import block_cache
 from landuse.options.results import DiffOptions
+from landuse.outputs.categories import change_numbers
 from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
@@ -46,7 +47,6 @@ TRANSITIONS, SUMMARY, TIMELINE = "transitions.csv", "summary.json", "timeline.pa
 CLASSES = "classes"
 CLASS_HEADER = ("class", "before_ha", "after_ha", "gained_ha", "lost_ha", "sites", "folder")
 """What `classes.csv` says of each of several classes a square: its hectares, confirmed change, and where more is told."""
-MOST_CODE = 99
 CACHE_BYTES = 48 * 2**20
 """GDAL's block cache while maps are compared: some tiles of both maps, however wide they are."""
 
@@ -239,7 +239,7 @@ def write_comparison(
         The content of `summary.json`, to which `more` is added, and what it was made of.
     """
     crs, transform = found.before.crs, found.overlap.transform
-    codes, place = change_codes(found), Place(crs, transform, found.overlap.shape)
+    codes, place = change_numbers(found.legend), Place(crs, transform, found.overlap.shape)
     with cell_scratch(folder, place.shape, len(found.legend)) as scratch:
         with bands_cog(folder / PROBABILITY, place, ("P(change)",)) as probability, block_cache(CACHE_BYTES):
             tally = infer_cells(found, scratch, probability)
@@ -281,22 +281,6 @@ def _years_between(found: Comparison) -> float | None:
     """Years from the earlier map to the later one, as their names tell; None where they do not."""
     first, second = (year_in(land.name) for land in (found.before, found.after))
     return float(second - first) if first is not None and second is not None and second > first else None
-
-
-def change_codes(found: Comparison) -> dict[str, int]:
-    """Class name -> number in `change.tif`: the class code, or its rank in the legend where a code is above 99.
-
-    Raises:
-        UsageError: more than 99 classes, for which 100 x from + to has no room.
-    """
-    legend = found.legend
-    if max(legend.codes) <= MOST_CODE:
-        return dict(zip(legend.names, legend.codes, strict=True))
-    if len(legend) > MOST_CODE:
-        raise UsageError(
-            f"The maps have {len(legend)} classes, and {CHANGE} has room for 99; compare them with --regroup."
-        )
-    return {name: rank for rank, name in enumerate(legend.names, 1)}
 
 
 def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], seconds: float) -> RunRecord:

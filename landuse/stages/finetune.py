@@ -13,10 +13,10 @@ import numpy.typing as npt
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
 from landuse.evaluation.metrics import metrics
-from landuse.models.arrays import Floats
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.heads import DenseHead
 from landuse.models.keras_backbone import retrained
+from landuse.models.libraries import Floats
 from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
 from landuse.options.training import FineTuneOptions, TrainOptions

@@ -14,9 +14,9 @@ from landuse.chips import ChipSet, read_chips
 from landuse.engine.progress import Progress, busy
 from landuse.errors import LanduseError, OutputExistsError, QuantisationError, UsageError
 from landuse.grid import CHIP_M, Cell
-from landuse.models.arrays import Floats, Images
 from landuse.models.bundle import Bundle, check_model_out, find_bundle, read_bundle, write_bundle
 from landuse.models.export import ASSETS, DESCRIPTION, SUFFIXES, described, write_export
+from landuse.models.libraries import Floats, Images
 from landuse.models.quantisation import LEAST_AGREEMENT, Quantisation, measure, with_ranges
 from landuse.models.runtime import OpenVinoRuntime, Prediction
 from landuse.mosaic import MosaicReader

@@ -12,8 +12,7 @@ from pathlib import Path
 from landuse.engine.progress import busy
 from landuse.errors import LanduseError, OutputExistsError, SourceNotFoundError
 from landuse.grid import Cell
-from landuse.likeness.finds import Finds, alike_in_change, alike_in_map, alike_sites
-from landuse.likeness.sheet import write_finds
+from landuse.likeness.finds import Finds, alike_in_change, alike_in_map, alike_sites, write_finds
 from landuse.options.results import FindOptions, PacketOptions, PageOptions, ReportOptions
 from landuse.outputs.folder import claimed_folder, followed, output_lock, staged_folder
 from landuse.outputs.page import PageWishes, check_replaceable, write_map

@@ -16,13 +16,13 @@ from landuse.errors import BandsError, LanduseError, UsageError
 from landuse.grid import CellRange
 from landuse.legend import load_legend
 from landuse.models.architectures import ARCHITECTURES, PREPROCESSING, Architecture
-from landuse.models.arrays import Floats, Images, Weights
 from landuse.models.backbone import FEWEST, Backbone, fit_alignment
 from landuse.models.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
 from landuse.models.dense import DenseShape, dense_shape
 from landuse.models.heads import logistic
 from landuse.models.keras_backbone import imagenet_weights, initial_weights, named_backbone
 from landuse.models.keras_files import load_keras_weights
+from landuse.models.libraries import Floats, Images, Weights
 from landuse.models.network_file import Declared, is_network_file, read_network
 from landuse.models.statistics import RGB, with_statistics
 from landuse.mosaic import MosaicReader

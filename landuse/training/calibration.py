@@ -18,9 +18,9 @@ from landuse.errors import UsageError
 from landuse.evaluation.metrics import calibration_error
 from landuse.evaluation.scores import expected_error, reliability
 from landuse.grid import IntArray
-from landuse.models.arrays import Floats
 from landuse.models.heads import HALF, DenseHead, Head, Labels
 from landuse.models.heads_linear import Link, sigmoid_loss, softmax_loss
+from landuse.models.libraries import Floats
 
 Method = Literal["temperature", "vector"]
 Truth = npt.NDArray[Any]

@@ -22,7 +22,7 @@ from scipy.special import softmax
 from landuse.engine.progress import Progress
 from landuse.errors import DamagedSourceError
 from landuse.grid import IntArray
-from landuse.models.arrays import Floats
+from landuse.models.libraries import Floats
 from landuse.options.training import FineTuneOptions
 from landuse.training.pictures import PictureStream
 from landuse.training.report import Epoch, best_of, validated

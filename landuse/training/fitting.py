@@ -11,10 +11,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 
 from landuse.engine.session import spark_session
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, KerasModel
 from landuse.models.heads import DenseHead, Head, halves
 from landuse.models.heads_linear import MAX_ITER, Exact, Penalty, fit_logistic, fit_multi_logistic, standard_of, varied
-from landuse.models.libraries import keras
+from landuse.models.libraries import Floats, KerasModel, keras
 from landuse.options.training import HeadOptions
 from landuse.training.balance import BalanceRule, Rows, class_factors, fitting_rows
 from landuse.training.samples import Samples

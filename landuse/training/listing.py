@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import LabelsError, SourceNotFoundError
-from landuse.files import entries
+from landuse.mosaic.addresses import entries
 from landuse.outputs.chip_images import UNLABELLED
 from landuse.training.split import Mask, Names
 

@@ -18,8 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from landuse.engine.machine import cores
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, IntArray
-from landuse.models.arrays import Tensor
-from landuse.models.libraries import tf
+from landuse.models.libraries import Tensor, tf
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.colour import palette_of
 from landuse.mosaic.flights import flights_of, thinned

@@ -13,9 +13,9 @@ import numpy as np
 from landuse.evaluation.metrics import metrics
 from landuse.evaluation.plots import new_figure, save_figure
 from landuse.grid import IntArray
-from landuse.models.arrays import Floats
 from landuse.models.bundle import Bundle, shipped_bundles
 from landuse.models.heads import Head
+from landuse.models.libraries import Floats
 from landuse.models.manifest import spec_of
 from landuse.options.training import Measure, TrainOptions
 from landuse.outputs.tables import write_csv

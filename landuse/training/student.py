@@ -9,12 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from landuse.errors import UsageError
-from landuse.models.arrays import Floats, Tensor, Weights
 from landuse.models.bundle import Bundle
 from landuse.models.heads import DenseHead, logistic
 from landuse.models.keras_backbone import built
 from landuse.models.keras_networks import arrays, assign, named_layers
-from landuse.models.libraries import keras, ov, tf
+from landuse.models.libraries import Floats, Tensor, Weights, keras, ov, tf
 from landuse.models.runtime import Precision, choose_precision
 from landuse.options.training import ALL, LAST_BLOCK, FineTuneOptions, Layers
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from landuse.errors import ChipTableError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
-from landuse.likeness.finds import EACH, alike_in_map, alike_sites
-from landuse.likeness.sheet import sheet_html
+from landuse.likeness.finds import EACH, alike_in_map, alike_sites, sheet_html
 from landuse.likeness.vectors import Batch, nearest, open_vectors
 from landuse.options.results import DiffOptions, FindOptions
 from landuse.options.survey import ClassifyOptions

@@ -16,8 +16,8 @@ from landuse.change.transitions import Transition
 from landuse.outputs.cog import Place
 from landuse.reporting.compared import read_compared
 from landuse.reporting.map_pictures import PALE, SIDE, draw_maps, drawn_changes, scale_bar, shares_of
+from landuse.reporting.places import top_sites
 from landuse.reporting.sankey import GAP, sankey
-from landuse.reporting.top_sites import top_sites
 
 
 def pixels(uri):

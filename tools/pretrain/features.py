@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from landuse.models.arrays import Floats, Images
 from landuse.models.backbone import Backbone
-from landuse.models.libraries import ov
+from landuse.models.libraries import Floats, Images, ov
 from tools.pretrain.kinds import Views
 from tools.pretrain.sources import Ints, Mask
 from tools.pretrain.views import resize

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.legend import Legend
-from landuse.models.arrays import Images
+from landuse.models.libraries import Images
 from tools.pretrain.sources import Ints, Source
 from tools.pretrain.views import PX, blur, jpeg, mosaic, relit, resize, shift_colours, spoil, turn
 from tools.pretrain.water import HARDLY, MOSTLY, Lakes

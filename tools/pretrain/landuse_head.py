@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.special import log_softmax
 
 from landuse.evaluation.metrics import calibration_error
-from landuse.models.arrays import Floats
 from landuse.models.heads import DenseHead
+from landuse.models.libraries import Floats
 from landuse.training.calibration import calibrate
 from tools.pretrain.features import Seen
 from tools.pretrain.probe import fit_quickly

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from landuse.models.arrays import Floats
 from landuse.models.heads import DenseHead, logistic
+from landuse.models.libraries import Floats
 
 Labels = npt.NDArray[np.int64]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from landuse.errors import SourceNotFoundError
 from landuse.legend import Legend
-from landuse.models.arrays import Images
+from landuse.models.libraries import Images
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 HELD_OUT_SHARE = 0.2

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from landuse.models.arrays import Floats, Weights
+from landuse.models.libraries import Floats, Weights
 
 EPSILON = 1e-3
 STEPS = (

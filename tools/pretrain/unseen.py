@@ -11,8 +11,8 @@ import rasterio
 from rasterio.windows import Window, from_bounds
 
 from landuse.legend import Legend
-from landuse.models.arrays import Images
 from landuse.models.heads import DenseHead
+from landuse.models.libraries import Images
 from tools.pretrain.features import FeatureStore
 from tools.pretrain.kinds import Views
 from tools.pretrain.landuse_head import figures

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from landuse.models.arrays import Floats, Images
+from landuse.models.libraries import Floats, Images
 
 PX = 224
 MOSAIC_SIDES = (1, 2, 3, 4, 5)

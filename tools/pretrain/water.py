@@ -11,7 +11,7 @@ import rasterio
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from landuse.models.arrays import Floats, Images
+from landuse.models.libraries import Floats, Images
 from tools.pretrain.views import PX, resize
 
 CHIP_M = 224.0

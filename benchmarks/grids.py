@@ -11,8 +11,7 @@ import rasterio
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from landuse.outputs.land_use_map import LandUseMap
-from landuse.outputs.map_writer import MAP
+from landuse.outputs.land_use_map import MAP, LandUseMap
 
 
 def coloured(path: Path) -> np.ndarray:

@@ -181,7 +181,6 @@ class ChipGrid:
     Args:
         crs: projected CRS; its unit may be the metre or a foot.
         chip_m: ground side of a chip in metres.
-        chip_px: pixels of a chip's side.
 
     Raises:
         GeographicGridError: the CRS is in degrees.

@@ -60,9 +60,7 @@ class LandClass(BaseModel):
     Attributes:
         code: what our rasters hold, 1 to 65535; 0 is no data.
         color: ``#rrggbb``.
-        group: name of the coarser class it belongs to.
         sources: codes of the label raster that become this class.
-        labels: names in label polygons or class folders that become this class, besides its own name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -31,9 +31,6 @@ class _Loader(yaml.SafeLoader):
 def read_yaml(text: str, where: str, what: str) -> Any:  # noqa: ANN401
     """The data of YAML text.
 
-    Args:
-        what: what it should be, such as ``config``, for errors.
-
     Raises:
         ConfigError: it is no plain YAML, is nested too deeply, or has a key twice in one mapping.
     """

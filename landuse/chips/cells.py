@@ -33,7 +33,6 @@ def area_geometry(aoi: Path | None, bounds: LonLat | None, crs: CRS, near: Bound
     Args:
         aoi: a vector file; its features together are the area.
         bounds: west, south, east, north in degrees (WGS 84).
-        crs: the lattice CRS.
         near: the survey's ground in `crs`. What lies far from it is cut off, because a projection fails far from home.
             The geometry is empty where nothing is left.
 
@@ -118,7 +117,6 @@ def survey_strips(survey: Survey, grid: ChipGrid, ground: Bounds | None = None) 
     Cells between scattered sources are never made: the cost follows the ground of the sources, not the rectangle around them.
 
     Args:
-        grid: the lattice.
         ground: a rectangle in its CRS. Strips and squares of cells that lie away from it are left out; what is in the others
             does not depend on it. None for the whole survey.
 
@@ -176,10 +174,6 @@ def touched_cells(
     grid: ChipGrid, footprints: Sequence[Polygon], within: range | None = None
 ) -> tuple[IntArray, IntArray, SourceLists]:
     """Cells that share ground with any of some footprints in the grid's CRS, each once, in block order.
-
-    Args:
-        grid: the lattice.
-        within: rows of the lattice to which cells are limited.
 
     Returns:
         Rows and columns, int64, shape (n,), and for each cell the positions of the footprints it shares ground with.

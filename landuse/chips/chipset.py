@@ -135,10 +135,8 @@ class ChipSet:
     """Chips of one survey on one lattice, sorted by block, then in image order (north to south, west to east).
 
     Attributes:
-        grid: the lattice.
         rows, cols: cell of each chip; int64, shape (n,).
         valid: share of the chip's ground with imagery; float32, shape (n,), 0 to 1.
-        sources: which of the survey's sources each chip shares ground with.
         legend: classes of `labels` and columns of `shares`; None where chips carry no labels.
         labels: class code of each chip; uint8 or uint16, shape (n,), 0 = none.
         purity: share of the chip's ground under its label (under the largest class where it has none); float32, shape (n,).

@@ -182,7 +182,7 @@ def models(model: str | None, as_json: bool) -> None:
 
     Only descriptions are read, so it answers at once; a model's weights are checked when they are loaded.
     """
-    from landuse.stages.info import (
+    from landuse.stages.catalogue import (
         backbone_rows,
         backbones,
         describe_model,
@@ -217,7 +217,7 @@ def models(model: str | None, as_json: bool) -> None:
 
 
 def _echo_lines(lines: list[tuple[str, str]], indent: str = "") -> None:
-    from landuse.stages.info import printable
+    from landuse.stages.catalogue import printable
 
     width = max(len(label) for label, _ in lines)
     for label, value in lines:

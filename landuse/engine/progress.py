@@ -58,7 +58,6 @@ class Progress:
 
     Args:
         unit: what is counted, a plural: ``chips``.
-        doing: what is done, in a word or two: ``classifying``.
 
     Example:
         >>> with Progress(10_000, "chips", "classifying") as progress:
@@ -135,9 +134,6 @@ class Progress:
 def followed(items: Iterable[T], progress: Progress, size: Callable[[T], int] = lambda _: 1) -> Iterator[T]:
     """Items as they come, each counted when the next one is asked for; the progress begins with the first and ends here.
 
-    Args:
-        progress: not yet entered.
-
     Example:
         >>> for strip in followed(strips, Progress(10_000, "chips", "writing"), len):
         ...     write(strip)
@@ -154,9 +150,6 @@ def busy(doing: str) -> Iterator[None]:
     """Show that something goes on whose steps cannot be counted, where it takes more than a moment.
 
     A terminal sees a bar without an end and the seconds; elsewhere a line comes after two seconds, and one at the end.
-
-    Args:
-        doing: what goes on: ``starting Spark``.
     """
     stream, started = _audience.get(), time.monotonic()
     if stream is None:

@@ -29,7 +29,6 @@ def class_areas(codes: npt.NDArray[np.integer[Any]], rings: Floats, classes: Seq
         codes: class codes, shape (H, W).
         rings: corners of the polygons as (x, y) in pixels from the raster's upper left corner, shape (n, corners, 2);
             the first is not repeated at the end.
-        classes: the K codes to measure.
 
     Returns:
         Areas in pixels, shape (n, K): positive where the ring runs clockwise on an image whose y grows downwards.

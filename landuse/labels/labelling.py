@@ -33,7 +33,6 @@ class LabelRequest:
     Attributes:
         path: a raster of class codes, or a vector file with polygons, perhaps with a layer: ``land.gpkg:parcels``.
         legend: classes and crosswalk; None takes the legend that fits what the file holds.
-        rule: name of the rule by which a chip gets its label; see `landuse.labels.rules`.
         field: attribute of the polygons that holds the class; None for a raster.
     """
 

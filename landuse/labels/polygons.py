@@ -36,7 +36,6 @@ class PolygonLabels:
         polygons: shapely polygons, shape (n,).
         codes: class code of each, shape (n,); 0 = unmapped.
         values: what stands in the file for each, shape (n,), as text.
-        unmapped: see `LabelSource`.
     """
 
     polygons: Objects
@@ -116,7 +115,6 @@ def read_polygon_labels(
         address: a vector file, or ``FILE:LAYER``; see `read_vector`.
         field: the attribute with the class: a class name (or one of its other labels), or a source code of the crosswalk.
         legend: the classes; None takes the shipped legend that knows all values, else makes one of them.
-        crs: the lattice CRS.
         near: ground of the chips in `crs`; polygons far from it are left out.
 
     Raises:

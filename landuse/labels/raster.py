@@ -161,8 +161,6 @@ def open_raster_labels(path: Path, legend: Legend | None, crs: CRS, near: Bounds
 
     Args:
         legend: the classes; None takes those that the raster carries, else the shipped legend that fits its codes.
-        crs: the lattice CRS.
-        near: ground of the chips in `crs`.
 
     Raises:
         SourceNotFoundError: there is no such file.

@@ -65,9 +65,6 @@ class LabelSource(Protocol):
 def legend_of_codes(counts: Mapping[int, int], where: str) -> Legend:
     """The shipped legend that explains most of some codes.
 
-    Args:
-        counts: pixels of each code.
-
     Raises:
         LabelsError: none explains half of them.
     """

@@ -57,9 +57,6 @@ class Finds:
     """What was found.
 
     Attributes:
-        grid: lattice of the chips.
-        maps: folders of `classify` whose imagery shows them, by what people call their dates.
-        finds: the chip that was asked for, then the others, the most alike first.
         features: whether features were compared; else probabilities, by which chips of one class look alike.
     """
 
@@ -102,8 +99,6 @@ def alike_in_change(folder: Path, record: RunRecord, maps: Maps, cell: Cell, mos
     Two changes are as alike as they looked before or look now, whichever is less.
 
     Args:
-        folder: of `diff`.
-        record: its `run.json`.
         maps: the maps that it compared, None where one is gone.
 
     Raises:

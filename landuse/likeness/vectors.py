@@ -39,8 +39,6 @@ class Vectors:
     """The vectors of a map's chips.
 
     Attributes:
-        folder: of `classify`.
-        features: whether they are features; else probabilities.
         backbone: key of the network that made the features; empty of probabilities.
         centre: what is taken from each before it is brought to length one, (d,): what all chips share tells nothing.
     """

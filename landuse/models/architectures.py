@@ -65,8 +65,6 @@ class Architecture:
 
     Attributes:
         builder: what it is called in `keras.applications`, or a function of `OWN` of `landuse.models.keras_networks`.
-        px: pixels of an image's side.
-        preprocess: what happens to a uint8 image first.
         own: whether it is one of ours, without published weights.
     """
 

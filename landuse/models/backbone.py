@@ -31,7 +31,6 @@ class Backbone:
     Attributes:
         xml: OpenVINO's description, from images uint8 (n, px, px, C) to features float32 (n, D).
         weights: safetensors of the graph's constants, and of the variables of Keras that are none.
-        px: pixels of an image's side.
         channels: C.
         features: D.
         architecture: the name by which Keras builds the network, None where it cannot.

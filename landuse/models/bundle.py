@@ -66,10 +66,7 @@ class Bundle:
     """A trained model.
 
     Attributes:
-        head: from features to probabilities, temperature included.
-        legend: the classes, in the order of the head's columns.
         metres_per_pixel: ground size of a pixel that it was trained on, None where mixed or unknown.
-        training: what it was trained on (counts, data digest, settings).
         quantisation: how it computes in 8-bit integers, None where that was not found out.
         alignment: how features of a dense grid are brought to those of chips, None where that is not known.
         palette: the colours of the survey that it was trained on, None where it was trained on single images.

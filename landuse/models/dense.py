@@ -42,7 +42,6 @@ class DenseShape:
 
     Attributes:
         channels: depth D of the map.
-        cell_px: pixels of a cell's side.
         side: positions of the map along a chip.
         step: positions of the map along a cell.
         halo: cells of a chip to each side of its middle cell.
@@ -62,9 +61,6 @@ class DenseShape:
 
 def dense_shape(backbone: Backbone, cell_px: float, name: str) -> DenseShape:
     """The shape of a network's map on cells.
-
-    Args:
-        cell_px: pixels of a cell's side.
 
     Raises:
         UsageError: the network mixes distant places before its pooling, or its strides do not fall on the cells' edges.

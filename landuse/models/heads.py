@@ -101,7 +101,6 @@ class DenseHead(Head):
         biases: float32 (h1,), ..., (K,).
         mean: float32 (D,), taken off the features.
         scale: float32 (D,), what they are then divided by; above 0.
-        temperature: what the scores are divided by; above 0.
         thresholds: float32 (K,), probability from which a row is given each class; None where it is given one.
     """
 
@@ -206,7 +205,6 @@ class ForestHead(Head):
         shares: float32 (N, K), class shares of a node's samples; used in leaves.
         factor, offset: float32 (K,), of the scores, which are the logarithms of the mean shares.
         width: D.
-        temperature: what the scores are divided by; above 0.
     """
 
     roots: Indices

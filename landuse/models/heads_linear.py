@@ -41,7 +41,6 @@ class Penalty:
     Attributes:
         reg_param: strength, from 0 (`regParam`).
         elastic_net: share of the L1 norm in it, 0 to 1 (`elasticNetParam`).
-        max_iter: most steps of the solver (`maxIter`).
     """
 
     reg_param: float
@@ -148,7 +147,6 @@ class _Objective:
         features: (n, D), standardised.
         targets: (n, K).
         share: (n, 1) or (n, K), what each row or its class counts.
-        ridge, lasso: strengths of the L2 and the L1 norm.
     """
 
     features: Numbers

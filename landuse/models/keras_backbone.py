@@ -121,7 +121,6 @@ def named_backbone(
     """The backbone of a network that Keras builds, with these variables. Imports TensorFlow.
 
     Args:
-        weights: its variables, by the names of `keras_networks.variables`.
         px: pixels of an image's side; None takes those of the architecture.
 
     Raises:

@@ -55,7 +55,6 @@ class WeightLayer:
     """A layer of a network with weights.
 
     Attributes:
-        kind: its class as Keras writes it in files, such as "conv2d".
         shapes: shape of each weight by its name, in Keras' order.
     """
 
@@ -84,9 +83,6 @@ def load_keras_weights(path: Path, architecture: Architecture) -> Weights:
 
     Layers are found by name where the file has all names of the network; by Keras' order of layers otherwise. A
     classifier at the end of the file is left out.
-
-    Args:
-        path: an HDF5 file (.h5, .weights.h5).
 
     Returns:
         float32 arrays, as `keras_networks.variables` names them.

@@ -99,8 +99,6 @@ class BackboneSpec(BaseModel):
 
     Attributes:
         architecture: the name by which Keras builds it, None where it cannot.
-        px: pixels of an image's side.
-        preprocess: what happens to a uint8 image first.
         orders: for each variable that is a constant of the graph, the order of its axes there.
         batch: images that its graph takes at once, None where it takes any number.
         shipped_in: the model that ships and holds the graph and its weights for this one too; None where they are here.

@@ -35,7 +35,6 @@ class Declared:
     """What a network's file does not say of itself.
 
     Attributes:
-        preprocess: what happens to a uint8 image before the network.
         px: pixels of an image's side; None takes the size that the file states.
         features: name of the layer whose output is the feature vector; None takes the last global pooling, the class token or
             the mean of tokens, or the output where there is none of them. A feature map is pooled.
@@ -56,7 +55,6 @@ def read_network(path: Path, declared: Declared) -> Backbone:
 
     Args:
         path: a `.keras` file (Functional or Sequential), a `.onnx` file, or the folder of a SavedModel.
-        declared: its preprocessing, and what else it does not say.
 
     Raises:
         UsageError: a file of another kind, or a declaration that does not fit it.

@@ -36,10 +36,6 @@ class Quantisation(BaseModel):
 
     Attributes:
         ranges: least and largest value of each tensor that is rounded, by the name of the node that makes it.
-        agreement: share of the held-back chips whose label is the same.
-        chips: number of chips that the ranges were measured on.
-        held_back: number of chips that the agreement was measured on.
-        against: what it was compared with, f32 or bf16.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -16,9 +16,9 @@ from pyproj.exceptions import CRSError
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
+from landuse.crs import unwrapped
 from landuse.environment import foreign_data
 from landuse.errors import DamagedSourceError, LanduseError, MissingCRSError, NotARasterError, SourceNotFoundError
-from landuse.mosaic.antimeridian import unwrapped
 from landuse.mosaic.gdal import open_raster
 from landuse.mosaic.source import BandAddress, Source
 
@@ -31,8 +31,6 @@ class Header:
 
     Attributes:
         source: with every band of the file, not yet the asked ones; a palette counts as the three bands of its colours.
-        colours: declared colour of each band, as GDAL names them.
-        names: description of each band; empty where it has none.
         drawing: whether a pixel is one bit: a mask or a drawing, no imagery.
     """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +31,6 @@ class MosaicReader:
     shares, so that no seam shows. A pixel's value does not depend on the window in which it is asked for.
 
     Args:
-        survey: what `open_survey` found.
         grid: the lattice; its pixels are those of the answer.
     """
 
@@ -47,9 +45,7 @@ class MosaicReader:
     def __enter__(self) -> MosaicReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

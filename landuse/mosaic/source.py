@@ -29,7 +29,6 @@ class BandAddress:
     """One band of one file, or one part of the colours that its numbers stand for.
 
     Attributes:
-        band: its number, from 1.
         part: 0, 1 or 2 for the red, green or blue of a palette's colours; None for the band's own values.
     """
 
@@ -97,7 +96,6 @@ class Source:
 
     Attributes:
         bands: the asked bands in order. More than one path where every band is a file of its own.
-        wkt: CRS as WKT 2.
         geotransform: Affine's six numbers (a, b, c, d, e, f), pixel (col, row) to CRS.
         width, height: in pixels.
         nodata: declared value of each asked band, None where there is none. NaN and infinity need no declaration. Of a palette
@@ -105,7 +103,6 @@ class Source:
         alpha: the band that says where there is imagery (where above 0); None where there is none or it is itself asked for.
         masked: whether the files carry an internal or external mask band (.msk).
         order: how the bands were chosen: ``asked``, by ``colours`` or ``names`` that the files declare, or by their ``place``.
-        collar: ground that holds a fill value without declaring it.
         odd_alpha: whether a band that is tagged alpha turned out to be imagery.
         lossy: whether the pixels were compressed with a loss, so that a fill value may be blurred.
         date: when the imagery was taken, as far as its tags say; empty where they do not.

@@ -19,9 +19,7 @@ class Flag:
     """How the command line and the config file show an option; what it may be is said by its type.
 
     Attributes:
-        help: one sentence for `--help`.
         name: of the flag, where it is not the field's own with dashes.
-        metavar: what stands for the value in `--help`.
         default: of the command, where it is not that of the Python function.
         example: of a value that is a list, for the sentence that refuses a wrong one.
     """

@@ -65,9 +65,7 @@ def export_chips(chips: ChipSet, folder: Path, image_format: ImageFormat, runner
     Pixels without imagery are 0; a GeoTIFF also says so in its mask. Chips without a label go to ``chips``.
 
     Args:
-        folder: where the class folders appear.
         image_format: png (grey or RGB), or tif (any bands, georeferenced).
-        runner: where the work runs.
 
     Returns:
         How many images were written.

@@ -119,8 +119,6 @@ class CodeWriter:
 
         Args:
             block: codes, 0 = no data.
-            row_off: line of its north-west pixel.
-            col_off: column of that pixel.
             areas_ha: hectares of each cell that count for its class, (h, w); None is the whole of each, on the ellipsoid.
 
         Raises:
@@ -139,11 +137,6 @@ def class_cog(path: Path, place: Place, legend: Legend, tags: Mapping[str, str] 
 
     At the end `path` is a COG with palette and class names, and ``path.aux.xml`` says how much ground each class has.
 
-    Args:
-        path: the ``.tif`` to appear.
-        place: where it lies.
-        tags: what else the file says of itself, such as where it came from.
-
     Raises:
         LanduseError: the file cannot be written (full disk, no permission). Nothing is left behind.
     """
@@ -158,10 +151,6 @@ def change_cog(path: Path, place: Place, legend: Legend, numbers: Mapping[str, i
     """Yield a writer of changes (uint16, 100 x from + to; 0 = no change or no data), as `class_cog`.
 
     A change is named ``Cultivated -> Developed`` and has the colour of what the ground became.
-
-    Args:
-        path: the ``.tif`` to appear.
-        place: where it lies.
     """
     with _code_cog(path, place, change_categories(legend, numbers), "100 x from + to", "uint16") as (writer, dataset):
         dataset.update_tags(**{NAMES_TAG: json.dumps({number: plain_text(name) for name, number in numbers.items()})})

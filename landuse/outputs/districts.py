@@ -46,7 +46,6 @@ class Districts:
     Attributes:
         names: (m,), each once.
         polygons: (m,), valid, in `crs`.
-        crs: that of the lattice.
         areas_ha: float64 (m,), on the ellipsoid.
     """
 
@@ -150,7 +149,6 @@ class DistrictTotals:
         """Measure cells.
 
         Args:
-            boxes: where they lie.
             codes: what they hold, (n,); 0 counts nowhere.
             areas_ha: hectares of each that count, (n,).
         """
@@ -184,7 +182,6 @@ def write_class_districts(folder: Path, totals: DistrictTotals, legend: Legend, 
     """Write `districts.csv`, `.xlsx`, `.parquet`, `.geojson`; return the rows: district, class, area_ha, share of the district.
 
     Args:
-        legend: the classes; each has a line in each district.
         overlapping: whether a cell may be of several classes, so that they do not add up to the district.
     """
     lines = [(c.code, (c.name,)) for c in legend.classes]
@@ -196,7 +193,6 @@ def write_change_districts(folder: Path, totals: DistrictTotals, legend: Legend,
 
     Args:
         totals: what was measured, by the codes of `change.tif`, and as `UNCHANGED_CODE` the ground that was compared without.
-        numbers: class name -> number in `change.tif`.
     """
     named = {number: name for name, number in numbers.items()}
     order = [numbers[name] for name in legend.names]

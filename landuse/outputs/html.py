@@ -38,12 +38,7 @@ def asset(package: str, name: str) -> str:
 
 
 def still_page(package: str, name: str, start: str, values: dict[str, Any]) -> str:
-    """A page without a script, of a template among a package's assets; every word is escaped by the template engine.
-
-    Args:
-        package: such as ``landuse.reporting``.
-        name: of the template, in which `beginning` stands for the first lines.
-    """
+    """A page without a script, of a template among a package's assets; every word is escaped by the template engine."""
     from jinja2 import Environment
     from markupsafe import Markup
 

@@ -30,7 +30,6 @@ class Place:
     """A place to look at.
 
     Attributes:
-        columns: what else stands in its line of the CSV, by column.
         lon, lat: of its middle, in degrees.
         pictures: data addresses of pictures, by the name of the date: the place close up, then with its surroundings.
     """

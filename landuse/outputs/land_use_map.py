@@ -1,21 +1,33 @@
-"""A land-use map as `classify` wrote it, and what Python reads of it again."""
+"""A land-use map on disk: every file of it, written from strips of chips, and what Python reads of it again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+from affine import Affine
 
-from landuse.chips import ChipSet, read_chips, read_columns
-from landuse.chips.table_file import numbers_of
+from landuse.chips import CHIPS_FILE, ChipSet, chip_writer, read_chips, read_columns
+from landuse.chips.table_file import arrow_array, named_array, numbers_of
 from landuse.errors import ConfigError
-from landuse.grid import CellRange
+from landuse.grid import CellRange, ChipGrid
 from landuse.legend import CodeArray, Legend
+from landuse.outputs.areas import boxes_of_chips, cell_areas_ha, share_of_area
+from landuse.outputs.categories import ClassArea, CodeTotals, class_areas, summary_table, write_summary
+from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
+from landuse.outputs.districts import DISTRICTS_TABLE, Districts, DistrictTotals, write_class_districts
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
+from landuse.outputs.styles import LAND_USE, write_land_use_styles
+from landuse.outputs.tables import TABLES, write_workbook
+from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
+from landuse.outputs.vectors import Dissolver, MapLines
 
 Float32 = npt.NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -26,12 +38,10 @@ class LandUseMap:
     """The folder of a land-use map. Nothing is read until it is asked for, and then once.
 
     Attributes:
-        folder: what `classify` wrote.
         probabilities: float32 (n, classes), calibrated; NaN where a chip was quarantined.
         known: bool (n,), which chips have an answer.
         codes: (n,), the most probable class; 0 where quarantined.
         confidence: float32 (n,), its probability; NaN where quarantined.
-        extent: the smallest range of cells that holds every chip.
         thresholds: float32 (classes,), from which a model of several labels gives each class; None of a map of one class a
             chip, which alone has a raster of codes.
     """
@@ -126,3 +136,156 @@ def image_of(cells: CellRange, chips: ChipSet, values: npt.NDArray[Scalar], fill
     out = np.full((*values.shape[1:], *cells.shape), fill, values.dtype)
     out[..., lines, columns] = values.T
     return out
+
+
+MAP, PROBABILITIES = "landuse.tif", "probabilities.tif"
+SUMMARY = "summary.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class MapStrip:
+    """What is written of the chips of one row of blocks.
+
+    Attributes:
+        chips: n chips.
+        probabilities: float32 (n, classes), NaN where a chip has none.
+    """
+
+    chips: ChipSet
+    probabilities: Float32
+
+
+@dataclass(frozen=True, eq=False)
+class MapFrame:
+    """What is known of a map before its first strip.
+
+    Attributes:
+        grid, extent: lattice, and the cells of it that the rasters cover.
+        thresholds: of several labels a chip, from which probability each class is given, (classes,).
+        formats: in which formats the polygons are written, of `landuse.outputs.vector_formats.FORMATS`.
+    """
+
+    grid: ChipGrid
+    extent: CellRange
+    legend: Legend
+    thresholds: Float32 | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    formats: tuple[str, ...] = DEFAULT_FORMATS
+    districts: Districts | None = None
+
+    @property
+    def north_up(self) -> Affine:
+        """Transform of the rasters."""
+        return self.grid.transform(self.extent, 1)
+
+    @property
+    def south_up(self) -> Affine:
+        """Transform of the same lines counted from the south, in which strips come."""
+        bounds = self.grid.bounds(self.extent)
+        return Affine(self.grid.side, 0.0, bounds.west, 0.0, self.grid.side, bounds.south)
+
+
+def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tuple[ClassArea, ...]:
+    """Write landuse.tif, probabilities.tif, polygons, chips.parquet, tables and styles; return the lines of summary.csv.
+
+    Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
+
+    Args:
+        strips: the chips in rows of blocks, from south to north; one is in memory at a time.
+
+    Raises:
+        LanduseError: a file cannot be written.
+    """
+    with ExitStack() as files:
+        writer = MapWriter(folder, frame, files)
+        for strip in strips:
+            writer.write(strip)
+        writer.end()
+    lines = class_areas(writer.totals, frame.legend, writer.mapped_ha)
+    write_summary(folder / SUMMARY, lines)
+    sheets = {"summary": summary_table(lines)}
+    if writer.by_district is not None:
+        several = frame.thresholds is not None
+        sheets[DISTRICTS_TABLE] = write_class_districts(folder, writer.by_district, frame.legend, overlapping=several)
+    write_workbook(folder / TABLES, sheets)
+    write_land_use_styles(folder, frame.legend)
+    return lines
+
+
+class MapWriter:
+    """The open files of a map. `MapWriter.write` says what of a strip goes where."""
+
+    def __init__(self, folder: Path, frame: MapFrame, files: ExitStack) -> None:
+        """Open the files; they are closed with `files`."""
+        grid, shape = frame.grid, frame.extent.shape
+        self._frame, self.totals, self.mapped_ha = frame, CodeTotals(max(frame.legend.codes)), 0.0
+        self.by_district = None if frame.districts is None else DistrictTotals(frame.districts)
+        names, layers = frame.legend.names, 1
+        self._codes: CodeWriter | None = None
+        place = Place(grid.crs, frame.north_up, shape)
+        if frame.thresholds is None:
+            self._codes = files.enter_context(class_cog(folder / MAP, place, frame.legend, frame.tags))
+        else:
+            layers = len(names)
+        self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, place, names, frame.tags))
+        layer = Layer(LAND_USE, grid.crs, grid.chip_m)
+        self._polygons = files.enter_context(areas_writer(folder, layer, frame.formats))
+        self._chips = files.enter_context(chip_writer(folder / CHIPS_FILE, frame.extent))
+        self._dissolvers = [Dissolver(frame.south_up, grid.crs, frame.legend, shape[1]) for _ in range(layers)]
+
+    def write(self, strip: MapStrip) -> None:
+        """Write a strip, which lies north of the one before."""
+        frame, chips, extent = self._frame, strip.chips, self._frame.extent
+        seen = cell_areas_ha(frame.grid, chips.rows, chips.cols) * chips.valid
+        areas = seen * share_of_area(chips)
+        cells = CellRange(int(chips.rows.min()), int(chips.rows.max()) + 1, extent.col0, extent.col1)
+        ground, first = image_of(cells, chips, areas, np.nan)[::-1], cells.row0 - extent.row0
+        columns, layers = layers_of(strip.probabilities, frame)
+        for layer, dissolver in zip(layers, self._dissolvers, strict=True):
+            codes = image_of(cells, chips, layer.codes, 0)
+            if self._codes is not None:
+                self._codes.write(codes, extent.row1 - cells.row1, 0, ground[::-1])
+            confidence = image_of(cells, chips, layer.confidence, np.nan)[::-1]
+            for polygons in dissolver.add(MapLines(first, codes[::-1], ground, confidence)):
+                self._polygons.write(polygons)
+            self.totals.add(layer.codes, areas)
+            if self.by_district is not None:
+                self.by_district.add(boxes_of_chips(chips), layer.codes, seen)
+        self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), extent.row1 - cells.row1, 0)
+        self._chips.write(chips, columns)
+        self.mapped_ha += float(areas[np.isfinite(strip.probabilities[:, 0])].sum())
+
+    def end(self) -> None:
+        """Write the polygons that reach the last line."""
+        for dissolver in self._dissolvers:
+            self._polygons.write(dissolver.end())
+
+
+def layers_of(probabilities: Float32, frame: MapFrame) -> tuple[dict[str, pa.Array], list[Labels]]:
+    """What is added to the chip table, and what is drawn: the class of each chip, or each class where it is given."""
+    if frame.thresholds is None:
+        labels = Labels.of(probabilities, frame.legend)
+        return class_columns(labels, probabilities, frame.legend), [labels]
+    given = np.asarray(probabilities >= frame.thresholds)  # NaN is not
+    layers = [
+        Labels(np.where(given[:, k], code, 0).astype(frame.legend.dtype), probabilities[:, k])
+        for k, code in enumerate(frame.legend.codes)
+    ]
+    return several_columns(given, probabilities, frame.legend), layers
+
+
+def class_columns(labels: Labels, probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
+    """What classify adds to the chip table: class name (null where quarantined), confidence, a probability a class."""
+    names = named_array(legend.names, legend.positions(labels.codes))
+    columns = {"class": names, "confidence": arrow_array(labels.confidence)}
+    return columns | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}
+
+
+def several_columns(given: npt.NDArray[np.bool_], probabilities: Float32, legend: Legend) -> dict[str, pa.Array]:
+    """What classify adds for a model of several labels: class names (null where quarantined), a probability a class."""
+    known = np.isfinite(probabilities[:, 0])
+    offsets = np.concatenate([[0], np.cumsum(given.sum(axis=1))]).astype(np.int32)
+    bitmap = pa.py_buffer(np.packbits(known, bitorder="little"))
+    names = named_array(legend.names, np.nonzero(given)[1])
+    lists = pa.Array.from_buffers(pa.list_(pa.string()), len(known), [bitmap, pa.py_buffer(offsets)], children=[names])
+    return {"classes": lists} | {f"p_{name}": arrow_array(probabilities[:, i]) for i, name in enumerate(legend.names)}

@@ -51,7 +51,6 @@ def write_item(folder: Path, name: str, raster: str, record: RunRecord, inner: S
     """Write `item.json` of a folder that holds everything but its `run.json`.
 
     Args:
-        folder: where the files lie.
         name: what the result is called; a year in it is when the ground looked so.
         raster: the file that says where the result lies.
         inner: files of folders below that are assets too, by their paths from `folder`.

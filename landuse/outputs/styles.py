@@ -136,13 +136,7 @@ def write_land_use_styles(folder: Path, legend: Legend) -> None:
 
 
 def write_change_styles(folder: Path, legend: Legend, numbers: Mapping[str, int], totals: CodeTotals) -> None:
-    """Write the styles of the files of diff that lie in a folder, with the changes that occur.
-
-    Args:
-        folder: where `change.tif` and the polygons of sites lie.
-        numbers: class name -> number in `change.tif`.
-        totals: what occurs in `change.tif`.
-    """
+    """Write the styles of the files of diff that lie in a folder, with the changes that occur."""
     named = {number: name for name, number in numbers.items()}
     changes = [c for c in change_categories(legend, numbers) if totals.cells[c.value]]
     pairs = [divmod(c.value, CHANGE_STEP) for c in changes]

@@ -55,14 +55,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Compared:
-    """A comparison of two maps.
-
-    Attributes:
-        folder: of `diff`.
-        record: its `run.json`.
-        summary: its `summary.json`.
-        transitions: the lines of `transitions.csv`.
-    """
+    """A comparison of two maps."""
 
     folder: Path
     record: RunRecord

@@ -78,10 +78,6 @@ class Entry:
 def entries_of(change: Path, maps: Sequence[Path], pages: Mapping[str, str]) -> list[Entry]:
     """Everything but the README, in the order of names.
 
-    Args:
-        change: folder of `diff`.
-        maps: folders of `classify` that it compared.
-
     Raises:
         ConfigError: a file is not as it was written.
     """

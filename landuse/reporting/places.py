@@ -45,11 +45,8 @@ class Site:
     """A site of confirmed change.
 
     Attributes:
-        number: as in `sites.csv`.
-        area_ha: hectares.
         probability: of the change, None where it is not rated.
         lon, lat: of a point in it, in degrees.
-        point: the same in the CRS of the maps.
         picture: both dates, None where their imagery cannot be read.
     """
 

@@ -52,8 +52,6 @@ def sankey(lines: Sequence[Transition], colors: Mapping[str, str], height: float
     """Lay out confirmed transitions, the largest class first on each side; None where there is none.
 
     Args:
-        lines: transitions with confirmed hectares.
-        colors: ``#rrggbb`` by class.
         height: of the drawing; a unit is one of its width of 100.
     """
     flows = {(line.before, line.after): line.confirmed_ha for line in lines if line.confirmed_ha > 0}

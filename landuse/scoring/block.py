@@ -78,8 +78,6 @@ class ScoreJob:
 
     Attributes:
         grid: the lattice, with the model's own pixels a chip, or a cell.
-        runtime: ``openvino`` or ``tensorflow``.
-        precision: ``auto``, ``f32``, ``bf16`` or ``int8``.
         threads: threads of one task's inference; 0 leaves it to the runtime.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
         extent: of a dense grid the cells that the survey reaches; None of chips.

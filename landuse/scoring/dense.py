@@ -44,7 +44,6 @@ class WindowReader:
 
     Attributes:
         frame: the cells whose ground the block's answers are made of.
-        seen: bool (rows, columns) of the frame, north up: cells with imagery.
         lost: cause for each chip of the lattice that could not be read, by its row and column.
     """
 

@@ -66,12 +66,7 @@ def _fits(bundle: Bundle, split: int) -> bool:
 
 
 def finer_pieces(chips: Chips, split: int, min_valid: float) -> Iterator[ChipSet]:
-    """The cells of chips that have enough imagery themselves, in pieces of some rows of blocks, in block order.
-
-    Args:
-        split: cells along the side of a chip.
-        min_valid: least share of a cell with imagery.
-    """
+    """The cells of chips that have enough imagery themselves, in pieces of some rows of blocks, in block order."""
     parents = np.sort(np.concatenate([_numbers(strip.rows, strip.cols) for strip in chips.strips()]))
     ground = chips.grid.bounds(chips.extent)
     for piece in survey_strips(chips.survey, chips.grid.with_cell(chips.grid.chip_m / split), ground):
@@ -91,10 +86,7 @@ class Reach:
     """What lies around the cells of a dense grid.
 
     Attributes:
-        grid: the lattice of cells.
-        split: cells along a chip; imagery is read by whole chips.
         margin: cells around a block that its windows can show.
-        tree: outlines of the sources in the lattice's CRS.
     """
 
     grid: ChipGrid

@@ -32,10 +32,8 @@ class ScoreSettings:
     """How chips are run.
 
     Attributes:
-        master: Spark master, or ``inline``.
         runtime: ``openvino`` or ``tensorflow``.
         precision: ``auto``, ``f32``, ``bf16`` or ``int8``.
-        max_quarantined: largest share of chips that may fail.
         task_timeout_s: a block that takes longer on Spark is given to another worker; 0 is never.
         parts: address of the results of blocks where it is not the caller's own folder.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.

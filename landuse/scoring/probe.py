@@ -46,9 +46,7 @@ class Probe:
 
     Attributes:
         start_s: seconds before the first chip: reading the model, compiling it, the first look at the sources.
-        seconds: seconds of the chips.
         memory: resident memory that the worker's process takes in a run, in bytes; 0 where the system does not tell.
-        part_bytes: bytes of their part.
     """
 
     chips: int

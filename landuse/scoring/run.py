@@ -37,7 +37,6 @@ class ScoredStrip:
     """Chips of one row of blocks with what the network said of them.
 
     Attributes:
-        chips: n chips in block order.
         columns: float32 arrays (n, k); NaN where a chip was quarantined.
     """
 

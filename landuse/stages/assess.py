@@ -59,7 +59,6 @@ def design(change: Path, out: Path, options: DesignOptions | None = None) -> Des
     """Draw a stratified random sample of a change map, with a page on which people label it.
 
     Args:
-        change: a folder of `diff`.
         out: folder to write: sample.csv and sample.gpkg (to be labelled, blind), key.csv (what the map says), strata.csv,
             label.html.
     """
@@ -184,7 +183,6 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
     Args:
         sample: sample.csv with its columns before and after filled in.
         out: folder to write: areas.csv, accuracy.json, matrix.csv; with districts also districts.csv, .xlsx and .parquet.
-        options: where the design is, and in which districts areas are estimated too.
     """
     options, started = options or EstimateOptions(), time.perf_counter()
     check_districts(options.districts, options.district_name)

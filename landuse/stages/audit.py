@@ -82,7 +82,6 @@ def audit(change: Path, out: Path, options: AuditOptions | None = None) -> Audit
     """Draw the sites of a folder of `diff` that people are to look at, with a page on which they do.
 
     Args:
-        change: a folder of `diff`.
         out: folder to write: label.html, audit.csv (to be answered, blind), key.csv (which sites were drawn how), sites.csv
             (the list that is audited).
 
@@ -141,7 +140,6 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
     Args:
         answers: audit.csv with its column `changed` filled in, as the page exports it.
         out: folder to write: sites.csv (re-ranked) and audit.json. It may be `change`, which is then written anew.
-        options: where the audit is, and what is asked of the list.
         change: the folder of `diff` that was audited, all of whose other files go to `out` too; None takes the list alone.
     """
     started, folder = time.perf_counter(), options.design or answers.parent

@@ -18,8 +18,7 @@ from landuse.options.schema import Tables
 from landuse.options.survey import ClassifyOptions
 from landuse.outputs.districts import check_districts, districts_of
 from landuse.outputs.folder import claimed_folder, staged_folder
-from landuse.outputs.land_use_map import LandUseMap
-from landuse.outputs.map_writer import PROBABILITIES, MapFrame, MapStrip, write_map
+from landuse.outputs.land_use_map import PROBABILITIES, LandUseMap, MapFrame, MapStrip, write_map
 from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest, write_record
 from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
@@ -38,7 +37,6 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     Args:
         inputs: one folder of `tile`, the addresses of a survey's rasters, or the folder of a map with features.
         out: folder to write. Blocks already done by an interrupted run of the same command are not done again.
-        options: model, lattice, place and precision.
 
     Returns:
         The map, and the record that was written to `run.json`.

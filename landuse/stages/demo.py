@@ -43,7 +43,6 @@ class DemoReport:
 
     Attributes:
         accuracy: share of chips whose class is that of the truth, by year.
-        change: how the confirmed change compares with the truth.
         label_differences: chips whose two labels differ, which is what comparing labels would have flagged.
     """
 
@@ -56,9 +55,6 @@ class DemoReport:
 
 def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
     """Tile both years, train on them with the first year's labels, classify both, diff, map, and compare with the truth.
-
-    Args:
-        out: folder for every result, each in a folder of its own.
 
     Raises:
         OutputExistsError: `out` holds something and `fresh` is not given.

@@ -53,11 +53,7 @@ CACHE_BYTES = 48 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class DiffResult:
-    """What came out of the first and the last map given.
-
-    Attributes:
-        summary: the content of `summary.json`.
-    """
+    """What came out of the first and the last map given."""
 
     out: Path
     summary: dict[str, Any]

@@ -52,9 +52,6 @@ class Examined:
 def examine(sources: Sequence[str | Path], others: Sequence[str | Path], options: SurveyOptions) -> list[Finding]:
     """What would make a map of `sources` wrong, slow or large, and a comparison with `others` where there are any.
 
-    Args:
-        options: as `tile` and `classify` take them.
-
     Returns:
         Findings in the order to show them; those that stop would give a wrong map, or none.
     """

@@ -38,7 +38,6 @@ class Evaluation:
 
     Attributes:
         report: content of `report.txt`.
-        skipped: rows that could not be read, each with its cause.
     """
 
     predictions: Judged
@@ -54,7 +53,6 @@ def evaluate(inputs: Sequence[str | Path], out: Path, options: EvaluateOptions |
     Args:
         inputs: a CSV table with the columns label, prediction and perhaps p_<class>; or a model (file or shipped name) and
             data: a folder of labelled chips, or one of class folders with images, or a table of images or of chips.
-        options: where and how a model is run, and what else to compute.
 
     Raises:
         UsageError: neither one table nor a model and data, or options that do not fit them.

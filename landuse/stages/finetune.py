@@ -47,7 +47,6 @@ class Learnt:
 
     Attributes:
         bundle: the backbone with the head that belongs to it, not calibrated.
-        device: where it ran.
     """
 
     bundle: Bundle
@@ -62,11 +61,6 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
 
     A run that was killed goes on at its last whole epoch when the same command is given again. Beside the model lie
     ``NAME.history.csv`` and ``NAME.history.png``.
-
-    Args:
-        data: as for `train`.
-        out: the ``.landuse`` file to write.
-        options: as for `train`.
 
     Raises:
         OutputExistsError: `out` exists and `fresh` is not given.

@@ -35,10 +35,6 @@ SHARE = 0.5
 def quantise(model: str | Path, data: Sequence[Path], out: Path, options: QuantiseOptions) -> Quantisation:
     """Measure the ranges of a model's tensors on chips and write the model with them.
 
-    Args:
-        data: folders of chips, best those that the model was trained on.
-        out: the ``.landuse`` file to write.
-
     Returns:
         The ranges and the agreement, as written.
 
@@ -126,7 +122,6 @@ def export(model: str | Path, out: Path, options: ExportOptions) -> list[Path]:
 
     Args:
         out: the ``.onnx`` or ``.xml`` file to write, or the folder of a SavedModel.
-        options: the format, and the ground that a chip covers.
 
     Returns:
         What was written: one path, or OpenVINO's description and the weights beside it.

@@ -28,10 +28,6 @@ from landuse.reporting.words import Speech
 def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) -> None:
     """Write the page of some folders of `classify` and `diff`.
 
-    Args:
-        out: the ``.html`` to write; a page of landuse is replaced.
-        options: its title, and whether any other file is replaced.
-
     Raises:
         OutputExistsError: `out` is no page of landuse, and `fresh` is not given.
         RunLockedError: another run writes it.
@@ -57,11 +53,6 @@ def _alike(folders: Sequence[Path]) -> dict[Path, dict[int, list[int]]]:
 
 def report(change: Path, out: Path, options: ReportOptions | None = None) -> None:
     """Write the report of a comparison.
-
-    Args:
-        change: a folder of `diff`.
-        out: the ``.html`` to write; a page of landuse is replaced.
-        options: paper, and what is told beside the comparison.
 
     Raises:
         OutputExistsError: `out` is no page of landuse, or the PDF is there, and `fresh` is not given.
@@ -99,10 +90,6 @@ ALWAYS_OUT = "The imagery and the chip tables of the maps (chips.parquet), which
 
 def packet(change: Path, out: Path, options: PacketOptions | None = None) -> list[str]:
     """Write the packet of a comparison; return the names of its files.
-
-    Args:
-        change: a folder of `diff`.
-        out: the ``.zip`` to write.
 
     Raises:
         OutputExistsError: `out` is there, and `fresh` is not given.
@@ -152,8 +139,6 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions | None = No
     """Search a map for chips that look like one of them, or a comparison for sites whose change does.
 
     Args:
-        folder: of `classify` or `diff`.
-        chip_id: such as ``r20000c2500``.
         out: folder to write: similar.html, similar.gpkg, similar.csv, run.json.
 
     Raises:

@@ -217,7 +217,6 @@ def survey_lines(survey: Survey, grid: ChipGrid, like: Path | None = None) -> li
     """What is to be said of a survey, a sentence a line.
 
     Args:
-        grid: the lattice.
         like: the folder that gave the lattice; None where the survey did.
     """
     lines = [str(remark) for remark in remarks(survey, grid.crs)]

@@ -32,7 +32,6 @@ def tile(sources: Sequence[str | Path], out: Path, options: TileOptions) -> Chip
     Args:
         sources: rasters as files, folders, globs, VSI or s3 addresses.
         out: folder to write; complete afterwards, or absent.
-        options: see `TileOptions`.
 
     Returns:
         The chips as written.

@@ -45,7 +45,6 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
 
     Args:
         data: folders of `tile --labels`, a folder of class folders or of annotations, or a table of labels.
-        out: the ``.landuse`` file to write.
 
     Returns:
         The model as written.

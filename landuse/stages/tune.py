@@ -47,7 +47,6 @@ class TrialJob:
     """What is the same for every task; it travels to the workers. The features lie in files that they are sent, one a backbone.
 
     Attributes:
-        options: those of `train` that are not tuned.
         files: features of the training side, for each setting.
         samples: the training side without its features.
     """
@@ -66,10 +65,8 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
     The folds keep the rules of the split: blocks, buffer, groups.
 
     Args:
-        data: as for `train`.
         out: the ``.landuse`` file to write; the table of trials lies beside it and ends in ``.tuning.csv``, that of the folds
             of the best one in ``.folds.csv``.
-        options: as for `train`.
 
     Raises:
         UsageError: an option that cannot be tuned or a value that it cannot have; too few blocks or groups for two folds.

@@ -119,7 +119,6 @@ def for_bands(base: Bundle, count: int, names: Sequence[str]) -> Bundle:
 
     Args:
         base: a network that sees red, green and blue, or as many bands as there are.
-        names: of them, in order; empty where they cannot be told.
 
     Raises:
         BandsError: as many names as bands are not given, or the network's own bands are not among them.

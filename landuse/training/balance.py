@@ -28,7 +28,6 @@ class BalanceRule:
     Attributes:
         balance: ``weights``: every class weighs the same; ``downsample``: as many samples of every class as of the rarest;
             ``none``: as they come.
-        seed: of the draw of ``downsample``.
     """
 
     balance: Balance = "weights"

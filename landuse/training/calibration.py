@@ -85,7 +85,6 @@ def fit_temperature(head: Head, features: Floats, labels: Truth) -> Scaling:
     """The temperature of the least negative log-likelihood on held-back samples (Guo et al. 2017, section 4.2).
 
     Args:
-        head: to calibrate; its present temperature is replaced.
         features: (n, D), not used in fitting.
         labels: class position of each row, or targets (n, K) of several labels.
 

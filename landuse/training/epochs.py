@@ -59,11 +59,7 @@ class Lessons:
 
 
 class Training:
-    """One training, which goes on where an earlier one of the same key ended.
-
-    Args:
-        store: where its states are kept.
-    """
+    """One training, which goes on where an earlier one of the same key ended."""
 
     def __init__(
         self,
@@ -177,7 +173,6 @@ class CheckpointStore:
     """The states of one training.
 
     Attributes:
-        folder: where they lie.
         key: digest of all that shapes the training; states of another are not used.
     """
 

@@ -34,14 +34,12 @@ class ImageList:
     """Image files with what is known of each.
 
     Attributes:
-        title: what to call them, and a legend made of their labels.
         paths: n files, which may be missing or damaged.
         labels: n tuples of label names.
         multi: whether an image may have any number of labels.
         weights: float64 (n,), or None for 1 each.
         groups: object (n,), or None.
         sides: bool (n,), True where given to be held back, or None.
-        skipped: entries that name no usable image, each with its cause.
     """
 
     title: str

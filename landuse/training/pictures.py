@@ -76,7 +76,6 @@ class ChipPictures:
     """Chips of one or more surveys on one lattice.
 
     Attributes:
-        surveys: each with its lattice.
         numbers: int64 (n,), position in `surveys`.
         rows, cols: int64 (n,).
     """

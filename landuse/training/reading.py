@@ -44,7 +44,6 @@ def read_samples(data: Sequence[Path], settings: SampleSettings) -> Samples:
 
     Args:
         data: chip folders made by `tile --labels`; or one folder of class folders or of annotations; or one table.
-        settings: backbone, classes, and what is taken of the data.
 
     Raises:
         SourceNotFoundError: there is nothing of any kind.

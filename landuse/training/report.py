@@ -78,12 +78,7 @@ def training_report(samples: Samples, parts: Split, options: TrainOptions) -> di
 
 
 def trained_card(bundle: Bundle, backbone: str) -> str:
-    """The card of a trained model, Markdown.
-
-    Args:
-        bundle: the model without its card, with the reports of its training.
-        backbone: the name or the file that the backbone was taken from, as it was asked for.
-    """
+    """The card of a trained model, Markdown."""
     name = Path(backbone).name
     tuned = ", layers of which learnt on" if "fine_tuning" in bundle.training else ""
     parts = (
@@ -188,7 +183,6 @@ class Epoch:
 
     Attributes:
         loss: mean weighted cross-entropy of its steps, None for 0.
-        seconds: how long it took.
     """
 
     epoch: int

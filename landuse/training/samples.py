@@ -32,7 +32,6 @@ class Samples:
             number of 1s, none included, for lists of labels.
         weights: float64 (n,), what each sample counts; 1 unless the data say otherwise.
         layout: where they lie, their groups, and the side they are given to; what a split looks at.
-        skipped: samples that could not be read, each with its cause.
         ignored: how many samples had a label that the legend lacks, by label.
         pictures: where their pixels are; None where only features are known.
         marks: uint32 (n,), by which each is known again (`landuse.training.learnt`); None where that is not known.
@@ -92,7 +91,6 @@ class SampleSettings:
     """How samples are read.
 
     Attributes:
-        score: the backbone and where it runs.
         legend: classes for images; None makes one of the labels that occur.
         min_purity: least share of a chip under its label.
         root: folder that paths of a table are relative to, and may not leave; None is the table's own.

@@ -97,8 +97,6 @@ class Layout:
     Attributes:
         strata: int64 (n,); each keeps about its share on both sides.
         places: cells of spatial samples, else None.
-        groups: group of each sample where the user names them, object (n,).
-        sides: True where a sample is given to be held back, bool (n,).
     """
 
     strata: IntArray
@@ -179,7 +177,6 @@ def folds(layout: Layout, count: int, rule: SplitRule) -> list[Split]:
     Args:
         layout: the samples; those given to be held back take no part on either side.
         count: how many; fewer where there are fewer groups.
-        rule: its share does not matter.
 
     Raises:
         UsageError: there is nothing to put on two sides, or the buffer leaves nothing to train on.
@@ -219,8 +216,6 @@ def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> Mas
     nothing is held back.
 
     Args:
-        labels: class of each sample, int64 (n,).
-        groups: group of each sample, int64 (n,).
         share: share of the samples to hold back, 0 to 0.5.
     """
     if share <= 0:

@@ -56,12 +56,6 @@ def choose_device(wanted: Precision) -> Device:
 class Student:
     """What learns.
 
-    Args:
-        bundle: the backbone, its preprocessing and its legend.
-        head: where the head begins.
-        how: which layers learn, and whether images are changed at random in a step.
-        device: where it runs.
-
     Raises:
         UsageError: Keras does not build the backbone, or it has fewer layers than asked for.
     """
@@ -152,9 +146,6 @@ def _build(bundle: Bundle, how: FineTuneOptions, device: Device) -> tuple[Any, f
 
 def layers_to_train(model: Any, choice: Layers, batch_norm: bool = False) -> frozenset[str]:  # noqa: ANN401
     """Stable names of the layers whose weights learn on.
-
-    Args:
-        choice: as in `FineTuneOptions`.
 
     Raises:
         UsageError: the backbone has fewer layers than asked for.

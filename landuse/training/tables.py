@@ -35,8 +35,6 @@ class LabelTable:
         keys: n texts of that column.
         labels: n tuples of label names.
         multi: whether labels come as lists and some line has none or two.
-        weights, groups, sides: as in `ImageList`.
-        skipped: lines without key or label.
     """
 
     path: Path
@@ -94,7 +92,6 @@ def table_images(table: LabelTable, root: Path | None) -> ImageList:
     """The images of a table with the column `path`.
 
     Args:
-        table: read by `read_table`.
         root: folder that paths are relative to; None is the table's own.
 
     Raises:

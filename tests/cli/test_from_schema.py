@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from pydantic import Field
 
-from landuse.cli.config import with_config
 from landuse.cli.from_schema import Sectioned, options
+from landuse.cli.main import with_config
 from landuse.options.results import DemoOptions, DiffOptions, EvaluateOptions, PageOptions, QuantiseOptions
 from landuse.options.schema import Flag, Options, flag_name, flag_of
 from landuse.options.survey import ClassifyOptions, TileOptions

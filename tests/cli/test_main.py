@@ -8,7 +8,7 @@ import click
 import pytest
 
 from landuse.cli import main as cli
-from landuse.cli.config import read_options, with_config
+from landuse.cli.main import read_options, with_config
 from landuse.errors import ConfigError, LanduseError, UsageError
 
 

@@ -5,9 +5,9 @@ import pytest
 from affine import Affine
 from pyproj import CRS, Transformer
 
+from landuse.crs import unwrapped
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, coverage, open_survey
-from landuse.mosaic.antimeridian import unwrapped
 from landuse.options.survey import TileOptions
 from landuse.stages.survey import survey_chips
 from tests.mosaic.rasters import Raster, ramp

@@ -9,7 +9,7 @@ from landuse.cli.main import run
 from landuse.errors import ModelFileError
 from landuse.models.architectures import ARCHITECTURES
 from landuse.models.bundle import read_bundle, shipped_bundles, write_bundle
-from landuse.stages.info import (
+from landuse.stages.catalogue import (
     backbone_rows,
     backbones,
     describe_model,

@@ -16,8 +16,7 @@ from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.outputs.class_raster import read_class_raster
 from landuse.outputs.cog import RASTER_ERRORS
-from landuse.outputs.land_use_map import thresholds_of
-from landuse.outputs.map_writer import MAP, PROBABILITIES
+from landuse.outputs.land_use_map import MAP, PROBABILITIES, thresholds_of
 from landuse.outputs.record import RunRecord
 
 MOST_CELLS = 30_000_000
@@ -47,7 +46,6 @@ class LandGrid:
 
     Attributes:
         layers: one, or of a map of several classes a square one for each class.
-        crs: of the lattice.
     """
 
     names: tuple[str, ...]

@@ -18,7 +18,7 @@ from landuse.errors import ConfigError
 from landuse.outputs.categories import plain_text
 from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.districts import DISTRICTS_SHAPES, DISTRICTS_TABLE, NOT_COMPARED, UNCHANGED
-from landuse.outputs.map_writer import PROBABILITIES
+from landuse.outputs.land_use_map import PROBABILITIES
 from landuse.outputs.page.folders import MapChange, MapYear, Place, Polygons, read_places, shown_text
 from landuse.outputs.tables import cell_text
 

@@ -36,7 +36,6 @@ class PageWishes:
     """What is asked of a page.
 
     Attributes:
-        title: heading; made of the years where none is given.
         language: in which it opens, ``en`` or ``es``.
         imagery_mb: what its imagery may weigh, in megabytes.
         remote_imagery: whether imagery that lies elsewhere is fetched while the page is made.
@@ -58,8 +57,6 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
     It is written beside `out`, then renamed.
 
     Args:
-        folders: folders that `classify` and `diff` wrote.
-        out: the ``.html`` to write; an existing file is replaced.
         alike: by folder of `diff`, numbers of the sites that changed most like a site.
     """
     wishes = wishes or PageWishes()

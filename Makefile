@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO ?= demo
 
-.PHONY: demo demo-wheel docs test lint bench bench-big lock setup clean
+.PHONY: demo demo-wheel docs test notebooks lint bench bench-big lock setup clean
 
 demo: $(READY) ## the main job on sample_data/; prints where the map is
 	$(BIN)/landuse demo --out $(DEMO) --fresh
@@ -21,6 +21,9 @@ docs: $(READY) ## the documentation as a site in site/, which a browser opens wi
 
 test: $(READY) ## all tests, each file on one core, so that what its tests share is made once; the longest first
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+notebooks: $(READY) ## every cell of every notebook; `make test` only looks at what they are stored with
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load tests/notebooks/every_cell.py
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 LONGEST = (
     "tests/cluster/test_standalone.py",
     "tests/outputs/test_page_browser.py",
-    "tests/notebooks/test_notebooks.py",
     "tests/cluster/",
     "tests/training/finetune/",
     "tests/cli/test_examples.py",

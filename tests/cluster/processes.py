@@ -20,6 +20,8 @@ FILES = (
     "quarantine.csv",
 )  # fmt: skip
 CHIPS = ("--chip-size", "32", "--chip-pixels", "32")
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Flags of JVMs that end before compiling for long pays."""
 PATIENCE_S = 300
 """For what takes seconds on an idle machine."""
 
@@ -147,7 +149,8 @@ class Cluster:
         """Start the master or a worker; return its log."""
         own = self.folder / f"{len(self.processes)}-{name}"
         own.mkdir(parents=True)
-        program = ["bash", f"{self.environment['SPARK_HOME']}/bin/spark-class", f"org.apache.spark.deploy.{name}"]
+        home, java = self.environment["SPARK_HOME"], f"{self.environment['JAVA_HOME']}/bin/java"
+        program = [java, "-Xmx128m", *SHORT_LIVED, "-cp", f"{home}/jars/*", f"org.apache.spark.deploy.{name}"]
         with (own / "log").open("w") as log:
             self.processes.append(
                 subprocess.Popen(
@@ -157,12 +160,9 @@ class Cluster:
             )  # fmt: skip
         return own / "log"
 
-    def add_workers(self, count: int) -> None:
-        """Start workers of one core each, and wait until the master knows them."""
-        for _ in range(count):
-            self.start("worker.Worker", "-c", "1", "-m", "1g", self.address, wrap=self.wrap)
-        log = next(self.folder.glob("0-*")) / "log"
-        until(lambda: log.read_text().count("Registering worker") == count, every_s=0.1)
+    def add_worker(self) -> None:
+        """Start a worker with room for two executors of one core each."""
+        self.start("worker.Worker", "-c", "2", "-m", "2g", self.address, wrap=self.wrap)
 
 
 @contextlib.contextmanager
@@ -178,11 +178,7 @@ def standalone_cluster(folder: Path, wrap: Sequence[str] = (), **environment: st
     port = _free_port()
     environ = os.environ | environment
     environ |= {"SPARK_HOME": str(Path(pyspark.__file__).parent), "JAVA_HOME": str(java_home(find_java()))}
-    environ |= {
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_DAEMON_MEMORY": "128m",
-        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    }
+    environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_SCALA_VERSION": "2.13"}  # what Spark's scripts find out
     environ.pop("PYTHONPATH", None)
     cluster = Cluster(f"spark://127.0.0.1:{port}", folder, environ, wrap, [])
     try:
@@ -201,10 +197,16 @@ import contextlib, io, json, sys
 from landuse.cli.main import run
 from landuse.engine.session import spark_context
 from landuse.engine.spark_settings import SessionOptions
-answers = sys.stdout
+answers, told = sys.stdout, sys.stderr
+
+class Heard(io.StringIO):
+    def write(self, text):
+        print(text, end="", file=told, flush=True)
+        return super().write(text)
+
 with spark_context(SessionOptions(sys.argv[1])):
     for line in sys.stdin:
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(Heard()) as err:
             status = run(json.loads(line))
         print(json.dumps([status, out.getvalue(), err.getvalue()]), file=answers, flush=True)
 """
@@ -220,6 +222,10 @@ class Driver:
         """Have it run a command."""
         self.process.stdin.write(json.dumps(list(map(str, arguments))) + "\n")
         self.process.stdin.flush()
+
+    def hear(self, start: str) -> bool:
+        """Wait until it tells something that starts so; whether it does before it ends."""
+        return any(line.startswith(start) for line in iter(self.process.stderr.readline, ""))
 
     def answer(self) -> tuple[int, str, str]:
         """Status, stdout and stderr of that command."""

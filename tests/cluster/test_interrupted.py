@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, busy, counts, descendants, gone, parts_of, run, same_files, until
+from tests.cluster.processes import Command, busy, counts, descendants, gone, here, parts_of, same_files, until
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
@@ -34,6 +34,6 @@ def test_ctrl_c(work, undisturbed, tmp_path, master):
     assert not list((tmp_path / ".map.parts").glob(".*")), "half a file"
     done = len(parts_of(out))
     assert 2 <= done < BLOCKS
-    assert run(*command(work, out))[0] == 0
+    assert here(*command(work, out)) == 0
     assert counts(out)["blocks_reused"] == done
     same_files(out, undisturbed)

@@ -14,8 +14,8 @@ from landuse.models.bundle import read_bundle
 from tests.cluster.conftest import command
 from tests.cluster.processes import (
     CHIPS,
+    SHORT_LIVED,
     Cluster,
-    Command,
     Driver,
     busy,
     driver,
@@ -30,14 +30,13 @@ from tests.cluster.processes import (
 from tests.cluster.stores import store
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
-SPECULATION = """
+SETTINGS = """
+spark.executor.cores 1
 spark.speculation true
 spark.speculation.interval 100ms
 spark.speculation.multiplier 1.01
 spark.speculation.quantile 0.1
 """
-SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Flags of JVMs that end before compiling for long pays."""
 BY_STORE = ("--parts", "s3://surveys/parts")
 _HIDING = 'mount -t tmpfs none "$0" && exec "$@"'
 
@@ -63,58 +62,48 @@ def apart(hidden) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def environment(bucket, tmp_path_factory) -> dict[str, str]:
-    """Of every driver: the store, and Spark's own settings."""
-    conf = tmp_path_factory.mktemp("conf")
-    (conf / "spark-defaults.conf").write_text(f"spark.executor.extraJavaOptions {SHORT_LIVED}\n")
-    return bucket.environment | {"SPARK_CONF_DIR": str(conf), "SPARK_SUBMIT_OPTS": SHORT_LIVED}
-
-
-@pytest.fixture(scope="module")
-def master(bucket, apart, tmp_path_factory) -> Iterator[Cluster]:
-    with standalone_cluster(tmp_path_factory.mktemp("cluster"), wrap=apart, **bucket.environment) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def cluster(master) -> str:
-    """The address of a cluster with two workers."""
-    missing = 3 - len(master.processes)
-    if missing:
-        master.add_workers(missing)
-    return master.address
-
-
-@pytest.fixture(scope="module")
-def far(cluster, environment) -> Iterator[Driver]:
-    """A driver on the cluster."""
-    with driver(cluster, **environment) as one:
+def cluster(bucket, apart, tmp_path_factory) -> Iterator[Cluster]:
+    """It has no worker until the first test adds one, which runs two executors."""
+    with standalone_cluster(tmp_path_factory.mktemp("cluster"), wrap=apart, **bucket.environment) as one:
         yield one
 
 
-def test_a_command_awaits_workers_and_gives_the_same_map_with_nothing_but_an_object_store_between(
-    work, undisturbed, master, environment, bucket, hidden
-):
-    """The model goes by Spark, the code goes by Spark, the results come by the store; speculation does no harm."""
-    (hidden / "conf").mkdir()
-    usual = Path(environment["SPARK_CONF_DIR"], "spark-defaults.conf").read_text()
-    (hidden / "conf" / "spark-defaults.conf").write_text(usual + SPECULATION)
+@pytest.fixture(scope="module")
+def far(cluster, bucket, tmp_path_factory) -> Iterator[Driver]:
+    """A driver on the cluster, which serves all tests; speculation does none of them harm."""
+    conf = tmp_path_factory.mktemp("conf")
+    flags = " ".join(SHORT_LIVED)
+    (conf / "spark-defaults.conf").write_text(f"{SETTINGS}spark.executor.extraJavaOptions {flags}\n")
+    own = {"SPARK_CONF_DIR": str(conf), "SPARK_SUBMIT_OPTS": flags}
+    with driver(cluster.address, **bucket.environment | own) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def first(work, far, cluster, hidden) -> tuple[Path, int, str]:
+    """The map of the first command, its status and what it told; a worker joined when it had said that there is none."""
     model = hidden / "only here.landuse"
     model.write_bytes(work.model.read_bytes())
-    arguments = [*command(work, hidden / "map", master.address), *BY_STORE]
+    arguments = [*command(work, hidden / "map", cluster.address), *BY_STORE]
     arguments[arguments.index(work.model)] = model
-    one = Command.start(*arguments, **environment | {"SPARK_CONF_DIR": str(hidden / "conf")})
-    told = one.process.stderr.readline()
-    while told and not told.startswith(f"No worker of {master.address} has joined yet; waiting "):
-        told = one.process.stderr.readline()
-    assert told, one.wait()
-    master.add_workers(2)
-    status, _, trouble = one.wait()
+    far.send(*arguments)
+    assert far.hear(f"No worker of {cluster.address} has joined yet; waiting "), far.answer()
+    cluster.add_worker()
+    status, _, trouble = far.answer()
+    return hidden / "map", status, trouble
+
+
+def test_a_command_awaits_workers_and_gives_the_same_map_with_nothing_but_an_object_store_between(
+    undisturbed, first, bucket
+):
+    """The model goes by Spark, the code goes by Spark, the results come by the store."""
+    out, status, trouble = first
     assert status == 0, trouble
-    same_files(hidden / "map", undisturbed)
+    same_files(out, undisturbed)
     assert bucket.names("parts") == []
 
 
+@pytest.mark.usefixtures("first")
 def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, far, cluster, bucket, hidden):
     """Features of chips and the trials of `--tune` come from the workers, the former by the store."""
     chips = hidden / "chips"
@@ -125,7 +114,7 @@ def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, far, cluster, b
     tuning = ["--tune", "reg-param=0.01,1", "--folds", "2", *small]
     for name, place, runs in (
         ("near", ["inline"], here),
-        ("far", [cluster, *BY_STORE], lambda *line: far.run(*line)[0]),
+        ("far", [cluster.address, *BY_STORE], lambda *line: far.run(*line)[0]),
     ):
         model, report = hidden / f"{name}.landuse", hidden / f"{name} report"
         for line in (["train", chips, *tuning, "--out", model], ["evaluate", model, chips, "--out", report]):
@@ -137,10 +126,11 @@ def test_a_model_is_trained_tuned_and_judged_as_it_is_here(work, far, cluster, b
     assert bucket.names("parts") == []
 
 
+@pytest.mark.usefixtures("first")
 def test_workers_that_do_not_share_the_disk_are_told_apart_at_once(work, far, cluster, apart, hidden):
     if not apart:
         pytest.skip("no rights to give workers a disk of their own")
-    status, _, trouble = far.run(*command(work, hidden / "unseen", cluster))
+    status, _, trouble = far.run(*command(work, hidden / "unseen", cluster.address))
     assert status == 1
     last = trouble.splitlines()[-1]
     assert last.startswith("Error: A worker wrote a result to ")
@@ -149,16 +139,19 @@ def test_workers_that_do_not_share_the_disk_are_told_apart_at_once(work, far, cl
     )
 
 
-def test_a_worker_that_is_frozen_costs_nothing(work, undisturbed, far, cluster, bucket, hidden):
-    """The operating system stops it (SIGSTOP): only SIGKILL ends such a process. It is the last test of this cluster."""
+@pytest.mark.usefixtures("first")
+def test_workers_that_are_frozen_cost_nothing(work, undisturbed, far, cluster, bucket, hidden):
+    """The operating system stops all of them (SIGSTOP): only SIGKILL ends such a process. It is this cluster's last test."""
     out = hidden / "thawed"
-    far.send(*command(work, out, cluster), *BY_STORE, "--task-timeout", round(3 * busy()))
+    far.send(*command(work, out, cluster.address), *BY_STORE, "--task-timeout", round(3 * busy()))
     until(lambda: bucket.names("parts"), every_s=0.02)
-    frozen = workers(os.getpid(), "pyspark.daemon")[0]
-    os.kill(frozen, signal.SIGSTOP)
+    frozen = workers(os.getpid(), "pyspark.daemon")
+    for worker in frozen:
+        os.kill(worker, signal.SIGSTOP)
     status, _, trouble = far.answer()
     assert status == 0, trouble
-    assert gone([frozen])
+    assert len(frozen) == 2
+    assert gone(frozen)
     same_files(out, undisturbed)
 
 

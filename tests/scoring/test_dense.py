@@ -84,6 +84,8 @@ def test_ground_without_imagery_spoils_no_answer_and_no_layout(tmp_path, monkeyp
     assert np.abs(scored(here, chips, tmp_path / "b") - whole).max() < 0.02
 
 
+@pytest.mark.spark
+@pytest.mark.usefixtures("spark")
 def test_spark_says_what_the_inline_runner_says(here, tmp_path):
     chips = cells_of(here)
     inline = scored(here, chips, tmp_path / "a")

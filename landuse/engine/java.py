@@ -213,11 +213,6 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     )
 
 
-def java_version(binary: Path) -> int | None:
-    """The feature version (8, 17, 21) that `binary -version` states, or None where it does not start."""
-    return ask_java(binary)[0]
-
-
 @cache
 def ask_java(binary: Path) -> tuple[int | None, str]:
     """The feature version of a Java, and ``: why`` where it does not start, in its own words as far as it has any."""

@@ -19,9 +19,9 @@ from landuse.models.bundle import Bundle
 from landuse.outputs.record import identify
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.training.chip_samples import chip_groups, find_chips, strangers
-from landuse.training.learnt import Learnt, chip_marks, file_marks
 from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
 from landuse.training.reading import file_features
+from landuse.training.sample_marks import SampleMarks, chip_marks, file_marks
 from landuse.training.tables import LabelTable, is_table, read_table, table_images
 
 SPAN = 8
@@ -73,7 +73,7 @@ def judge_images(
     if not read.any():
         raise NoOverlapError(f"Not one image of {data} can be read; the first: {found.skipped[0]}.")
     seen = kept[read]
-    paths, learnt = tuple(images.paths[i] for i in seen), Learnt.of(bundle.training)
+    paths, marks = tuple(images.paths[i] for i in seen), SampleMarks.of(bundle.training)
     answers = bundle.head.apply(found.features[read])
     groups = None if images.groups is None else images.groups[seen]
     return Case(
@@ -83,7 +83,7 @@ def judge_images(
         bundle.legend,
         (*images.skipped, *found.skipped, *labels.unknown),
         paths=paths,
-        seen=None if learnt is None else learnt.holds(file_marks(paths)),
+        seen=None if marks is None else marks.holds(file_marks(paths)),
         held_back=bundle.metrics,
     )
 
@@ -189,7 +189,7 @@ def score_case(bundle: Bundle, work: LabelledChips, settings: ScoreSettings) -> 
         scores = score_chips(chips, settings, Path(parts), progress)
     read = np.asarray(np.isfinite(scores.probabilities).all(axis=1), np.bool_)
     answers, limits = scores.probabilities[read], bundle.head.thresholds
-    judged, learnt = chips.subset(read), Learnt.of(bundle.training)
+    judged, marks = chips.subset(read), SampleMarks.of(bundle.training)
     return Case(
         predictions_of(bundle.legend.names, work.members[read], answers, limits, work.groups[read]),
         (*scores.inputs, identify(settings.model)),
@@ -197,7 +197,7 @@ def score_case(bundle: Bundle, work: LabelledChips, settings: ScoreSettings) -> 
         bundle.legend,
         tuple(f"{q.chip_id}: {q.cause}" for q in scores.quarantined),
         judged,
-        seen=None if learnt is None else learnt.holds(chip_marks(judged)),
+        seen=None if marks is None else marks.holds(chip_marks(judged)),
         held_back=bundle.metrics,
     )
 

@@ -87,10 +87,9 @@ def load_keras_weights(path: Path, architecture: Architecture) -> Weights:
     Returns:
         float32 arrays, as `keras_networks.variables` names them.
 
-    Raises:
-        ModelFileError: the file is missing, damaged, or holds other layers than the network.
+    Raises `ModelFileError`: the file is missing, damaged, or holds other layers than the network.
     """
-    with SafeHdf5(path, str(path)) as file:
+    with SafeHdf5(path) as file:
         stored = [layer for layer in _stored_layers(file) if not layer.name.startswith(PREPARING)]
         if not stored:
             raise ModelFileError(f"{path} holds no weights in Keras' layout: write them with save_weights of Keras.")
@@ -282,8 +281,3 @@ def _check_weights(data: bytes, path: Path) -> None:
         raise
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelFileError(f"model.weights.h5 in {path} is damaged: get the file again.") from error
-
-
-def _check_size(path: Path, size: int) -> None:
-    if size > MAX_BYTES:
-        raise ModelFileError(f"{path} is larger than a backbone can be.")

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,8 +116,7 @@ def read_arrays(
 ) -> dict[str, Any]:
     """Arrays of exactly these names and shapes, as float32; int32 those of the names `integers`.
 
-    Raises:
-        ModelFileError: for any others, and for values that are not finite.
+    Raises `ModelFileError`: for any others, and for values that are not finite.
     """
     arrays = load_arrays(data, where)
     if arrays.keys() != shapes.keys():
@@ -137,21 +136,18 @@ class SafeHdf5:
     """An HDF5 file of floats. As a context manager it closes the file. All trouble is a `ModelFileError`.
 
     Only hard links are followed, so that no group or dataset of another file is read in place of the one asked for.
-
-    Args:
-        source: the file, or its bytes as a stream.
     """
 
-    def __init__(self, source: Path | BinaryIO, name: str) -> None:
+    def __init__(self, path: Path) -> None:
         import h5py  # which only files of Keras need
 
-        self.name = name
+        self.name = str(path)
         try:
-            self._file = h5py.File(source, "r")
+            self._file = h5py.File(path, "r")
         except FileNotFoundError as error:
-            raise ModelFileError(f"There is no weights file {name}: check the name.") from error
+            raise ModelFileError(f"There is no weights file {path}: check the name.") from error
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelFileError(f"{name} is not an HDF5 file, or was cut short: get it again.") from error
+            raise ModelFileError(f"{path} is not an HDF5 file, or was cut short: get it again.") from error
 
     def __enter__(self) -> SafeHdf5:
         return self

@@ -193,15 +193,6 @@ def write_class_cog(path: Path, codes: CodeArray, transform: Affine, crs: CRS, l
         writer.write(codes, 0, 0)
 
 
-def write_change_cog(
-    path: Path, changes: npt.NDArray[np.uint16], place: Place, legend: Legend, numbers: Mapping[str, int]
-) -> CodeTotals:
-    """Write changes of shape (H, W) that fit in memory, and count them; see `change_cog`."""
-    with change_cog(path, place, legend, numbers) as writer:
-        writer.write(changes, 0, 0)
-        return writer.totals
-
-
 def write_bands_cog(
     path: Path, bands: npt.NDArray[np.float32], transform: Affine, crs: CRS, names: Sequence[str]
 ) -> None:

@@ -65,6 +65,21 @@ def staged_folder(out: Path, *, fresh: bool = False) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+@contextmanager
+def written_beside(out: Path) -> Iterator[Path]:
+    """Yield where to write a file that becomes `out` at the end, whole or not at all. Raises `LanduseError`."""
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(out)
+    except OSError as error:
+        raise LanduseError(f"Cannot write {out}: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def followed(out: Path) -> Path:
     """Where an output leads if it is a symbolic link, so that the link stays; else itself."""
     return Path(os.path.realpath(out)) if out.is_symlink() else out
@@ -115,8 +130,7 @@ def _clear_left_overs(out: Path) -> None:
 def _replace(out: Path, staging: Path, *, fresh: bool) -> None:
     """Swap `staging` in for `out`, so that no moment leaves half of either; what came into `out` meanwhile stays.
 
-    Raises:
-        OutputExistsError: something did come.
+    Raises `OutputExistsError`: something did come.
     """
     check_free(out, fresh=fresh)
     if not out.exists():

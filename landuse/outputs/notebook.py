@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
-from warnings import catch_warnings
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning
-from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
 from landuse.errors import UsageError
 from landuse.legend import MOST_CODE, Legend
 from landuse.outputs.land_use_map import LandUseMap
+from landuse.outputs.views import encoded
 
 if TYPE_CHECKING:
     import folium
@@ -40,8 +38,7 @@ def read_grids(folder: Path) -> xarray.Dataset:
         there is such a raster; `probabilities` float32 (class, y, x), NaN where unknown; the CRS as `spatial_ref`, which
         rioxarray reads.
 
-    Raises:
-        UsageError: xarray is not installed.
+    Raises `UsageError`: xarray is not installed.
     """
     try:
         import xarray
@@ -88,10 +85,7 @@ def preview_html(path: Path, label: str) -> str:
         shape = tuple(max(1, round(side / step)) for side in dataset.shape)
         codes = dataset.read(1, out_shape=shape)
     picture = colour_table(LandUseMap(path.parent).legend)[codes].transpose(2, 0, 1)
-    with catch_warnings(action="ignore", category=NotGeoreferencedWarning), MemoryFile() as file:  # it is a picture
-        with file.open(driver="PNG", count=4, height=shape[0], width=shape[1], dtype="uint8") as png:
-            png.write(picture)
-        data = base64.b64encode(file.read()).decode()
+    data = base64.b64encode(encoded(picture, "PNG")).decode()
     return f'<img alt="{label}" src="data:image/png;base64,{data}" style="image-rendering: pixelated">'
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.errors import LanduseError, UsageError
-from landuse.outputs.vectors import Areas, geojson_writer
+from landuse.outputs.vectors import Areas, FeatureWriter, geojson_writer
 
 GPKG, GEOJSON = "gpkg", "geojson"
 DEFAULT_FORMATS = (GPKG, GEOJSON)
@@ -35,13 +35,6 @@ EARTH_M = 6_371_000.0
 CELL_PIXELS = 8
 """Pixels across a cell at the deepest zoom of vector tiles; a client draws on from there."""
 LEAST_ZOOM, MOST_ZOOM = 6, 14
-
-
-class AreasSink(Protocol):
-    """What takes polygons, some at a time."""
-
-    def write(self, areas: Areas) -> None:
-        """Write a feature for each polygon."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +98,7 @@ def _stream(package: Path, path: Path, driver: str, layer: str, options: Mapping
 
 def _to_parquet(package: Path, path: Path, layer: Layer) -> None:
     """GeoParquet 1.1, a row group for each batch."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
     import pyogrio
 
@@ -113,22 +107,11 @@ def _to_parquet(package: Path, path: Path, layer: Layer) -> None:
     with pyogrio.open_arrow(package, use_pyarrow=True, batch_size=65_536) as (about, reader):
         names = ["geometry" if name == about["geometry_name"] else name for name in reader.schema.names]
         plain = [field.remove_metadata().with_name(name) for field, name in zip(reader.schema, names, strict=True)]
-        schema = _schema(plain, geo_metadata(layer.crs, ("Polygon", "MultiPolygon")))
+        geo = geo_metadata(layer.crs, ("Polygon", "MultiPolygon"))
+        schema = pa.schema(plain, metadata={b"geo": json.dumps(geo)})
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in reader:
-                writer.write_table(_table(batch, schema))
-
-
-def _schema(fields: Sequence[Any], geo: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    import pyarrow as pa
-
-    return pa.schema(fields, metadata={b"geo": json.dumps(geo)})
-
-
-def _table(batch: Any, schema: Any) -> Any:  # noqa: ANN401
-    import pyarrow as pa
-
-    return pa.Table.from_arrays(list(batch.columns), schema=schema)
+                writer.write_table(pa.Table.from_arrays(list(batch.columns), schema=schema))
 
 
 FORMATS: Mapping[str, VectorFormat] = {
@@ -155,7 +138,7 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FORMATS) -> Iterator[AreasSink]:
+def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FORMATS) -> Iterator[AreasWriter]:
     """Yield a writer of polygons; at the end there is a file ``folder/<layer name><suffix>`` in each format, and in GeoJSON.
 
     Raises:
@@ -166,10 +149,11 @@ def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FO
     package = folder / (f"{layer.name}.gpkg" if GPKG in formats else f".{layer.name}.scratch.gpkg")
     try:
         with ExitStack() as files:
-            sinks: list[AreasSink] = [files.enter_context(geojson_writer(folder / f"{layer.name}.geojson"))]
-            if GPKG in formats or converted:
-                sinks.append(files.enter_context(_package_writer(package, layer)))
-            yield _Several(sinks)
+            geojson = files.enter_context(geojson_writer(folder / f"{layer.name}.geojson"))
+            packaged = _PackageWriter(package, layer) if GPKG in formats or converted else None
+            yield AreasWriter(geojson, packaged)
+            if packaged is not None:
+                packaged.flush()
         for one in converted:
             _convert(one, package, folder / f"{layer.name}{one.suffix}", layer)
     finally:
@@ -189,22 +173,17 @@ def _convert(one: VectorFormat, package: Path, path: Path, layer: Layer) -> None
 
 
 @dataclass(frozen=True)
-class _Several:
-    """Writes the same polygons to several files."""
+class AreasWriter:
+    """Writes the same polygons to GeoJSON and, unless it is None, to a GeoPackage."""
 
-    sinks: Sequence[AreasSink]
+    geojson: FeatureWriter
+    package: _PackageWriter | None
 
     def write(self, areas: Areas) -> None:
         """Write a feature for each polygon."""
-        for sink in self.sinks:
-            sink.write(areas)
-
-
-@contextmanager
-def _package_writer(path: Path, layer: Layer) -> Iterator[_PackageWriter]:
-    writer = _PackageWriter(path, layer)
-    yield writer
-    writer.flush()
+        self.geojson.write(areas)
+        if self.package is not None:
+            self.package.write(areas)
 
 
 class _PackageWriter:

@@ -20,7 +20,6 @@ from pyproj import CRS, Transformer
 
 from landuse.errors import UsageError
 from landuse.legend import CodeArray, Legend
-from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.polygons import Geometries, Regions, Sweep
 
 if TYPE_CHECKING:
@@ -112,12 +111,6 @@ class Areas:
         """The same in WGS 84. Raises `UsageError` where the CRS has no ground."""
         return self if self.crs == WGS84 else Areas(self.columns, in_degrees(self.polygons, self.crs), WGS84)
 
-    def frame(self) -> GeoDataFrame:
-        """The same as a frame of geopandas."""
-        import geopandas
-
-        return geopandas.GeoDataFrame(dict(self.columns), geometry=self.polygons, crs=self.crs)
-
 
 class Dissolver:
     """Polygons of neighbouring cells (sharing an edge) of one class, from a map that comes some lines at a time.
@@ -136,7 +129,7 @@ class Dissolver:
         self._sweep = Sweep(width, len(WEIGHTS), spacing_of(transform, crs))
 
     def add(self, lines: MapLines) -> Iterator[Areas]:
-        """The polygons that end within some lines, as `dissolve` describes them.
+        """The polygons that end within some lines: class, code, area_ha, cells, and confidence where it is known.
 
         Raises:
             ConfigError: a code that the legend lacks.
@@ -176,39 +169,6 @@ def _weights(lines: MapLines) -> npt.NDArray[np.float64]:
     confidence = np.full(shape, np.nan) if lines.confidence is None else lines.confidence
     known = np.isfinite(confidence)
     return np.stack([np.ones(shape), lines.areas_ha, np.where(known, confidence, 0.0), known])
-
-
-def dissolve(
-    codes: CodeArray,
-    transform: Affine,
-    crs: CRS,
-    legend: Legend,
-    confidence: Float32 | None = None,
-) -> GeoDataFrame:
-    """Polygons of neighbouring cells (sharing an edge) of one class, in EPSG:4326.
-
-    Args:
-        codes: class codes (H, W), 0 = no data.
-        transform: north-up transform, pixel to `crs`.
-        confidence: of each cell (H, W), averaged over a polygon; NaN cells are left out of the mean.
-
-    Returns:
-        Columns class, code, area_ha (on the ellipsoid), cells, confidence (where given) and geometry, in image order but for
-        those that reach the last line, which come last.
-
-    Raises:
-        ConfigError: a code that the legend lacks.
-        UsageError: cells lie where the CRS has no ground.
-    """
-    import pandas as pd
-
-    dissolver = Dissolver(transform, crs, legend, codes.shape[1])
-    areas = raster_areas_ha(transform, crs, (codes.shape[0], codes.shape[1]))
-    frames = [
-        found.in_degrees().frame() for found in (*dissolver.add(MapLines(0, codes, areas, confidence)), dissolver.end())
-    ]
-    whole: GeoDataFrame = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
-    return whole
 
 
 def write_geojson(frame: GeoDataFrame, path: Path) -> None:

@@ -25,7 +25,7 @@ MOST_PX, LEAST_PX = 448, 8
 """Pixels of a picture's side: no more than a page can hold hundreds of."""
 AROUND = 1
 """Cells of surroundings on each side."""
-QUALITY = 80
+QUALITY = "80"
 EMPTY = 200
 """Grey of ground without imagery."""
 Rgb = npt.NDArray[np.uint8]
@@ -74,21 +74,21 @@ class Viewer:
         return self.readers[px]
 
 
-def imagery_of(folder: Path) -> Chips | None:
-    """The chips that a folder of `classify` was made of; None where their rasters are not on this machine any more.
+def imagery_of(folder: Path, *, remote: bool = False) -> Chips | None:
+    """The chips that a folder of `classify` was made of; None where their rasters cannot be read.
 
-    A folder may come from a stranger, so nothing that it names is fetched from elsewhere.
+    A folder may come from a stranger, so nothing that it names is fetched from elsewhere, unless `remote` allows it.
     """
     try:
         chips = open_chips(folder / CHIPS_FILE)
     except (LanduseError, OSError):
         return None
-    return chips if at_hand(chips.survey) else None
+    return chips if len(chips) and chips.survey.sources and (remote or at_hand(chips.survey)) else None
 
 
 def at_hand(survey: Survey) -> bool:
-    """Whether every raster is a file on this machine: a folder may come from a stranger, so nothing it names is fetched."""
-    return bool(survey.sources) and all(Path(path).is_file() for source in survey.sources for path in source.paths)
+    """Whether every raster is a file on this machine."""
+    return all(Path(path).is_file() for source in survey.sources for path in source.paths)
 
 
 def native_px(survey: Survey, grid: ChipGrid) -> int:
@@ -117,21 +117,17 @@ def _look(viewer: Viewer, cell: Cell) -> Look:
 
 def data_address(rgb: Rgb) -> str:
     """A data address of an image (H, W, 3) as WebP."""
-    return webp(np.moveaxis(rgb, 2, 0), QUALITY)
+    data = encoded(np.moveaxis(rgb, 2, 0), QUALITY=QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
 
 
-def webp(bands: npt.NDArray[np.uint8], quality: int) -> str:
-    """A data address of an image (C, H, W) as WebP: red, green, blue, and opacity where there is a fourth."""
-    return f"data:image/webp;base64,{base64.b64encode(encoded(bands, quality)).decode()}"
-
-
-def encoded(bands: npt.NDArray[np.uint8], quality: int) -> bytes:
-    """The file of an image (C, H, W) as WebP."""
+def encoded(bands: npt.NDArray[np.uint8], driver: str = "WEBP", **options: str) -> bytes:
+    """The file of an image (C, H, W): red, green, blue, and opacity where there is a fourth."""
     count, height, width = bands.shape
-    profile = {"driver": "WEBP", "height": height, "width": width, "count": count, "dtype": "uint8"}
+    profile = {"driver": driver, "height": height, "width": width, "count": count, "dtype": "uint8"}
     with MemoryFile() as memory, warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, QUALITY=str(quality)) as dataset:
+        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, **options) as dataset:
             dataset.write(bands)
         return bytes(memory.read())
 

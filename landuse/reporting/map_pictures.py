@@ -7,15 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
 from pyproj import CRS
-from rasterio.errors import NotGeoreferencedWarning
-from rasterio.io import MemoryFile
 
 from landuse.change.maps import CODES_FILE, ClassMap, read_class_map, regrouped
 from landuse.change.overlap import in_legend
@@ -25,6 +22,7 @@ from landuse.legend import CodeArray, Legend, load_legend
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.class_raster import read_class_raster
 from landuse.outputs.cog import RASTER_ERRORS, Place
+from landuse.outputs.views import encoded
 from landuse.reporting.compared import CHANGE, Compared
 
 SIDE = 900
@@ -74,8 +72,7 @@ class Maps:
 def draw_maps(compared: Compared) -> Maps:
     """Draw the maps of a comparison; a date whose map is gone or damaged by now is left out.
 
-    Raises:
-        DamagedSourceError: `change.tif` cannot be read.
+    Raises `DamagedSourceError`: `change.tif` cannot be read.
     """
     changes, place = _read_changes(compared.folder / CHANGE)
     colors = color_table(compared.legend)
@@ -200,13 +197,8 @@ def scale_bar(place: Place) -> ScaleBar:
 
 
 def png(picture: Rgb) -> str:
-    """A data address of a picture (H, W, 3)."""
-    profile = {"height": picture.shape[0], "width": picture.shape[1], "count": 3, "dtype": "uint8"}
-    with catch_warnings(), MemoryFile() as memory:
-        simplefilter("ignore", NotGeoreferencedWarning)  # it is a picture
-        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(driver="PNG", **profile) as dataset:
-            dataset.write(np.moveaxis(picture, 2, 0))
-        return f"data:image/png;base64,{base64.b64encode(memory.read()).decode()}"
+    """A picture (h, w, 3) as the data address of a PNG."""
+    return f"data:image/png;base64,{base64.b64encode(encoded(np.moveaxis(picture, 2, 0), 'PNG')).decode()}"
 
 
 def shares_of(place: Place, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

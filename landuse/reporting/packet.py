@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import textwrap
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from landuse.errors import ConfigError, LanduseError
+from landuse.errors import ConfigError
+from landuse.outputs.folder import written_beside
 from landuse.outputs.record import RECORD, RunRecord, damaged_files, read_record
 from landuse.outputs.stac import CATALOG, ITEM, catalog_content
 from landuse.version import __version__
@@ -76,11 +76,7 @@ class Entry:
 
 
 def entries_of(change: Path, maps: Sequence[Path], pages: Mapping[str, str]) -> list[Entry]:
-    """Everything but the README, in the order of names.
-
-    Raises:
-        ConfigError: a file is not as it was written.
-    """
+    """Everything but the README, in the order of names. Raises `ConfigError`: a file is not as it was written."""
     found = list(_folder(change, CHANGE_FOLDER, frozenset()))
     for folder in maps:
         found += _folder(folder, f"{MAPS_FOLDER}/{folder.resolve().name}", STAYS)
@@ -127,17 +123,9 @@ def check_sender(entries: Sequence[Entry], folders: Sequence[Path]) -> None:
 
 def write_packet(path: Path, entries: Sequence[Entry]) -> None:
     """Write the zip; `path` appears whole or not at all. Raises `LanduseError` where it cannot be written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packet:
-            for entry in entries:
-                _add(packet, entry)
-        partial.replace(path)
-    except OSError as error:
-        raise LanduseError(f"Cannot write {path}: {error.strerror}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_beside(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packet:
+        for entry in entries:
+            _add(packet, entry)
 
 
 def _add(packet: zipfile.ZipFile, entry: Entry) -> None:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from landuse.errors import LanduseError, MissingDependencyError
+from landuse.outputs.folder import written_beside
 
 BROWSERS = (
     "chromium",
@@ -64,13 +65,8 @@ def write_pdf(html: str, path: Path) -> None:
             _by_browser(browser, html, made)
         else:
             _by_weasyprint(html, made)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        with written_beside(path) as partial:
             shutil.copyfile(made, partial)
-            partial.replace(path)
-        except OSError as error:
-            raise LanduseError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def _by_browser(browser: str, html: str, made: Path) -> None:

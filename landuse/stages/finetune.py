@@ -42,7 +42,7 @@ from landuse.version import __version__
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class FineTuned:
     """A training that is over.
 
     Attributes:
@@ -76,11 +76,11 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
         if options.fresh:
             store.clear()
-        learnt = learn(samples, sides, replace(base, name=out.stem), options, how, store)
-        bundle = judged(samples, sides, learnt, options, how)
+        tuned = learn(samples, sides, replace(base, name=out.stem), options, how, store)
+        bundle = judged(samples, sides, tuned, options, how)
         write_bundle(with_alignment(bundle, data, options.seed), out)
-        write_history(out.with_suffix(".history.csv"), learnt.history)
-        plot_history(out.with_suffix(".history.png"), learnt.history, out.stem)
+        write_history(out.with_suffix(".history.csv"), tuned.history)
+        plot_history(out.with_suffix(".history.png"), tuned.history, out.stem)
         store.clear()
     return read_bundle(out)
 
@@ -99,11 +99,11 @@ def learn(
     options: TrainOptions,
     how: FineTuneOptions,
     store: CheckpointStore,
-) -> Learnt:
+) -> FineTuned:
     """Let the layers learn, starting from the logistic head on the frozen features."""
-    from landuse.training.epochs import Lessons, Training
+    from landuse.training.epochs import Training, TrainingSet
+    from landuse.training.network import TrainableNetwork, choose_device
     from landuse.training.pictures import PictureStream
-    from landuse.training.student import Student, choose_device
 
     pictures = _pictures(samples)
     fit = samples.take(sides.train)
@@ -112,24 +112,24 @@ def learn(
     if not isinstance(head, DenseHead) or head.hidden:
         raise UsageError(f"Fine-tuning begins with a logistic head, not one of the kind {head.kind}.")
     device = choose_device(how.fine_precision)
-    student = Student(base, head, how, device)
+    network = TrainableNetwork(base, head, how, device)
     targets = np.zeros_like(samples.targets)
     targets[sides.train] = weighted_targets(fit, sure, options)
     steps = sides.train[targets[sides.train].any(axis=1)]
-    lessons = Lessons(steps, targets, sides.validation, samples.positions, samples.legend.names, options.seed)
+    data = TrainingSet(steps, targets, sides.validation, samples.positions, samples.legend.names, options.seed)
     with pictures.reader(base.chip_px) as reader:
         stream = PictureStream(reader, (base.chip_px, base.chip_px, base.backbone.channels), how.batch)
-        history = Training(student, stream, lessons, how, store).run()
+        history = Training(network, stream, data, how, store).run()
     bundle = replace(
         base,
-        backbone=retrained(base.backbone, student.weights()),
-        head=student.head(),
+        backbone=retrained(base.backbone, network.weights()),
+        head=network.head(),
         legend=samples.legend,
         quantisation=None,  # this and the next were of other weights
         alignment=None,
     )
     doubtful = int((~sure).sum())
-    return Learnt(bundle, history, asdict(device), doubtful, len(stream.lost))
+    return FineTuned(bundle, history, asdict(device), doubtful, len(stream.lost))
 
 
 def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: TrainOptions) -> Floats:
@@ -142,32 +142,32 @@ def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: Tra
 
 
 def judged(
-    samples: Samples, sides: FineTuneSplit, learnt: Learnt, options: TrainOptions, how: FineTuneOptions
+    samples: Samples, sides: FineTuneSplit, tuned: FineTuned, options: TrainOptions, how: FineTuneOptions
 ) -> Bundle:
     """The model, calibrated and measured in the runtime that it will run in."""
-    head = learnt.bundle.head
+    head = tuned.bundle.head
     unused = samples.take(np.concatenate([sides.calibration, sides.validation]))  # no step was taken on them
-    apart = featured(unused, learnt.bundle)
+    apart = featured(unused, tuned.bundle)
     held = apart.take(np.arange(len(sides.calibration)))
     found = calibrated(head, held, options)
     figures = figures_of(found.probabilities, held)
     final = found.scaling.of(head)
     if len(sides.test):
-        test = featured(samples.take(sides.test), learnt.bundle)
+        test = featured(samples.take(sides.test), tuned.bundle)
         figures = figures_of(final.apply(test.features), test)
-    best = best_of(learnt.history)
-    report = how.as_json() | learnt.device | {"epochs_run": learnt.history[-1].epoch, "kept": asdict(best)}
-    report |= {"fitted": len(sides.train), "validated": len(sides.validation), "unreadable": learnt.lost}
+    best = best_of(tuned.history)
+    report = how.as_json() | tuned.device | {"epochs_run": tuned.history[-1].epoch, "kept": asdict(best)}
+    report |= {"fitted": len(sides.train), "validated": len(sides.validation), "unreadable": tuned.lost}
     bundle = replace(
-        learnt.bundle,
+        tuned.bundle,
         head=final,
         calibration=found.report | {"temperature": final.temperature},
         training=training_report(samples, sides.split, options)
         | head_report(Fitted(final), samples, options)
-        | {"doubt_odds": options.doubt_odds, "doubtful": learnt.doubtful, "fine_tuning": report},
+        | {"doubt_odds": options.doubt_odds, "doubtful": tuned.doubtful, "fine_tuning": report},
         metrics=figures,
         palette=training_palette(samples.pictures),
-        metres_per_pixel=samples.metres_per_pixel(learnt.bundle.chip_px),
+        metres_per_pixel=samples.metres_per_pixel(tuned.bundle.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
 

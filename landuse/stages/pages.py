@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from landuse.errors import LanduseError, OutputExistsError, SourceNotFoundError
 from landuse.grid import Cell
 from landuse.likeness.finds import Finds, alike_in_change, alike_in_map, alike_sites, write_finds
 from landuse.options.results import FindOptions, PacketOptions, PageOptions, ReportOptions
-from landuse.outputs.folder import claimed_folder, followed, output_lock, staged_folder
+from landuse.outputs.folder import claimed_folder, followed, output_lock, staged_folder, written_beside
 from landuse.outputs.page import PageWishes, check_replaceable, write_map
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.reporting import words
@@ -68,20 +67,10 @@ def report(change: Path, out: Path, options: ReportOptions | None = None) -> Non
     with output_lock(target), busy("writing the report"):
         contents = gather(change, Beside(options.assess, options.districts, options.district_name))
         html = report_html(contents, options.title, options.paper, options.language)
-        _write(target, html)
+        with written_beside(target) as partial:
+            partial.write_text(html, encoding="utf8")
         if options.pdf is not None:
             write_pdf(html, options.pdf)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise LanduseError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 REPORT, PAGE = "report.html", "map.html"

@@ -21,8 +21,8 @@ from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring.block import GAPS_RULE
 from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache, open_cache
-from landuse.training.learnt import chip_marks
 from landuse.training.pictures import ChipPictures
+from landuse.training.sample_marks import chip_marks
 from landuse.training.samples import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
 from landuse.training.split import Layout, Names, Places
 from landuse.training.tables import LabelTable

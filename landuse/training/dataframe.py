@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from landuse.errors import NoOverlapError, UsageError
 from landuse.legend import Legend
-from landuse.training.learnt import digest_marks
 from landuse.training.listing import is_multi_label
+from landuse.training.sample_marks import digest_marks
 from landuse.training.samples import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.split import Layout, given_sides
 

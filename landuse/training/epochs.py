@@ -28,7 +28,7 @@ from landuse.training.pictures import PictureStream
 from landuse.training.report import Epoch, best_of, validated
 
 if TYPE_CHECKING:
-    from landuse.training.student import Student
+    from landuse.training.network import TrainableNetwork
 
 WARM_UP = 0.1
 """Share of all steps in which the rate grows."""
@@ -39,8 +39,8 @@ KEPT = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
-    """What is learnt from.
+class TrainingSet:
+    """The samples of a fine-tuning, and its targets.
 
     Attributes:
         train: int64 (m,), positions of the samples that steps are taken on.
@@ -63,39 +63,39 @@ class Training:
 
     def __init__(
         self,
-        student: Student,
+        network: TrainableNetwork,
         stream: PictureStream,
-        lessons: Lessons,
+        data: TrainingSet,
         options: FineTuneOptions,
         store: CheckpointStore,
     ) -> None:
-        self._student, self._stream, self._lessons = student, stream, lessons
+        self._network, self._stream, self._data = network, stream, data
         self._options, self._store = options, store
-        self._steps = -(-len(lessons.train) // options.batch)
+        self._steps = -(-len(data.train) // options.batch)
         self._schedule = Schedule(options.learning_rate, self._steps * options.epochs)
 
     def run(self) -> list[Epoch]:
-        """All epochs that are left; the student then has the weights of the best one.
+        """All epochs that are left; the network then has the weights of the best one.
 
         Returns:
             The history, from epoch 0, the head on the frozen backbone.
         """
         history = self._begun()
-        with Progress(self._options.epochs * len(self._lessons.train), "images", "learning") as progress:
+        with Progress(self._options.epochs * len(self._data.train), "images", "learning") as progress:
             progress.begin()
-            progress.skip((len(history) - 1) * len(self._lessons.train))
+            progress.skip((len(history) - 1) * len(self._data.train))
             while not self._over(history):
                 history.append(self._epoch(len(history), progress))
                 self._save(history)
         best = self._store.best()
         if best is not None:
-            self._student.restore(best.arrays)
+            self._network.restore(best.arrays)
         return history
 
     def _begun(self) -> list[Epoch]:
         state = self._store.latest()
         if state is not None:
-            self._student.restore(state.arrays)
+            self._network.restore(state.arrays)
             return [Epoch(**epoch) for epoch in state.history]
         self._store.clear()
         started = time.perf_counter()
@@ -108,13 +108,13 @@ class Training:
         return last >= self._options.epochs or last - best_of(history).epoch >= self._options.patience
 
     def _epoch(self, number: int, progress: Progress) -> Epoch:
-        started, seed = time.perf_counter(), self._lessons.seed
-        order = np.random.default_rng([seed, number]).permutation(self._lessons.train)
+        started, seed = time.perf_counter(), self._data.seed
+        order = np.random.default_rng([seed, number]).permutation(self._data.train)
         losses, counts = [], []
         first = (number - 1) * self._steps
         for step, (images, positions) in enumerate(self._stream.batches(order), first):
             rate, draw = self._schedule.rate(step), (seed % 2**31, step)
-            losses.append(self._student.step(images, self._lessons.targets[positions], rate, draw))
+            losses.append(self._network.step(images, self._data.targets[positions], rate, draw))
             counts.append(len(positions))
             progress.advance(len(positions))
         if not counts:
@@ -128,17 +128,17 @@ class Training:
 
     def _validated(self) -> dict[str, float]:
         scores, seen = [], []
-        for images, positions in self._stream.batches(self._lessons.validation):
-            scores.append(self._student.scores(images).numpy())
+        for images, positions in self._stream.batches(self._data.validation):
+            scores.append(self._network.scores(images).numpy())
             seen.append(positions)
         if not seen:
             raise DamagedSourceError("Not one picture of the validation side can be read any more; restore the images.")
         probabilities = softmax(np.concatenate(scores), axis=1)
-        return validated(self._lessons.labels[np.concatenate(seen)], probabilities, self._lessons.names)
+        return validated(self._data.labels[np.concatenate(seen)], probabilities, self._data.names)
 
     def _save(self, history: list[Epoch]) -> None:
         newest = best_of(history) is history[-1]
-        self._store.save(self._student.state(), [asdict(epoch) for epoch in history], best=newest)
+        self._store.save(self._network.state(), [asdict(epoch) for epoch in history], best=newest)
 
 
 @dataclass(frozen=True)

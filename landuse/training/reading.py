@@ -26,9 +26,9 @@ from landuse.scoring import ScoreSettings
 from landuse.scoring.block import BATCH
 from landuse.training.cache import content_key, open_cache
 from landuse.training.chip_samples import chip_samples, table_chip_samples
-from landuse.training.learnt import file_marks
 from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
 from landuse.training.pictures import FilePictures
+from landuse.training.sample_marks import file_marks
 from landuse.training.samples import Samples, SampleSettings, digest_of, strata_of, targets_of
 from landuse.training.split import Layout
 from landuse.training.tables import is_table, read_table, table_images

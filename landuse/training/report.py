@@ -22,7 +22,7 @@ from landuse.outputs.tables import write_csv
 from landuse.text import counted
 from landuse.training.calibration import log_loss
 from landuse.training.fitting import Fitted
-from landuse.training.learnt import FIELD, Learnt
+from landuse.training.sample_marks import FIELD, SampleMarks
 from landuse.training.samples import Samples
 from landuse.training.split import Split
 
@@ -57,7 +57,7 @@ def _size(head: Head) -> dict[str, int]:
 def training_report(samples: Samples, parts: Split, options: TrainOptions) -> dict[str, Any]:
     """What the model file says of the data."""
     fitted = parts.train if parts.kind == "given" else np.ones(len(samples), bool)
-    learnt = {} if samples.marks is None else {FIELD: Learnt(samples.marks[fitted]).as_dict()}
+    learnt = {} if samples.marks is None else {FIELD: SampleMarks(samples.marks[fitted]).as_dict()}
     counts = dict(zip(samples.legend.names, samples.members.sum(axis=0).tolist(), strict=True))
     return {
         "samples": len(samples),

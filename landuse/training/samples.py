@@ -34,7 +34,7 @@ class Samples:
         layout: where they lie, their groups, and the side they are given to; what a split looks at.
         ignored: how many samples had a label that the legend lacks, by label.
         pictures: where their pixels are; None where only features are known.
-        marks: uint32 (n,), by which each is known again (`landuse.training.learnt`); None where that is not known.
+        marks: uint32 (n,), by which each is known again (`landuse.training.sample_marks`); None where that is not known.
     """
 
     features: Floats

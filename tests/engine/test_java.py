@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from landuse.engine import java
-from landuse.engine.java import find_java, java_home, java_version
+from landuse.engine.java import ask_java, find_java, java_home
 from landuse.errors import MissingDependencyError
 
 _PRINTS_ARGUMENTS = '#!/bin/sh\nfor argument do echo "<$argument>"; done\n'
@@ -31,12 +31,12 @@ def program(path: Path, script: str) -> Path:
     ("stated", "version"), [("1.8.0_392", 8), ("11.0.2", 11), ("17.0.15", 17), ("21", 21), ("25-ea", 25)]
 )
 def test_versions(tmp_path, stated, version):
-    assert java_version(fake_java(tmp_path, stated)) == version
+    assert ask_java(fake_java(tmp_path, stated))[0] == version
 
 
 def test_what_does_not_start_has_no_version(tmp_path):
-    assert java_version(program(tmp_path / "java", "#!/bin/sh\nexit 1\n")) is None
-    assert java_version(tmp_path / "absent") is None
+    assert ask_java(program(tmp_path / "java", "#!/bin/sh\nexit 1\n"))[0] is None
+    assert ask_java(tmp_path / "absent")[0] is None
 
 
 def test_java_home_comes_before_path(tmp_path):

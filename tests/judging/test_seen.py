@@ -14,7 +14,7 @@ from landuse.outputs.record import read_record
 from landuse.stages.evaluate import evaluate
 from landuse.stages.tile import tile
 from landuse.stages.train import train
-from landuse.training.learnt import FIELD, MOST, Learnt, file_marks
+from landuse.training.sample_marks import FIELD, MOST, SampleMarks, file_marks
 from tests.patchwork import patchwork
 
 
@@ -71,20 +71,20 @@ def test_a_side_that_is_given_for_testing_is_not_learnt_from(work, chips, tmp_pa
     (tmp_path / "t.csv").write_text("\n".join(["chip_id,label,split", *lines]))
     model = tmp_path / "m.landuse"
     train([tmp_path / "t.csv"], model, TrainOptions(backbone=str(work.model), regularisation=1.0, root=chips))
-    assert len(Learnt.of(read_bundle(model).training).marks) == 120
+    assert len(SampleMarks.of(read_bundle(model).training).marks) == 120
 
 
 def test_marks_are_small_bounded_and_survive_a_strangers_hand(learnt, tmp_path):
-    many = Learnt(np.random.default_rng(0).integers(0, 2**32, MOST + 9, np.uint32))
-    kept = Learnt.of({FIELD: many.as_dict()})
+    many = SampleMarks(np.random.default_rng(0).integers(0, 2**32, MOST + 9, np.uint32))
+    kept = SampleMarks.of({FIELD: many.as_dict()})
     assert (len(kept.marks), kept.whole) == (MOST, False)
     assert kept.holds(many.marks).sum() >= MOST
     for odd in (None, {}, {"marks": 3}, {"marks": "!!"}, {"marks": "AAAA="}):
-        assert Learnt.of({FIELD: odd}) is None
+        assert SampleMarks.of({FIELD: odd}) is None
     bundle = read_bundle(learnt)
     plain = {name: value for name, value in bundle.training.items() if name != FIELD}
     old = write_bundle(replace(bundle, training=plain), tmp_path / "old.landuse")
-    assert Learnt.of(read_bundle(old).training) is None
+    assert SampleMarks.of(read_bundle(old).training) is None
 
 
 def test_a_file_that_cannot_be_read_has_no_mark(tmp_path):

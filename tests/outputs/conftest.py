@@ -20,10 +20,11 @@ from landuse.legend import load_legend
 from landuse.mosaic import open_survey
 from landuse.outputs.areas import boxes_of_raster, cell_areas_ha, polygon_areas_ha
 from landuse.outputs.categories import CodeTotals, class_areas, write_summary
-from landuse.outputs.cog import Place, write_bands_cog, write_change_cog, write_class_cog
+from landuse.outputs.cog import Place, write_bands_cog, write_class_cog
 from landuse.outputs.districts import Districts, DistrictTotals, write_class_districts
 from landuse.outputs.record import RunRecord, identify, write_record
-from landuse.outputs.vectors import dissolve, placed, spacing_of, write_geojson
+from landuse.outputs.vectors import placed, spacing_of, write_geojson
+from tests.outputs.in_memory import dissolve, write_change_cog
 from tests.outputs.regions import regions_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

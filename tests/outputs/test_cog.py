@@ -13,7 +13,8 @@ from landuse.errors import LanduseError, UsageError
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.class_raster import read_class_raster
-from landuse.outputs.cog import Place, bands_cog, class_cog, write_bands_cog, write_change_cog, write_class_cog
+from landuse.outputs.cog import Place, bands_cog, class_cog, write_bands_cog, write_class_cog
+from tests.outputs.in_memory import write_change_cog
 
 UTM = CRS.from_epsg(26919)
 TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)

@@ -86,7 +86,7 @@ def test_a_survey_that_is_too_large_to_read_is_sharp_at_its_sites_alone(pair, mo
 
 
 def test_imagery_elsewhere_is_fetched_only_when_asked_for(pair, monkeypatch):
-    monkeypatch.setattr("landuse.outputs.page.imagery.at_hand", lambda survey: False)
+    monkeypatch.setattr("landuse.outputs.views.at_hand", lambda survey: False)
     assert pyramids(pair[0], [], ImageryWish(MEGABYTE)) == (None, None)
     assert None not in pyramids(pair[0], [], ImageryWish(MEGABYTE, remote=True))
 

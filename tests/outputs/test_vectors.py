@@ -18,7 +18,8 @@ from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import CodeTotals, class_areas, read_summary, write_summary
 from landuse.outputs.polygons import connected
-from landuse.outputs.vectors import Dissolver, MapLines, dissolve, in_degrees, write_geojson
+from landuse.outputs.vectors import Dissolver, MapLines, in_degrees, write_geojson
+from tests.outputs.in_memory import dissolve, frame_of
 
 UTM = CRS.from_epsg(26919)
 TRANSFORM = Affine(224.0, 0, 224.0 * 1500, 0, -224.0, 224.0 * 20000)
@@ -70,7 +71,7 @@ def test_a_map_that_comes_in_strips_has_the_same_polygons(codes, cuts, gap):
         if codes[first:last].any():
             frames += dissolver.add(MapLines(first, codes[first:last], areas[first:last], confidence[first:last]))
     frames.append(dissolver.end())
-    pieces = pd.concat([areas.in_degrees().frame() for areas in frames], ignore_index=True)
+    pieces = pd.concat([frame_of(areas) for areas in frames], ignore_index=True)
     assert len(pieces) == len(whole)
     order = [frame.geometry.apply(lambda g: shapely.normalize(g).wkb_hex).sort_values() for frame in (whole, pieces)]
     assert order[0].tolist() == order[1].tolist()

@@ -96,12 +96,12 @@ def test_batch_norms_stay_as_they_were_unless_asked(work, tuned):
 
 def moved(work, how):
     """The layers that one step changes."""
-    from landuse.training.student import Device, Student
+    from landuse.training.network import Device, TrainableNetwork
 
     bundle = read_bundle(work / "small.landuse")
-    student = Student(bundle, bundle.head, how, Device("cpu", "f32"))
-    student.step(small.images(8), np.eye(3, dtype=np.float32)[np.arange(8) % 3], 1e-3, (0, 1))
-    before, after = weights_of(bundle), student.weights()
+    network = TrainableNetwork(bundle, bundle.head, how, Device("cpu", "f32"))
+    network.step(small.images(8), np.eye(3, dtype=np.float32)[np.arange(8) % 3], 1e-3, (0, 1))
+    before, after = weights_of(bundle), network.weights()
     return {name.split("/")[0] for name in after if not np.array_equal(after[name], before[name])}
 
 
@@ -114,19 +114,19 @@ def test_layers_below_the_chosen_ones_stay_as_they_were(work, tmp_path):
 
 KILLED = """
 import sys, os, signal
-from landuse.training.student import Student
+from landuse.training.network import TrainableNetwork
 from tests.training.test_finetune import HOW, options
 from landuse.stages.finetune import fine_tune
 from pathlib import Path
 from tests.models import small
-after, step = int(sys.argv[3]), Student.step
+after, step = int(sys.argv[3]), TrainableNetwork.step
 taken = []
 def stop(self, *given):
     taken.append(1)
     if len(taken) == after:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, *given)
-Student.step = stop
+TrainableNetwork.step = stop
 work = Path(sys.argv[1])
 small.know_tiny()
 fine_tune([work / "data"], Path(sys.argv[2]), options(work), HOW)

@@ -35,9 +35,9 @@ def test_what_may_be_asked_for():
 
 
 def layers_to_train(*given, **more):
-    from landuse.training import student  # which imports TensorFlow
+    from landuse.training import network  # which imports TensorFlow
 
-    return student.layers_to_train(*given, **more)
+    return network.layers_to_train(*given, **more)
 
 
 @cache
@@ -86,7 +86,7 @@ def test_the_rate_warms_up_and_falls():
 def test_images_are_changed_but_stay_what_they_show():
     import tensorflow as tf
 
-    from landuse.training import student as module
+    from landuse.training import network as module
 
     image = np.zeros((24, 24, 3), np.float32)
     image[:6, :12, 0] = 200.0

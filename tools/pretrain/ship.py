@@ -16,7 +16,7 @@ from landuse.models.architectures import ARCHITECTURES
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.keras_backbone import named_backbone
-from landuse.training.learnt import FIELD, Learnt, file_marks
+from landuse.training.sample_marks import FIELD, SampleMarks, file_marks
 from tools.pretrain.card import class_card, land_use_card
 from tools.pretrain.features import FeatureStore, Seen
 from tools.pretrain.kinds import Views, image_views, lake_views
@@ -123,7 +123,7 @@ def _folders(source: Source, store: FeatureStore, parts: list[Part], legend: Leg
 def learnt_from(sources: Iterable[Source], legend: Legend) -> dict[str, Any]:
     """What a model file keeps to know the images again that its head, of the classes of a legend, has learnt from."""
     taken = [source.take(np.flatnonzero(~source.held_out & (source.classes(legend) >= 0))) for source in sources]
-    return {FIELD: Learnt(file_marks([path for source in taken for path in source.paths])).as_dict()}
+    return {FIELD: SampleMarks(file_marks([path for source in taken for path in source.paths])).as_dict()}
 
 
 def _training(parts: list[Part]) -> dict[str, str | int | float]:

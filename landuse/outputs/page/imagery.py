@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from pyproj import CRS
 
-from landuse.chips import CHIPS_FILE, Chips, open_chips
+from landuse.chips import Chips
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.source import metric_scale
 from landuse.outputs.page.folders import MapYear, Place
 from landuse.outputs.page.mesh import Floats, Lattice, degrees_of, near, world_of
-from landuse.outputs.views import at_hand, encoded, native_px
+from landuse.outputs.views import encoded, imagery_of, native_px
 
 MERCATOR = "+proj=merc +a=6378137 +b=6378137 +lon_0={:g} +units=m +no_defs"
 """Web Mercator, about a meridian of one's own: a map across 180 degrees is drawn about that."""
@@ -35,7 +35,7 @@ TILE_BYTES = 14_000
 """What a tile of fine imagery weighs in the page, about: how much of a level is asked for before it is made."""
 WHOLE_SHARE = 0.6
 """Of the budget: most that what covers the whole map takes where change sites want some too."""
-QUALITY = 72
+QUALITY = "72"
 Key = tuple[int, int, int]
 """Zoom, column and row of a tile, as web maps number them."""
 Rgba = npt.NDArray[np.uint8]
@@ -114,7 +114,7 @@ class ImageryWish:
 
 def pyramids(years: Sequence[MapYear], sites: Sequence[Place], wish: ImageryWish) -> tuple[Pyramid | None, ...]:
     """The imagery of every year that can be read; an equal part of the budget for each, the likeliest sites first."""
-    found = [imagery_of_year(year, remote=wish.remote) for year in years]
+    found = [imagery_of(year.folder, remote=wish.remote) for year in years]
     count = max(sum(chips is not None for chips in found), 1)
     made: list[Pyramid | None] = []
     for chips in found:
@@ -122,18 +122,9 @@ def pyramids(years: Sequence[MapYear], sites: Sequence[Place], wish: ImageryWish
     return tuple(made)
 
 
-def imagery_of_year(year: MapYear, *, remote: bool = False) -> Chips | None:
-    """The chips of a year whose rasters lie on this machine, or anywhere if `remote`; None where they cannot be read."""
-    try:
-        chips = open_chips(year.folder / CHIPS_FILE)
-    except (LanduseError, OSError):
-        return None
-    return chips if len(chips) and chips.survey.sources and (remote or at_hand(chips.survey)) else None
-
-
 def native_zoom(years: Sequence[MapYear], latitude: float, *, remote: bool = False) -> int:
     """Zoom of a web map at which a pixel of the screen is about one of the finest imagery, or a thirtieth of a cell without."""
-    chips = [imagery_of_year(year, remote=remote) for year in years]
+    chips = [imagery_of(year.folder, remote=remote) for year in years]
     return zoom_of(min((pixel_m(one) for one in chips if one is not None), default=7.5), latitude)
 
 
@@ -174,7 +165,7 @@ class _Maker:
         """Add a tile; whether there was room for it. An empty one takes none."""
         if key in self.tiles or not rgba[3].any():
             return True
-        text = base64.b64encode(encoded(rgba[: 3 if rgba[3].all() else 4], QUALITY)).decode()
+        text = base64.b64encode(encoded(rgba[: 3 if rgba[3].all() else 4], QUALITY=QUALITY)).decode()
         if len(text) > self.left:
             return False
         self.tiles[key], self.left = text, self.left - len(text)

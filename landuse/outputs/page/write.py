@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from landuse.engine.progress import busy
-from landuse.errors import LanduseError, NoOverlapError, OutputExistsError
+from landuse.errors import NoOverlapError, OutputExistsError
+from landuse.outputs.folder import written_beside
 from landuse.outputs.html import GENERATOR, asset, beginning, policy, script_json
 from landuse.outputs.page.assets import (
     OPENSTREETMAP,
@@ -82,7 +81,8 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
         )
         wish = ImageryWish(wishes.imagery_mb * MEGABYTE, wishes.remote_imagery, middle)
         sites = [site for change in changes for site in change.sites if not change.step]
-        _write(out, page(data, pyramids(years, sites, wish)))
+        with written_beside(out) as partial, partial.open("w", encoding="utf8") as stream:
+            stream.writelines(page(data, pyramids(years, sites, wish)))
 
 
 def check_replaceable(out: Path, *, fresh: bool = False) -> None:
@@ -128,16 +128,3 @@ def _map_words() -> dict[str, dict[str, Any]]:
         code: {key: text for key, text in words.items() if not key.startswith("report_")}
         for code, words in page_words().items()
     }
-
-
-def _write(out: Path, pieces: Iterator[str]) -> None:
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf8") as stream:
-            stream.writelines(pieces)
-        partial.replace(out)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise LanduseError(f"Cannot write {out}: {error.strerror}.") from error

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from landuse.models.bundle import read_bundle
-from landuse.training.learnt import Learnt, file_marks
+from landuse.training.sample_marks import SampleMarks, file_marks
 from tests.models import small
 from tests.tools.pretrain.test_sources import folders
 from tools.pretrain.ship import Data, ship
@@ -57,7 +57,7 @@ def test_a_second_run_takes_features_from_the_first(shipped):
 def test_the_images_that_were_learnt_from_are_known_again(shipped):
     out, written = shipped
     for bundle, name in zip(written, ("nwpu/beach", "ucmerced/harbor"), strict=True):
-        learnt = Learnt.of(bundle.training)
+        learnt = SampleMarks.of(bundle.training)
         known = learnt.holds(file_marks(sorted((out.parent / name).iterdir())))
         assert known.tolist() == [True] * 8 + [False] * 2  # the last fifth is held out
     assert "sample_marks" not in written[0].card

@@ -28,8 +28,8 @@ STORED = np.dtype("<u4")
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
-    """The samples that a model has learnt from.
+class SampleMarks:
+    """The samples that a model was trained on, told by marks.
 
     Attributes:
         marks: uint32 (m,), sorted. Two samples share one by chance once in four thousand million.
@@ -40,7 +40,7 @@ class Learnt:
     whole: bool = True
 
     @classmethod
-    def of(cls, training: Mapping[str, object]) -> Learnt | None:
+    def of(cls, training: Mapping[str, object]) -> SampleMarks | None:
         """What the `training` of a model says; None of a model that does not know."""
         found = training.get(FIELD)
         if not isinstance(found, Mapping) or not isinstance(found.get("marks"), str):

@@ -53,8 +53,8 @@ def choose_device(wanted: Precision) -> Device:
     return Device("gpu", choose_precision(wanted, ["BF16"] if capability >= (8, 0) else []))
 
 
-class Student:
-    """What learns.
+class TrainableNetwork:
+    """A backbone in Keras with a logistic head on it, which learns step by step.
 
     Raises:
         UsageError: Keras does not build the backbone, or it has fewer layers than asked for.
@@ -86,7 +86,7 @@ class Student:
 
     def state(self) -> dict[str, Any]:
         """All that changes in training, as arrays by name; `restore` takes it."""
-        found: dict[str, Any] = {f"network/{name}": array for name, array in self._learnt().items()}
+        found: dict[str, Any] = {f"network/{name}": array for name, array in self._trained_arrays().items()}
         found |= {"head/weight": np.asarray(self._weight), "head/bias": np.asarray(self._bias)}
         slots = {f"optimizer/{i:04d}": np.asarray(v) for i, v in enumerate(self._optimizer.variables)}
         return found | slots
@@ -108,7 +108,7 @@ class Student:
         """The head as it is now."""
         return logistic(np.asarray(self._weight), np.asarray(self._bias), self._head.mean, self._head.scale)
 
-    def _learnt(self) -> Weights:
+    def _trained_arrays(self) -> Weights:
         return {n: a for n, a in arrays(self._backbone).items() if n.rpartition("/")[0] in self._chosen}
 
     def _step(self, images: Tensor, targets: Tensor, seed: Tensor) -> Tensor:

@@ -16,13 +16,13 @@ from landuse.chips import CHIPS_FILE, write_chips
 from landuse.labels import LabelRequest, label_chips
 from landuse.legend import load_legend
 from landuse.options.survey import TileOptions
-from landuse.options.training import TrainOptions
+from landuse.options.training import HoldoutOptions, TrainOptions
 from landuse.stages.demo import LEGEND, YEARS
 from landuse.stages.survey import survey_chips
 from landuse.stages.train import fit_head, samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.samples import Samples
-from landuse.training.split import Layout, Split, SplitRule, split
+from landuse.training.split import Layout, Split, split
 from tools.landscape import LandscapeSpec, make_landscape
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
@@ -61,7 +61,7 @@ def line(what: str, values: list[float]) -> None:
 def compare(title: str, samples: Samples, seeds: int, buffer_m: float) -> None:
     """Print the accuracies of all ways to hold back."""
     print(f"{title}: {len(samples)} chips, {seeds} seeds")
-    rules = [SplitRule(0.2, seed) for seed in range(seeds)]
+    rules = [HoldoutOptions(holdout=0.2, seed=seed) for seed in range(seeds)]
     anywhere = replace(samples.layout, places=None)
     line("drawn at random", [right(samples, split(anywhere, rule)) for rule in rules])
     line("blocks of land held back", [right(samples, split(shifted(samples, rule.seed), rule)) for rule in rules])

@@ -12,11 +12,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from landuse.models.heads_linear import fit_logistic
-from landuse.options.training import TrainOptions
+from landuse.options.training import HoldoutOptions, TrainOptions
 from landuse.stages.train import samples_for
 from landuse.training.backbone import backbone_bundle
 from landuse.training.samples import Samples
-from landuse.training.split import SplitRule, folds, split
+from landuse.training.split import folds, split
 
 STRENGTHS = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 HELD_OUT = 0.2
@@ -36,14 +36,14 @@ def right(train: Samples, test: Samples, strength: float) -> float:
 
 def chosen(samples: Samples, seed: int) -> float:
     """The strength that is best over five folds of the training side."""
-    parts = folds(samples.layout, 5, SplitRule(seed=seed))
+    parts = folds(samples.layout, 5, HoldoutOptions(seed=seed))
     means = [np.mean([right(samples.take(p.train), samples.take(p.test), c) for p in parts]) for c in STRENGTHS]
     return STRENGTHS[int(np.argmax(means))]
 
 
 def measure(samples: Samples, seed: int) -> tuple[float, float]:
     """Accuracy on the images held back, and the strength chosen without them."""
-    parts = split(samples.layout, SplitRule(HELD_OUT, seed))
+    parts = split(samples.layout, HoldoutOptions(holdout=HELD_OUT, seed=seed))
     train, test = samples.take(parts.train), samples.take(parts.test)
     strength = chosen(train, seed)
     return right(train, test, strength), strength

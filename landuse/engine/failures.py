@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import re
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
 from landuse.engine.progress import tell
-from landuse.errors import DamagedSourceError, TooManyQuarantinedError, UsageError
+from landuse.errors import DamagedSourceError, TooManyQuarantinedError
 from landuse.text import counted
 
 T = TypeVar("T")
@@ -113,31 +113,16 @@ class Quarantined:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantinePolicy:
-    """How many chips a run may lose.
-
-    Attributes:
-        max_share: largest share of all chips, from 0 (none) to 1 (all).
-    """
-
-    max_share: float = 0.01
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.max_share <= 1:
-            raise UsageError(f"The share of chips that may be quarantined lies from 0 to 1, not at {self.max_share}.")
-
-    def check(self, quarantined: Sized, total: int) -> None:
-        """Raise `TooManyQuarantinedError` where more than the allowed share of `total` chips is lost."""
-        count = len(quarantined)
-        if count <= self.max_share * total:
-            return
-        first = next(iter(quarantined), None) if isinstance(quarantined, Iterable) else None
-        example = f"; {first.chip_id} because: {first.cause.rstrip('.')}" if isinstance(first, Quarantined) else ""
-        raise TooManyQuarantinedError(
-            f"{count:,} of {counted(total, 'chip')} ({count / max(total, 1):.1%}) could not be used, "
-            f"and a run may lose {self.max_share:.1%}{example}. Mend the sources and run the same command again."
-        )
+def check_quarantined(quarantined: Collection[Quarantined], total: int, max_share: float) -> None:
+    """Raise `TooManyQuarantinedError` where more than a share (0 to 1) of `total` chips is lost."""
+    count = len(quarantined)
+    if count <= max_share * total:
+        return
+    first = next(iter(quarantined))
+    raise TooManyQuarantinedError(
+        f"{count:,} of {counted(total, 'chip')} ({count / max(total, 1):.1%}) could not be used, and a run may lose "
+        f"{max_share:.1%}; {first.chip_id} because: {first.cause.rstrip('.')}. Mend the sources and run the same command again."
+    )
 
 
 def write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> None:

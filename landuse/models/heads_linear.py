@@ -47,12 +47,6 @@ class Penalty:
     elastic_net: float = 0.0
     max_iter: int = MAX_ITER
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.reg_param < np.inf and 0 <= self.elastic_net <= 1 and self.max_iter >= 1):
-            raise UsageError(
-                f"A penalty has a strength from 0, a share of L1 from 0 to 1 and a step at least, not {self}."
-            )
-
 
 @dataclass(frozen=True, eq=False)
 class Standard:

@@ -68,7 +68,7 @@ class SampleOptions(Options):
     soft_labels: Annotated[bool, Flag("Learn the area shares of mixed chips, not their labels alone.")] = False
 
 
-class HoldoutOptions(Options):
+class HoldoutOptions(Seed):
     """What is kept to calibrate and to measure."""
 
     section: ClassVar[str] = "Held back"
@@ -142,7 +142,7 @@ class HeadOptions(Seed, Place):
         return self.head == "forest" or self.fit_with == "spark"
 
 
-class WeightOptions(Options):
+class WeightOptions(Seed):
     """What a sample counts."""
 
     section: ClassVar[str] = "Weights"

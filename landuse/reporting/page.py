@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from landuse.options.results import ReportOptions
 from landuse.outputs.html import asset, beginning, policy, still_page
 from landuse.reporting import words
 from landuse.reporting.card import SHORT, MapOrigin, model_sentences, origin_of
@@ -22,7 +23,6 @@ MOST_TRANSITIONS, MOST_DISTRICTS = 9, 15
 PIN, PIN_TOP = 2.2, 0.08
 """Length of a pin's stem in hundredths of the map's height, and the part of the map above which it would not fit."""
 PACKAGE = "landuse.reporting"
-PAPERS = {"a4": "A4", "letter": "letter"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,15 @@ class Contents:
     sample: Sample | None
 
 
-def report_html(contents: Contents, title: str | None = None, paper: str = "a4", language: str = "en") -> str:
-    """The report as text; `paper` is a name of `PAPERS`, `language` one of the words file."""
-    speech, compared, sample = Speech(language), contents.compared, contents.sample
+def report_html(contents: Contents, options: ReportOptions | None = None) -> str:
+    """The report as text."""
+    options = options or ReportOptions()
+    speech, compared, sample = Speech(options.language), contents.compared, contents.sample
     lines, rest = largest(compared.confirmed(), MOST_TRANSITIONS)
     colors = {c.name: c.color for c in compared.legend.classes}
     height, width = contents.maps.place.shape
-    heading = " ".join((title or words.default_title(speech, compared)).split())[:MAX_TITLE]
-    style = f"@page {{ size: {PAPERS[paper]}; }}\n{asset(PACKAGE, 'report.css')}"
+    heading = " ".join((options.title or words.default_title(speech, compared)).split())[:MAX_TITLE]
+    style = f"@page {{ size: {options.paper}; }}\n{asset(PACKAGE, 'report.css')}"
     values = {
         "say": speech.say,
         "hectares": speech.hectares,
@@ -87,7 +88,7 @@ def report_html(contents: Contents, title: str | None = None, paper: str = "a4",
         "limits": words.limits(speech, compared, sample),
         "provenance": _provenance(speech, contents),
     }
-    return still_page(PACKAGE, "report.html", beginning(heading, style, policy(), language), values)
+    return still_page(PACKAGE, "report.html", beginning(heading, style, policy(), options.language), values)
 
 
 def _facts(speech: Speech, contents: Contents) -> list[tuple[str, str]]:
@@ -197,24 +198,11 @@ def _made(speech: Speech, origin: MapOrigin) -> str:
     return f"landuse classify {version}, {origin.record.created[:10]}, {made_by}{imagery}"
 
 
-@dataclass(frozen=True)
-class Beside:
-    """What a report takes beside the comparison.
-
-    Attributes:
-        sample: a folder of `assess estimate`.
-    """
-
-    sample: Path | None = None
-    districts: Path | None = None
-    district_name: str | None = None
-
-
-def gather(folder: Path, beside: Beside = Beside()) -> Contents:  # frozen
+def gather(folder: Path, options: ReportOptions | None = None) -> Contents:
     """Read a folder of `diff` and draw its pictures."""
-    compared = read_compared(folder)
-    sample = None if beside.sample is None else read_sample(beside.sample, compared)
-    districts = district_changes(compared, beside.districts, beside.district_name)
+    options, compared = options or ReportOptions(), read_compared(folder)
+    sample = None if options.assess is None else read_sample(options.assess, compared)
+    districts = district_changes(compared, options.districts, options.district_name)
     maps = draw_maps(compared)
     names = (compared.summary.before, compared.summary.after)
     origins = [origin_of(path, name) for path, name in zip(compared.maps, names, strict=True)]

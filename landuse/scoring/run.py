@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from landuse.chips import Chips, ChipSet
 from landuse.chips.table_file import numbers_of
-from landuse.engine.failures import Quarantined, QuarantinePolicy
+from landuse.engine.failures import Quarantined, check_quarantined
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
 from landuse.engine.runner import Runner
@@ -200,7 +200,7 @@ class Tally:
         self.computed += 1
         self.progress.advance(report.chips + len(report.quarantined))
         self.quarantined += report.quarantined
-        QuarantinePolicy(self.settings.max_quarantined).check(self.quarantined, self.chips)
+        check_quarantined(self.quarantined, self.chips, self.settings.max_quarantined)
 
     def close(self, wave: Sequence[BlockTask], written: Mapping[str, str]) -> None:
         """Remember under which keys the parts of a wave lie; those that were not written now are of an earlier run."""

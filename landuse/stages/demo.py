@@ -16,11 +16,11 @@ from landuse.engine.session import open_runner
 from landuse.errors import OutputExistsError, SourceNotFoundError
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import load_legend
-from landuse.options.results import DemoOptions, DiffOptions
+from landuse.options.results import DemoOptions, DiffOptions, PageOptions
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainOptions
 from landuse.outputs.land_use_map import LandUseMap
-from landuse.outputs.page import PageWishes, write_map
+from landuse.outputs.page import write_map
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.tile import tile
@@ -79,7 +79,7 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
         f"{counted(result.confirmed, 'of them is', 'of them are')} confirmed as change"
     )
     write_map(
-        [*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP, PageWishes(imagery_mb=IMAGERY_MB)
+        [*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP, PageOptions(imagery_mb=IMAGERY_MB)
     )
     return DemoReport(
         accuracy={year: accuracy(maps[year], data / "truth" / f"{year}.tif") for year in YEARS},

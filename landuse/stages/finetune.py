@@ -23,7 +23,7 @@ from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
 from landuse.training.backbone import base_for, with_alignment
-from landuse.training.balance import BalanceRule, fitting_rows
+from landuse.training.balance import fitting_rows
 from landuse.training.epochs import CheckpointStore
 from landuse.training.fitting import Fitted
 from landuse.training.pictures import Pictures, training_palette
@@ -37,7 +37,6 @@ from landuse.training.report import (
     write_history,
 )
 from landuse.training.samples import FineTuneSplit, Samples, fine_tune_split
-from landuse.training.split import SplitRule
 from landuse.version import __version__
 
 
@@ -72,7 +71,7 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         base = base_for(data, options)
         base.backbone.built_by(base.name)
         samples = samples_for(data, base, options)
-        sides = fine_tune_split(samples, SplitRule.of(options))
+        sides = fine_tune_split(samples, options)
         store = CheckpointStore(out.parent / f".{out.name}.finetune", training_key(samples, base, options, how))
         if options.fresh:
             store.clear()
@@ -135,7 +134,7 @@ def learn(
 def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: TrainOptions) -> Floats:
     """What each sample counts for each class, float32 (n, K), as the logistic head weighs them; 0 for doubtful labels."""
     chosen = np.flatnonzero(sure)
-    rows = fitting_rows(samples.take(chosen), BalanceRule.of(options))
+    rows = fitting_rows(samples.take(chosen), options)
     targets = np.zeros_like(samples.targets)
     np.add.at(targets, (chosen[rows.samples], rows.labels), rows.weights)
     return targets

@@ -14,12 +14,12 @@ from landuse.grid import Cell
 from landuse.likeness.finds import Finds, alike_in_change, alike_in_map, alike_sites, write_finds
 from landuse.options.results import FindOptions, PacketOptions, PageOptions, ReportOptions
 from landuse.outputs.folder import claimed_folder, followed, output_lock, staged_folder, written_beside
-from landuse.outputs.page import PageWishes, check_replaceable, write_map
+from landuse.outputs.page import check_replaceable, write_map
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.reporting import words
 from landuse.reporting.compared import CHANGE, maps_of, read_compared
 from landuse.reporting.packet import README, Entry, check_sender, entries_of, readme, write_packet
-from landuse.reporting.page import Beside, Contents, gather, report_html
+from landuse.reporting.page import Contents, gather, report_html
 from landuse.reporting.pdf import check_printable, write_pdf
 from landuse.reporting.words import Speech
 
@@ -36,7 +36,7 @@ def map(folders: Sequence[Path], out: Path, options: PageOptions | None = None) 
     target = followed(out)
     check_replaceable(target, fresh=options.fresh)
     with output_lock(target):
-        write_map(folders, target, PageWishes(**options.model_dump(exclude={"fresh"})), _alike(folders))
+        write_map(folders, target, options, _alike(folders))
 
 
 def _alike(folders: Sequence[Path]) -> dict[Path, dict[int, list[int]]]:
@@ -65,8 +65,8 @@ def report(change: Path, out: Path, options: ReportOptions | None = None) -> Non
         if options.pdf.exists() and not options.fresh:
             raise OutputExistsError(f"{options.pdf} is there already; give another --pdf, or --fresh to replace it.")
     with output_lock(target), busy("writing the report"):
-        contents = gather(change, Beside(options.assess, options.districts, options.district_name))
-        html = report_html(contents, options.title, options.paper, options.language)
+        contents = gather(change, options)
+        html = report_html(contents, options)
         with written_beside(target) as partial:
             partial.write_text(html, encoding="utf8")
         if options.pdf is not None:
@@ -92,7 +92,7 @@ def packet(change: Path, out: Path, options: PacketOptions | None = None) -> lis
         raise OutputExistsError(f"{out} is there already; give another --out, or --fresh to replace it.")
     maps = [path for path in maps_of(record) if path is not None and path.is_dir()]
     with output_lock(target), busy("making the packet"):
-        contents = gather(change, Beside(options.assess)) if (change / CHANGE).is_file() else None
+        contents = gather(change, ReportOptions(assess=options.assess)) if (change / CHANGE).is_file() else None
         pages = {PAGE: _map_page([*maps, change])}
         if contents is not None:
             pages[REPORT] = report_html(contents)

@@ -24,7 +24,7 @@ from landuse.options.training import TrainOptions
 from landuse.outputs.folder import output_lock
 from landuse.scoring import ScoreSettings
 from landuse.training.backbone import base_for, with_alignment
-from landuse.training.balance import BalanceRule, likely_wrong
+from landuse.training.balance import likely_wrong
 from landuse.training.cache import cache_folder
 from landuse.training.calibration import Calibration, choose_calibration
 from landuse.training.fitting import fit_samples, one_thread
@@ -32,7 +32,7 @@ from landuse.training.pictures import training_palette
 from landuse.training.reading import read_samples
 from landuse.training.report import head_report, trained_card, training_report
 from landuse.training.samples import Samples, SampleSettings
-from landuse.training.split import Mask, Split, SplitRule, fold_numbers, split
+from landuse.training.split import Mask, Split, fold_numbers, split
 
 CALIBRATION_FOLDS = 5
 
@@ -96,13 +96,13 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     the figures. Otherwise one part serves both ends, and each of its samples is judged by a calibration without its fold.
     """
     _check_learnable(samples, options)
-    parts = split(samples.layout, SplitRule.of(options))
+    parts = split(samples.layout, options)
     given = parts.kind == "given"
     known = samples.take(parts.train) if given else samples
-    trial = split(replace(known.layout, sides=None), SplitRule.of(options)) if given else parts
+    trial = split(replace(known.layout, sides=None), options) if given else parts
     sure = trusted(known, options)
     found, figures = _tried(known, sure, trial, options)
-    fitted = fit_samples(known.take(sure), options, BalanceRule.of(options), SplitRule.of(options))
+    fitted = fit_samples(known.take(sure), options)
     final = fitted.head if found is None else found.of(fitted.head)
     if given:
         test = samples.take(parts.test)
@@ -171,7 +171,7 @@ def trusted(samples: Samples, options: TrainOptions) -> Mask:
 
 def fit_head(samples: Samples, options: TrainOptions) -> Head:
     """A head on the samples, classes balanced as asked."""
-    return fit_samples(samples, options, BalanceRule.of(options), SplitRule.of(options)).head
+    return fit_samples(samples, options).head
 
 
 def calibrated(head: Head, held: Samples, options: TrainOptions) -> Calibration:

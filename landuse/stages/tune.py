@@ -25,7 +25,7 @@ from landuse.training.backbone import base_for, with_alignment
 from landuse.training.calibration import log_loss
 from landuse.training.report import MEASURES, FoldScore, Trial, write_folds, write_trials
 from landuse.training.samples import Samples
-from landuse.training.split import Split, SplitRule, folds, split
+from landuse.training.split import Split, folds, split
 
 SAMPLES_BY = ("backbone", "weights")
 LEARNING_BY = ("regularisation", "reg_param", "elastic_net", "max_iter", "dropout", "hidden", "trees", "depth")
@@ -140,9 +140,9 @@ def run_trials(
 ) -> tuple[Trial, ...]:
     """Every setting on every fold of the training side, best first; equally good ones in the order of the grid."""
     first = next(iter(samples.values()))
-    train = split(first.layout, SplitRule.of(options)).train
+    train = split(first.layout, options).train
     learning = first.take(train)
-    splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds or FOLDS, SplitRule.of(options)))
+    splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds or FOLDS, options))
     with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
         paths = {}
         for number, (backbone, one) in enumerate(samples.items()):

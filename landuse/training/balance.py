@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import get_args
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,35 +12,11 @@ from landuse.errors import UsageError
 from landuse.grid import IntArray
 from landuse.legend import Legend
 from landuse.models.heads import Head
-from landuse.options.training import Balance, TrainOptions
+from landuse.options.training import WeightOptions
 from landuse.training.samples import Samples
 from landuse.training.split import Mask
 
-BALANCES: tuple[Balance, ...] = get_args(Balance)
 SMALLEST = 1e-12
-
-
-@dataclass(frozen=True)
-class BalanceRule:
-    """How classes are brought to weight.
-
-    Attributes:
-        balance: ``weights``: every class weighs the same; ``downsample``: as many samples of every class as of the rarest;
-            ``none``: as they come.
-    """
-
-    balance: Balance = "weights"
-    class_weights: Mapping[str, float] = field(default_factory=dict)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.balance not in BALANCES:
-            raise UsageError(f"No balance {self.balance!r}: choose one of {', '.join(BALANCES)}.")
-
-    @classmethod
-    def of(cls, options: TrainOptions) -> BalanceRule:
-        """The rule that the options of a training ask for."""
-        return cls(options.balance, options.class_weights, options.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +34,7 @@ class Rows:
     weights: npt.NDArray[np.float64]
 
 
-def fitting_rows(samples: Samples, rule: BalanceRule) -> Rows:
+def fitting_rows(samples: Samples, rule: WeightOptions) -> Rows:
     """The rows of samples of one class each. A soft label becomes a row a class, with its share as the weight.
 
     Raises:
@@ -91,8 +66,6 @@ def class_factors(weights: Mapping[str, float], legend: Legend) -> npt.NDArray[n
         code = legend.code_of(name)
         if not code:
             raise UsageError(f"--class-weight: {name!r} is none of the classes {', '.join(legend.names)}.")
-        if not (np.isfinite(weight) and weight >= 0):
-            raise UsageError(f"--class-weight: the weight of {name} is a number from 0, not {weight}.")
         factors[legend.codes.index(code)] = weight
     return factors
 

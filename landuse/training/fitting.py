@@ -14,10 +14,10 @@ from landuse.errors import UsageError
 from landuse.models.heads import DenseHead, Head, halves
 from landuse.models.heads_linear import MAX_ITER, Exact, Penalty, fit_logistic, fit_multi_logistic, standard_of, varied
 from landuse.models.libraries import Floats, KerasModel, keras
-from landuse.options.training import HeadOptions
-from landuse.training.balance import BalanceRule, Rows, class_factors, fitting_rows
+from landuse.options.training import HeadOptions, HoldoutOptions, TrainOptions
+from landuse.training.balance import Rows, class_factors, fitting_rows
 from landuse.training.samples import Samples
-from landuse.training.split import Mask, SplitRule, split
+from landuse.training.split import Mask, split
 
 STOP_SHARE = 0.15
 """Share of the samples on which a dense head sees when to stop."""
@@ -47,53 +47,53 @@ class Fitted:
     history: tuple[dict[str, float], ...] = ()
 
 
-def fit_samples(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart: SplitRule) -> Fitted:
+def fit_samples(samples: Samples, options: TrainOptions) -> Fitted:
     """A head on the samples, classes balanced as asked; one of several labels where the samples have lists of them.
-
-    Args:
-        apart: how a dense head's samples are split to see when to stop; its share does not matter.
 
     Raises:
         UsageError: samples from which such a head cannot be learnt.
     """
     with one_thread(samples):
         if samples.multi:
-            return _fit_multi(samples, rule, balance, apart)
-        rows = fitting_rows(samples, balance)
-        if rule.head == "dense":
+            return _fit_multi(samples, options)
+        rows = fitting_rows(samples, options)
+        if options.head == "dense":
             targets = np.eye(len(samples.legend), dtype=np.float32)[rows.labels]
-            held = _held(samples, apart)[rows.samples]
-            return fit_dense(DenseData(samples.features[rows.samples], targets, rows.weights, held), rule)
-        if rule.by_spark:
-            return Fitted(_fit_spark(samples, rows, rule))
+            held = _held(samples, options)[rows.samples]
+            return fit_dense(DenseData(samples.features[rows.samples], targets, rows.weights, held), options)
+        if options.by_spark:
+            return Fitted(_fit_spark(samples, rows, options))
         return Fitted(
             fit_logistic(
                 samples.features[rows.samples],
                 rows.labels,
                 class_count=len(samples.legend),
                 sample_weight=rows.weights,
-                penalty=penalty_of(rule, float(rows.weights.sum())),
+                penalty=penalty_of(options, float(rows.weights.sum())),
             )
         )
 
 
-def _fit_multi(samples: Samples, rule: HeadOptions, balance: BalanceRule, apart: SplitRule) -> Fitted:
-    if rule.by_spark:
+def _fit_multi(samples: Samples, options: TrainOptions) -> Fitted:
+    if options.by_spark:
         raise UsageError("Spark MLlib fits one class a sample; for lists of labels give --head logistic or dense.")
-    if balance.balance == "downsample":
+    if options.balance == "downsample":
         raise UsageError("Samples with lists of labels cannot be downsampled class by class; give --balance none.")
-    factors = class_factors(balance.class_weights, samples.legend)
+    factors = class_factors(options.class_weights, samples.legend)
     weights = samples.weights * (len(samples) / samples.weights.sum())
-    if rule.head == "dense":
+    if options.head == "dense":
         varied(samples.targets)
-        data = DenseData(samples.features, samples.targets, weights, _held(samples, apart), factors)
-        return fit_dense(data, rule)
+        data = DenseData(samples.features, samples.targets, weights, _held(samples, options), factors)
+        return fit_dense(data, options)
     each: Exact = weights[:, None] * np.where(samples.targets > 0, factors, 1.0)
-    return Fitted(fit_multi_logistic(samples.features, samples.targets, each, penalty_of(rule, float(weights.sum()))))
+    penalty = penalty_of(options, float(weights.sum()))
+    return Fitted(fit_multi_logistic(samples.features, samples.targets, each, penalty))
 
 
-def _held(samples: Samples, apart: SplitRule) -> Mask:
-    return split(replace(samples.layout, sides=None), replace(apart, share=STOP_SHARE, buffer_m=0.0)).test
+def _held(samples: Samples, rule: HoldoutOptions) -> Mask:
+    """The samples that say when a dense head has learnt enough."""
+    apart = HoldoutOptions(holdout=STOP_SHARE, seed=rule.seed, block_m=rule.block_m)
+    return split(replace(samples.layout, sides=None), apart).test
 
 
 def _fit_spark(samples: Samples, rows: Rows, rule: HeadOptions) -> Head:

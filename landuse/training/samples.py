@@ -14,10 +14,11 @@ import numpy.typing as npt
 from landuse.errors import NoOverlapError, UsageError
 from landuse.grid import IntArray
 from landuse.legend import CodeArray, Legend, same_name
+from landuse.options.training import HoldoutOptions
 from landuse.outputs.chip_images import folder_names
 from landuse.scoring import ScoreSettings
 from landuse.training.pictures import Pictures, joined_pictures
-from landuse.training.split import Layout, Mask, Names, Places, Split, SplitRule, split
+from landuse.training.split import Layout, Mask, Names, Places, Split, split
 
 Floats = npt.NDArray[np.float32]
 
@@ -198,7 +199,7 @@ class FineTuneSplit:
     split: Split
 
 
-def fine_tune_split(samples: Samples, rule: SplitRule) -> FineTuneSplit:
+def fine_tune_split(samples: Samples, rule: HoldoutOptions) -> FineTuneSplit:
     """Split the samples as `train` does, and the training side once more by the same rule."""
     if samples.multi:
         raise UsageError("The samples carry lists of labels; fine-tuning learns one class a sample.")
@@ -217,6 +218,6 @@ def fine_tune_split(samples: Samples, rule: SplitRule) -> FineTuneSplit:
     return FineTuneSplit(train, validation, held, test, parts)
 
 
-def _halved(samples: Samples, rows: IntArray, rule: SplitRule, draw: int) -> tuple[IntArray, IntArray]:
-    found = split(replace(samples.take(rows).layout, sides=None), replace(rule, seed=rule.seed + draw))
+def _halved(samples: Samples, rows: IntArray, rule: HoldoutOptions, draw: int) -> tuple[IntArray, IntArray]:
+    found = split(replace(samples.take(rows).layout, sides=None), rule.changed(seed=rule.seed + draw))
     return rows[found.train], rows[found.test]

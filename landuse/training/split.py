@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.grid import IntArray
-from landuse.options.training import TrainOptions
+from landuse.options.training import HoldoutOptions
 
 Mask = npt.NDArray[np.bool_]
 DEFAULT_CELLS = 8
@@ -67,27 +67,6 @@ class Places:
         gaps: npt.NDArray[np.float64] = cKDTree(widened).query(cells)[0] * self.chip_m
         same = cKDTree(there).query(cells)[0] == 0
         return np.where(same, -1.0, gaps)
-
-
-@dataclass(frozen=True)
-class SplitRule:
-    """How samples are split.
-
-    Attributes:
-        share: share of the samples to hold back, 0 to 0.5.
-        block_m: side of the squares of land that stay together, metres; None is eight chips.
-        buffer_m: least ground between a sample trained on and one held back, metres; those nearer are left out.
-    """
-
-    share: float = 0.2
-    seed: int = 0
-    block_m: float | None = None
-    buffer_m: float = 0.0
-
-    @classmethod
-    def of(cls, options: TrainOptions) -> SplitRule:
-        """The rule that the options of a training ask for."""
-        return cls(options.holdout, options.seed, options.block_m, options.buffer_m)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +135,7 @@ class Split:
         }
 
 
-def split(layout: Layout, rule: SplitRule) -> Split:
+def split(layout: Layout, rule: HoldoutOptions) -> Split:
     """Hold samples back: as given, by group, by blocks of land, or at random within the classes.
 
     A sample on the very ground of one held back (the same place of another year) is left out of training whatever the kind,
@@ -168,10 +147,10 @@ def split(layout: Layout, rule: SplitRule) -> Split:
     if layout.sides is not None:
         return _apart("given", layout, layout.sides, rule)
     kind, groups = layout.kept_together(rule.block_m)
-    return _apart(kind, layout, hold_out(layout.strata, groups, rule.share, rule.seed), rule)
+    return _apart(kind, layout, hold_out(layout.strata, groups, rule.holdout, rule.seed), rule)
 
 
-def folds(layout: Layout, count: int, rule: SplitRule) -> list[Split]:
+def folds(layout: Layout, count: int, rule: HoldoutOptions) -> list[Split]:
     """Splits for cross-validation, by the same rules: each sample is held back once, a given side apart.
 
     Args:
@@ -196,7 +175,7 @@ def folds(layout: Layout, count: int, rule: SplitRule) -> list[Split]:
     return found
 
 
-def _apart(kind: str, layout: Layout, held: Mask, rule: SplitRule, free: Mask | None = None) -> Split:
+def _apart(kind: str, layout: Layout, held: Mask, rule: HoldoutOptions, free: Mask | None = None) -> Split:
     train = ~held if free is None else free & ~held
     if layout.places is None or not held.any():
         return Split(kind, train, held)

@@ -2,33 +2,27 @@ import csv
 
 import pytest
 
-from landuse.engine.failures import Quarantined, QuarantinePolicy, write_quarantine
-from landuse.errors import TooManyQuarantinedError, UsageError
+from landuse.engine.failures import Quarantined, check_quarantined, write_quarantine
+from landuse.errors import TooManyQuarantinedError
 
 BAD = Quarantined("r1c2", 'Tile 3 of "a, b.tif"\ncannot be read.', "a, b.tif")
 
 
 def test_one_of_a_hundred_is_allowed_and_two_are_not():
-    QuarantinePolicy().check([BAD], 100)
+    check_quarantined([BAD], 100, 0.01)
     with pytest.raises(TooManyQuarantinedError) as caught:
-        QuarantinePolicy().check([BAD] * 2, 100)
+        check_quarantined([BAD] * 2, 100, 0.01)
     assert str(caught.value).startswith(
         "2 of 100 chips (2.0%) could not be used, and a run may lose 1.0%; r1c2 because"
     )
 
 
 def test_none_and_all():
-    QuarantinePolicy(0).check([], 10)
-    QuarantinePolicy(0).check([], 0)
-    QuarantinePolicy(1).check([BAD] * 10, 10)
+    check_quarantined([], 10, 0)
+    check_quarantined([], 0, 0)
+    check_quarantined([BAD] * 10, 10, 1)
     with pytest.raises(TooManyQuarantinedError):
-        QuarantinePolicy(0).check([BAD], 1_000_000)
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_share_that_is_none(share):
-    with pytest.raises(UsageError, match="lies from 0 to 1"):
-        QuarantinePolicy(share)
+        check_quarantined([BAD], 1_000_000, 0)
 
 
 def test_the_file_has_a_header_always_and_escapes(tmp_path):

@@ -11,8 +11,9 @@ from pyproj import CRS, Transformer
 
 from landuse.errors import ConfigError, LanduseError, NoOverlapError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.legend import LandClass, Legend, load_legend
+from landuse.options.results import PageOptions
 from landuse.outputs.html import script_json
-from landuse.outputs.page import PageWishes, check_replaceable, write_map
+from landuse.outputs.page import check_replaceable, write_map
 from landuse.outputs.page.assets import OPENSTREETMAP, basemap_of, page_script, page_words
 from landuse.outputs.page.folders import folder_labels, read_folders
 from landuse.outputs.page.mesh import Lattice, degrees_of, meridian_of
@@ -88,7 +89,7 @@ def test_page_names_no_other_server(two_years, tmp_path):
     ours = ours.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "").replace("/https?:", "")
     assert len(re.findall("http", ours)) == 2
     assert ours.count("https://tile.openstreetmap.org") == 2
-    write_map(two_years, tmp_path / "none.html", PageWishes(basemap="none"))
+    write_map(two_years, tmp_path / "none.html", PageOptions(basemap="none"))
     assert "openstreetmap" not in (tmp_path / "none.html").read_text("utf8")
     assert not re.findall(r"url\((?!data:|#)", ours)
 
@@ -165,7 +166,7 @@ def test_hostile_words_are_text_everywhere(maker, tmp_path):
     before = maker.classify("a<b>&'\"2010", np.array([[1, 1], [2, 1]], np.uint8), legend)
     after = maker.classify("a<b>&'\"2016", np.array([[1, 2], [2, 2]], np.uint8), legend)
     change = maker.diff("<svg onload=alert(2)>", before, after, legend)
-    write_map([before, after, change], tmp_path / "map.html", PageWishes(title=f"Title {HOSTILE}"))
+    write_map([before, after, change], tmp_path / "map.html", PageOptions(title=f"Title {HOSTILE}"))
     text = (tmp_path / "map.html").read_text("utf8")
     assert "<img" not in text
     assert "<svg onload" not in text

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from landuse.legend import LandClass, Legend
-from landuse.outputs.page import PageWishes, write_map
+from landuse.options.results import PageOptions
+from landuse.outputs.page import write_map
 from tests.outputs.conftest import HOSTILE, IN_A_BROWSER, Maker, built_up, made_land
 
 pytestmark = IN_A_BROWSER
@@ -416,7 +417,7 @@ def test_hostile_names_run_nothing(visit, maker, tmp_path):
     )
     after = maker.classify(f"'{TURNED} 2016", np.array([[1, 1], [2, 2]], np.uint8), legend)
     change = maker.diff("<img src=x onerror=alert(4)>", before, after, legend)
-    write_map([before, after, change], tmp_path / "map.html", PageWishes(title=HOSTILE))
+    write_map([before, after, change], tmp_path / "map.html", PageOptions(title=HOSTILE))
     bare = tmp_path / "bare.html"
     bare.write_text((tmp_path / "map.html").read_text("utf8").replace("Content-Security-Policy", "x-none"), "utf8")
     for path in (tmp_path / "map.html", bare):

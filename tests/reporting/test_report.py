@@ -16,7 +16,7 @@ from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, 
 from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions, ReportOptions
 from landuse.outputs.page.assets import page_words
 from landuse.reporting.compared import read_compared
-from landuse.reporting.page import MOST_TRANSITIONS, Beside, gather, report_html
+from landuse.reporting.page import MOST_TRANSITIONS, gather, report_html
 from landuse.reporting.words import Speech
 from landuse.stages.assess import design, estimate
 from landuse.stages.diff import diff
@@ -78,7 +78,9 @@ def test_hostile_names_are_text(hostile, tmp_path):
         crs=geopandas.read_file(hostile / "change.gpkg", layer="change").crs,
     )  # fmt: skip
     wards.to_file(tmp_path / "wards.gpkg")
-    html = report_html(gather(hostile, Beside(districts=tmp_path / "wards.gpkg")), title="</title><script>")
+    html = report_html(
+        gather(hostile, ReportOptions(districts=tmp_path / "wards.gpkg")), ReportOptions(title="</title><script>")
+    )
     assert "<script" not in html
     assert "<img src=x" not in html
     assert "<b>2014" not in html
@@ -127,7 +129,7 @@ def test_maps_that_are_gone_leave_a_report_of_the_change_alone(change, tmp_path)
 
 
 def test_a_labelled_sample_gives_intervals_and_accuracy(change, sample):
-    html = report_html(gather(change, Beside(sample=sample)))
+    html = report_html(gather(change, ReportOptions(assess=sample)))
     told = rows_of(html, "What became what, in hectares")
     assert any(re.fullmatch(r"[\d.,]+ \([\d.,]+ to [\d.,]+\)", row[3]) for row in told)
     assert "the change map is right on 100 %" in html
@@ -136,8 +138,8 @@ def test_a_labelled_sample_gives_intervals_and_accuracy(change, sample):
 
 
 def test_in_spanish_words_and_numbers_are_spanish_and_figures_the_same(change, sample):
-    contents = gather(change, Beside(sample=sample))
-    english, spanish = (report_html(contents, language=language) for language in ("en", "es"))
+    contents = gather(change, ReportOptions(assess=sample))
+    english, spanish = (report_html(contents, ReportOptions(language=language)) for language in ("en", "es"))
     assert '<html lang="es">' in spanish
     own = unescape(re.sub(r'<(\w+) lang="en">.*?</\1>', "", spanish, flags=re.S))
     for key, text in page_words()["en"].items():
@@ -174,9 +176,9 @@ def test_every_word_that_a_report_says_is_there():
 def test_a_sample_of_another_change_is_refused(pictured, hostile, sample, change):
     for other in (pictured, hostile):
         with pytest.raises(UsageError, match="other ground or other classes"):
-            gather(other, Beside(sample=sample))
+            gather(other, ReportOptions(assess=sample))
     with pytest.raises(SourceNotFoundError, match="assess estimate"):
-        gather(change, Beside(sample=change))
+        gather(change, ReportOptions(assess=change))
 
 
 def test_districts_measured_now_are_those_that_diff_wrote(change, tmp_path):
@@ -187,7 +189,7 @@ def test_districts_measured_now_are_those_that_diff_wrote(change, tmp_path):
     geopandas.GeoDataFrame({"ward": ["West", "East"]}, geometry=halves, crs=sites.crs).to_file(tmp_path / "w.gpkg")
     maps = [change.parent / name for name in ("land_2014", "land_2020")]
     diff(maps, tmp_path / "told", DiffOptions(districts=tmp_path / "w.gpkg", district_name="ward"))
-    now = gather(change, Beside(districts=tmp_path / "w.gpkg", district_name="ward")).districts
+    now = gather(change, ReportOptions(districts=tmp_path / "w.gpkg", district_name="ward")).districts
     told = gather(tmp_path / "told").districts
     assert [one.name for one in now] == [one.name for one in told] == ["East", "West"]
     for one, other in zip(now, told, strict=True):

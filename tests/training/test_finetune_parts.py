@@ -10,12 +10,12 @@ from PIL import Image
 
 from landuse.errors import UsageError
 from landuse.models.architectures import find_architecture
-from landuse.options.training import FineTuneOptions, parse_layers
+from landuse.options.training import FineTuneOptions, HoldoutOptions, parse_layers
 from landuse.training.epochs import Schedule
 from landuse.training.pictures import FilePictures
 from landuse.training.report import Epoch, best_of, plot_history, validated, write_history
 from landuse.training.samples import fine_tune_split
-from landuse.training.split import Places, SplitRule
+from landuse.training.split import Places
 from tests.training.made import samples
 
 
@@ -145,23 +145,23 @@ def test_a_stream_reads_on_threads_that_outlive_a_picture():
 
 def test_each_sample_serves_one_purpose():
     labels = np.arange(400) % 3
-    sides = fine_tune_split(samples(labels), SplitRule(0.2, 0))
+    sides = fine_tune_split(samples(labels), HoldoutOptions())
     together = np.concatenate([sides.train, sides.validation, sides.calibration])
     assert sorted(together.tolist()) == list(range(400))
     assert len(sides.calibration) == 80
     assert len(sides.validation) == 64
     assert set(labels[sides.validation]) == {0, 1, 2}
-    given = fine_tune_split(samples(labels, sides=np.arange(400) < 50), SplitRule(0.2, 0))
+    given = fine_tune_split(samples(labels, sides=np.arange(400) < 50), HoldoutOptions())
     assert given.test.tolist() == list(range(50))
     assert not set(range(50)) & set(np.concatenate([given.train, given.validation, given.calibration]).tolist())
     with pytest.raises(UsageError, match="one class a sample"):
-        fine_tune_split(samples(targets=[[1, 1, 0]] * 4, multi=True), SplitRule())
+        fine_tune_split(samples(targets=[[1, 1, 0]] * 4, multi=True), HoldoutOptions())
 
 
 def test_places_are_not_shared_by_two_purposes():
     rows, cols = (a.ravel() for a in np.indices((40, 40)))
     made = samples(np.random.default_rng(0).integers(0, 3, 1600), places=Places(rows, cols, 224.0))
-    sides = fine_tune_split(made, SplitRule(0.2, 0))
+    sides = fine_tune_split(made, HoldoutOptions())
     blocks = made.layout.places.blocks()
     groups = [set(blocks[part].tolist()) for part in (sides.train, sides.validation, sides.calibration)]
     assert all(not a & b for i, a in enumerate(groups) for b in groups[:i])

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landuse.errors import UsageError
-from landuse.training.split import Layout, Places, SplitRule, folds, given_sides, hold_out, split
+from landuse.options.training import HoldoutOptions
+from landuse.training.split import Layout, Places, folds, given_sides, hold_out, split
 
 CHIP = 224.0
 
@@ -32,7 +33,7 @@ def apart(layout, side, other):
 @settings(deadline=None, max_examples=40)
 @given(layouts(), st.sampled_from([0.0, 300.0, 1000.0]), st.sampled_from([None, 500.0, 3000.0]), st.integers(0, 99))
 def test_no_ground_and_no_group_is_on_both_sides(layout, buffer_m, block_m, seed):
-    rule = SplitRule(0.3, seed, block_m, buffer_m)
+    rule = HoldoutOptions(holdout=0.3, seed=seed, block_m=block_m, buffer_m=buffer_m)
     try:
         found = split(layout, rule)
     except UsageError:  # the buffer takes everything; see below
@@ -51,7 +52,7 @@ def test_no_ground_and_no_group_is_on_both_sides(layout, buffer_m, block_m, seed
 @settings(deadline=None, max_examples=20)
 @given(layouts(), st.integers(2, 5))
 def test_every_sample_is_held_back_by_one_fold(layout, count):
-    found = folds(layout, count, SplitRule(block_m=2000.0))
+    found = folds(layout, count, HoldoutOptions(block_m=2000.0))
     assert 2 <= len(found) <= count
     assert np.array_equal(np.sum([s.test for s in found], axis=0), np.ones(len(layout)))
     for one in found:
@@ -62,7 +63,7 @@ def test_every_sample_is_held_back_by_one_fold(layout, count):
 def test_folds_leave_the_test_side_alone():
     sides = np.arange(60) < 20
     layout = Layout(np.arange(60) % 2, sides=sides)
-    for one in folds(layout, 4, SplitRule()):
+    for one in folds(layout, 4, HoldoutOptions()):
         assert not (one.train & sides).any()
         assert not (one.test & sides).any()
         assert one.left_out.sum() == 20
@@ -70,7 +71,7 @@ def test_folds_leave_the_test_side_alone():
 
 def test_folds_need_two_blocks():
     with pytest.raises(UsageError, match="--block-m"):
-        folds(Layout(np.arange(4) % 2, Places(np.zeros(4, int), np.arange(4), CHIP)), 3, SplitRule(block_m=1e6))
+        folds(Layout(np.arange(4) % 2, Places(np.zeros(4, int), np.arange(4), CHIP)), 3, HoldoutOptions(block_m=1e6))
 
 
 @settings(deadline=None, max_examples=40)
@@ -87,7 +88,7 @@ def test_single_samples_keep_the_shares_of_classes():
     labels = np.repeat([0, 1, 2], [100, 50, 10])
     held = hold_out(labels, np.arange(160), 0.2, 0)
     assert np.bincount(labels[held]).tolist() == [20, 10, 2]
-    assert split(Layout(labels), SplitRule()).kind == "stratified random"
+    assert split(Layout(labels), HoldoutOptions()).kind == "stratified random"
 
 
 def test_nothing_is_held_back_where_it_cannot_be():
@@ -99,7 +100,7 @@ def test_nothing_is_held_back_where_it_cannot_be():
 def test_given_sides_are_taken_but_for_the_same_ground():
     places = Places(np.array([5, 5, 5, 9]), np.array([1, 1, 2, 9]), CHIP)
     sides = given_sides(["Test", "train", "val", "training"], "t.csv")
-    found = split(Layout(np.zeros(4, int), places, sides=sides), SplitRule())
+    found = split(Layout(np.zeros(4, int), places, sides=sides), HoldoutOptions())
     assert found.kind == "given"
     assert found.test.tolist() == [True, False, False, False]
     assert found.left_out.tolist() == [False, True, False, False]
@@ -111,7 +112,7 @@ def test_given_sides_are_taken_but_for_the_same_ground():
 def test_a_buffer_that_takes_everything_is_refused():
     places = Places(np.zeros(40, int), np.arange(40), CHIP)
     with pytest.raises(UsageError, match="100000 m"):
-        split(Layout(np.arange(40) % 2, places), SplitRule(buffer_m=1e5))
+        split(Layout(np.arange(40) % 2, places), HoldoutOptions(buffer_m=1e5))
 
 
 def test_blocks_are_squares_of_metres():

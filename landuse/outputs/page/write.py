@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from landuse.engine.progress import busy
 from landuse.errors import NoOverlapError, OutputExistsError
+from landuse.options.results import PageOptions
 from landuse.outputs.folder import written_beside
 from landuse.outputs.html import GENERATOR, asset, beginning, policy, script_json
 from landuse.outputs.page.assets import (
-    OPENSTREETMAP,
     PACKAGE,
     basemap_of,
     leaflet_script,
@@ -30,26 +29,9 @@ MAX_TITLE = 200
 MEGABYTE = 1_000_000
 
 
-@dataclass(frozen=True)
-class PageWishes:
-    """What is asked of a page.
-
-    Attributes:
-        language: in which it opens, ``en`` or ``es``.
-        imagery_mb: what its imagery may weigh, in megabytes.
-        remote_imagery: whether imagery that lies elsewhere is fetched while the page is made.
-        basemap: address of an online map that the reader can turn on, or ``none``.
-    """
-
-    title: str | None = None
-    language: str = "en"
-    imagery_mb: int = 40
-    remote_imagery: bool = False
-    basemap: str = OPENSTREETMAP
-    basemap_credit: str | None = None
-
-
-def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = None, alike: Alike | None = None) -> None:
+def write_map(
+    folders: Sequence[Path], out: Path, options: PageOptions | None = None, alike: Alike | None = None
+) -> None:
     """Write one HTML page with the land use of every classify folder and the change of every diff folder.
 
     The page holds everything it needs, Leaflet included. It fetches nothing unless its reader turns on the online map.
@@ -58,8 +40,8 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
     Args:
         alike: by folder of `diff`, numbers of the sites that changed most like a site.
     """
-    wishes = wishes or PageWishes()
-    basemap = basemap_of(wishes.basemap, wishes.basemap_credit)
+    options = options or PageOptions()
+    basemap = basemap_of(options.basemap, options.basemap_credit)
     with busy("drawing the page"):
         years, changes = read_folders(folders)
         middle = meridian(years, changes)
@@ -67,19 +49,19 @@ def write_map(folders: Sequence[Path], out: Path, wishes: PageWishes | None = No
         if bounds is None:
             raise NoOverlapError("Nothing is mapped in these folders, so there is no map to draw.")
         data = PageData(
-            title=" ".join((wishes.title or "").split())[:MAX_TITLE] or None,
-            language=wishes.language,
+            title=" ".join((options.title or "").split())[:MAX_TITLE] or None,
+            language=options.language,
             years=tuple(years),
             changes=tuple(changes),
             classes=occurring_classes(years, changes),
             districts=read_districts(years, changes),
             basemap=basemap,
-            most_zoom=native_zoom(years, (bounds[0][0] + bounds[1][0]) / 2, remote=wishes.remote_imagery),
+            most_zoom=native_zoom(years, (bounds[0][0] + bounds[1][0]) / 2, remote=options.remote_imagery),
             bounds=bounds,
             meridian=middle,
             alike=alike or {},
         )
-        wish = ImageryWish(wishes.imagery_mb * MEGABYTE, wishes.remote_imagery, middle)
+        wish = ImageryWish(options.imagery_mb * MEGABYTE, options.remote_imagery, middle)
         sites = [site for change in changes for site in change.sites if not change.step]
         with written_beside(out) as partial, partial.open("w", encoding="utf8") as stream:
             stream.writelines(page(data, pyramids(years, sites, wish)))

@@ -3,7 +3,6 @@
 Where `out` is left out, a result lies in a temporary folder that goes when Python ends: fine to look at, and `save` keeps it.
 Give `out` to what takes long, as an interrupted run goes on from there. Functions run in this process (``master="inline"``);
 the commands start Spark (``local[*]``). All other defaults are those of the commands.
-A page of landuse that `out` names is replaced.
 """
 
 from __future__ import annotations
@@ -52,7 +51,6 @@ def keywords(schema: type[Options]) -> Callable[[F], F]:
     """Give a function the fields of a schema as keyword arguments, for `help` and for completion."""
 
     def decorate(function: F) -> F:
-        """The function, described."""
         own = [
             p for p in inspect.signature(function, eval_str=False).parameters.values() if p.kind is not p.VAR_KEYWORD
         ]

@@ -17,7 +17,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from landuse.errors import ConfigError, LabelsError
 
 UNMAPPED = 0
-MAX_BYTES = 1_000_000
 MOST_CODE = 65535
 MOST_CLASSES = 255
 LEGEND_TAG = "LANDUSE_LEGEND"
@@ -255,10 +254,6 @@ class Legend(BaseModel):
                 f"A label of {title} cannot name a class: {first['msg']} ({first['input']!r:.100})."
             ) from error
 
-    def palette(self) -> dict[int, tuple[int, int, int, int]]:
-        """RGBA of every code, with 0 (no data) transparent, as rasterio's `write_colormap` takes it."""
-        return {UNMAPPED: (0, 0, 0, 0)} | {c.code: (*c.rgb, 255) for c in self.classes}
-
 
 def _spread_color(position: int) -> str:
     lightness = (0.35, 0.55, 0.72)[position % 3]
@@ -288,21 +283,15 @@ def load_legend(name_or_file: str) -> Legend:
     if not path.is_file():
         known = ", ".join(shipped_legends())
         raise ConfigError(f"No legend {name_or_file!r}: give a YAML file or one of {known}.")
-    if path.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{path} is too large to be a legend ({path.stat().st_size:,} bytes).")
+    from landuse.plain_yaml import read_yaml_file  # results carry their legend, so few commands read such a file
+
+    return legend_of(read_yaml_file(path, "legend"), str(path))
+
+
+def legend_of(data: object, where: str) -> Legend:
+    """A legend of plain data; `where` names it in errors. Raises `ConfigError` for what is none."""
     try:
-        text = path.read_text(encoding="utf8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no text file, so it cannot be a legend.") from error
-    return parse_legend(text, str(path))
-
-
-def parse_legend(text: str, where: str) -> Legend:
-    """A legend from YAML text; `where` names it in errors. Plain YAML data only: no tags, no code, no key twice."""
-    from landuse.plain_yaml import read_yaml  # results carry their legend, so few commands read such a file
-
-    try:
-        return Legend.model_validate(read_yaml(text, where, "legend"))
+        return Legend.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the legend"

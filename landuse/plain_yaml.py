@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from landuse.errors import ConfigError
+
+MAX_BYTES = 1_000_000
 
 
 class _Twice(yaml.YAMLError):
@@ -26,6 +29,19 @@ class _Loader(yaml.SafeLoader):
                 raise _Twice(f"{key.value!r} stands twice; keep one of them (line {key.start_mark.line + 1})")
             seen.add((key.tag, key.value))
         return node
+
+
+def read_yaml_file(path: Path, what: str) -> Any:  # noqa: ANN401
+    """The data of a YAML file; as `read_yaml`, and for a file that is missing, too large or no text."""
+    if not path.is_file():
+        raise ConfigError(f"There is no {what} file {path}.")
+    if path.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{path} is too large to be a {what} ({path.stat().st_size:,} bytes).")
+    try:
+        text = path.read_text(encoding="utf8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text file, so it cannot be a {what}.") from error
+    return read_yaml(text, str(path), what)
 
 
 def read_yaml(text: str, where: str, what: str) -> Any:  # noqa: ANN401

@@ -50,8 +50,7 @@ class Result:
             raise LanduseError(f"Cannot write {target}: {error.strerror}.") from error
 
     @property
-    def headline(self) -> str:
-        """What it is, in a line."""
+    def _headline(self) -> str:
         return f"{type(self).__name__} in {self.folder}"
 
     def _rows(self) -> Rows:
@@ -61,12 +60,12 @@ class Result:
         return ""
 
     def __repr__(self) -> str:
-        return f"<landuse {self.headline}>"
+        return f"<landuse {self._headline}>"
 
     def _repr_html_(self) -> str:
         from landuse.outputs.notebook import table_html
 
-        return f"<p><strong>{escape(self.headline)}</strong></p>{self._picture()}{table_html(self._rows())}"
+        return f"<p><strong>{escape(self._headline)}</strong></p>{self._picture()}{table_html(self._rows())}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,8 +89,7 @@ class Chips(Result):
         return geopandas.read_parquet(self.folder / "chips.parquet")
 
     @property
-    def headline(self) -> str:
-        """How many chips, of what size, where."""
+    def _headline(self) -> str:
         grid = self.table.grid
         return f"{len(self):,} chips of {grid.chip_m:g} m in {grid.crs.name}, in {self.folder}"
 
@@ -143,8 +141,7 @@ class LandUse(Result):
         return draw([self.folder], out, options)
 
     @property
-    def headline(self) -> str:
-        """How much is mapped."""
+    def _headline(self) -> str:
         return f"land use of {sum(line.area_ha for line in self.summary):,.0f} ha in {self.folder}"
 
     def _rows(self) -> Rows:
@@ -184,8 +181,7 @@ class Change(Result):
         return draw([*(path for path in self.maps if path.is_dir()), self.folder], out, options)
 
     @property
-    def headline(self) -> str:
-        """How much changed."""
+    def _headline(self) -> str:
         names = f"{self.summary['before']} to {self.summary['after']}"
         if isinstance(self.summary["classes"], dict):
             return f"change from {names}, class by class, in {self.folder}"
@@ -213,8 +209,7 @@ class Evaluation(Result):
     report: str = ""
 
     @property
-    def headline(self) -> str:
-        """The accuracy, of how many."""
+    def _headline(self) -> str:
         share = self.metrics["accuracy"]
         said = "undefined" if share is None else f"{share:.1%}"
         return f"evaluation of {self.metrics['n']:,} rows: accuracy {said}, in {self.folder}"
@@ -247,8 +242,7 @@ class Tables(Result):
         return Page(found)
 
     @property
-    def headline(self) -> str:
-        """What was found."""
+    def _headline(self) -> str:
         return f"{self.said}, in {self.folder}"
 
     def _rows(self) -> Rows:

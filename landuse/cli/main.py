@@ -132,9 +132,6 @@ def _show_warning(
         click.echo(f"Warning: {message}", err=True)
 
 
-MAX_BYTES = 1_000_000
-
-
 def with_config(command: click.Command) -> click.Command:
     """Give a command the option `--config`, read before all others."""
     if all(parameter.name != "config" for parameter in command.params):
@@ -207,17 +204,9 @@ def _text(value: Any, where: str) -> str:  # noqa: ANN401
 def read_options(path: Path) -> dict[str, Any]:
     """Options of a YAML file, by parameter name. Plain data only, each once; raises `ConfigError` for anything else."""
     from landuse.errors import ConfigError
-    from landuse.plain_yaml import read_yaml
+    from landuse.plain_yaml import read_yaml_file
 
-    if not path.is_file():
-        raise ConfigError(f"There is no config file {path}.")
-    if path.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{path} is too large to be a config ({path.stat().st_size:,} bytes).")
-    try:
-        text = path.read_text(encoding="utf8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no text file, so it cannot be a config.") from error
-    values = read_yaml(text, str(path), "config")
+    values = read_yaml_file(path, "config")
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold options as 'name: value' lines.")
     options = {str(name).replace("-", "_"): value for name, value in values.items()}

@@ -17,6 +17,7 @@ from rasterio.warp import transform_bounds
 
 from landuse.errors import UsageError
 from landuse.legend import MOST_CODE, Legend
+from landuse.outputs.categories import categories_of, palette_of
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.views import encoded
 
@@ -71,7 +72,7 @@ def read_grids(folder: Path) -> xarray.Dataset:
 def colour_table(legend: Legend) -> npt.NDArray[np.uint8]:
     """RGBA (65536, 4) of every code of a raster; clear where the legend has no class."""
     table = np.zeros((MOST_CODE + 1, 4), np.uint8)
-    for code, colour in legend.palette().items():
+    for code, colour in palette_of(categories_of(legend)).items():
         table[code] = colour
     return table
 

@@ -81,8 +81,7 @@ def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = No
     `out`: ``1_<first>_<second>``, ``2_<second>_<third>`` and so on; all of them are judged together, as one chain, and
     `timeline.parquet` tells what became of each cell that changed or flickered.
 
-    Args:
-        maps: folders of classify or single-band class GeoTIFFs, oldest first.
+    The maps are folders of classify or single-band class GeoTIFFs, oldest first.
 
     Two maps of several classes a square are compared class by class, each in a folder of its own: ``1_<class>`` and so on.
     Where the years in the maps' names run backwards, a `MapOrderWarning` says so.
@@ -208,13 +207,9 @@ def _write_several(folder: Path, summary: dict[str, Any], record: RunRecord) -> 
 
 def class_lines(classes: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """A line for each class, as `CLASS_HEADER` has it."""
+    keys = ("before", "after", "gained", "lost")
     return [
-        (
-            name,
-            *(one["area_by_change"][key] for key in ("before", "after", "gained", "lost")),
-            one["sites"],
-            one["folder"],
-        )
+        (name, *(one["area_by_change"][key] for key in keys), one["sites"], one["folder"])
         for name, one in classes.items()
     ]
 

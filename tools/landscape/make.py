@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from landuse.engine.progress import Progress, busy
 from landuse.errors import OutputExistsError
 from landuse.legend import Legend, load_legend
+from landuse.outputs.categories import categories_of, palette_of
 from tools.landscape.changes import COARSE, draw_plan
 from tools.landscape.frame import Frame
 from tools.landscape.paint import paint_tile
@@ -139,7 +140,7 @@ def write_truth(path: Path, plan: Plan, season: Season, legend: Legend) -> Codes
     profile = _profile(codes.shape[0], codes.shape[1], _transform(0.0, 0.0, COARSE))
     with rasterio.open(path, "w", **profile, count=1, nodata=0, compress="DEFLATE") as raster:
         raster.write(codes, 1)
-        raster.write_colormap(1, legend.palette())
+        raster.write_colormap(1, palette_of(categories_of(legend)))
         raster.update_tags(1, **{f"class_{c.code}": c.name for c in legend.classes})
     return codes
 
@@ -153,7 +154,7 @@ def write_labels(path: Path, plan: Plan) -> None:
         for band in nlcd_bands(plan):
             raster.write(band, 1, window=Window(0, line, size, len(band)))
             line += len(band)
-        raster.write_colormap(1, load_legend("nlcd16").palette())
+        raster.write_colormap(1, palette_of(categories_of(load_legend("nlcd16"))))
 
 
 def write_changes(path: Path, changes: list[tuple[str, int, int]], legend: Legend) -> None:

@@ -28,6 +28,7 @@ from scipy.stats import t as student
 
 from landuse.change.neighbours import ALONE, changes_beside
 from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
+from landuse.change.same_place import SamePlace, changed_by
 
 LEAST = 1e-3
 """Least probability whose logit is told apart."""
@@ -226,7 +227,7 @@ class Classwise:
         before, after = looks_of(some.before, "before"), looks_of(some.after, "after")
         later = surer(after) > surer(before)
         views = ClassViews.fitted(after, before) if later else ClassViews.fitted(before, after)
-        fitted = FittedViews(views, later, np.empty((0, 0)), self.alone)
+        fitted = FittedViews(views, later, np.empty((0, 0)), self.alone, SamePlace.fitted(some))
         return replace(fitted, transition=fitted.joint(some).mean(axis=0))
 
 
@@ -239,24 +240,29 @@ class FittedViews:
         later: whether the later survey is the trusted one.
         transition: (K, K) estimated share of cells in each (before, after) pair, each by itself; sums to 1.
         alone: as of `Classwise`.
+        places: whether two looks are of one place; None where the maps hold nothing that tells.
     """
 
     views: ClassViews
     later: bool
     transition: Floats
     alone: float
+    places: SamePlace | None = None
     iterations: int = 0
     converged: bool = True
 
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of the cells of a block, each beside those around it."""
-        return changes_beside(block, self.joint, self.alone)
+        usual = self.transition - np.diag(np.diag(self.transition))
+        return changes_beside(block, self.joint, usual, self.alone)
 
     def joint(self, some: SurveyPair) -> Floats:
         """Probability (n, K, K) of each pair of classes of cells; one look that stands in both surveys holds no change."""
         before, after = raised(some.before, NEVER), raised(some.after, NEVER)
         trusted, doubtful = (after, before) if self.later else (before, after)
         found = self.views.joint(trusted, doubtful)
+        if self.places is not None:
+            found = changed_by(found, self.places.log_odds(some))
         found[some.same] = np.eye(trusted.shape[1]) * trusted[some.same][:, :, None]
         return np.asarray(found.transpose(0, 2, 1) if self.later else found)
 

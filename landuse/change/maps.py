@@ -13,7 +13,7 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.change.ground import SeenGround, seen_ground
-from landuse.change.pixels import MapPixels, RasterPixels, RecodedPixels, open_probabilities
+from landuse.change.pixels import MapPixels, RasterPixels, RecodedPixels, open_components, open_probabilities
 from landuse.errors import (
     ConfigError,
     DamagedSourceError,
@@ -28,7 +28,7 @@ from landuse.legend import UNMAPPED, CodeArray, LandClass, Legend, load_legend
 from landuse.outputs.class_raster import ClassRaster, read_class_raster
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 
-CODES_FILE, PROBABILITIES_FILE = "landuse.tif", "probabilities.tif"
+CODES_FILE, PROBABILITIES_FILE, COMPONENTS_FILE = "landuse.tif", "probabilities.tif", "components.tif"
 SPARE_COLOR = "#999999"
 LISTED = 20
 
@@ -147,11 +147,12 @@ def _read_folder(folder: Path) -> ClassMap:
         bands, transform, _ = open_probabilities(probabilities, len(raster.legend))
         if bands.shape != raster.shape or not transform.almost_equals(raster.transform, 1e-6):
             raise DamagedSourceError(f"{probabilities} does not fit the {CODES_FILE} beside it; classify it again.")
+    components = open_components(folder / COMPONENTS_FILE, raster.shape, raster.transform)
     grid = grid_of(record.grid, raster.transform, raster.crs)
     return ClassMap(
         name=folder.resolve().name,
-        files=(file, probabilities) if bands is not None else (file,),
-        pixels=RasterPixels(raster, bands),
+        files=tuple(path for path in (file, probabilities, folder / COMPONENTS_FILE) if path.is_file()),
+        pixels=RasterPixels(raster, bands, components),
         transform=raster.transform,
         crs=raster.crs,
         legend=raster.legend,

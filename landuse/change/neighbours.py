@@ -9,26 +9,30 @@ import numpy as np
 from landuse.change.pair import CellChanges, Floats, Mask, SurveyPair
 
 ALONE = 0.01
-"""Mean probability of a change in the eight cells around at which that change becomes twice as likely in their midst. Chosen on
-five of six real pairs and judged on the sixth, in turn: docs/change.md."""
-MOST = 4.0
-"""What the cells around can add at most. Fields turn in patches too: without a bound, neighbours alone made seasons certain
-changes on a made landscape."""
+"""Mean probability of a change in the eight cells around at which it becomes twice as likely in their midst, where it is rare
+elsewhere. Chosen on five of six real pairs and judged on the sixth, in turn: docs/change.md."""
+MOST = 5.0
+"""How much likelier the cells around can make a change. Fields turn in patches too: without a bound, neighbours alone made
+seasons certain changes on a made landscape."""
 RIM = 1
 """Cells around a window that must be known for what is said within it."""
 MOST_VALUES = 2**20
 """Joint probabilities that are in memory at once."""
 
 
-def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alone: float = ALONE) -> CellChanges:
+def changes_beside(
+    pair: SurveyPair, joint: Callable[[SurveyPair], Floats], usual: Floats, alone: float = ALONE
+) -> CellChanges:
     """What `joint` says of cells, beside what it says of the eight around each.
 
-    The odds of each change, from i to j, against no change are multiplied by 1 + m / `alone`, at most by 1 + `MOST`, with
-    m the mean probability of that very change in the eight cells around. Cells that are not among those given are unchanged.
+    The odds of each change, from i to j, against no change are multiplied by (m + `alone`) / (`usual` + `alone`), where that is
+    above 1, and at most by `MOST`, with m the mean probability of that very change in the eight cells around. Cells that are
+    not among those given are unchanged.
 
     Args:
         pair: cells in image order.
         joint: from some cells to the probability (n, K, K) of each pair of their classes, each by itself.
+        usual: (K, K) mean probability of each change over all cells: what is around most of them holds no news.
         alone: see `ALONE`.
     """
     if not len(pair):
@@ -40,11 +44,11 @@ def changes_beside(pair: SurveyPair, joint: Callable[[SurveyPair], Floats], alon
         near = pair.take((pair.lines >= top - RIM) & (pair.lines < top + height + RIM))
         inside = (near.lines >= top) & (near.lines < top + height)
         if inside.any():
-            parts.append(CellChanges.of(_raised(near, joint(near), inside, alone), near.labels[inside]))
+            parts.append(CellChanges.of(_raised(near, joint(near), inside, usual, alone), near.labels[inside]))
     return CellChanges.joined(parts)
 
 
-def _raised(near: SurveyPair, joint: Floats, inside: Mask, alone: float) -> Floats:
+def _raised(near: SurveyPair, joint: Floats, inside: Mask, usual: Floats, alone: float) -> Floats:
     """Joint probabilities of the cells inside, raised by those of the cells around them."""
     classes = joint.shape[1]
     lines, columns = near.lines - near.lines[0], near.columns - near.columns.min()
@@ -53,7 +57,7 @@ def _raised(near: SurveyPair, joint: Floats, inside: Mask, alone: float) -> Floa
     image = image[:-2] + image[1:-1] + image[2:]
     image = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
     around = image[lines[inside], columns[inside]] - joint[inside]
-    factor = 1 + np.clip(around / (8 * alone), 0, MOST)
+    factor = np.clip((around / 8 + alone) / (usual + alone), 1, MOST)
     every = np.arange(classes)
     factor[:, every, every] = 1.0
     raised = joint[inside] * factor

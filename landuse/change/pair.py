@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ class SurveyPair:
         before, after: (n, K) probabilities of the classes, rows sum to 1.
         lines, columns: int64 (n,) place of each cell in the image of the common ground.
         labels: (n, 2) positions of the classes that the two maps name.
+        components: (n, 2, M) principal components of the network's features in each survey, None where a map has none.
     """
 
     before: Floats
@@ -33,20 +35,28 @@ class SurveyPair:
     lines: IntArray
     columns: IntArray
     labels: IntArray
+    components: Floats | None = None
 
     @classmethod
-    def of(cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray) -> SurveyPair:
-        """The known cells (H, W) of two rasters of probabilities (K, H, W), in image order."""
+    def of(
+        cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray, components: tuple[Bands, Bands] | None = None
+    ) -> SurveyPair:
+        """The known cells (H, W) of two rasters of probabilities (K, H, W), and of components (M, H, W), in image order."""
         before, after = (np.asarray(band[:, known].T, np.float64) for band in bands)
         lines, columns = np.nonzero(known)
-        return cls(before, after, lines, columns, labels)
+        looks = (
+            None
+            if components is None
+            else np.stack([band[:, known].T.astype(np.float64) for band in components], axis=1)
+        )
+        return cls(before, after, lines, columns, labels, looks)
 
     @classmethod
     def in_image_order(cls, parts: Sequence[SurveyPair]) -> SurveyPair:
         """The cells of some parts, line by line."""
         lines, columns = (np.concatenate([getattr(part, side) for part in parts]) for side in ("lines", "columns"))
         order = np.lexsort((columns, lines))
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts])[order] for field in fields(cls)))
+        return cls(*(_joined([getattr(part, field.name) for part in parts], order) for field in fields(cls)))
 
     def __len__(self) -> int:
         return len(self.before)
@@ -58,7 +68,9 @@ class SurveyPair:
 
     def take(self, chosen: IntArray | Mask | slice) -> SurveyPair:
         """Some of the cells, by number or by a mask."""
-        return SurveyPair(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        looks = None if self.components is None else self.components[chosen]
+        lines, columns = self.lines[chosen], self.columns[chosen]
+        return SurveyPair(self.before[chosen], self.after[chosen], lines, columns, self.labels[chosen], looks)
 
     def moved(self, down: int, right: int) -> SurveyPair:
         """The same cells in an image that begins so many lines further up and columns further left."""
@@ -108,6 +120,12 @@ class CellChanges:
     def joined(cls, parts: Sequence[CellChanges]) -> CellChanges:
         """The cells of some parts, in order."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def _joined(parts: Sequence[Floats | None], order: IntArray) -> Any:  # noqa: ANN401
+    """Arrays joined and put into order; None where one is missing."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there)[order] if len(there) == len(parts) else None
 
 
 def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:

@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from landuse.errors import DamagedSourceError
 from landuse.legend import CodeArray
+from landuse.models.components import MOST_COMPONENTS, from_bytes
 from landuse.outputs.class_raster import ClassRaster
 from landuse.outputs.cog import RASTER_ERRORS
 
@@ -37,6 +38,10 @@ class MapPixels(Protocol):
     def rated(self) -> bool:
         """Whether there are probabilities."""
 
+    @property
+    def components(self) -> ComponentRaster | None:
+        """Principal components of the network's features; None where there are none."""
+
     def codes(self, rows: slice, cols: slice) -> CodeArray:
         """Class codes (h, w) of a window; 0 = no data."""
 
@@ -50,6 +55,7 @@ class RasterPixels:
 
     raster: ClassRaster
     bands: ProbabilityRaster | None = None
+    components: ComponentRaster | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,6 +112,43 @@ class ProbabilityRaster:
         return rasterio.open(self.path, driver="GTiff")
 
 
+@dataclass(frozen=True, eq=False)
+class ComponentRaster:
+    """A raster of principal components on disk, as `landuse.outputs.cog.components_cog` writes it."""
+
+    path: Path
+    count: int
+
+    def read(self, rows: slice, cols: slice) -> Bands:
+        """A window, float32 (M, h, w), NaN where there are none. Raises `DamagedSourceError` where it cannot be read."""
+        try:
+            return from_bytes(self._dataset.read(window=Window.from_slices(rows, cols)))
+        except RASTER_ERRORS as error:
+            raise DamagedSourceError(f"The pixels of {self.path} cannot be read; the file may be cut short.") from error
+
+    @cached_property
+    def _dataset(self) -> Any:  # noqa: ANN401
+        return rasterio.open(self.path, driver="GTiff")
+
+
+def open_components(path: Path, shape: tuple[int, int], transform: Affine) -> ComponentRaster | None:
+    """The raster of components beside a map of this shape and transform; None where there is no such file.
+
+    Raises:
+        DamagedSourceError: it cannot be read, or does not fit the map.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with rasterio.open(path, driver="GTiff") as dataset:
+            fits = dataset.shape == shape and dataset.transform.almost_equals(transform, 1e-6)
+            if not fits or set(dataset.dtypes) != {"uint8"} or dataset.count > MOST_COMPONENTS:
+                raise DamagedSourceError(f"{path} does not fit the map beside it; classify the survey again.")
+            return ComponentRaster(path, dataset.count)
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
+
+
 def open_probabilities(path: Path, classes: int) -> tuple[ProbabilityRaster, Affine, Any]:
     """A raster of probabilities, its transform and its CRS.
 
@@ -153,6 +196,11 @@ class RecodedPixels:
     def rated(self) -> bool:
         """See `MapPixels`."""
         return self.base.rated
+
+    @property
+    def components(self) -> ComponentRaster | None:
+        """See `MapPixels`."""
+        return self.base.components
 
     def codes(self, rows: slice, cols: slice) -> CodeArray:
         """See `MapPixels`."""

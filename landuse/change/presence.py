@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pyproj import CRS
 
 from landuse.change.ground import seen_ground
-from landuse.change.maps import PROBABILITIES_FILE, ClassMap, grid_of
-from landuse.change.pixels import Bands, ProbabilityRaster, open_probabilities
+from landuse.change.maps import COMPONENTS_FILE, PROBABILITIES_FILE, ClassMap, grid_of
+from landuse.change.pixels import Bands, ComponentRaster, ProbabilityRaster, open_components, open_probabilities
 from landuse.errors import ConfigError, DamagedSourceError, SourceNotFoundError
 from landuse.legend import CodeArray, LandClass, Legend
 from landuse.outputs.land_use_map import thresholds_of
@@ -30,11 +30,13 @@ class OneClassPixels:
         bands: probabilities of all classes.
         band: of this class.
         limit: probability from which it is given.
+        components: see `MapPixels`.
     """
 
     bands: ProbabilityRaster
     band: int
     limit: float
+    components: ComponentRaster | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,13 +87,14 @@ def maps_by_class(folder: Path) -> dict[str, ClassMap]:
     bands, transform, crs = open_probabilities(file, len(legend))
     if crs is None:
         raise DamagedSourceError(f"{file} does not say where on Earth it lies; classify the survey again.")
+    components = open_components(folder / COMPONENTS_FILE, bands.shape, transform)
     grid = grid_of(record.grid, transform, CRS.from_user_input(crs))
     ground = seen_ground(folder, grid, transform)
     return {
         kind.name: ClassMap(
             name=folder.resolve().name,
             files=(file, folder / RECORD),
-            pixels=OneClassPixels(bands, number, float(limit)),
+            pixels=OneClassPixels(bands, number, float(limit), components),
             transform=transform,
             crs=CRS.from_user_input(crs),
             legend=_two(kind),

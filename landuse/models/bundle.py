@@ -6,6 +6,7 @@ backbone.safetensors  the constants of that graph, and those variables of Keras 
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
 alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
+components.safetensors the main components of its features over the chips that it was trained on
 survey.safetensors    what the features of the training survey are like, class by class (only of a head trained on one)
 """
 
@@ -26,6 +27,7 @@ from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import Preprocess
 from landuse.models.backbone import Alignment, Backbone
+from landuse.models.components import Components, largest_shapes
 from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
 from landuse.models.libraries import Shape, number_count
@@ -50,11 +52,11 @@ from landuse.palette import Palette
 
 SUFFIX = ".landuse"
 BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
-SURVEY = "survey.safetensors"
+SURVEY, COMPONENTS = "survey.safetensors", "components.safetensors"
 GRAPH = "graph.xml"
 MEMBERS = frozenset({"bundle.json", HEAD, CARD})
 OF_BACKBONE = frozenset({GRAPH, BACKBONE})
-OPTIONAL = OF_BACKBONE | {ALIGNMENT, SURVEY}
+OPTIONAL = OF_BACKBONE | {ALIGNMENT, SURVEY, COMPONENTS}
 MAX_JSON = 4_000_000
 MAX_CARD = 1_000_000
 MOST_HEAD_NUMBERS = 100_000_000
@@ -87,6 +89,7 @@ class Bundle:
     alignment: Alignment | None = None
     palette: Palette | None = None
     survey_features: SurveyFeatures | None = None
+    components: Components | None = None
 
     @property
     def chip_px(self) -> int:
@@ -108,8 +111,9 @@ class Bundle:
             found.update(as_stored(array).tobytes())
         if self.alignment is not None:
             found.update(self.alignment.pack())
-        if self.survey_features is not None:
-            found.update(self.survey_features.pack())
+        for part in (self.survey_features, self.components):
+            if part is not None:
+                found.update(part.pack())
         return found.hexdigest()
 
 
@@ -134,6 +138,8 @@ def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -
         members[ALIGNMENT] = bundle.alignment.pack()
     if bundle.survey_features is not None:
         members[SURVEY] = bundle.survey_features.pack()
+    if bundle.components is not None:
+        members[COMPONENTS] = bundle.components.pack()
     said = _describe(bundle) | {"digests": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}}
     if shipped_in is not None:
         said["backbone"] |= {"shipped_in": shipped_in}
@@ -156,13 +162,13 @@ def read_bundle(path: Path) -> Bundle:
         if number_count(shapes.values()) > MOST_HEAD_NUMBERS:
             refuse(path, f"its head has more than {MOST_HEAD_NUMBERS:,} numbers")
         limits = {HEAD: arrays_room(shapes), CARD: MAX_CARD, ALIGNMENT: 8 * width + HEADER_ROOM}
-        limits |= {SURVEY: arrays_room(survey)}
+        limits |= {SURVEY: arrays_room(survey), COMPONENTS: arrays_room(largest_shapes(width))}
         members = {name: archive.read(name, limit) for name, limit in limits.items() if archive.holds(name)}
         members |= _backbone_members(archive, manifest.backbone.shipped_in, path)
     check_digests(members, manifest, path)
     check_finite(members[BACKBONE], f"{BACKBONE} in {path}")
     check_graph(members[GRAPH], len(members[BACKBONE]), f"{GRAPH} in {path}")
-    aligned, learnt = members.get(ALIGNMENT), members.get(SURVEY)
+    aligned, learnt, axes = (members.get(name) for name in (ALIGNMENT, SURVEY, COMPONENTS))
     return Bundle(
         name=manifest.name,
         backbone=_backbone(manifest, members),
@@ -178,6 +184,7 @@ def read_bundle(path: Path) -> Bundle:
         card=members[CARD].decode("utf8", errors="replace"),
         alignment=None if aligned is None else Alignment.unpack(aligned, width, f"{ALIGNMENT} in {path}"),
         survey_features=None if learnt is None else SurveyFeatures.unpack(learnt, survey, f"{SURVEY} in {path}"),
+        components=None if axes is None else Components.unpack(axes, width, f"{COMPONENTS} in {path}"),
     )
 
 

@@ -19,9 +19,10 @@ from landuse.chips.table_file import arrow_array, named_array, numbers_of
 from landuse.errors import ConfigError
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import CodeArray, Legend
+from landuse.models.components import to_bytes
 from landuse.outputs.areas import boxes_of_chips, cell_areas_ha, share_of_area
 from landuse.outputs.categories import ClassArea, CodeTotals, class_areas, summary_table, write_summary
-from landuse.outputs.cog import CodeWriter, Place, bands_cog, class_cog
+from landuse.outputs.cog import BlockWriter, CodeWriter, Place, bands_cog, class_cog, components_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, Districts, DistrictTotals, write_class_districts
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 from landuse.outputs.styles import LAND_USE, write_land_use_styles
@@ -138,7 +139,7 @@ def image_of(cells: CellRange, chips: ChipSet, values: npt.NDArray[Scalar], fill
     return out
 
 
-MAP, PROBABILITIES = "landuse.tif", "probabilities.tif"
+MAP, PROBABILITIES, COMPONENTS = "landuse.tif", "probabilities.tif", "components.tif"
 SUMMARY = "summary.csv"
 
 
@@ -149,10 +150,12 @@ class MapStrip:
     Attributes:
         chips: n chips.
         probabilities: float32 (n, classes), NaN where a chip has none.
+        components: float32 (n, M), principal components of the network's features; NaN likewise.
     """
 
     chips: ChipSet
     probabilities: Float32
+    components: Float32 | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +166,7 @@ class MapFrame:
         grid, extent: lattice, and the cells of it that the rasters cover.
         thresholds: of several labels a chip, from which probability each class is given, (classes,).
         formats: in which formats the polygons are written, of `landuse.outputs.vector_formats.FORMATS`.
+        components: number of principal components a chip; without any, there is no file of them.
     """
 
     grid: ChipGrid
@@ -172,6 +176,7 @@ class MapFrame:
     tags: Mapping[str, str] = field(default_factory=dict)
     formats: tuple[str, ...] = DEFAULT_FORMATS
     districts: Districts | None = None
+    components: int = 0
 
     @property
     def north_up(self) -> Affine:
@@ -186,7 +191,7 @@ class MapFrame:
 
 
 def write_map(folder: Path, frame: MapFrame, strips: Iterable[MapStrip]) -> tuple[ClassArea, ...]:
-    """Write landuse.tif, probabilities.tif, polygons, chips.parquet, tables and styles; return the lines of summary.csv.
+    """Write rasters, polygons, chips.parquet, tables and styles; return the lines of summary.csv.
 
     Of several labels a chip there is no landuse.tif, polygons of different classes overlap, and shares add up to what they may.
 
@@ -228,6 +233,9 @@ class MapWriter:
         else:
             layers = len(names)
         self._bands = files.enter_context(bands_cog(folder / PROBABILITIES, place, names, frame.tags))
+        self._components: BlockWriter | None = None
+        if frame.components:
+            self._components = files.enter_context(components_cog(folder / COMPONENTS, place, frame.components))
         layer = Layer(LAND_USE, grid.crs, grid.chip_m)
         self._polygons = files.enter_context(areas_writer(folder, layer, frame.formats))
         self._chips = files.enter_context(chip_writer(folder / CHIPS_FILE, frame.extent))
@@ -251,7 +259,10 @@ class MapWriter:
             self.totals.add(layer.codes, areas)
             if self.by_district is not None:
                 self.by_district.add(boxes_of_chips(chips), layer.codes, seen)
-        self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), extent.row1 - cells.row1, 0)
+        top = extent.row1 - cells.row1
+        self._bands.write(image_of(cells, chips, strip.probabilities, np.nan), top, 0)
+        if self._components is not None and strip.components is not None:
+            self._components.write(image_of(cells, chips, to_bytes(strip.components), 0), top, 0)
         self._chips.write(chips, columns)
         self.mapped_ha += float(areas[np.isfinite(strip.probabilities[:, 0])].sum())
 

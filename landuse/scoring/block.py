@@ -19,7 +19,7 @@ from landuse.engine.parts import PartStore
 from landuse.engine.runner import SharedFile
 from landuse.errors import DamagedSourceError, LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
-from landuse.models.runtime import Kind, Precision, open_runtime
+from landuse.models.runtime import Kind, Precision, open_runtime, read_cached
 from landuse.mosaic import MosaicReader, Pixels, Survey
 from landuse.mosaic.gdal import without_memory
 
@@ -90,6 +90,7 @@ class ScoreJob:
     threads: int
     parts: str
     features: bool = False
+    components: bool = False
     split: int = 1
     extent: CellRange | None = None
     batch: int = BATCH
@@ -198,17 +199,20 @@ def score_block(job: ScoreJob, task: BlockTask) -> BlockReport:
     """Read a block's chips, classify them and write its part.
 
     The part has a line for each chip that could be read: `row`, `col` (int64), `probabilities` (float32 list of the
-    model's classes) and, if the job keeps them, `features` (float32 list). A block with quarantined chips is written under
-    another name than its key, so that a later run tries it again.
+    model's classes) and, if the job keeps them, `features` and `components` (float32 lists). A block with quarantined chips is
+    written under another name than its key, so that a later run tries it again.
     """
     started = time.perf_counter()
-    runtime = open_runtime(job.model.locate(), kind=job.runtime, precision=job.precision, threads=job.threads)
+    model = job.model.locate()
+    runtime = open_runtime(model, kind=job.runtime, precision=job.precision, threads=job.threads)
     stream = ChipStream(job, task)
     predictions = list(runtime.predict_stream(iter(stream)))
     columns: dict[str, npt.NDArray[Any]] = {"row": stream.rows[stream.read], "col": stream.cols[stream.read]}
     vectors = {"probabilities": [p.probabilities for p in predictions]}
     if job.features:
         vectors["features"] = [p.features for p in predictions]
+    if job.components and (components := read_cached(model).components) is not None:
+        vectors["components"] = [components.apply(p.features) for p in predictions]
     key = f"{task.key}.retry" if stream.quarantined else task.key
     PartStore(job.parts).write(key, part_table(columns, vectors))
     seconds = time.perf_counter() - started

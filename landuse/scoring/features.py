@@ -23,7 +23,7 @@ from landuse.grid import BLOCK
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import backbone_key
 from landuse.outputs.record import read_record
-from landuse.scoring.run import Float32, Run, ScoredStrip
+from landuse.scoring.run import Float32, Run, ScoredStrip, widths_of
 
 FEATURES_FILE = "features.parquet"
 QUARANTINE_FILE = "quarantine.csv"
@@ -101,6 +101,8 @@ class KeptRun(Run):
             "probabilities": np.full((len(features), len(self.bundle.legend)), np.nan, np.float32)
         }
         columns["probabilities"][known] = self.bundle.head.apply(features[known])
+        if "components" in self.widths and self.bundle.components is not None:
+            columns["components"] = self.bundle.components.apply(features)
         return columns
 
 
@@ -149,7 +151,7 @@ def run_head(folder: Path, bundle: Bundle) -> KeptRun:
         store=PartStore(str(folder)),
         keys=(),
         span=BLOCK,
-        widths={"probabilities": len(bundle.legend)},
+        widths=widths_of(bundle, features=False, components=True),
         quarantined=read_quarantine(folder / QUARANTINE_FILE),
         reused=0,
         computed=0,

@@ -45,6 +45,7 @@ class ScoreSettings:
     runtime: Kind = "openvino"
     precision: Precision = "auto"
     features: bool = False
+    components: bool = False
     max_quarantined: float = 0.01
     task_timeout_s: int = 0
     parts: str | None = None
@@ -103,6 +104,7 @@ def common_fields(chips: Chips, bundle: Bundle, settings: ScoreSettings) -> dict
         "runtime": settings.runtime,
         "precision": settings.precision,
         "features": settings.features,
+        "components": settings.components,
         "grid": chips.grid.as_dict() | {"chip_px": bundle.chip_px},
         "bands": list(chips.survey.bands),
         "stretch": chips.survey.stretch,

@@ -152,13 +152,12 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     inputs = identify_sources(chips)
     tally = Tally(PartStore(settings.parts or str(parts)), settings, len(chips), progress)
     run_blocks(chips, plan(chips, bundle, settings, inputs), tally)
-    features = {"features": bundle.head.feature_count} if settings.features else {}
     return Run(
         chips=chips,
         store=tally.store,
         keys=tuple(tally.keys),
         span=settings.span,
-        widths={"probabilities": len(bundle.legend)} | features,
+        widths=widths_of(bundle, features=settings.features, components=settings.components),
         quarantined=tuple(tally.quarantined),
         reused=len(tally.keys) - tally.computed,
         computed=tally.computed,
@@ -166,6 +165,16 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
         seconds=time.perf_counter() - started,
         inputs=tuple(inputs.values()),
     )
+
+
+def widths_of(bundle: Bundle, *, features: bool, components: bool) -> dict[str, int]:
+    """Numbers a chip of each column that a model gives a run."""
+    widths = {"probabilities": len(bundle.legend)}
+    if features:
+        widths["features"] = bundle.head.feature_count
+    if components and bundle.components is not None:
+        widths["components"] = bundle.components.count
+    return widths
 
 
 @dataclass
@@ -237,6 +246,7 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
         threads=runner.threads_per_task,
         parts=parts,
         features=settings.features,
+        components=settings.components,
         split=settings.split,
         extent=survey_cells(chips.survey, chips.grid) if settings.split > 1 else None,
     )

@@ -109,6 +109,7 @@ def write_files(folder: Path, bundle: Bundle, run: Run, options: Tables) -> None
         tags={"LANDUSE_MODEL": bundle.name, "LANDUSE_MODEL_DIGEST": bundle.digest},
         formats=formats_of(options.formats),
         districts=None if districts is None else districts.within(run.chips.area),
+        components=run.widths.get("components", 0),
     )
     kept = "features" in run.widths
     with feature_writer(folder / FEATURES_FILE, bundle) if kept else nullcontext() as keeper:
@@ -121,7 +122,7 @@ def map_strips(run: Run, keeper: FeatureWriter | None) -> Iterator[MapStrip]:
     for strip in followed(run.strips(), progress, lambda strip: len(strip.chips)):
         if keeper is not None:
             keeper.write(strip)
-        yield MapStrip(strip.chips, strip.columns["probabilities"])
+        yield MapStrip(strip.chips, strip.columns["probabilities"], strip.columns.get("components"))
 
 
 def record_of(run: Run, bundle: Bundle, options: ClassifyOptions, seconds: float) -> RunRecord:

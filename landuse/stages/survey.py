@@ -230,13 +230,15 @@ def survey_lines(survey: Survey, grid: ChipGrid, like: Path | None = None) -> li
 
 def score_settings(model: Path, inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) -> ScoreSettings:
     """How the chips are run. Raises `UsageError` for cells that the chips or the model do not allow."""
+    split = split_for(inputs, options, read_cached(model))
     return ScoreSettings(
         model,
         options.master,
         options.runtime,
         options.precision,
         options.keep_features,
-        split=split_for(inputs, options, read_cached(model)),
+        components=split == 1,
+        split=split,
         max_quarantined=options.max_quarantined,
         task_timeout_s=options.task_timeout_s,
         parts=None if options.parts is None else own_address(options.parts, out),

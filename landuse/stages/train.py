@@ -18,6 +18,7 @@ from landuse.evaluation.predictions import Judged, MultiPredictions, predictions
 from landuse.grid import IntArray
 from landuse.legend import load_legend
 from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
+from landuse.models.components import Components
 from landuse.models.heads import Head
 from landuse.models.survey_features import SurveyFeatures
 from landuse.options.training import TrainOptions
@@ -119,6 +120,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         metrics=figures,
         palette=palette,
         survey_features=None if palette is None else survey_features(known),
+        components=Components.of(known.features),
         metres_per_pixel=samples.metres_per_pixel(base.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from landuse.legend import Legend, load_legend
 from landuse.models.architectures import ARCHITECTURES
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
+from landuse.models.components import Components
 from landuse.models.keras_backbone import named_backbone
 from landuse.training.sample_marks import FIELD, SampleMarks, file_marks
 from tools.pretrain.card import class_card, land_use_card
@@ -86,9 +87,12 @@ def ship(data: Data) -> tuple[Bundle, Bundle]:
     classes = fit_class_head(_folders(sources["ucmerced"], store, parts, folders), len(folders))
     log.info("builtin-ucmerced %s", classes.metrics)
     fitted = Fitted(fitted.head, metrics)
+    components = Components.of(np.concatenate([part.seen.features for part in parts if part.kind == "plain"]))
     every, own_images = views | learnt_from(sources.values(), legend), learnt_from([sources["ucmerced"]], folders)
     land_use = _bundle(backbone, fitted, ("builtin", "landuse7"), land_use_card(metrics, views), every)
+    land_use = replace(land_use, components=components)
     own = _bundle(backbone, classes, ("builtin-ucmerced", "ucmerced21"), class_card(classes.metrics), own_images)
+    own = replace(own, components=components)
     write_bundle(land_use, data.out / "builtin.landuse")
     write_bundle(own, data.out / "builtin-ucmerced.landuse", shipped_in="builtin")
     return land_use, own

@@ -1,0 +1,163 @@
+"""Whether two looks are of one place: evidence for change beside that of the classes.
+
+Nearly all cells did not change, so the pair itself shows how the second look goes with the first. The principal components of
+both, x and y, are taken for normally distributed together, so that the log-likelihood ratio of two places to one is
+
+    s(x, y) = log p(x) p(y) / p(x, y),
+
+as in probabilistic linear discriminant analysis (Prince and Elder 2007). A tenth of the cells, the least alike, takes no part
+in the estimate, and no cell takes part in that by which it is judged. What s is worth is learnt from cells beside stand-ins
+for change: the later look of a cell with another's mixed in, half of it at least.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from landuse.change.pair import Floats, Mask, SurveyPair
+from landuse.grid import IntArray
+
+FEWEST = 60
+"""Cells from which on anything is learnt."""
+FOLDS = 10
+ALIKE, ROUNDS = 0.9, 3
+"""Share of the cells that a normal distribution is estimated from, and how often they are chosen."""
+SHRUNK = 0.1
+"""How far correlations are drawn towards 0."""
+UNCHANGED = 0.95
+"""Share of the cells, the most alike, that stand for those that did not change."""
+DRAWS = 4
+"""Stand-ins for change for each cell."""
+WEIGHT = 0.75
+"""Below 1, since the classes come from the same features: docs/change.md."""
+MOST = 5.0
+"""Largest log odds of one cell."""
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class JointNormal:
+    """A normal distribution of two looks, of M components each, as a quadratic form (2M, 2M) around means (2M,)."""
+
+    means: Floats
+    form: Floats
+    constant: float
+
+    @classmethod
+    def fitted(cls, looks: Floats) -> JointNormal:
+        """That of most of n pairs of looks (n, 2M): those that it finds most alike in turn."""
+        chosen = np.ones(len(looks), bool)
+        for _ in range(ROUNDS):
+            found = cls._of(looks[chosen])
+            apart = found.apart(looks)
+            chosen = apart <= np.quantile(apart, ALIKE)
+        return found
+
+    @classmethod
+    def _of(cls, looks: Floats) -> JointNormal:
+        half = looks.shape[1] // 2
+        spread: Floats = np.asarray(np.cov(looks.T), np.float64)
+        spread += SHRUNK * (np.diag(np.diag(spread)) - spread)
+        form, constant = np.linalg.inv(spread), float(np.linalg.slogdet(spread)[1])
+        for side in (slice(0, half), slice(half, None)):
+            form[side, side] -= np.linalg.inv(spread[side, side])
+            constant -= float(np.linalg.slogdet(spread[side, side])[1])
+        return cls(looks.mean(axis=0), np.asarray(form, np.float64), constant)
+
+    def apart(self, looks: Floats) -> Floats:
+        """How much likelier (n,) pairs of looks (n, 2M) are of two places than of one: s above."""
+        centred = looks - self.means
+        return np.asarray(0.5 * (self.constant + ((centred @ self.form) * centred).sum(axis=1)))
+
+
+@dataclass(frozen=True, eq=False)
+class SamePlace:
+    """What was learnt of a pair of surveys.
+
+    Attributes:
+        means, deviations: (2, M) of the components in each survey.
+        normals: a distribution for each fold of cells, estimated from the others.
+        slope, middle: log odds of change for each unit of s, and those at 0.
+    """
+
+    means: Floats
+    deviations: Floats
+    normals: tuple[JointNormal, ...]
+    slope: float = 1.0
+    middle: float = 0.0
+
+    @classmethod
+    def fitted(cls, sample: SurveyPair) -> SamePlace | None:
+        """Learnt from cells with their components; None where they have none, are few, or tell nothing."""
+        if sample.components is None:
+            return None
+        seen: Mask = np.asarray(np.isfinite(sample.components).all(axis=(1, 2)))
+        if seen.sum() < FEWEST:
+            return None
+        components, folds = sample.components[seen], fold_of(sample)[seen]
+        means, deviations = components.mean(axis=0), components.std(axis=0)
+        plain = cls(means, np.where(deviations > 0, deviations, 1.0), ())
+        looks = plain._looks(components)
+        normals = tuple(JointNormal.fitted(looks[folds != fold]) for fold in range(FOLDS))
+        judge = cls(plain.means, plain.deviations, normals)
+        apart = judge._apart(looks, folds)
+        changed = judge._apart(*_stand_ins(looks, folds, sample.labels[seen, 0]))
+        return judge._weighed(apart[apart <= np.quantile(apart, UNCHANGED)], changed)
+
+    def _weighed(self, same: Floats, changed: Floats) -> SamePlace | None:
+        """With what s is worth, by logistic regression of pairs that changed against those that did not, which count alike."""
+        from sklearn.linear_model import LogisticRegression
+
+        if not len(changed):
+            return None
+        scores, labels = np.concatenate([same, changed])[:, None], np.repeat([0, 1], [len(same), len(changed)])
+        found = LogisticRegression(C=10, class_weight="balanced").fit(scores, labels)
+        slope, middle = float(found.coef_[0, 0]), float(found.intercept_[0])
+        return SamePlace(self.means, self.deviations, self.normals, slope, middle) if slope > 0 else None
+
+    def log_odds(self, block: SurveyPair) -> Floats:
+        """Log odds (n,) that cells changed, for even odds before; 0 for those without components."""
+        if self.normals and block.components is not None:
+            apart = self._apart(self._looks(block.components), fold_of(block))
+            odds = np.clip(WEIGHT * (self.slope * apart + self.middle), -MOST, MOST)
+            return np.nan_to_num(odds)
+        return np.zeros(len(block))
+
+    def _looks(self, components: Floats) -> Floats:
+        """Both looks (n, 2M) of cells with components (n, 2, M), each survey's at a deviation of 1."""
+        return np.asarray(((components - self.means) / self.deviations).reshape(len(components), -1))
+
+    def _apart(self, looks: Floats, folds: IntArray) -> Floats:
+        found = np.zeros(len(looks))
+        for fold, normal in enumerate(self.normals):
+            found[folds == fold] = normal.apart(looks[folds == fold])
+        return found
+
+
+def fold_of(cells: SurveyPair) -> IntArray:
+    """The fold (n,) of each cell, by its place alone: neighbours are in different ones."""
+    return np.asarray((cells.lines + 3 * cells.columns) % FOLDS)
+
+
+def _stand_ins(looks: Floats, folds: IntArray, labels: IntArray) -> tuple[Floats, IntArray]:
+    """Cells half or more of whose second look is that of a cell of the same fold with another label; looks and folds."""
+    rng, half, found = np.random.default_rng(SEED), looks.shape[1] // 2, []
+    for fold in range(FOLDS):
+        cells = np.flatnonzero(folds == fold)
+        for _ in range(DRAWS):
+            others = rng.permutation(cells)
+            share = rng.uniform(0.5, 1, len(cells))[:, None]
+            mixed = looks[cells].copy()
+            mixed[:, half:] += share * (looks[others, half:] - mixed[:, half:])
+            found.append((mixed, folds[cells], labels[cells] != labels[others]))
+    mixed, of, other = (np.concatenate(part) for part in zip(*found, strict=True))
+    return mixed[other], of[other]
+
+
+def changed_by(joint: Floats, log_odds: Floats) -> Floats:
+    """Joint probabilities (n, K, K) with the odds of every change raised or lowered (n,)."""
+    unchanged: Mask = np.eye(joint.shape[1], dtype=bool)
+    found = joint * np.where(unchanged, 1.0, np.exp(log_odds)[:, None, None])
+    return np.asarray(found / found.sum(axis=(1, 2), keepdims=True))

@@ -253,6 +253,7 @@ def with_stand_ins(pair: SurveyPair, seed: int) -> tuple[SurveyPair, Mask]:
     """The pair with the later vectors of other places, where the earlier map names another class, in a few cells."""
     rng = np.random.default_rng(seed)
     after, labels = pair.after.copy(), pair.labels.copy()
+    looks = None if pair.components is None else pair.components.copy()
     chosen = rng.choice(len(pair), max(1, round(STAND_INS * len(pair))), replace=False)
     changed = np.zeros(len(pair), bool)
     for cell in chosen.tolist():
@@ -260,7 +261,9 @@ def with_stand_ins(pair: SurveyPair, seed: int) -> tuple[SurveyPair, Mask]:
         if len(others):
             other = int(rng.choice(others))
             after[cell], labels[cell, 1], changed[cell] = pair.after[other], pair.labels[other, 1], True
-    return replace(pair, after=after, labels=labels), changed
+            if looks is not None and pair.components is not None:
+                looks[cell, 1] = pair.components[other, 1]
+    return replace(pair, after=after, labels=labels, components=looks), changed
 
 
 def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> list[str]:

@@ -60,7 +60,7 @@ class Components:
 
     def pack(self) -> bytes:
         """The arrays as safetensors."""
-        data: bytes = save(asdict(self))
+        data: bytes = save({name: np.ascontiguousarray(values) for name, values in asdict(self).items()})  # strides are lost
         return data
 
     @classmethod

@@ -68,6 +68,7 @@ class ArrayPixels:
 
     all_codes: np.ndarray
     bands: np.ndarray | None = None
+    components: None = None
 
     @property
     def shape(self):

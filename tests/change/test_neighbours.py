@@ -20,6 +20,11 @@ def image_of(before, after):
     return SurveyPair(p, q, lines, columns, np.stack([p.argmax(axis=1), q.argmax(axis=1)], axis=1))
 
 
+def usual(classes, share=0.0):
+    """Each change has this mean probability everywhere."""
+    return share * (1 - np.eye(classes))
+
+
 def drawn(seed, shape=(9, 7), classes=3):
     rng = np.random.default_rng(seed)
     return (rng.dirichlet(np.ones(classes), shape) for _ in range(2))
@@ -31,7 +36,7 @@ def test_odds_rise_with_the_same_change_around_and_with_no_other():
     for column in (1, 4, 7):
         after[1, column] = [0.9, 0.1, 0.0]
     after[0, 1], after[0, 4] = [0.8, 0.2, 0.0], [0.8, 0.0, 0.2]
-    found = changes_beside(image_of(before, after), joint).change.reshape(3, 9)
+    found = changes_beside(image_of(before, after), joint, usual(3)).change.reshape(3, 9)
     odds = found[1] / (1 - found[1])
     assert odds[7] == pytest.approx(1 / 9)
     assert odds[4] == pytest.approx(1 / 9)
@@ -42,23 +47,32 @@ def test_a_patch_makes_nothing_more_than_five_times_as_likely():
     before, after = np.zeros((5, 5, 2)), np.zeros((5, 5, 2))
     before[..., 0], after[..., 1] = 1.0, 1.0
     after[2, 2] = [0.8, 0.2]
-    found = changes_beside(image_of(before, after), joint).change.reshape(5, 5)
-    assert found[2, 2] / (1 - found[2, 2]) == pytest.approx((1 + MOST) * 0.25)
+    found = changes_beside(image_of(before, after), joint, usual(2)).change.reshape(5, 5)
+    assert found[2, 2] / (1 - found[2, 2]) == pytest.approx(MOST * 0.25)
+
+
+def test_a_change_that_is_as_usual_everywhere_is_no_news():
+    before, after = np.zeros((5, 5, 2)), np.zeros((5, 5, 2))
+    before[..., 0], after[...] = 1.0, [0.8, 0.2]
+    found = changes_beside(image_of(before, after), joint, usual(2, 0.2)).change
+    np.testing.assert_allclose(found, 0.2)
+    half = changes_beside(image_of(before, after), joint, usual(2, 0.1)).change.reshape(5, 5)
+    assert half[2, 2] / (1 - half[2, 2]) == pytest.approx(0.25 * (0.2 + ALONE) / (0.1 + ALONE))
 
 
 @pytest.mark.parametrize("most", [1, 9 * 7 * 2, 9 * 7 * 5])
 def test_pieces_of_any_height_say_the_same(monkeypatch, most):
     pair = image_of(*drawn(1))
     pair = pair.take((np.random.default_rng(2).random(len(pair)) < 0.8) & ((pair.lines < 2) | (pair.lines > 5)))
-    whole = changes_beside(pair, joint)
+    whole = changes_beside(pair, joint, usual(3, 0.01))
     monkeypatch.setattr(neighbours, "MOST_VALUES", most)
-    pieces = changes_beside(pair, joint)
+    pieces = changes_beside(pair, joint, usual(3, 0.01))
     assert np.array_equal(pieces.change, whole.change)
     assert np.array_equal(pieces.named, whole.named)
 
 
 def test_swapping_the_surveys_swaps_the_changes():
     before, after = drawn(3)
-    there, back = changes_beside(image_of(before, after), joint), changes_beside(image_of(after, before), joint)
+    there, back = (changes_beside(image_of(*pair), joint, usual(3)) for pair in ((before, after), (after, before)))
     np.testing.assert_allclose(there.change, back.change)
     assert np.array_equal(there.move, back.move[:, ::-1])

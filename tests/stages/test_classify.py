@@ -9,6 +9,7 @@ from dataclasses import replace
 import geopandas
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
@@ -16,7 +17,8 @@ from affine import Affine
 
 from landuse.chips import read_columns
 from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
-from landuse.models.bundle import write_bundle
+from landuse.models.bundle import read_bundle, write_bundle
+from landuse.models.components import from_bytes
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.outputs.areas import polygon_areas_ha
 from landuse.outputs.categories import read_summary
@@ -52,7 +54,8 @@ def test_the_map_is_the_truth(work, result):
 def test_every_promised_file_is_there_and_whole(result):
     out, _, record = result
     assert {p.name for p in out.iterdir()} == {
-        "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "landuse.geojson", "landuse.gpkg", "chips.parquet",
+        "landuse.tif", "landuse.tif.aux.xml", "probabilities.tif", "components.tif", "landuse.geojson", "landuse.gpkg",
+        "chips.parquet",
         "summary.csv", "quarantine.csv", "run.json", "item.json", "landuse.qml", "landuse.raster.sld", "landuse.polygons.sld",
         "landuse.raster.lyrx", "landuse.polygons.lyrx", "summary.parquet", "tables.xlsx",
         "probabilities.qml", "probabilities.raster.sld",
@@ -74,6 +77,26 @@ def test_probabilities_labels_and_table_agree(work, result):
         assert list(raster.descriptions) == names
         x, y = table.geometry.centroid.x, table.geometry.centroid.y
         assert np.allclose(np.array(list(raster.sample(zip(x, y, strict=True)))), p, atol=1e-6)
+
+
+def test_components_are_those_of_the_features(work, learnt, result, tmp_path):
+    classify(work.survey, tmp_path / "kept", options(learnt, keep_features=True))
+    head = learnt.parent / "same.landuse"
+    write_bundle(read_bundle(learnt), head)
+    classify([tmp_path / "kept"], tmp_path / "again", options(head))
+    table = pq.read_table(tmp_path / "kept" / "features.parquet")
+    features = np.array(table["features"].to_pylist(), np.float32)
+    known = read_bundle(learnt).components
+    with rasterio.open(result[0] / "components.tif") as raster:
+        assert raster.count == known.count
+        values, transform = raster.read(), raster.transform
+    top, left = round(transform.f / transform.a), round(transform.c / transform.a)
+    there = values[:, top - 1 - table["row"].to_numpy(), table["col"].to_numpy() - left].T
+    off = np.abs(from_bytes(there) - np.clip(known.apply(features), -127 / 16, 127 / 16))
+    assert np.median(off) < 1 / 32  # half a step; the features that are kept are in half precision
+    assert off.max() < 0.3
+    with rasterio.open(tmp_path / "again" / "components.tif") as raster:
+        assert np.abs(raster.read().astype(int) - values).max() <= 5
 
 
 def test_polygons_and_summary_tell_the_same_areas(result):

@@ -60,7 +60,8 @@ class Components:
 
     def pack(self) -> bytes:
         """The arrays as safetensors."""
-        data: bytes = save({name: np.ascontiguousarray(values) for name, values in asdict(self).items()})  # strides are lost
+        arrays = {name: np.ascontiguousarray(values) for name, values in asdict(self).items()}  # else they are mixed up
+        data: bytes = save(arrays)
         return data
 
     @classmethod

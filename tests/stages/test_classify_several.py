@@ -92,7 +92,8 @@ def test_every_class_that_is_there_is_given(work, result):
 def test_no_raster_pretends_that_a_chip_has_one_class(result):
     out, _, record = result
     assert {p.name for p in out.iterdir()} == {
-        "probabilities.tif", "landuse.geojson", "landuse.gpkg", "chips.parquet", "summary.csv", "quarantine.csv",
+        "probabilities.tif", "components.tif", "landuse.geojson", "landuse.gpkg", "chips.parquet",
+        "summary.csv", "quarantine.csv",
         "run.json", "item.json", "landuse.qml", "landuse.polygons.sld", "probabilities.qml", "probabilities.raster.sld",
         "landuse.polygons.lyrx", "summary.parquet", "tables.xlsx",
     }  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from landuse.errors import BandsError, UsageError
-from landuse.models.architectures import find_architecture
+from landuse.models.architectures import ARCHITECTURES, find_architecture
 from landuse.models.bundle import write_bundle
 from landuse.models.runtime import OpenVinoRuntime, choose_precision, open_runtime
 from tests.models.small import (
@@ -53,20 +53,49 @@ def test_every_kind_of_layer_agrees_between_the_runtimes(tiny):
     assert ours.probabilities.std(axis=0).min() > 1e-4  # the images are told apart at all
 
 
-SIDES = {"builtin": 64, "convnexttiny": 32, "mobilenetv3small": 64}
-"""A network of each kind, and pixels small enough for a test; `benchmarks.runtimes` compares all of the registry."""
+@pytest.fixture
+def families(monkeypatch):
+    """The networks of three families by name, cut down to few blocks; `benchmarks.runtimes` compares whole ones."""
+    from landuse.models import keras_networks
+    from landuse.models.libraries import keras
+
+    def convnext(**how):
+        return keras.src.applications.convnext.ConvNeXt((1, 2, 1, 1), (8, 16, 24, 32), **how)
+
+    def mobilenet(**how):
+        theirs = keras.src.applications.mobilenet_v3
+
+        def blocks(image, kernel, activation, squeeze):
+            for number, (step, part) in enumerate([(2, None), (1, squeeze), (2, squeeze)]):
+                image = theirs._inverted_res_block(image, 3, 16, kernel, step, part, activation, number)
+            return image
+
+        return theirs.MobileNetV3(blocks, 64, model_type="small", **how)
+
+    stages = keras_networks.LITE_STAGES
+    short = [(1, kernel, step, widening, width) for _, kernel, step, widening, width in stages]
+    monkeypatch.setattr(keras_networks, "LITE_STAGES", short)
+    monkeypatch.setattr(keras.applications, "ConvNeXtTiny", convnext)
+    monkeypatch.setattr(keras.applications, "MobileNetV3Small", mobilenet)
+    ends = sum(width for stage, (*_, width) in enumerate(short) if stage in keras_networks.LITE_ENDS)
+    lines = {"builtin": ends, "convnexttiny": 32, "mobilenetv3small": 96}
+    for name, features in lines.items():
+        monkeypatch.setitem(ARCHITECTURES, name, replace(find_architecture(name), features=features))
 
 
-@pytest.mark.parametrize("name", SIDES)
+@pytest.mark.usefixtures("families")
+@pytest.mark.parametrize("name", ["builtin", "convnexttiny", "mobilenetv3small"])
 def test_every_family_agrees_between_the_runtimes(name):
     from landuse.models.keras_backbone import KerasRuntime, named_backbone
     from landuse.models.keras_networks import arrays, build
 
-    line, px, rng = find_architecture(name), SIDES[name], np.random.default_rng(0)
-    weights = {name: random_array(rng, name, array) for name, array in arrays(build(line, px)).items()}
+    line, px, rng = find_architecture(name), 64, np.random.default_rng(0)
+    whole = arrays(build(line, px))
+    weights = {name: random_array(rng, name, array) for name, array in whole.items()}
     found = named_backbone(line, weights, px)
-    assert sum(array.size for array in found.variables("x").values()) == sum(array.size for array in weights.values())
-    assert len(found.weights) < 2.6 * sum(array.size for array in weights.values())  # no kernel is there twice
+    sizes = sum(array.size for array in weights.values())
+    assert sum(array.size for array in found.variables("x").values()) == sizes
+    assert len(found.weights) < 2.6 * sizes + 500 * len(weights)  # no kernel is there twice
     batch = images(2, px)
     batch[1] //= 3
     features = (

@@ -168,14 +168,26 @@ def maker(tmp_path):
 
 
 class Visit:
-    """A tab and everything that its page did and should not have done."""
+    """What a page does in a tab, and should not have done."""
 
     def __init__(self, page):
         self.page, self.wrong = page, []
-        page.on("console", lambda message: self.wrong.append(f"console {message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", self._request)
+        self._heard = {
+            "console": lambda message: self.wrong.append(f"console {message.type}: {message.text}"),
+            "pageerror": lambda error: self.wrong.append(f"error: {error}"),
+            "dialog": lambda dialog: (self.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()),
+            "request": self._request,
+        }
+        for event, hears in self._heard.items():
+            page.on(event, hears)
+
+    def end(self):
+        """Hear no more, and forget what the page kept."""
+        for event, hears in self._heard.items():
+            self.page.remove_listener(event, hears)
+        if self.page.url.startswith("file:"):
+            self.page.evaluate("localStorage.clear()")
+        self.page.goto("about:blank")
 
     def _request(self, request):
         if not request.url.startswith(("file:", "data:", "about:")):
@@ -196,12 +208,25 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def visit(browser):
-    """A tab of its own, without a network."""
-    context = browser.new_context(viewport={"width": 1200, "height": 800}, offline=True)
-    yield Visit(context.new_page())
+WINDOW = {"width": 1200, "height": 800}
+
+
+@pytest.fixture(scope="package")
+def tab(browser):
+    """A tab without a network."""
+    context = browser.new_context(viewport=WINDOW, offline=True)
+    yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def visit(tab):
+    """A visit in the tab that all tests use one after the other: a new one would be a new process."""
+    tab.set_viewport_size(WINDOW)
+    tab.emulate_media(media="screen")
+    one = Visit(tab)
+    yield one
+    one.end()
 
 
 def made_land(shape, seed=0, blot=6):

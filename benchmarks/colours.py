@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
+from benchmarks.infrared import water_by
 from landuse.chips import ChipSet, read_columns
 from landuse.options.survey import ClassifyOptions, Normalise, TileOptions
 from landuse.options.training import TrainOptions
@@ -58,35 +59,22 @@ class Judged:
     auroc: float | None
 
 
-def otsu(values: npt.NDArray[np.uint8]) -> int:
-    """The level that parts values best in two (Otsu 1979): most variance between them."""
-    counts = np.bincount(values.ravel(), minlength=256).astype(np.float64)
-    below = np.cumsum(counts)
-    mass = np.cumsum(counts * np.arange(256))
-    above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mass[-1] * below / below[-1] - mass) ** 2 / (below * above)
-    return int(np.nan_to_num(between).argmax()) + 1
-
-
-def water_mask(path: Path, out: Path) -> Path:
+def water_mask(path: Path, out: Path, *, strict: bool) -> Path:
     """The class raster of a survey: 1 land, 2 water, 0 no imagery."""
-    from scipy.ndimage import median_filter
-
     with rasterio.open(path) as source:
         infrared, filled, profile = source.read(4), source.dataset_mask() > 0, source.profile
-    wet = median_filter((infrared < otsu(infrared[filled])).astype(np.uint8), 5)
+    wet = water_by(infrared, filled, strict=strict)
     profile |= {"count": 1, "nodata": 0, "driver": "GTiff", "dtype": "uint8"}
     with rasterio.open(out, "w", **profile) as target:
         target.write(np.where(filled, 1 + wet, 0).astype(np.uint8), 1)
     return out
 
 
-def labelled(path: Path, folder: Path, bands: tuple[int, ...]) -> ChipSet:
+def labelled(path: Path, folder: Path, bands: tuple[int, ...], *, strict: bool) -> ChipSet:
     """Chips of a survey with their shares of water, in `folder`/chips."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "water.yaml").write_text(LEGEND)
-    mask = water_mask(path, folder / "water.tif")
+    mask = water_mask(path, folder / "water.tif", strict=strict)
     return tile([path], folder / "chips", TileOptions(labels=mask, legend=str(folder / "water.yaml"), bands=bands))
 
 
@@ -116,17 +104,18 @@ def judge(share: Floats, water: Floats) -> Judged:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--bands", default="1,2,3", show_default=True)
 @click.option("--backbone", default="builtin", show_default=True)
-def main(trained: Path, others: tuple[Path, ...], out: Path, bands: str, backbone: str) -> None:
+@click.option("--strict", is_flag=True, help="Judge by the lower of two thresholds of infrared (benchmarks.infrared).")
+def main(trained: Path, others: tuple[Path, ...], out: Path, bands: str, backbone: str, strict: bool) -> None:
     """Train on one date, classify the others as they are and in one colour, and print a table."""
     numbers = tuple(map(int, bands.split(",")))
     model = out / "water.landuse"
     if not model.exists():
-        labelled(trained, out / trained.stem, numbers)
+        labelled(trained, out / trained.stem, numbers, strict=False)
         train([out / trained.stem / "chips"], model, TrainOptions(backbone=backbone))
     click.echo(f"| {' | '.join(HEADER)} |\n{'|---' * len(HEADER)}|")
     ways: tuple[Normalise, ...] = ("none", "auto", "features")
     for path in others:
-        chips = labelled(path, out / path.stem, numbers)
+        chips = labelled(path, out / path.stem, numbers, strict=strict)
         for way in ways:
             folder = out / f"{path.stem}_{way}"
             options = ClassifyOptions(model=str(model), normalise=way, bands=numbers)

@@ -14,9 +14,10 @@ from landuse.change.maps import ClassMap
 from landuse.change.methods import DEFAULT, ChangeModel, FittedChange, change_model
 from landuse.change.neighbours import RIM
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap, within
-from landuse.change.pair import Bands, CellChanges, SurveyPair
+from landuse.change.pair import CellChanges, SurveyPair
 from landuse.grid import IntArray, chip_ids
 from landuse.legend import CodeArray, Legend
+from landuse.models.components import Bytes
 
 TILE, LINES = 512, 256
 """Columns of a block, which is half of a tile of our rasters: each tile is decoded once or twice then."""
@@ -158,7 +159,7 @@ class Comparison:
         inner = tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, wide, strict=True))
         return ComparedBlock(window, first[inner], second[inner], known[inner], around)
 
-    def _components(self, windows: Sequence[tuple[slice, ...]]) -> tuple[Bands, Bands] | None:
+    def _components(self, windows: Sequence[tuple[slice, ...]]) -> tuple[Bytes, Bytes] | None:
         """Components of a window of each map, where both have as many."""
         first, second = self.before.pixels.components, self.after.pixels.components
         if first is None or second is None or first.count != second.count:

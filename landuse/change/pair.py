@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.grid import IntArray
+from landuse.models.components import Bytes
 
 PIECE = 1 << 18
 """Joint probabilities of pairs of classes that are in memory at once."""
@@ -27,7 +28,8 @@ class SurveyPair:
         before, after: (n, K) probabilities of the classes, rows sum to 1.
         lines, columns: int64 (n,) place of each cell in the image of the common ground.
         labels: (n, 2) positions of the classes that the two maps name.
-        components: (n, 2, M) principal components of the network's features in each survey, None where a map has none.
+        components: uint8 (n, 2, M), principal components of the network's features in each survey, as
+            `landuse.models.components.to_bytes` has them; None where a map has none.
     """
 
     before: Floats
@@ -35,20 +37,16 @@ class SurveyPair:
     lines: IntArray
     columns: IntArray
     labels: IntArray
-    components: Floats | None = None
+    components: Bytes | None = None
 
     @classmethod
     def of(
-        cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray, components: tuple[Bands, Bands] | None = None
+        cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray, components: tuple[Bytes, Bytes] | None = None
     ) -> SurveyPair:
         """The known cells (H, W) of two rasters of probabilities (K, H, W), and of components (M, H, W), in image order."""
         before, after = (np.asarray(band[:, known].T, np.float64) for band in bands)
         lines, columns = np.nonzero(known)
-        looks = (
-            None
-            if components is None
-            else np.stack([band[:, known].T.astype(np.float64) for band in components], axis=1)
-        )
+        looks = None if components is None else np.stack([band[:, known].T for band in components], axis=1)
         return cls(before, after, lines, columns, labels, looks)
 
     @classmethod
@@ -122,7 +120,7 @@ class CellChanges:
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
-def _joined(parts: Sequence[Floats | None], order: IntArray) -> Any:  # noqa: ANN401
+def _joined(parts: Sequence[npt.NDArray[Any] | None], order: IntArray) -> Any:  # noqa: ANN401
     """Arrays joined and put into order; None where one is missing."""
     there = [part for part in parts if part is not None]
     return np.concatenate(there)[order] if len(there) == len(parts) else None

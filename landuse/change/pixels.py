@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from landuse.errors import DamagedSourceError
 from landuse.legend import CodeArray
-from landuse.models.components import MOST_COMPONENTS, from_bytes
+from landuse.models.components import MOST_COMPONENTS, Bytes
 from landuse.outputs.class_raster import ClassRaster
 from landuse.outputs.cog import RASTER_ERRORS
 
@@ -119,10 +119,11 @@ class ComponentRaster:
     path: Path
     count: int
 
-    def read(self, rows: slice, cols: slice) -> Bands:
-        """A window, float32 (M, h, w), NaN where there are none. Raises `DamagedSourceError` where it cannot be read."""
+    def read(self, rows: slice, cols: slice) -> Bytes:
+        """A window, uint8 (M, h, w), 0 where there are none. Raises `DamagedSourceError` where it cannot be read."""
         try:
-            return from_bytes(self._dataset.read(window=Window.from_slices(rows, cols)))
+            values: Bytes = self._dataset.read(window=Window.from_slices(rows, cols))
+            return values
         except RASTER_ERRORS as error:
             raise DamagedSourceError(f"The pixels of {self.path} cannot be read; the file may be cut short.") from error
 

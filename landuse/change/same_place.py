@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landuse.change.pair import Floats, Mask, SurveyPair
+from landuse.change.pair import Bands, Floats, Mask, SurveyPair
 from landuse.grid import IntArray
+from landuse.models.components import from_bytes
 
 FEWEST = 60
 """Cells from which on anything is learnt."""
@@ -93,11 +94,11 @@ class SamePlace:
         """Learnt from cells with their components; None where they have none, are few, or tell nothing."""
         if sample.components is None:
             return None
-        seen: Mask = np.asarray(np.isfinite(sample.components).all(axis=(1, 2)))
+        seen: Mask = np.asarray((sample.components > 0).all(axis=(1, 2)))
         if seen.sum() < FEWEST:
             return None
-        components, folds = sample.components[seen], fold_of(sample)[seen]
-        means, deviations = components.mean(axis=0), components.std(axis=0)
+        components, folds = from_bytes(sample.components[seen]), fold_of(sample)[seen]
+        means, deviations = components.mean(axis=0, dtype=np.float64), components.std(axis=0, dtype=np.float64)
         plain = cls(means, np.where(deviations > 0, deviations, 1.0), ())
         looks = plain._looks(components)
         normals = tuple(JointNormal.fitted(looks[folds != fold]) for fold in range(FOLDS))
@@ -120,12 +121,12 @@ class SamePlace:
     def log_odds(self, block: SurveyPair) -> Floats:
         """Log odds (n,) that cells changed, for even odds before; 0 for those without components."""
         if self.normals and block.components is not None:
-            apart = self._apart(self._looks(block.components), fold_of(block))
+            apart = self._apart(self._looks(from_bytes(block.components)), fold_of(block))
             odds = np.clip(WEIGHT * (self.slope * apart + self.middle), -MOST, MOST)
             return np.nan_to_num(odds)
         return np.zeros(len(block))
 
-    def _looks(self, components: Floats) -> Floats:
+    def _looks(self, components: Bands) -> Floats:
         """Both looks (n, 2M) of cells with components (n, 2, M), each survey's at a deviation of 1."""
         return np.asarray(((components - self.means) / self.deviations).reshape(len(components), -1))
 

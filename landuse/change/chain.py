@@ -38,24 +38,26 @@ class Chain:
         looks: (T, n, K) how likely what each survey shows is for each class, up to a factor a cell; 1 where it misses the cell.
         start: (K,) shares of the classes in the first survey.
         moves: (T - 1, K, K) probabilities of the class after, given that before; rows sum to 1.
+        odds: (T - 1, n) how much likelier than by the classes alone a cell is to have changed from each survey to the next.
     """
 
     looks: Floats
     start: Floats
     moves: Floats
+    odds: Floats
 
     @classmethod
-    def fitted(cls, looks: Floats, shares: Floats, years: Floats, weights: Floats | None = None) -> Chain:
-        """The chain of cells (T, n, K), with its moves learnt from all of them.
+    def fitted(cls, looks: Floats, odds: Floats, shares: Floats, years: Floats, weights: Floats | None = None) -> Chain:
+        """The chain of cells, with its moves learnt from all of them.
 
         Args:
-            looks: see above.
+            looks, odds: see above.
             shares: (K,) of the classes.
             years: (T,) dates, ascending.
             weights: (K, K) how much likelier a move is than others, 1 for no opinion; the diagonal does not count.
         """
         prior = np.stack([_moves(gap, shares, weights) for gap in np.diff(years)])
-        chain = cls(looks, shares, prior)
+        chain = cls(looks, shares, prior, odds)
         for _ in range(ROUNDS):
             better = chain._improved(prior)
             step = float(np.abs(better.moves - chain.moves).max())
@@ -67,7 +69,8 @@ class Chain:
     def parts(self) -> Iterator[Chain]:
         """The same chain over some cells after the other, so that not all pairs of classes are in memory at once."""
         for first in range(0, self.looks.shape[1], AT_ONCE):
-            yield replace(self, looks=self.looks[:, first : first + AT_ONCE])
+            some = slice(first, first + AT_ONCE)
+            yield replace(self, looks=self.looks[:, some], odds=self.odds[:, some])
 
     def _improved(self, prior: Floats) -> Chain:
         """One round of expectation maximisation (Baum and Welch), with `prior` weighing as `STRENGTH` cells of each class."""
@@ -79,16 +82,16 @@ class Chain:
         """Probability (n, K, K) of each pair of classes of neighbouring surveys, given all of them."""
         ahead, behind = self._forward(), self._backward()
         pairs = [
-            a[:, :, None] * move * (look * b)[:, None, :]
-            for a, move, look, b in zip(ahead, self.moves, self.looks[1:], behind[1:], strict=False)
+            a[:, :, None] * (move * _raising(odds, len(move))) * (look * b)[:, None, :]
+            for a, move, odds, look, b in zip(ahead, self.moves, self.odds, self.looks[1:], behind[1:], strict=False)
         ]
         return [joint / joint.sum(axis=(1, 2), keepdims=True) for joint in pairs]
 
     def ends(self) -> Floats:
         """Probability (n, K, K) of each pair of classes of the first and the last survey, given all of them."""
         joint = np.einsum("nk,kl->nkl", self.start * self.looks[0], np.eye(len(self.start)))
-        for move, look in zip(self.moves, self.looks[1:], strict=True):
-            joint = (joint @ move) * look[:, None, :]
+        for move, odds, look in zip(self.moves, self.odds, self.looks[1:], strict=True):
+            joint = _moved(joint, move, odds[:, None, None]) * look[:, None, :]
             joint /= joint.sum(axis=(1, 2), keepdims=True)
         return np.asarray(joint)
 
@@ -97,8 +100,8 @@ class Chain:
         with np.errstate(divide="ignore"):
             score = np.log(self.start * self.looks[0])
             came = []
-            for move, look in zip(self.moves, self.looks[1:], strict=True):
-                ways = score[:, :, None] + np.log(move)
+            for move, odds, look in zip(self.moves, self.odds, self.looks[1:], strict=True):
+                ways = score[:, :, None] + np.log(move * _raising(odds, len(move)))
                 came.append(ways.argmax(axis=1))
                 score = ways.max(axis=1) + np.log(look)
         path = [score.argmax(axis=1)]
@@ -109,16 +112,16 @@ class Chain:
     def _forward(self) -> list[Floats]:
         now = _scaled(self.start * self.looks[0])
         found = [now]
-        for move, look in zip(self.moves, self.looks[1:], strict=True):
-            now = _scaled((now @ move) * look)
+        for move, odds, look in zip(self.moves, self.odds, self.looks[1:], strict=True):
+            now = _scaled(_moved(now, move, odds[:, None]) * look)
             found.append(now)
         return found
 
     def _backward(self) -> list[Floats]:
         now = np.ones_like(self.looks[0])
         found = [now]
-        for move, look in zip(self.moves[::-1], self.looks[:0:-1], strict=True):
-            now = _scaled((now * look) @ move.T)
+        for move, odds, look in zip(self.moves[::-1], self.odds[::-1], self.looks[:0:-1], strict=True):
+            now = _scaled(_moved(now * look, move.T, odds[:, None]))
             found.append(now)
         return found[::-1]
 
@@ -163,6 +166,17 @@ def _moves(gap: float, shares: Floats, weights: Floats | None) -> Floats:
     towards = np.divide(towards, total, out=np.zeros_like(towards), where=total > 0)
     changing = (1 - (1 - RATE) ** max(gap, 0.0)) * np.where(total > 0, 1.0, 0.0)
     return np.asarray(np.diag(1 - changing[:, 0]) + changing * towards)
+
+
+def _raising(odds: Floats, classes: int) -> Floats:
+    """What the moves (n, K, K) of each cell are multiplied by."""
+    return np.where(np.eye(classes, dtype=bool), 1.0, odds[:, None, None])
+
+
+def _moved(now: Floats, move: Floats, odds: Floats) -> Floats:
+    """`now` (..., K) moved on by `move` (K, K), its changes being `odds` times as likely."""
+    stay = now * np.diag(move)
+    return np.asarray(stay + odds * (now @ move - stay))
 
 
 def _scaled(values: Floats) -> Floats:

@@ -12,32 +12,18 @@ import pyarrow.parquet as pq
 
 from landuse.change.chain import Chain, flickers, read_weights
 from landuse.change.classwise import MOST_CELLS, NEVER, ClassViews, surer
-from landuse.change.comparison import MOST_SAMPLED, SEED, Window, blocks_of
+from landuse.change.comparison import Window, blocks_of
+from landuse.change.looks import Looks, looks_at, sampled_looks
 from landuse.change.maps import ClassMap
 from landuse.change.methods import FLOOR
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap
 from landuse.change.pair import CellChanges, Floats, SurveyPair, raised
+from landuse.change.same_place import SamePlace
 from landuse.chips.table_file import arrow_array, named_array, text_array
 from landuse.grid import IntArray, chip_ids
 
 RARE = 0.01
 """Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
-
-
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """What T maps say of n cells of the ground of the first.
-
-    Attributes:
-        lines, columns: (n,) place in the first map of each cell that any map knows.
-        surveys: (T, n, K) probabilities, NaN where a map misses the cell.
-        labels: (n, T) positions of the classes named, -1 where a map misses the cell.
-    """
-
-    lines: IntArray
-    columns: IntArray
-    surveys: Floats
-    labels: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +56,14 @@ class Series:
         maps: in one legend, oldest first, all with probabilities.
         shared: the common ground of the first map and each.
         evidence: what each map is worth.
+        places: for each map but the last, how looks of one place are told in it and the next.
         chain: what was learnt from a sample of cells, over that sample.
     """
 
     maps: tuple[ClassMap, ...]
     shared: tuple[Overlap, ...]
     evidence: tuple[Evidence, ...]
+    places: tuple[SamePlace | None, ...]
     chain: Chain
 
     def between(self, first: int, last: int) -> Link:
@@ -87,7 +75,8 @@ class Series:
     def over(self, window: Window) -> tuple[Looks, Chain]:
         """The cells of a window of the first map, and the chain over them."""
         looks = looks_at(self.maps, self.shared, window)
-        return looks, replace(self.chain, looks=_looks(looks.surveys, self.evidence))
+        shown = _looks(looks.surveys, self.evidence)
+        return looks, replace(self.chain, looks=shown, odds=_odds(looks, self.places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,35 +123,6 @@ def _joint(chain: Chain, first: int, last: int) -> Floats:
     return chain.ends() if last - first > 1 else chain.steps()[first]
 
 
-def looks_at(maps: Sequence[ClassMap], shared: Sequence[Overlap], window: Window) -> Looks:
-    """What maps in one legend say of a window of the first of them."""
-    legend, shape = maps[0].legend, [side.stop - side.start for side in window]
-    position = np.full(max(legend.codes) + 1, -1, np.int64)
-    position[list(legend.codes)] = np.arange(len(legend))
-    bands = np.full((len(maps), len(legend), *shape), np.nan, np.float32)
-    labels = np.full((len(maps), *shape), -1, np.int64)
-    for number, (land, ground) in enumerate(zip(maps, shared, strict=True)):
-        parts = [_common(*sides) for sides in zip(window, ground.before, ground.after, strict=True)]
-        if all(part is not None for part in parts):
-            (down, rows), (right, cols) = (part for part in parts if part is not None)
-            bands[number, :, down, right] = land.pixels.probabilities(rows, cols)
-            labels[number, down, right] = position[land.pixels.codes(rows, cols)]
-    known = np.isfinite(bands[:, 0]) & (labels >= 0)
-    lines, columns = np.nonzero(known.any(axis=0))
-    surveys = np.where(known[:, None], bands, np.nan)[:, :, lines, columns].transpose(0, 2, 1).astype(np.float64)
-    seen = labels[:, lines, columns].T
-    return Looks(lines + window[0].start, columns + window[1].start, surveys, seen)
-
-
-def _common(window: slice, before: slice, after: slice) -> tuple[slice, slice] | None:
-    """The part of a window that another map shares: in the window, and in that map; None where there is none."""
-    start, stop = max(window.start, before.start), min(window.stop, before.stop)
-    move = after.start - before.start
-    return (
-        (slice(start - window.start, stop - window.start), slice(start + move, stop + move)) if start < stop else None
-    )
-
-
 def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Path | None = None) -> Series | None:
     """The chain of three or more maps, the ground being that of the first; None where one has no probabilities.
 
@@ -182,25 +142,23 @@ def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Pat
     lands = tuple(in_legend(land, legend) for land in maps)
     shared = tuple(overlap(lands[0], land) for land in lands)
     weights = None if transitions is None else read_weights(transitions, legend.names)
-    surveys = _sample(lands, shared)
-    evidence = evidence_of(surveys)
+    sample = sampled_looks(lands, shared)
+    evidence = evidence_of(sample.surveys)
+    some = sample.take(np.linspace(0, len(sample.lines) - 1, min(len(sample.lines), MOST_CELLS)).astype(np.int64))
+    places = tuple(SamePlace.fitted(some.step(number)) for number in range(len(lands) - 1))
     shares = np.mean([one.shares for one in evidence], axis=0)
-    chain = Chain.fitted(_looks(surveys, evidence), shares / shares.sum(), np.asarray(years, np.float64), weights)
-    return Series(lands, shared, evidence, chain)
+    shown, odds = _looks(sample.surveys, evidence), _odds(sample, places)
+    chain = Chain.fitted(shown, odds, shares / shares.sum(), np.asarray(years, np.float64), weights)
+    return Series(lands, shared, evidence, places, chain)
 
 
-def _sample(lands: Sequence[ClassMap], shared: Sequence[Overlap]) -> Floats:
-    """Surveys (T, n, K) of all cells of the first map in image order, or of a large one of a random sample."""
-    height, width = lands[0].pixels.shape
-    share, parts = MOST_SAMPLED / (height * width), []
-    for window in blocks_of((height, width)):
-        looks = looks_at(lands, shared, window)
-        corner = [side.start for side in window]
-        chosen = np.random.default_rng([SEED, *corner]).random(len(looks.lines)) < share
-        some = slice(None) if share >= 1 else np.flatnonzero(chosen)
-        parts.append((looks.lines[some], looks.columns[some], looks.surveys[:, some]))
-    lines, columns = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
-    return np.concatenate([part[2] for part in parts], axis=1)[:, np.lexsort((columns, lines))]
+def _odds(looks: Looks, places: Sequence[SamePlace | None]) -> Floats:
+    """Odds (T - 1, n) of change by the components alone; 1 where nothing is known."""
+    steps = [
+        np.zeros(len(looks.lines)) if place is None else place.log_odds(looks.step(number))
+        for number, place in enumerate(places)
+    ]
+    return np.exp(np.stack(steps))
 
 
 def evidence_of(surveys: Floats) -> tuple[Evidence, ...]:

@@ -20,12 +20,13 @@ def looks(labels, sure=0.9, classes=3):
     return np.where((labels < 0)[..., None], 1.0, vectors)
 
 
-def chain_of(labels, sure, years=YEARS, weights=None):
+def chain_of(labels, sure, years=YEARS, weights=None, odds=None):
     """The chain of labels (n, T), each look against the share of the class in its survey."""
+    odds = np.ones((len(years) - 1, len(labels))) if odds is None else odds
     surveys = looks(labels, sure)
     seen = (np.asarray(labels).T >= 0)[..., None]
     shares = surveys.mean(axis=1, keepdims=True, where=seen)
-    return Chain.fitted(np.where(seen, surveys / shares, 1.0), shares.mean(axis=(0, 1)), years, weights)
+    return Chain.fitted(np.where(seen, surveys / shares, 1.0), odds, shares.mean(axis=(0, 1)), years, weights)
 
 
 def stories(count=300):
@@ -50,6 +51,15 @@ def test_what_comes_and_goes_vanishes_and_what_stays_is_dated():
     assert not flickers(path, labels)[:300].any()
 
 
+def test_a_place_that_looks_another_is_sooner_thought_to_have_changed():
+    labels = stories()
+    odds = np.ones((2, len(labels)))
+    odds[0, 320:330], odds[0, 330:340] = 20.0, 0.05
+    plain, told = (chain_of(labels, 0.8, odds=some).ends()[320:, 0, 1] for some in (None, odds))
+    assert (told[:10] > plain[:10]).all()
+    assert (told[10:] < plain[10:]).all()
+
+
 def test_a_missing_look_breaks_nothing_and_the_others_bridge_it():
     labels = stories()
     labels[0, 1] = labels[325, 1] = labels[1, 2] = -1
@@ -70,6 +80,7 @@ def test_passes_agree_with_the_sum_over_all_stories(seed, count):
         rng.uniform(0.1, 2, (count, 4, 2)),
         rng.dirichlet([1, 1]),
         rng.dirichlet([1, 1], (count - 1, 2)),
+        rng.uniform(0.2, 5, (count - 1, 4)),
     )
     total, ends, step = np.zeros(4), np.zeros((4, 2, 2)), np.zeros((4, 2, 2))
     best, most = np.zeros((4, count), int), np.zeros(4)
@@ -77,6 +88,7 @@ def test_passes_agree_with_the_sum_over_all_stories(seed, count):
         weight = chain.start[story[0]] * chain.looks[0][:, story[0]]
         for t in range(1, count):
             weight = weight * chain.moves[t - 1][story[t - 1], story[t]] * chain.looks[t][:, story[t]]
+            weight = weight * (chain.odds[t - 1] if story[t - 1] != story[t] else 1)
         total += weight
         ends[:, story[0], story[-1]] += weight
         step[:, story[1], story[2]] += weight

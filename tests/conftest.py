@@ -48,6 +48,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[None]":
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_spark_unasked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that starts Spark in this process, which takes ten seconds of a core, says so."""
+    if request.node.get_closest_marker("spark") is None:
+        monkeypatch.setattr("landuse.engine.session._start", lambda *_: pytest.fail("mark this test with spark"))
+
+
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> "Patchwork":
     """A survey of plain patches, its labels, and a small model; to be read only."""

@@ -59,7 +59,7 @@ def test_tile(told, tmp_path):
     work = patchwork(tmp_path / "few", rows=4, cols=4)
     lines = told(
         "tile", *work.survey, "--chip-size", "32", "--chip-pixels", "32", "--labels", work.labels, "--legend", work.legend,
-        "--export", "png", "--out", tmp_path / "chips",
+        "--export", "png", "--master", "inline", "--out", tmp_path / "chips",
     )  # fmt: skip
     assert last(lines, "looking for chips: ")
     assert last(lines, "labelling: ")

@@ -53,10 +53,11 @@ def cells():
 def by_hand(codes, row, col):
     """Class at the nine points and exact shares of one 224 m cell, in whole numbers and fractions only."""
     height, width = codes.shape
+    table = NLCD6.crosswalk()
 
     def at(x, y):
         i, j = math.floor((x - ORIGIN[0]) / PIXEL), math.floor((ORIGIN[1] - y) / PIXEL)
-        return NLCD6.crosswalk()[codes[j, i]] if 0 <= i < width and 0 <= j < height else 0
+        return table[codes[j, i]] if 0 <= i < width and 0 <= j < height else 0
 
     points = [
         at(col * 224 + Fraction(224 * a, 6), row * 224 + Fraction(224 * b, 6)) for a in (1, 3, 5) for b in (1, 3, 5)
@@ -64,9 +65,9 @@ def by_hand(codes, row, col):
     shares = dict.fromkeys(NLCD6.codes, Fraction(0))
     for j in range(height):
         high = min(row * 224 + 224, ORIGIN[1] - j * PIXEL) - max(row * 224, ORIGIN[1] - (j + 1) * PIXEL)
-        for i in range(width):
+        for i in range(width) if high > 0 else ():
             wide = min(col * 224 + 224, ORIGIN[0] + (i + 1) * PIXEL) - max(col * 224, ORIGIN[0] + i * PIXEL)
-            code = int(NLCD6.crosswalk()[codes[j, i]])
+            code = int(table[codes[j, i]])
             if high > 0 and wide > 0 and code:
                 shares[code] += Fraction(high * wide, 224 * 224)
     return points, at(col * 224 + 112, row * 224 + 112), shares

@@ -20,7 +20,7 @@ docs: $(READY) ## the documentation as a site in site/, which a browser opens wi
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: $(READY) ## all tests, each file on one core, so that what its tests share is made once; the longest first
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 notebooks: $(READY) ## every cell of every notebook; `make test` only looks at what they are stored with
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load tests/notebooks/every_cell.py

@@ -1,14 +1,16 @@
-"""What several test folders share."""
+"""What several test folders share, and on which core each file runs."""
 
+import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pyspark.sql import SparkSession
+    from xdist.scheduler import LoadScopeScheduling
 
     from tests.patchwork import Patchwork
 
@@ -17,27 +19,43 @@ LONGEST = (
     "tests/cluster/test_standalone.py",
     "tests/outputs/test_page_browser.py",
     "tests/cluster/",
-    "tests/training/finetune/",
+    "tests/training/test_finetune.py",
     "tests/cli/test_examples.py",
 )
 """Files that start first, after those of the Spark session: what is short fills the ends."""
+_SPARK = re.compile(r"def \w+\([^)]*\bspark\b|\(\"spark\"\)")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling | None":
+    """Under `--dist loadscope`, keep each file on one core, and all that use the Spark session, so that it is started once."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "spark" if _uses_spark(file) else file
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file on one core, and all that use the Spark session together, so that it is started once."""
-    files = {_file_of(item) for item in items if "spark" in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("spark" if _file_of(item) in files else _file_of(item)))
-    items.sort(key=lambda item: (_file_of(item) not in files, _place(_file_of(item))))
-
-
-def _file_of(item: pytest.Item) -> str:
-    return item.nodeid.partition("::")[0]
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: _place(item.nodeid.partition("::")[0]))
 
 
 def _place(file: str) -> int:
+    if _uses_spark(file):
+        return -1
     return next((place for place, start in enumerate(LONGEST) if file.startswith(start)), len(LONGEST))
+
+
+@cache
+def _uses_spark(file: str) -> bool:
+    """Whether tests of a file ask for the fixture `spark`."""
+    return _SPARK.search((Path(__file__).parents[1] / file).read_text(encoding="utf8")) is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +82,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> "Patchwork":
 
 
 @pytest.fixture(scope="session")
-def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path":
+def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of its labelled chips."""
     from landuse.stages.tile import tile
 
@@ -74,7 +92,7 @@ def chips(work: "Patchwork", tmp_path_factory: pytest.TempPathFactory) -> "Path"
 
 
 @pytest.fixture(scope="session")
-def learnt(work: "Patchwork", chips: "Path", tmp_path_factory: pytest.TempPathFactory) -> "Path":
+def learnt(work: "Patchwork", chips: "Path", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file whose head has learnt the patches; its backbone's weights are random."""
     from landuse.options.training import TrainOptions
     from landuse.stages.train import train

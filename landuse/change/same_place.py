@@ -12,9 +12,10 @@ for change: the later look of a cell with another's mixed in, half of it at leas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import minimize
 
 from landuse.change.pair import Bands, Floats, Mask, SurveyPair
 from landuse.grid import IntArray
@@ -29,8 +30,10 @@ SHRUNK = 0.1
 """How far correlations are drawn towards 0."""
 UNCHANGED = 0.95
 """Share of the cells, the most alike, that stand for those that did not change."""
-DRAWS = 4
-"""Stand-ins for change for each cell."""
+DRAWS, MOST_DRAWN = 4, 20_000
+"""Stand-ins for change for each cell, and about how many in all."""
+RIDGE = 1e-4
+"""Keeps a slope finite where the stand-ins are parted perfectly from the cells."""
 WEIGHT = 0.75
 """Below 1, since the classes come from the same features: docs/change.md."""
 MOST = 5.0
@@ -109,14 +112,15 @@ class SamePlace:
 
     def _weighed(self, same: Floats, changed: Floats) -> SamePlace | None:
         """With what s is worth, by logistic regression of pairs that changed against those that did not, which count alike."""
-        from sklearn.linear_model import LogisticRegression
-
         if not len(changed):
             return None
-        scores, labels = np.concatenate([same, changed])[:, None], np.repeat([0, 1], [len(same), len(changed)])
-        found = LogisticRegression(C=10, class_weight="balanced").fit(scores, labels)
-        slope, middle = float(found.coef_[0, 0]), float(found.intercept_[0])
-        return SamePlace(self.means, self.deviations, self.normals, slope, middle) if slope > 0 else None
+
+        def loss(line: Floats) -> float:
+            right = (-line[0] * changed - line[1], line[0] * same + line[1])
+            return float(sum(np.logaddexp(0, odds).mean() for odds in right) + RIDGE * line[0] ** 2)
+
+        slope, middle = map(float, minimize(loss, [1.0, 0.0], method="BFGS").x)
+        return replace(self, slope=slope, middle=middle) if slope > 0 else None
 
     def log_odds(self, block: SurveyPair) -> Floats:
         """Log odds (n,) that cells changed, for even odds before; 0 for those without components."""
@@ -147,7 +151,7 @@ def _stand_ins(looks: Floats, folds: IntArray, labels: IntArray) -> tuple[Floats
     rng, half, found = np.random.default_rng(SEED), looks.shape[1] // 2, []
     for fold in range(FOLDS):
         cells = np.flatnonzero(folds == fold)
-        for _ in range(DRAWS):
+        for _ in range(max(1, min(DRAWS, MOST_DRAWN // len(looks)))):
             others = rng.permutation(cells)
             share = rng.uniform(0.5, 1, len(cells))[:, None]
             mixed = looks[cells].copy()

@@ -24,6 +24,8 @@ from landuse.grid import IntArray, chip_ids
 
 RARE = 0.01
 """Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
+SHARED = 0.7
+"""What the likeness of two looks counts in a chain, where an odd look takes part in two steps: docs/change.md."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,7 @@ def series_of(maps: Sequence[ClassMap], years: Sequence[float], transitions: Pat
 def _odds(looks: Looks, places: Sequence[SamePlace | None]) -> Floats:
     """Odds (T - 1, n) of change by the components alone; 1 where nothing is known."""
     steps = [
-        np.zeros(len(looks.lines)) if place is None else place.log_odds(looks.step(number))
+        np.zeros(len(looks.lines)) if place is None else SHARED * place.log_odds(looks.step(number))
         for number, place in enumerate(places)
     ]
     return np.exp(np.stack(steps))

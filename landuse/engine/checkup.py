@@ -145,7 +145,6 @@ def _drivers(what: str, number: str, wanted: tuple[str, ...], there: set[str]) -
 
 
 def _training() -> Iterator[Finding]:
-    """TensorFlow, by its metadata: only training and --runtime tensorflow need it."""
     found = _installed("tensorflow")
     if found is None:
         mend = "Maps from trained models work; for training run 'pip install tensorflow'."
@@ -155,7 +154,6 @@ def _training() -> Iterator[Finding]:
 
 
 def _installed(name: str) -> str | None:
-    """Version of a distribution, or None."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -125,7 +125,6 @@ def _other_memory() -> tuple[int, int]:
 
 
 def _first_number(*files: Path) -> int | None:
-    """The number in the first of `files` that holds one."""
     for file in files:
         try:
             return int(file.read_text())

@@ -169,7 +169,6 @@ class PartStore:
             ) from error
 
     def _put(self, path: str, data: pa.Buffer) -> None:
-        """Store bytes under `path` in one step."""
         system, folder = self._opened
         if system.type_name in _OBJECT_STORES:
             with system.open_output_stream(path) as stream:

@@ -118,7 +118,6 @@ class Progress:
         return f"{self._doing}: " if self._doing else ""
 
     def _show(self, count: int) -> None:
-        """Count and, where it is time to, say so."""
         self.done += count
         seconds = time.monotonic() - self._started
         if self._row is not None:

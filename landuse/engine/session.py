@@ -110,7 +110,6 @@ def _scratch() -> Path:
 
 
 def _start(options: SessionOptions, scratch: Path) -> SparkContext:
-    """Start the JVM unless one is left from before, and a context in it."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -211,7 +210,6 @@ def open_runner(master: str, *, threads_per_task: int | None = None, task_timeou
 
 
 def _spark_runner(stack: ExitStack, master: str, threads_per_task: int | None, task_timeout_s: int) -> Runner:
-    """A runner on Spark, which the stack closes."""
     from landuse.engine.spark_runner import SparkRunner
 
     threads = threads_per_task or default_threads(SessionOptions(master).slots)

@@ -177,7 +177,6 @@ def _lost(error: BaseException, waiting: list[tuple[int, T]]) -> Lost:
 
 
 def _cause(message: str) -> str:
-    """In words why Spark lost a task's worker."""
     if "exited unexpectedly" in message or "ExecutorLost" in message:
         return "the worker process died"
     lost = _LOST_TASK.search(message)

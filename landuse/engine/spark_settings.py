@@ -68,7 +68,6 @@ def check_reachable(master: str) -> None:
 
 
 def _unreachable(address: str) -> str | None:
-    """Why ``host:port`` cannot be reached, or None."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()

@@ -151,5 +151,4 @@ def children(pid: int) -> list[int]:
 
 
 def _java(context: SparkContext):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """The context as Spark's own Scala object."""
     return context._jsc.sc()

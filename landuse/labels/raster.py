@@ -227,7 +227,6 @@ def _no_raster(path: Path) -> str:
 
 
 def _check(dataset: Any) -> None:  # noqa: ANN401
-    """Raise unless an opened raster can hold labels."""
     name = dataset.name
     if dataset.count != 1:
         raise LabelsError(f"{name} has {dataset.count} bands; a label raster has one band of class codes.")

@@ -182,7 +182,6 @@ def check_fit(manifest: Manifest, path: Path) -> None:
 
 
 def _check_palette(manifest: Manifest, path: Path) -> None:
-    """Raise unless the palette, where there is one, is of the bands that are named."""
     if manifest.palette is not None and not manifest.palette.sound(len(manifest.bands)):
         refuse(path, "the colours of its training survey are not those of its bands")
 

@@ -99,7 +99,6 @@ def _cells(planes: Node) -> Node:
 
 
 def _blurred(planes: Node, side: int) -> Node:
-    """Means over squares of `side` pixels around each."""
     reach = [side // 2] * 2
     return ops.avg_pool(planes, [1, 1], reach, reach, [side] * 2, True, "floor", "explicit")
 

@@ -148,7 +148,6 @@ def _rasters(names: Iterable[str]) -> list[str]:
 
 
 def _matches(pattern: str) -> list[str]:
-    """Files of a glob (``**`` runs through subfolders)."""
     names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     found = [name for name in names if Path(name).is_file()]
     if not found and Path(pattern).exists():
@@ -231,7 +230,6 @@ def object_bytes(address: str, most: int) -> bytes | None:
 
 
 def _info(scheme: str, path: str) -> Any:  # noqa: ANN401
-    """Pyarrow's `FileInfo` of an object, or None."""
     from pyarrow import fs
 
     try:

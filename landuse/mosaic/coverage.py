@@ -85,7 +85,6 @@ def coverage(survey: Survey, grid: ChipGrid, cells: CellRange) -> Shares:
 
 
 def _region(cells: CellRange, part: CellRange) -> tuple[slice, slice]:
-    """Where `part` lies in an image of `cells`."""
     rows = slice(cells.row1 - part.row1, cells.row1 - part.row0)
     return rows, slice(part.col0 - cells.col0, part.col1 - cells.col0)
 

@@ -167,7 +167,6 @@ def _read_bands(
 
 
 def _read_mask(files: OpenFiles, file: tuple[str, int | None], window: Window, shape: tuple[int, ...]) -> Mask:
-    """The mask band of a file: True where it holds imagery."""
     dataset = files.dataset(*file)
     try:
         mask = dataset.read_masks(1, window=RasterioWindow(*window), out_shape=shape)

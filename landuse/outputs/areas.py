@@ -218,7 +218,6 @@ def cell_shares(shapes: npt.NDArray[np.object_], boxes: Boxes) -> Shares:
 
 
 def _shares_of(shapes: npt.NDArray[np.object_], boxes: Boxes, first: int) -> Shares:
-    """The pairs of some cells from number `first` on."""
     west, south, east, north = (side[first : first + BOXES_AT_ONCE] for side in boxes)
     around = shapely.box(west.min(), south.min(), east.max(), north.max())
     near = shapely.intersection(shapes, around)  # an edge of a far shore costs nothing then

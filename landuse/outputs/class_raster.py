@@ -148,7 +148,6 @@ def _open(path: str | Path) -> Any:  # noqa: ANN401
 
 
 def _check(path: str | Path, dataset: Any) -> None:  # noqa: ANN401
-    """Raise unless the open dataset can be a class map."""
     if dataset.count != 1:
         raise BandsError(f"{path} has {dataset.count} bands; a class map has one, so this may be imagery.")
     if dataset.crs is None or dataset.transform.is_identity:

@@ -192,7 +192,6 @@ def _holder() -> str:
 
 
 def _described(path: Path) -> str:
-    """Return in words who wrote the lock file, or nothing where that cannot be told."""
     try:
         holder = json.loads(path.read_text(encoding="utf8"))
         return f" (process {holder['process']} on {holder['host']}, since {holder['since']})"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from landuse.change.transitions import NO_DATA, Transition, read_transitions
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
-from landuse.outputs.page.evidence import MAX_BYTES, Areas, Cells, SummaryPart
+from landuse.outputs.page.evidence import MAX_BYTES, Areas, Evidence
 from landuse.outputs.record import RECORD, RunRecord, read_record
 from landuse.outputs.tables import cell_text
 from landuse.text import date_names
@@ -27,16 +27,14 @@ class Hectares(Areas):
     compared: float
 
 
-class Summary(SummaryPart):
+class Summary(Evidence):
     """The part of `summary.json` that a report speaks of; `tiers` says what each tier means, the surest first."""
 
     before: str
     after: str
-    cells: Cells
     area_ha: Hectares
     sites: int
     sites_by_tier: dict[str, int]
-    tiers: dict[str, str]
     limits: tuple[str, ...] = ()
     note: str | None = None
 

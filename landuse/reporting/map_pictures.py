@@ -161,7 +161,6 @@ def _land(path: Path | None, compared: Compared, place: Place) -> CodeArray | No
 
 
 def _read_codes(path: Path, legend: str | None) -> ClassMap:
-    """A map without its probabilities."""
     if not path.is_dir():
         return read_class_map(path, legend)
     raster = read_class_raster(path / CODES_FILE)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from landuse.outputs.page.assets import page_words
-from landuse.outputs.page.evidence import Evidence, read_evidence
-from landuse.reporting.compared import SUMMARY, ClassChange, Compared, Interval, Sample, Share
+from landuse.outputs.page.evidence import Evidence
+from landuse.reporting.compared import ClassChange, Compared, Interval, Sample, Share
 
 MARKS = {"en": (",", "."), "es": (".", ",")}
 """What parts thousands, and whole numbers from decimals."""
@@ -101,8 +101,7 @@ def recorded_limits(compared: Compared) -> list[str]:
 
 def limits(speech: Speech, compared: Compared, sample: Sample | None) -> list[str]:
     """What else a reader should know before acting."""
-    evidence = read_evidence(compared.folder / SUMMARY)
-    said = [] if evidence is None else _evidence(speech, evidence)
+    said = _evidence(speech, compared.summary)
     side = (compared.record.grid or {}).get("chip_m")
     if isinstance(side, int | float):
         said.append(speech.say("report_squares_limit", side=speech.length(side)))

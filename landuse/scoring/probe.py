@@ -108,7 +108,6 @@ def _rates_here(chips: Chips, settings: ScoreSettings, tasks: Sequence[BlockTask
 
 
 def _rates(probe: Probe, job: ScoreJob, task: BlockTask, wake_s: float, at_once: int) -> Rates:
-    """The rates of tasks as large as `task`, which a probe of a part of it stands for."""
     part = cost_of(job, reduced(task, probe.chips, job.split)) / probe.chips
     seconds = probe.seconds / probe.chips * cost_of(job, task) / task.chips / part
     return Rates(probe, seconds, wake_s + probe.start_s, at_once)

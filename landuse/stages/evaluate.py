@@ -97,7 +97,6 @@ def write_evaluation(folder: Path, case: Case, options: EvaluateOptions) -> str:
 
 
 def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
-    """Refuse, before any work, what cannot be right."""
     if len(inputs) == 1 and (str(inputs[0]) in shipped_bundles() or str(inputs[0]).endswith(SUFFIX)):
         raise UsageError(
             f"{inputs[0]} is a model: give the labelled data to judge it on too, as landuse evaluate MODEL DATA --out DIR."

@@ -146,7 +146,6 @@ def export(model: str | Path, out: Path, options: ExportOptions) -> list[Path]:
 
 
 def _check_out(out: Path, options: ExportOptions) -> None:
-    """Raise unless `out` may be written in this format."""
     suffix = SUFFIXES[options.format]
     if suffix and out.suffix != suffix:
         raise UsageError(
@@ -161,7 +160,6 @@ def _check_out(out: Path, options: ExportOptions) -> None:
 
 
 def _moved(staged: Path, target: Path) -> Path:
-    """Put a file or folder where it belongs, in place of an earlier one."""
     if target.is_dir():
         shutil.rmtree(target)
     staged.replace(target)

@@ -96,7 +96,6 @@ def class_counts(chips: ChipSet) -> dict[str, int]:
 def _record(
     chips: ChipSet, options: TileOptions, timings: dict[str, float], left_out: Mapping[str, float]
 ) -> RunRecord:
-    """What `run.json` says of a chip table."""
     classes = class_counts(chips)
     counts: dict[str, int | float] = {"chips": len(chips), "sources": len(chips.survey.sources)}
     if chips.labels is not None:

@@ -145,7 +145,6 @@ def _tried(
 
 
 def _check_learnable(samples: Samples, options: TrainOptions) -> None:
-    """Refuse, before any fit, what no head can be learnt from."""
     if samples.multi and options.doubt_odds is not None:
         raise UsageError("--doubt-odds is for samples of one class each, and these have lists of labels.")
     if not samples.multi and len(np.unique(samples.positions)) < 2:

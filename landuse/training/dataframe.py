@@ -136,7 +136,6 @@ def _labels(table: pa.Table) -> list[tuple[str, ...] | None]:
 
 
 def _names(value: str | list[str | None] | None) -> tuple[str, ...] | None:
-    """The names in a cell of the column, each once, without blanks."""
     if value is None:
         return None
     names = value if isinstance(value, list) else [value]

@@ -91,7 +91,6 @@ def _fit_multi(samples: Samples, options: TrainOptions) -> Fitted:
 
 
 def _held(samples: Samples, rule: HoldoutOptions) -> Mask:
-    """The samples that say when a dense head has learnt enough."""
     apart = HoldoutOptions(holdout=STOP_SHARE, seed=rule.seed, block_m=rule.block_m)
     return split(replace(samples.layout, sides=None), apart).test
 

@@ -174,7 +174,6 @@ def read_annotation(path: Path) -> Annotation:
 
 
 def _text(element: Element | None) -> str:
-    """The text in an element, without what stands in others within it."""
     if element is None:
         return ""
     return (element.text or "").strip()[:LONGEST]

@@ -165,7 +165,6 @@ def _last_block(layers: list[Layer]) -> list[Layer]:
 
 
 def _from_the_top(layers: list[Layer], count: int) -> list[Layer]:
-    """The last `count` convolutions and dense layers, and everything after the first of them."""
     places = [i for i, (_, layer) in enumerate(layers) if isinstance(layer, COUNTED)]
     if count > len(places):
         raise UsageError(f"The backbone has {len(places)} layers, not {count}: give --fine-tune all.")

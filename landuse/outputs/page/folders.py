@@ -192,7 +192,6 @@ def _compared(identity: Any, years: Mapping[Path, str]) -> str:  # noqa: ANN401
 
 
 def _colors(folder: Path, record: RunRecord) -> dict[str, str]:
-    """Colour by class name, in legend order, from the legend in `run.json`."""
     if record.legend is None:
         return {}
     try:
@@ -245,7 +244,6 @@ def _polygons(geometry: Mapping[str, Any]) -> Polygons:
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401
-    """A finite number, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)

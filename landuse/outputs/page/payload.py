@@ -172,7 +172,6 @@ def _year(year: MapYear, index: Mapping[str, int], meridian: float) -> dict[str,
 
 
 def _grid(year: MapYear, index: Mapping[str, int], meridian: float) -> dict[str, Any]:
-    """The cells, packed, and where they lie."""
     grid, table = year.grid, np.zeros(256, np.uint8)
     for position, name in enumerate(grid.names, 1):
         table[position] = index.get(name, -1) + 1

@@ -125,12 +125,9 @@ class CellRange:
 
     def union(self, other: CellRange) -> CellRange:
         """The smallest range that holds both."""
-        return CellRange(
-            min(self.row0, other.row0),
-            max(self.row1, other.row1),
-            min(self.col0, other.col0),
-            max(self.col1, other.col1),
-        )
+        row0, row1 = min(self.row0, other.row0), max(self.row1, other.row1)
+        col0, col1 = min(self.col0, other.col0), max(self.col1, other.col1)
+        return CellRange(row0, row1, col0, col1)
 
     def arrays(self) -> tuple[IntArray, IntArray]:
         """Rows and columns of every cell, in image order; each of shape (size,), int64."""

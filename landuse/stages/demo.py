@@ -74,9 +74,10 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
     with open_runner(options.master):  # one Spark for all stages
         maps = make_maps(data, out, options, say)
     result = diff([out / f"landuse_{year}" for year in YEARS], out / "change", DiffOptions(fresh=options.fresh))
+    cells = result.summary["cells"]
     say(
-        f"diff       {counted(result.label_differences, 'chip has', 'chips have')} two labels; "
-        f"{counted(result.confirmed, 'of them is', 'of them are')} confirmed as change"
+        f"diff       {counted(cells['label_differences'], 'chip has', 'chips have')} two labels; "
+        f"{counted(cells['confirmed'], 'of them is', 'of them are')} confirmed as change"
     )
     write_map(
         [*(out / f"landuse_{year}" for year in YEARS), out / "change"], out / MAP, PageOptions(imagery_mb=IMAGERY_MB)
@@ -84,7 +85,7 @@ def demo(out: Path, options: DemoOptions, say: Say) -> DemoReport:
     return DemoReport(
         accuracy={year: accuracy(maps[year], data / "truth" / f"{year}.tif") for year in YEARS},
         change=change_scores(result.changes, true_changes(data / "truth" / "change.csv", maps)),
-        label_differences=result.label_differences,
+        label_differences=cells["label_differences"],
         page=out / MAP,
         seconds=time.perf_counter() - started,
     )

@@ -63,16 +63,6 @@ class DiffResult:
         """Chip id -> (from, to) of every confirmed chip; empty where the maps are not of chips."""
         return confirmed_chips(self.out, self.summary.get("codes", {}))
 
-    @property
-    def label_differences(self) -> int:
-        """Cells whose labels differ."""
-        return int(self.summary["cells"]["label_differences"])
-
-    @property
-    def confirmed(self) -> int:
-        """Cells confirmed as changed."""
-        return int(self.summary["cells"]["confirmed"])
-
 
 def diff(maps: Sequence[str | Path], out: Path, options: DiffOptions | None = None) -> DiffResult:
     """Compare maps of the same ground at two or more dates.
@@ -188,7 +178,7 @@ def _diff_several(maps: Sequence[Path], out: Path, options: DiffOptions) -> Diff
             found[name] = summary | {"folder": folder.name, "area_by_change": gains_and_losses(told)}
         names = told_apart([path.resolve() for path in maps])
         summary = {"before": names[0], "after": names[1], "classes": found}
-        _write_several(staging, summary, _record_several(maps, options, summary, time.perf_counter() - started))
+        _write_several(staging, maps, options, summary, started)
     return DiffResult(out, summary)
 
 
@@ -196,11 +186,24 @@ def _rule(options: DiffOptions) -> ChangeRule:
     return ChangeRule(options.min_probability, options.min_site, options.min_hectares, options.smooth, options.method)
 
 
-def _write_several(folder: Path, summary: dict[str, Any], record: RunRecord) -> None:
+def _write_several(
+    folder: Path, maps: Sequence[Path], options: DiffOptions, summary: dict[str, Any], started: float
+) -> None:
     lines = class_lines(summary["classes"])
     write_json(folder / SUMMARY, summary)
     write_table(folder / CLASSES, CLASS_HEADER, [(safe_cell(name), *rest, inside) for name, *rest, inside in lines])
-    rasters = [f"{inside}/{CHANGE}" for *_, inside in lines]
+    first, rasters = read_record(maps[0]), [f"{inside}/{CHANGE}" for *_, inside in lines]
+    record = RunRecord(
+        command="diff",
+        options=options.as_json(),
+        inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES_FILE, RECORD)),
+        grid=first.grid,
+        legend=first.legend,
+        counts={"sites": sum(one["sites"] for one in summary["classes"].values())},
+        timings={"seconds": time.perf_counter() - started},
+        details={"before": summary["before"], "after": summary["after"]}
+        | {"classes": [dict(zip(CLASS_HEADER, line, strict=True)) for line in lines]},
+    )
     write_item(folder, f"{summary['before']}_{summary['after']}", rasters[0], record, rasters)
     write_record(folder, record)
 
@@ -286,19 +289,4 @@ def _record(found: Comparison, options: DiffOptions, summary: dict[str, Any], se
         counts=counts | {"sites": summary["sites"]},
         timings={"seconds": seconds},
         details={"before": found.before.name, "after": found.after.name, "codes": summary["codes"]},
-    )
-
-
-def _record_several(maps: Sequence[Path], options: DiffOptions, summary: dict[str, Any], seconds: float) -> RunRecord:
-    first = read_record(maps[0])
-    return RunRecord(
-        command="diff",
-        options=options.as_json(),
-        inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES_FILE, RECORD)),
-        grid=first.grid,
-        legend=first.legend,
-        counts={"sites": sum(one["sites"] for one in summary["classes"].values())},
-        timings={"seconds": seconds},
-        details={"before": summary["before"], "after": summary["after"]}
-        | {"classes": [dict(zip(CLASS_HEADER, line, strict=True)) for line in class_lines(summary["classes"])]},
     )

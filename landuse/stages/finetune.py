@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
-from landuse.evaluation.metrics import metrics
+from landuse.evaluation.predictions import predictions_of
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.models.heads import DenseHead
 from landuse.models.keras_backbone import retrained
@@ -21,7 +20,7 @@ from landuse.models.runtime import open_runtime
 from landuse.mosaic.picture import batches
 from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
-from landuse.stages.train import calibrated, claimed_model, fit_head, samples_for, trusted
+from landuse.stages.train import calibrated, claimed_model, fit_head, judged, samples_for, trusted
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.balance import fitting_rows
 from landuse.training.epochs import CheckpointStore
@@ -76,7 +75,7 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
         if options.fresh:
             store.clear()
         tuned = learn(samples, sides, replace(base, name=out.stem), options, how, store)
-        bundle = judged(samples, sides, tuned, options, how)
+        bundle = with_figures(samples, sides, tuned, options, how)
         write_bundle(with_alignment(bundle, data, options.seed), out)
         write_history(out.with_suffix(".history.csv"), tuned.history)
         plot_history(out.with_suffix(".history.png"), tuned.history, out.stem)
@@ -140,7 +139,7 @@ def weighted_targets(samples: Samples, sure: npt.NDArray[np.bool_], options: Tra
     return targets
 
 
-def judged(
+def with_figures(
     samples: Samples, sides: FineTuneSplit, tuned: FineTuned, options: TrainOptions, how: FineTuneOptions
 ) -> Bundle:
     """The model, calibrated and measured in the runtime that it will run in."""
@@ -149,11 +148,10 @@ def judged(
     apart = featured(unused, tuned.bundle)
     held = apart.take(np.arange(len(sides.calibration)))
     found = calibrated(head, held, options)
-    figures = figures_of(found.probabilities, held)
+    seen = predictions_of(held.legend.names, held.members, found.probabilities)
     final = found.scaling.of(head)
     if len(sides.test):
-        test = featured(samples.take(sides.test), tuned.bundle)
-        figures = figures_of(final.apply(test.features), test)
+        seen = judged(final, featured(samples.take(sides.test), tuned.bundle))
     best = best_of(tuned.history)
     report = how.as_json() | tuned.device | {"epochs_run": tuned.history[-1].epoch, "kept": asdict(best)}
     report |= {"fitted": len(sides.train), "validated": len(sides.validation), "unreadable": tuned.lost}
@@ -164,18 +162,11 @@ def judged(
         training=training_report(samples, sides.split, options)
         | head_report(Fitted(final), samples, options)
         | {"doubt_odds": options.doubt_odds, "doubtful": tuned.doubtful, "fine_tuning": report},
-        metrics=figures,
+        metrics=dict(seen.figures().as_dict()),
         palette=training_palette(samples.pictures),
         metres_per_pixel=samples.metres_per_pixel(tuned.bundle.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
-
-
-def figures_of(probabilities: Floats, held: Samples) -> dict[str, Any]:
-    """Accuracy and its kin on samples held back."""
-    names = np.array(held.legend.names, dtype=object)
-    found = metrics(names[held.positions], names[probabilities.argmax(1)], held.legend.names, probabilities)
-    return dict(found.as_dict())
 
 
 def featured(samples: Samples, bundle: Bundle) -> Samples:

@@ -20,7 +20,7 @@ from landuse.errors import UsageError
 from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.options.schema import INLINE
 from landuse.options.training import FOLDS, TrainingOptions, TrainOptions, TuneOptions
-from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for
+from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for, train
 from landuse.training.backbone import base_for, with_alignment
 from landuse.training.calibration import log_loss
 from landuse.training.report import MEASURES, FoldScore, Trial, write_folds, write_trials
@@ -35,11 +35,11 @@ MOST_SETTINGS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
-    """The model with the best setting, and all trials, best first."""
+class Trained:
+    """A model that was trained, and what cross-validation said of each setting, the best first."""
 
     bundle: Bundle
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class TrialJob:
     splits: tuple[Split, ...]
 
 
-def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Tuned:
+def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Trained:
     """Try settings, refit the best on everything as `train` does, and write the model file and a table of all trials.
 
     Samples are held back first, as in `train`, and take no part in any trial; the figures of the model are measured on them.
@@ -75,7 +75,7 @@ def tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOpt
         return _tune(data, out, options, tuning)
 
 
-def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Tuned:
+def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOptions) -> Trained:
     settings = settings_of(tuning, options)
     backbones = list(dict.fromkeys(_backbone(options.changed(**s)) for s in settings))
     bases = {b: base_for(data, options.changed(backbone=b[0], weights=b[1])) for b in backbones}
@@ -91,7 +91,7 @@ def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOp
     if tuning.grid:
         write_trials(out.with_suffix(".tuning.csv"), trials)
     write_folds(out.with_suffix(".folds.csv"), trials[0])
-    return Tuned(read_bundle(out), trials)
+    return Trained(read_bundle(out), trials)
 
 
 def _report(trials: Sequence[Trial], tuning: TuneOptions) -> dict[str, Any]:
@@ -140,14 +140,14 @@ def run_trials(
 ) -> tuple[Trial, ...]:
     """Every setting on every fold of the training side, best first; equally good ones in the order of the grid."""
     first = next(iter(samples.values()))
-    train = split(first.layout, options).train
-    learning = first.take(train)
+    rows = split(first.layout, options).train
+    learning = first.take(rows)
     splits = tuple(folds(replace(learning.layout, sides=None), tuning.folds or FOLDS, options))
     with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:
         paths = {}
         for number, (backbone, one) in enumerate(samples.items()):
             paths[backbone] = Path(scratch) / f"{number}.npy"
-            np.save(paths[backbone], one.features[train], allow_pickle=False)
+            np.save(paths[backbone], one.features[rows], allow_pickle=False)
         bare = replace(learning, features=np.empty((len(learning), 0), np.float32), pictures=None)
         work = [(i, k) for i in range(len(settings)) for k in range(len(splits))]
         with (
@@ -184,14 +184,6 @@ def run_trial(job: TrialJob, work: tuple[int, int]) -> FoldScore:
     return FoldScore(len(held), found.accuracy or 0.0, found.f1 or 0.0, loss, seconds)
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """The model as written, and what was compared to find it, best first; nothing where there was one setting."""
-
-    bundle: Bundle
-    trials: tuple[Trial, ...] = ()
-
-
 def run_training(data: Sequence[Path], out: Path, options: TrainingOptions) -> Trained:
     """Train as the options say; raises as `train`, `tune` and `fine_tune`."""
     if options.layers is not None:
@@ -199,10 +191,5 @@ def run_training(data: Sequence[Path], out: Path, options: TrainingOptions) -> T
 
         return Trained(fine_tune(data, out, options, options))
     if options.grid or options.folds is not None:
-        from landuse.stages.tune import tune
-
-        found = tune(data, out, options, options)
-        return Trained(found.bundle, found.trials)
-    from landuse.stages.train import train
-
+        return tune(data, out, options, options)
     return Trained(train(data, out, options))

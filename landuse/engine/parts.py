@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from landuse.engine.failures import Patience
+from landuse.engine.runner import Patience
 from landuse.errors import EngineError
 
 # Arrow's own allocator holds back tens of megabytes of what was freed, more the longer a run is; the system's does not.

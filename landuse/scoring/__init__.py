@@ -1,4 +1,4 @@
-"""Chips through a network: `block` is what a worker does, `run` what the driver does, `results` what comes of it."""
+"""Chips through a network: `block` is what a worker does, `run` what the driver does."""
 
 from landuse.scoring.plan import ScoreSettings
 from landuse.scoring.run import Run, ScoredStrip, Scores, run_chips, score_chips

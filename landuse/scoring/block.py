@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.chips.table_file import arrow_array
-from landuse.engine.failures import Patience, Quarantined
 from landuse.engine.parts import PartStore
-from landuse.engine.runner import SharedFile
+from landuse.engine.runner import Patience, SharedFile
 from landuse.errors import DamagedSourceError, LanduseError
 from landuse.grid import Block, Cell, CellRange, ChipGrid, IntArray
 from landuse.models.runtime import Kind, Precision, open_runtime, read_cached
@@ -30,6 +29,20 @@ GAPS_RULE = "mirrored in each chip"
 """Part of the keys of answers and features that are kept: those by another rule are not used again."""
 PASSES = 4
 """Each pass reaches as far into a gap as the imagery before it is deep."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Quarantined:
+    """A chip that was given up.
+
+    Attributes:
+        chip_id: its id, such as ``r120c-7``.
+        source: the file at fault, where it is known.
+    """
+
+    chip_id: str
+    cause: str
+    source: str = ""
 
 
 def fill_gaps(chip: Image, valid: Mask) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from landuse.engine.failures import Patience, Quarantined
 from landuse.engine.parts import PartStore
+from landuse.engine.runner import Patience
 from landuse.errors import LanduseError
 from landuse.grid import CellRange, ChipGrid, chip_ids
 from landuse.models.dense import DenseShape, Map, OpenVinoDense, open_dense
@@ -23,6 +23,7 @@ from landuse.scoring.block import (
     EMPTY,
     BlockReport,
     BlockTask,
+    Quarantined,
     ScoreJob,
     fill_gaps,
     part_table,

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from landuse.chips import open_chips
-from landuse.engine.failures import Quarantined
 from landuse.engine.parts import PartStore
 from landuse.errors import ChipTableError, UsageError
 from landuse.grid import BLOCK
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import backbone_key
 from landuse.outputs.record import read_record
+from landuse.scoring.block import Quarantined
 from landuse.scoring.run import Float32, Run, ScoredStrip, widths_of
 
 FEATURES_FILE = "features.parquet"

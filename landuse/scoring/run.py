@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,18 +17,19 @@ import pyarrow as pa
 
 from landuse.chips import Chips, ChipSet
 from landuse.chips.table_file import numbers_of
-from landuse.engine.failures import Quarantined, check_quarantined
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress
 from landuse.engine.runner import Runner
 from landuse.engine.session import open_runner
+from landuse.errors import TooManyQuarantinedError
 from landuse.grid import IntArray, chip_ids
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
-from landuse.scoring.block import BlockReport, BlockTask, ScoreJob, score_block
+from landuse.scoring.block import BlockReport, BlockTask, Quarantined, ScoreJob, score_block
 from landuse.scoring.dense_ground import survey_cells
 from landuse.scoring.plan import ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
+from landuse.text import counted
 
 Float32 = npt.NDArray[np.float32]
 
@@ -265,3 +267,23 @@ def lost_block(settings: ScoreSettings, task: BlockTask, cause: str) -> BlockRep
     """The report of a block that the machine could not finish: every chip of it is quarantined, with the cause."""
     chips = tuple(Quarantined(str(chip), cause) for chip in chip_ids(*task.cells()))
     return BlockReport("", 0, chips, settings.precision, 0.0)
+
+
+def check_quarantined(quarantined: Collection[Quarantined], total: int, max_share: float) -> None:
+    """Raise `TooManyQuarantinedError` where more than a share (0 to 1) of `total` chips is lost."""
+    count = len(quarantined)
+    if count <= max_share * total:
+        return
+    first = next(iter(quarantined))
+    raise TooManyQuarantinedError(
+        f"{count:,} of {counted(total, 'chip')} ({count / max(total, 1):.1%}) could not be used, and a run may lose "
+        f"{max_share:.1%}; {first.chip_id} because: {first.cause.rstrip('.')}. Mend the sources and run the same command again."
+    )
+
+
+def write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> None:
+    """Write ``quarantine.csv``: a header, then a line a chip, by chip id. Raises `OSError` where it cannot."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Quarantined))
+        writer.writerows([" ".join(text.split()) for text in astuple(chip)] for chip in sorted(quarantined))

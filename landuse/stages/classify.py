@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from landuse.engine.failures import write_quarantine
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress, followed
 from landuse.models.bundle import Bundle, find_bundle
@@ -26,6 +25,7 @@ from landuse.scoring import Run, ScoreSettings, run_chips
 from landuse.scoring.colours import Colours, adapted, colours_for
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
+from landuse.scoring.run import write_quarantine
 from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_lines, survey_options
 
 QUARANTINE = "quarantine.csv"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landuse.engine import failures
+from landuse.engine import runner
 from landuse.engine.parts import PartStore, own_address, part_key
 from landuse.errors import EngineError
 
@@ -129,7 +129,7 @@ class Away:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(failures, "time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=slept.append))
     return slept
 
 
@@ -149,7 +149,7 @@ def test_a_store_that_does_not_answer_costs_no_part(store, table, waits, name, a
     store.write("ab", table)
     with pytest.raises(EngineError, match=r"cannot be read now \(timeout was reached\); they stay"):
         getattr(behind(store, Away(99)), name)(*arguments)
-    assert waits == list(failures.HERE_S)
+    assert waits == list(runner.HERE_S)
     assert store.read("ab").equals(table)
 
 
@@ -200,7 +200,6 @@ def test_a_file_address_is_the_same_folder(store, table):
 _WRITER = """
 import sys
 import numpy as np, pyarrow as pa
-from landuse.engine import failures
 from landuse.engine.parts import PartStore, own_address
 store = PartStore(sys.argv[1])
 table = pa.table({"value": np.random.default_rng(0).random(400_000)})

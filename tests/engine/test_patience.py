@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from landuse.engine import failures as module
-from landuse.engine.failures import HERE_S, REMOTE_S, Patience, is_remote
+from landuse.engine import runner as module
 from landuse.engine.progress import progress_on
+from landuse.engine.runner import HERE_S, REMOTE_S, Patience, is_remote
 from landuse.errors import DamagedSourceError, NotARasterError, SourceNotFoundError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landuse.chips import image_order
-from landuse.engine import failures
+from landuse.engine import runner
 from landuse.engine.parts import PartStore
 from landuse.engine.runner import SharedFile
 from landuse.errors import DamagedSourceError
@@ -120,11 +120,11 @@ def test_a_chip_is_tried_again_after_some_waiting_before_it_is_given_up(tmp_path
     made = patchwork(tmp_path)
     chips = survey_chips(made.survey, made.tile_options())
     waits, flaky = [], Flaky(times)
-    monkeypatch.setattr(failures, "time", SimpleNamespace(sleep=waits.append))  # threads of others sleep too
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=waits.append))  # threads of others sleep too
     monkeypatch.setattr(MosaicReader, "read", lambda reader, cells: flaky.read(reader, cells))
     report = score_block(job_of(tmp_path, chips), block_of(chips))
     assert len(report.quarantined) == lost
-    assert waits == list(failures.HERE_S[: times - 1])
+    assert waits == list(runner.HERE_S[: times - 1])
 
 
 def test_a_chip_without_a_pixel_is_quarantined_whatever_its_outline_says(tmp_path):

@@ -2,8 +2,9 @@ import csv
 
 import pytest
 
-from landuse.engine.failures import Quarantined, check_quarantined, write_quarantine
 from landuse.errors import TooManyQuarantinedError
+from landuse.scoring.block import Quarantined
+from landuse.scoring.run import check_quarantined, write_quarantine
 
 BAD = Quarantined("r1c2", 'Tile 3 of "a, b.tif"\ncannot be read.', "a, b.tif")
 

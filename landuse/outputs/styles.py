@@ -1,4 +1,8 @@
-"""Styles beside the files of a map or of a comparison, and inside their GeoPackage, so that they open in their colours."""
+"""Styles beside the files of a map or of a comparison, and inside their GeoPackage: QGIS's QML, OGC's SLD 1.0.0, ArcGIS's CIM.
+
+QGIS takes a ``.qml`` beside a file by itself. `landuse.tif` and `landuse.geojson` share one name before the dot, hence one QML
+with a style for rasters and one for polygons. GeoServer, MapServer and others read SLD.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from landuse.legend import Legend
 from landuse.outputs.categories import (
@@ -19,7 +25,126 @@ from landuse.outputs.categories import (
     categories_of,
     change_categories,
 )
-from landuse.outputs.symbology import Filter, categorised, graded, graded_sld, polygon_sld, raster_sld
+
+VERSION = "3.22"
+POLYGON_LAYER = "2"
+QML_OUTLINE = "35,35,35,140"
+RAMP = {0: "#ffffcc", 0.5: "#fd8d3c", 1: "#800026"}
+"""Colours of probabilities (ColorBrewer's YlOrRd)."""
+SLD, OGC = "http://www.opengis.net/sld", "http://www.opengis.net/ogc"
+ElementTree.register_namespace("sld", SLD)
+ElementTree.register_namespace("ogc", OGC)
+Filter = Mapping[str, str]
+"""The value that each of some columns must have."""
+
+
+def categorised(categories: Categories, attribute: str) -> str:
+    """The QML of a raster of codes and of polygons, the name of whose category is the QGIS expression `attribute`."""
+    entries = [
+        _element("paletteEntry", value=str(c.value), color=c.color, alpha="255", label=c.name) for c in categories
+    ]
+    numbered = [(str(index), c) for index, c in enumerate(categories)]
+    listed = [_element("category", symbol=i, value=c.name, label=c.name, render="true") for i, c in numbered]
+    symbols = [
+        _element("symbol", _qml_fill(c), type="fill", name=i, alpha="1", clip_to_extent="1") for i, c in numbered
+    ]
+    how = {"type": "categorizedSymbol", "attr": attribute, "enableorderby": "0", "forceraster": "0"}
+    return _qml(
+        _element("pipe", _qml_raster("paletted", _element("colorPalette", *entries))),
+        _element(
+            "renderer-v2", _element("categories", *listed), _element("symbols", *symbols), **how, symbollevels="0"
+        ),
+        _element("layerGeometryType", POLYGON_LAYER),
+    )
+
+
+def graded() -> str:
+    """The QML of a raster of probabilities; its first band is shown."""
+    items = [_element("item", value=str(p), color=color, alpha="255", label=f"{p:.0%}") for p, color in RAMP.items()]
+    how = {"colorRampType": "INTERPOLATED", "clip": "0", "minimumValue": "0", "maximumValue": "1"}
+    shader = _element("rastershader", _element("colorrampshader", *items, **how, classificationMode="1"))
+    limits = {"classificationMin": "0", "classificationMax": "1"}
+    return _qml(_element("pipe", _qml_raster("singlebandpseudocolor", shader, **limits)))
+
+
+def _element(tag: str, *inside: Element | str, **attributes: str) -> Element:
+    found = Element(tag, attributes)
+    for one in inside:
+        if isinstance(one, str):
+            found.text = one
+        else:
+            found.append(one)
+    return found
+
+
+def _qml(*parts: Element) -> str:
+    return ElementTree.tostring(
+        _element("qgis", *parts, version=VERSION, styleCategories="Symbology"), encoding="unicode"
+    )
+
+
+def _qml_raster(kind: str, inside: Element, **limits: str) -> Element:
+    return _element("rasterrenderer", inside, type=kind, band="1", opacity="1", alphaBand="-1", **limits)
+
+
+def _qml_fill(category: Category) -> Element:
+    line = {"outline_color": QML_OUTLINE, "outline_width": "0.1", "outline_style": "solid"}
+    look = {"color": ",".join(map(str, (*category.rgb, 255))), "style": "solid"} | line
+    how = {"class": "SimpleFill", "enabled": "1", "locked": "0", "pass": "0"}
+    return _element("layer", *(_element("prop", k=name, v=value) for name, value in look.items()), **how)
+
+
+def raster_sld(layer: str, categories: Categories) -> str:
+    """The style of a raster of codes."""
+    entries = [
+        _sld("ColorMapEntry", color=c.color, quantity=str(c.value), label=c.name, opacity="1") for c in categories
+    ]
+    return _raster_sld(layer, _sld("ColorMap", *entries, type="values"))
+
+
+def graded_sld(layer: str) -> str:
+    """The style of a raster of probabilities, 0 to 1; its first band is shown."""
+    entries = [_sld("ColorMapEntry", color=color, quantity=str(p), label=f"{p:.0%}") for p, color in RAMP.items()]
+    return _raster_sld(layer, _sld("ColorMap", *entries, type="ramp"))
+
+
+def polygon_sld(layer: str, categories: Categories, filters: Sequence[Filter]) -> str:
+    """The style of polygons."""
+    stroke = _sld("Stroke", _css("stroke", "#232323"), _css("stroke-width", "0.3"))
+    rules = []
+    for c, wanted in zip(categories, filters, strict=True):
+        symbol = _sld("PolygonSymbolizer", _sld("Fill", _css("fill", c.color)), stroke)
+        rules.append(_sld("Rule", _sld("Name", c.name), _sld("Title", c.name), _sld_filter(wanted), symbol))
+    return _sld_document(layer, *rules)
+
+
+def _raster_sld(layer: str, colors: Element) -> str:
+    return _sld_document(layer, _sld("Rule", _sld("RasterSymbolizer", colors)))
+
+
+def _sld_document(layer: str, *rules: Element) -> str:
+    style = _sld("UserStyle", _sld("Name", layer), _sld("FeatureTypeStyle", *rules))
+    root = _sld("StyledLayerDescriptor", _sld("NamedLayer", _sld("Name", layer), style), version="1.0.0")
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _sld_filter(wanted: Filter) -> Element:
+    equal = [_ogc("PropertyIsEqualTo", _ogc("PropertyName", name), _ogc("Literal", v)) for name, v in wanted.items()]
+    return _ogc("Filter", *(equal if len(equal) == 1 else [_ogc("And", *equal)]))
+
+
+def _css(name: str, value: str) -> Element:
+    return _sld("CssParameter", value, name=name)
+
+
+def _sld(tag: str, *inside: Element | str, **attributes: str) -> Element:
+    return _element(f"{{{SLD}}}{tag}", *inside, **attributes)
+
+
+def _ogc(tag: str, *inside: Element | str) -> Element:
+    return _element(f"{{{OGC}}}{tag}", *inside)
+
 
 CIM_VERSION = "3.0.0"
 OUTLINE = (35, 35, 35)

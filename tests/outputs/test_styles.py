@@ -15,8 +15,7 @@ from pyproj import CRS
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.categories import categories_of
 from landuse.outputs.cog import Place, write_bands_cog, write_class_cog
-from landuse.outputs.styles import write_change_styles, write_land_use_styles
-from landuse.outputs.symbology import OGC, SLD
+from landuse.outputs.styles import OGC, SLD, write_change_styles, write_land_use_styles
 from landuse.outputs.vector_formats import Layer, areas_writer
 from landuse.outputs.vectors import Dissolver, MapLines
 from tests.outputs.in_memory import write_change_cog

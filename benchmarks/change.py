@@ -329,6 +329,8 @@ def main() -> None:
     lines = [dakota_line(method, cases) for method in methods]
     print(markdown(header, [*lines, held_out_line(cases)]), flush=True)
     strict = [judged_by(case, sources_of(case, given.imagery), given.work, strict=True) for case in cases]
+    truths = np.concatenate([one.changed[one.judged] for one in strict])
+    print(f"stricter truth: {truths.sum()} of {len(truths)} chips changed")
     print(markdown(("Stricter truth", *header[1:]), [dakota_line(method, strict) for method in methods]), flush=True)
     turned = list(dakota(given.imagery / "naip_dakota", given.work, back=True))
     print(markdown(("Turned round", *header[1:]), [dakota_line(method, turned) for method in methods]), flush=True)

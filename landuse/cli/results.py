@@ -73,8 +73,8 @@ def find(folder: Path, chip_id: str, out: Path, options: FindOptions, as_json: b
 
     FOLDER is of landuse classify, or of landuse diff: then the confirmed sites are searched, each by the chip most like it.
 
-    Writes similar.html (pictures), similar.gpkg and similar.csv to DIR. Chips are compared by the features that classify
-    --keep-features kept, and without those by the probabilities of their classes.
+    Writes similar.html (pictures), similar.gpkg and similar.csv to DIR. Chips are compared by the
+    main components of their features (components.tif), and without those by the probabilities of their classes.
     """
     from landuse.likeness.finds import BY_CLASS, figures, sentence
     from landuse.stages.pages import find as run

@@ -21,10 +21,10 @@ from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
 from landuse.likeness.vectors import likeness_at, nearest, open_vectors, vectors_at
 from landuse.outputs.html import asset, beginning, policy, still_page
+from landuse.outputs.land_use_map import COMPONENTS
 from landuse.outputs.record import RunRecord
 from landuse.outputs.tables import safe_cell, write_csv
 from landuse.outputs.views import looks
-from landuse.scoring.features import FEATURES_FILE
 from landuse.text import date_names
 
 CHANGE = "change.tif"
@@ -135,12 +135,12 @@ def alike_sites(folder: Path, record: RunRecord, maps: Maps) -> dict[int, list[i
     """Which of the likeliest sites changed most like each of them, by their numbers, the most alike first.
 
     Two sites are as alike as the two cells of theirs that are most alike, and these as `alike_in_change` has it. There is none
-    where the maps are gone, or kept no features of one network.
+    where the maps are gone, or have no components of one model.
     """
     before, after = maps
     if before is None or after is None or record.grid is None or before.resolve() == after.resolve():
         return {}
-    if not all((one / FEATURES_FILE).is_file() for one in (before, after)):
+    if not all((one / COMPONENTS).is_file() for one in (before, after)):
         return {}
     sites = read_site_shapes(folder).sort_values(["probability", "site"], ascending=[False, True]).head(MOST_SITES)
     both = open_vectors(before, after) if len(sites) > 1 else []
@@ -186,8 +186,8 @@ SHEET, PACKAGE, TABLE = "similar.html", "similar.gpkg", "similar.csv"
 LAYER = "similar"
 HEADER = ("rank", "chip_id", "similarity", "what", "site", "lon", "lat")
 BY_CLASS = (
-    "The map kept no features, so that chips are compared by the probabilities of their classes: all sure ones of a class look "
-    "alike. classify --keep-features keeps them."
+    "The maps have no components.tif of one model, so that chips are compared by the probabilities of their classes: all sure "
+    "ones of a class look alike. Classify both with one model to have them."
 )
 
 

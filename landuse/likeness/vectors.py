@@ -1,6 +1,6 @@
 """What a chip looks like, as a vector of length one, and which are nearest to one.
 
-Its features where `classify --keep-features` kept them, else its probabilities. Tables are read batch by batch.
+The main components of its features (`components.tif`) where a map has them, else its probabilities. Both are read in parts.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import rasterio
+from rasterio.windows import Window
 
 from landuse.chips import CHIPS_FILE
-from landuse.errors import ChipTableError, SourceNotFoundError, UsageError
-from landuse.grid import Cell, IntArray
+from landuse.errors import ChipTableError, DamagedSourceError, SourceNotFoundError, UsageError
+from landuse.grid import Cell, ChipGrid, IntArray
+from landuse.models.components import from_bytes
+from landuse.outputs.cog import RASTER_ERRORS
+from landuse.outputs.land_use_map import COMPONENTS
 from landuse.outputs.record import read_record
-from landuse.scoring.features import FEATURES_FILE, read_about
 
-BATCH = 8_192
+BATCH, LINES = 8_192, 64
 PROBABILITY = "p_"
 Float32 = npt.NDArray[np.float32]
 
@@ -39,13 +43,12 @@ class Vectors:
     """The vectors of a map's chips.
 
     Attributes:
-        backbone: key of the network that made the features; empty of probabilities.
+        features: whether they are of features; else of probabilities.
         centre: what is taken from each before it is brought to length one, (d,): what all chips share tells nothing.
     """
 
     folder: Path
     features: bool
-    backbone: str
     centre: Float32
 
     def batches(self) -> Iterator[Batch]:
@@ -65,29 +68,29 @@ class Vectors:
 
 
 def open_vectors(*folders: Path) -> list[Vectors]:
-    """The vectors of maps, which can be compared with each other: features where all of them kept those of one network.
+    """The vectors of maps, which can be compared with each other: of features where all were made by one model.
 
     Raises:
         SourceNotFoundError: a folder is no result of `classify`, or a file is missing.
-        UsageError: the maps share neither a network nor their classes.
-        ChipTableError: a table is damaged.
+        UsageError: the maps share neither a model nor their classes.
+        ChipTableError, DamagedSourceError: a file is damaged.
     """
+    models = set()
     for folder in folders:
-        command = read_record(folder).command
-        if command != "classify":
+        record = read_record(folder)
+        if record.command != "classify":
             raise SourceNotFoundError(
-                f"{folder} is the result of landuse {command}; give a folder of landuse classify."
+                f"{folder} is the result of landuse {record.command}; give a folder of landuse classify."
             )
-    if all((folder / FEATURES_FILE).is_file() for folder in folders):
-        keys = [str(read_about(folder / FEATURES_FILE).get("backbone")) for folder in folders]
-        if len(set(keys)) == 1:
-            return [Vectors(f, True, k, _mean(f, features=True)) for f, k in zip(folders, keys, strict=True)]
+        models.add(record.details.get("model_digest"))
+    if len(models) == 1 and all((folder / COMPONENTS).is_file() for folder in folders):
+        return [Vectors(folder, True, _mean(folder, features=True)) for folder in folders]
     names = {tuple(_probability_columns(folder)) for folder in folders}
     if len(names) > 1:
         raise UsageError(
-            "The two maps have neither the features of one network nor the same classes; classify both surveys with one model."
+            "The two maps have neither the same model nor the same classes; classify both surveys with one model."
         )
-    return [Vectors(f, False, "", _mean(f, features=False)) for f in folders]
+    return [Vectors(folder, False, _mean(folder, features=False)) for folder in folders]
 
 
 def _mean(folder: Path, *, features: bool) -> Float32:
@@ -109,24 +112,32 @@ def _probability_columns(folder: Path) -> list[str]:
 
 
 def _raw(folder: Path, *, features: bool) -> Iterator[Batch]:
-    path = folder / (FEATURES_FILE if features else CHIPS_FILE)
-    columns = ["features"] if features else _probability_columns(folder)
+    return _components(folder) if features else _probabilities(folder)
+
+
+def _components(folder: Path) -> Iterator[Batch]:
+    grid, path = ChipGrid.from_dict(read_record(folder).grid or {}), folder / COMPONENTS
+    try:
+        with rasterio.open(path, driver="GTiff") as dataset:
+            height, width = dataset.shape
+            top, left = round(dataset.transform.f / grid.side) - 1, round(dataset.transform.c / grid.side)
+            for first in range(0, height, LINES):
+                values = dataset.read(window=Window(0, first, width, min(LINES, height - first)))
+                lines, cols = np.nonzero(values[0])
+                yield Batch(top - first - lines, left + cols, from_bytes(values[:, lines, cols].T))
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(f"{path} is damaged; classify the survey again.") from error
+
+
+def _probabilities(folder: Path) -> Iterator[Batch]:
+    path, columns = folder / CHIPS_FILE, _probability_columns(folder)
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(BATCH, columns=["row", "col", *columns]):
-                rows, cols = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("row", "col"))
-                yield Batch(rows, cols, _matrix(batch, columns))
+                rows, cols, *values = (batch.column(i).to_numpy(zero_copy_only=False) for i in range(batch.num_columns))
+                yield Batch(rows, cols, np.stack(values, axis=1).astype(np.float32))
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise ChipTableError(f"{path} is damaged; classify the survey again with --keep-features.") from error
-
-
-def _matrix(batch: pa.RecordBatch, columns: list[str]) -> Float32:
-    """The vectors of a batch, float32 (n, d)."""
-    if columns == ["features"]:
-        flat = batch.column("features").flatten().to_numpy(zero_copy_only=False)
-        return np.asarray(flat, np.float32).reshape(len(batch), -1)
-    values = [batch.column(name).to_numpy(zero_copy_only=False) for name in columns]
-    return np.stack(values, axis=1).astype(np.float32)
+        raise ChipTableError(f"{path} is damaged; classify the survey again.") from error
 
 
 @dataclass(frozen=True, eq=False)

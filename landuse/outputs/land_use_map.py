@@ -24,7 +24,7 @@ from landuse.outputs.areas import boxes_of_chips, cell_areas_ha, share_of_area
 from landuse.outputs.categories import ClassArea, CodeTotals, class_areas, summary_table, write_summary
 from landuse.outputs.cog import BlockWriter, CodeWriter, Place, bands_cog, class_cog, components_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, Districts, DistrictTotals, write_class_districts
-from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
+from landuse.outputs.record import RECORD, THRESHOLDS, RunRecord, read_record
 from landuse.outputs.styles import LAND_USE, write_land_use_styles
 from landuse.outputs.tables import TABLES, write_workbook
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
@@ -141,6 +141,8 @@ def image_of(cells: CellRange, chips: ChipSet, values: npt.NDArray[Scalar], fill
 
 MAP, PROBABILITIES, COMPONENTS = "landuse.tif", "probabilities.tif", "components.tif"
 SUMMARY = "summary.csv"
+READ_OF_MAPS = (MAP, PROBABILITIES, COMPONENTS, CHIPS_FILE, RECORD)
+"""The files of a map that other commands read, and name among their inputs."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from landuse.change.transitions import NO_DATA, Transition, read_transitions
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
+from landuse.outputs.land_use_map import READ_OF_MAPS
 from landuse.outputs.page.evidence import MAX_BYTES, Areas, Evidence
 from landuse.outputs.record import RECORD, RunRecord, read_record
 from landuse.outputs.tables import cell_text
@@ -93,13 +94,10 @@ class Compared:
         return sorted(found, key=lambda line: (-line.confirmed_ha, line.before, line.after))
 
 
-OF_CLASSIFY = ("landuse.tif", "probabilities.tif", RECORD)
-
-
 def maps_of(record: RunRecord) -> tuple[Path | None, Path | None]:
     """The earlier and the later map of a comparison: folders of classify or class GeoTIFFs, None where one is gone."""
     files = [Path(identity.path) for identity in record.inputs]
-    named = list(dict.fromkeys(file.parent if file.name in OF_CLASSIFY else file for file in files))
+    named = list(dict.fromkeys(file.parent if file.name in READ_OF_MAPS else file for file in files))
     if len(named) < 2:
         return None, None
     first, last = (path if path.exists() else None for path in (named[0], named[-1]))

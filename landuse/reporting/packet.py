@@ -13,6 +13,7 @@ from typing import Any
 
 from landuse.errors import ConfigError
 from landuse.outputs.folder import written_beside
+from landuse.outputs.land_use_map import READ_OF_MAPS
 from landuse.outputs.record import RECORD, RunRecord, damaged_files, read_record
 from landuse.outputs.stac import CATALOG, ITEM, catalog_content
 from landuse.version import __version__
@@ -50,6 +51,7 @@ ABOUT = {
     "landuse.gpkg": "The land use as polygons, with styles (GeoPackage). Open it in QGIS or ArcGIS.",
     "landuse.geojson": "The land use as polygons in longitude and latitude (GeoJSON).",
     "probabilities.tif": "How likely each class is in each square, 0 to 1.",
+    "components.tif": "Numbers by which one place is told from another.",
     "summary.csv": "Hectares of each class.",
     "item.json": "STAC item: place, date, files.",
     "run.json": "How the folder was made, and the digest of each file; landuse info checks them.",
@@ -141,7 +143,6 @@ def _add(packet: zipfile.ZipFile, entry: Entry) -> None:
             target.write(chunk)
 
 
-OF_MAPS = ("landuse.tif", "probabilities.tif", "chips.parquet", RECORD)
 DERIVED = "derived_from"
 
 
@@ -163,7 +164,7 @@ def without_places(record: RunRecord, item: str | None) -> tuple[str, str | None
 
 def _input_name(path: str) -> str:
     parts = _parts(path)
-    return "/".join(parts[-2:] if parts[-1] in OF_MAPS else parts[-1:])
+    return "/".join(parts[-2:] if parts[-1] in READ_OF_MAPS else parts[-1:])
 
 
 def _parts(path: str) -> Sequence[str]:

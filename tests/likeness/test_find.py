@@ -1,4 +1,4 @@
-"""What is found looks like what was asked for, in the order of likeness, whether features were kept or not."""
+"""What is found looks like what was asked for, in the order of likeness, with the components of features and without."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landuse.errors import ChipTableError, OutputExistsError, SourceNotFoundError, UsageError
+from landuse.errors import DamagedSourceError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
 from landuse.likeness.finds import EACH, alike_in_map, alike_sites, sheet_html
 from landuse.likeness.vectors import Batch, nearest, open_vectors
@@ -37,11 +37,11 @@ def cell_of(land, line, col):
 
 @pytest.fixture(scope="module")
 def years(work, learnt, tmp_path_factory):
-    """Two maps of patchworks, with features, and their comparison."""
+    """Two maps of patchworks, and their comparison."""
     folder = tmp_path_factory.mktemp("years")
     later = patchwork(folder / "later", seed=1)
     for name, one in (("land_2014", work), ("land_2020", later)):
-        classify(one.survey, folder / name, ClassifyOptions(model=str(learnt), keep_features=True, **OPTIONS))
+        classify(one.survey, folder / name, ClassifyOptions(model=str(learnt), **OPTIONS))
     diff([folder / "land_2014", folder / "land_2020"], folder / "change", DiffOptions(min_probability=0))
     return folder, work.codes, later.codes
 
@@ -70,15 +70,15 @@ def test_patches_of_one_colour_look_alike(years, tmp_path):
     assert str(folder) not in page
 
 
-def test_without_features_probabilities_are_compared_and_it_is_said(years, tmp_path):
+def test_without_components_probabilities_are_compared_and_it_is_said(years, tmp_path):
     folder, _, _ = years
 
     shutil.copytree(folder / "land_2014", tmp_path / "land")
-    (tmp_path / "land" / "features.parquet").unlink()
+    (tmp_path / "land" / "components.tif").unlink()
     found = alike_in_map(tmp_path / "land", cell_of(folder / "land_2014", 4, 5), 10)
     assert not found.features
     assert {one.what for one in found.finds} == {found.finds[0].what}
-    assert "kept no features" in sheet_html(found)
+    assert "have no components.tif" in sheet_html(found)
 
 
 def test_the_sites_of_a_change_like_it_come_first(years, tmp_path):
@@ -100,7 +100,7 @@ def test_the_sites_of_a_change_like_it_come_first(years, tmp_path):
     assert "<figcaption>2020<" in page
 
 
-def test_the_map_page_names_sites_that_changed_alike_where_features_were_kept(years, tmp_path):
+def test_the_map_page_names_sites_that_changed_alike(years, tmp_path):
     folder, _, _ = years
     change, lands = folder / "change", (folder / "land_2014", folder / "land_2020")
     alike = alike_sites(change, read_record(change), lands)
@@ -116,7 +116,7 @@ def test_the_map_page_names_sites_that_changed_alike_where_features_were_kept(ye
     data = json.loads((tmp_path / "map.html").read_text("utf8").split('id="landuse-data">')[1].split("</script>")[0])
     told = data["changes"][0]["sites"]
     assert {n: others for n, others in zip(told["number"], told["alike"], strict=True) if others} == alike
-    (shutil.copytree(lands[0], tmp_path / "land_2014") / "features.parquet").unlink()
+    (shutil.copytree(lands[0], tmp_path / "land_2014") / "components.tif").unlink()
     assert alike_sites(change, read_record(change), (tmp_path / "land_2014", lands[1])) == {}
     assert alike_sites(change, read_record(change), (None, lands[1])) == {}
 
@@ -140,20 +140,17 @@ def test_what_cannot_be_found_is_said(years, tmp_path):
         find(folder / "land_2014", cell_of(folder / "land_2014", 4, 5).id, tmp_path / "mine")
 
 
-def test_maps_of_other_features_fall_back_to_probabilities_and_damage_is_named(years, tmp_path):
+def test_maps_of_other_models_fall_back_to_probabilities_and_damage_is_named(years, tmp_path):
 
     folder, _, _ = years
     for name in ("land_2014", "land_2020"):
         shutil.copytree(folder / name, tmp_path / name)
-    table = pq.read_table(tmp_path / "land_2020" / "features.parquet")
-    pq.write_table(
-        table.replace_schema_metadata({b"landuse": b'{"backbone": "other"}'}),
-        tmp_path / "land_2020" / "features.parquet",
-    )
+    record = tmp_path / "land_2020" / "run.json"
+    record.write_text(record.read_text("utf8").replace('"model_digest": "', '"model_digest": "other'), "utf8")
     assert [one.features for one in open_vectors(tmp_path / "land_2014", tmp_path / "land_2020")] == [False, False]
     assert open_vectors(tmp_path / "land_2020")[0].features
-    (tmp_path / "land_2020" / "features.parquet").write_bytes(b"nonsense")
-    with pytest.raises(ChipTableError, match="damaged"):
+    (tmp_path / "land_2020" / "components.tif").write_bytes(b"nonsense")
+    with pytest.raises(DamagedSourceError, match="damaged"):
         open_vectors(tmp_path / "land_2020")
     with pytest.raises(SourceNotFoundError, match="landuse diff"):
         open_vectors(folder / "change")

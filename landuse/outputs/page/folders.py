@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.outputs.categories import ClassArea, plain_text, read_summary
+from landuse.outputs.land_use_map import READ_OF_MAPS
 from landuse.outputs.page.evidence import Evidence, read_evidence
 from landuse.outputs.page.land_grid import LandGrid, read_land_grid
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
@@ -186,7 +187,7 @@ def _read_change(folder: Path, years: Mapping[Path, str], *, step: bool) -> MapC
 def _compared(identity: Any, years: Mapping[Path, str]) -> str:  # noqa: ANN401
     """Label of the map that an input of `diff` belongs to: by the place of its folder, else by the name of it or of a file."""
     path = Path(identity.path)
-    inside = path.name in ("landuse.tif", "probabilities.tif", "chips.parquet", "run.json")
+    inside = path.name in READ_OF_MAPS
     place = (path.parent if inside else path).resolve()
     return years.get(place) or shown_text(_year_or_name(place.name))
 

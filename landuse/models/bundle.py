@@ -51,9 +51,8 @@ from landuse.models.survey_features import SurveyFeatures, shapes_of
 from landuse.palette import Palette
 
 SUFFIX = ".landuse"
-BACKBONE, HEAD, CARD = "backbone.safetensors", "head.safetensors", "card.md"
+GRAPH, BACKBONE, HEAD, CARD = "graph.xml", "backbone.safetensors", "head.safetensors", "card.md"
 SURVEY, COMPONENTS = "survey.safetensors", "components.safetensors"
-GRAPH = "graph.xml"
 MEMBERS = frozenset({"bundle.json", HEAD, CARD})
 OF_BACKBONE = frozenset({GRAPH, BACKBONE})
 OPTIONAL = OF_BACKBONE | {ALIGNMENT, SURVEY, COMPONENTS}
@@ -109,12 +108,14 @@ class Bundle:
         for name, array in sorted(self.head.arrays().items()):
             found.update(name.encode())
             found.update(as_stored(array).tobytes())
-        if self.alignment is not None:
-            found.update(self.alignment.pack())
-        for part in (self.survey_features, self.components):
-            if part is not None:
-                found.update(part.pack())
+        for part in self.optional_members().values():
+            found.update(part)
         return found.hexdigest()
+
+    def optional_members(self) -> dict[str, bytes]:
+        """What its file holds only of some models."""
+        held = {ALIGNMENT: self.alignment, SURVEY: self.survey_features, COMPONENTS: self.components}
+        return {name: part.pack() for name, part in held.items() if part is not None}
 
 
 def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -> Path:
@@ -133,13 +134,8 @@ def write_bundle(bundle: Bundle, path: Path, *, shipped_in: str | None = None) -
         BACKBONE: bundle.backbone.weights,
         HEAD: save({name: as_stored(array) for name, array in bundle.head.arrays().items()}),
         CARD: bundle.card.encode(),
+        **bundle.optional_members(),
     }
-    if bundle.alignment is not None:
-        members[ALIGNMENT] = bundle.alignment.pack()
-    if bundle.survey_features is not None:
-        members[SURVEY] = bundle.survey_features.pack()
-    if bundle.components is not None:
-        members[COMPONENTS] = bundle.components.pack()
     said = _describe(bundle) | {"digests": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}}
     if shipped_in is not None:
         said["backbone"] |= {"shipped_in": shipped_in}
@@ -193,10 +189,7 @@ def _backbone_members(archive: SafeZip, shipped_in: str | None, path: Path) -> d
         missing = sorted(name for name in OF_BACKBONE if not archive.holds(name))
         if missing:
             refuse(path, f"it does not hold {missing[0]}")
-        return {
-            GRAPH: archive.read(GRAPH, MAX_XML),
-            BACKBONE: archive.read(BACKBONE, archive.size),
-        }  # stored as they are
+        return {GRAPH: archive.read(GRAPH, MAX_XML), BACKBONE: archive.read(BACKBONE, archive.size)}  # stored as it is
     if shipped_in not in shipped_bundles() or find_bundle(shipped_in) == path:
         refuse(path, f"its backbone is that of the model {shipped_in!r}, which does not ship with this release")
     with SafeZip(find_bundle(shipped_in), MEMBERS, OPTIONAL) as other:

@@ -36,16 +36,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True, eq=False)
 class LandUseMap:
-    """The folder of a land-use map. Nothing is read until it is asked for, and then once.
-
-    Attributes:
-        probabilities: float32 (n, classes), calibrated; NaN where a chip was quarantined.
-        known: bool (n,), which chips have an answer.
-        codes: (n,), the most probable class; 0 where quarantined.
-        confidence: float32 (n,), its probability; NaN where quarantined.
-        thresholds: float32 (classes,), from which a model of several labels gives each class; None of a map of one class a
-            chip, which alone has a raster of codes.
-    """
+    """The folder of a land-use map. Nothing is read until it is asked for, and then once."""
 
     folder: Path
 
@@ -61,12 +52,12 @@ class LandUseMap:
 
     @cached_property
     def thresholds(self) -> Float32 | None:
-        """The probability from which each class was given, float32 (classes,); None of a map of one class a chip."""
+        """From which probability each class was given, float32 (classes,); None of one class a chip, which has a raster."""
         return thresholds_of(read_record(self.folder), self.legend)
 
     @cached_property
     def probabilities(self) -> Float32:
-        """Calibrated probabilities, float32 (n, classes)."""
+        """Calibrated probabilities, float32 (n, classes); NaN where a chip was quarantined."""
         table = read_columns(self.folder, [f"p_{name}" for name in self.legend.names])
         return np.stack([numbers_of(column) for column in table.columns], axis=1)
 
@@ -77,12 +68,12 @@ class LandUseMap:
 
     @property
     def codes(self) -> CodeArray:
-        """Class code of every chip, (n,)."""
+        """Code of the most probable class of every chip, (n,); 0 where quarantined."""
         return self._labels.codes
 
     @property
     def confidence(self) -> Float32:
-        """Probability of the class of every chip, float32 (n,)."""
+        """Probability of that class, float32 (n,); NaN where quarantined."""
         return self._labels.confidence
 
     @property

@@ -18,7 +18,7 @@ from landuse.outputs.page.assets import OPENSTREETMAP, basemap_of, page_script, 
 from landuse.outputs.page.folders import folder_labels, read_folders
 from landuse.outputs.page.mesh import Lattice, degrees_of, meridian_of
 from landuse.outputs.record import RunRecord, write_record
-from tests.outputs.conftest import HOSTILE, built_up, made_land
+from tests.outputs.conftest import HOSTILE, Maker, built_up, made_land
 
 
 def data_of(page):
@@ -30,12 +30,26 @@ def bytes_of(text, shape):
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(shape)
 
 
-@pytest.fixture
-def two_years(maker):
+def years_of(maker):
     codes = made_land((12, 16), blot=2)
     before = maker.classify("landuse_2010", codes)
     after = maker.classify("landuse_2016", built_up(codes, sites=5))
     return before, after, maker.diff("change", before, after)
+
+
+@pytest.fixture(scope="module")
+def two_years(tmp_path_factory):
+    """To be read only."""
+    return years_of(Maker(tmp_path_factory.mktemp("years")))
+
+
+@pytest.fixture
+def restored(two_years):
+    """The same, whose JSON files of the change a test may write anew."""
+    files = {path: path.read_bytes() for path in two_years[2].glob("*.*json")}
+    yield two_years
+    for path, content in files.items():
+        path.write_bytes(content)
 
 
 def test_page_holds_every_year_and_every_change(two_years, tmp_path):
@@ -144,14 +158,15 @@ def test_evidence_and_tiers_come_along(two_years, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"cells": 3}', '{"cells": {"compared": "many"}}'])
-def test_a_summary_in_other_words_only_costs_its_sentences(two_years, tmp_path, text):
-    (two_years[2] / "summary.json").write_text(text)
-    write_map(two_years, tmp_path / "map.html")
+def test_a_summary_in_other_words_only_costs_its_sentences(restored, tmp_path, text):
+    (restored[2] / "summary.json").write_text(text)
+    write_map(restored, tmp_path / "map.html")
     assert data_of(tmp_path / "map.html")["changes"][0]["evidence"] is None
     assert data_of(tmp_path / "map.html")["changes"][0]["tiers"] == ["likely", "possible", "doubtful"]
 
 
-def test_steps_of_a_longer_comparison_are_layers_too(two_years, maker, tmp_path):
+def test_steps_of_a_longer_comparison_are_layers_too(maker):
+    two_years = years_of(maker)
     shutil.copytree(maker.diff("step", *two_years[:2]), two_years[2] / "1_2010_2016")
     _, changes = read_folders(two_years)
     assert [change.step for change in changes] == [False, True]
@@ -215,10 +230,10 @@ def test_folders_that_are_no_results_are_refused_in_one_sentence(two_years, tmp_
         "[" * 100_000,
     ],
 )
-def test_damaged_polygons_are_one_clear_error(two_years, tmp_path, text):
-    (two_years[2] / "change.geojson").write_text(text)
+def test_damaged_polygons_are_one_clear_error(restored, tmp_path, text):
+    (restored[2] / "change.geojson").write_text(text)
     with pytest.raises(ConfigError, match=r"change\.geojson is damaged"):
-        write_map(two_years, tmp_path / "map.html")
+        write_map(restored, tmp_path / "map.html")
 
 
 @pytest.mark.parametrize("name", ["landuse.tif", "probabilities.tif"])
@@ -234,11 +249,11 @@ def test_damaged_rasters_are_one_clear_error(maker, tmp_path, name):
         write_map([folder], tmp_path / "map.html")
 
 
-def test_odd_numbers_become_not_stated(two_years, tmp_path):
-    data = json.loads((two_years[2] / "change.geojson").read_text())
+def test_odd_numbers_become_not_stated(restored, tmp_path):
+    data = json.loads((restored[2] / "change.geojson").read_text())
     data["features"][0]["properties"] |= {"area_ha": "<b>much</b>", "probability": True}
-    (two_years[2] / "change.geojson").write_text(json.dumps(data))
-    write_map(two_years, tmp_path / "map.html")
+    (restored[2] / "change.geojson").write_text(json.dumps(data))
+    write_map(restored, tmp_path / "map.html")
     sites = data_of(tmp_path / "map.html")["changes"][0]["sites"]
     assert (sites["area"][0], sites["probability"][0]) == (None, None)
 
@@ -279,10 +294,10 @@ def test_the_licence_of_leaflet_ships():
     assert "1.9.4" in (folder / "leaflet.js").read_text()[:200]
 
 
-def test_command_writes_a_page_and_refuses_in_one_sentence(two_years, tmp_path, capsys):
+def test_command_writes_a_page_and_refuses_in_one_sentence(maker, tmp_path, capsys):
     from landuse.cli.main import run
 
-    out = tmp_path / "map.html"
+    out, two_years = tmp_path / "map.html", years_of(maker)
     assert run(["map", *map(str, two_years), "--out", str(out), "--title", "Our county"]) == 0
     assert "<title>Our county</title>" in out.read_text("utf8")
     shutil.rmtree(two_years[1])

@@ -10,13 +10,14 @@ from rasterio.io import MemoryFile
 from landuse.outputs.page.folders import read_folders
 from landuse.outputs.page.imagery import AROUND, ImageryWish, native_zoom, pyramids
 from landuse.outputs.page.mesh import Lattice
-from tests.outputs.conftest import built_up, made_land
+from tests.outputs.conftest import Maker, built_up, made_land
 
 MEGABYTE = 1_000_000
 
 
-@pytest.fixture
-def pair(maker):
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    maker = Maker(tmp_path_factory.mktemp("pair"))
     codes = made_land((16, 20), blot=3)
     later = built_up(codes, sites=3)
     before = maker.classify("landuse_2010", codes, survey=maker.survey("a.tif", codes, px=64))
@@ -91,9 +92,11 @@ def test_imagery_elsewhere_is_fetched_only_when_asked_for(pair, monkeypatch):
     assert None not in pyramids(pair[0], [], ImageryWish(MEGABYTE, remote=True))
 
 
-def test_imagery_that_is_gone_leaves_the_page_whole(pair, maker):
+def test_imagery_that_is_gone_leaves_the_page_whole(maker):
+    codes = made_land((3, 4), blot=1)
+    folders = [maker.classify(f"landuse_{name}", codes, survey=maker.survey(f"{name}.tif", codes)) for name in "ab"]
     (maker.root / "a.tif").unlink()
-    first, second = pyramids(pair[0], [], ImageryWish(MEGABYTE))
+    first, second = pyramids(read_folders(folders)[0], [], ImageryWish(MEGABYTE))
     assert first is None
     assert second is not None
 

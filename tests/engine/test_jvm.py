@@ -91,6 +91,7 @@ def asked_anew():
     ask_java.cache_clear()
 
 
+@pytest.mark.spark
 @pytest.mark.usefixtures("asked_anew")
 def test_where_java_cannot_run_the_work_runs_in_this_process(monkeypatch):
     """A local master gives way and says why; nothing is started."""

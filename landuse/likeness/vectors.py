@@ -116,6 +116,7 @@ def _raw(folder: Path, *, features: bool) -> Iterator[Batch]:
 
 
 def _components(folder: Path) -> Iterator[Batch]:
+    """The first components, which tell most, weigh most: about as features vary along them (docs/report.md)."""
     grid, path = ChipGrid.from_dict(read_record(folder).grid or {}), folder / COMPONENTS
     try:
         with rasterio.open(path, driver="GTiff") as dataset:
@@ -124,7 +125,8 @@ def _components(folder: Path) -> Iterator[Batch]:
             for first in range(0, height, LINES):
                 values = dataset.read(window=Window(0, first, width, min(LINES, height - first)))
                 lines, cols = np.nonzero(values[0])
-                yield Batch(top - first - lines, left + cols, from_bytes(values[:, lines, cols].T))
+                weights = np.arange(1, len(values) + 1, dtype=np.float32) ** -0.5
+                yield Batch(top - first - lines, left + cols, weights * from_bytes(values[:, lines, cols].T))
     except RASTER_ERRORS as error:
         raise DamagedSourceError(f"{path} is damaged; classify the survey again.") from error
 

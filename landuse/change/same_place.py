@@ -26,8 +26,8 @@ FEWEST = 60
 FOLDS = 10
 ALIKE, ROUNDS = 0.9, 3
 """Share of the cells that a normal distribution is estimated from, and how often they are chosen."""
-SHRUNK = 0.1
-"""How far correlations are drawn towards 0."""
+SHRUNK, TINY = 0.1, 1e-6
+"""How far correlations are drawn towards 0, and what a component that never varies has for a variance."""
 UNCHANGED = 0.95
 """Share of the cells, the most alike, that stand for those that did not change."""
 DRAWS, MOST_DRAWN = 4, 20_000
@@ -63,7 +63,7 @@ class JointNormal:
     def _of(cls, looks: Floats) -> JointNormal:
         half = looks.shape[1] // 2
         spread: Floats = np.asarray(np.cov(looks.T), np.float64)
-        spread += SHRUNK * (np.diag(np.diag(spread)) - spread)
+        spread += SHRUNK * (np.diag(np.diag(spread)) - spread) + TINY * np.eye(2 * half)
         form, constant = np.linalg.inv(spread), float(np.linalg.slogdet(spread)[1])
         for side in (slice(0, half), slice(half, None)):
             form[side, side] -= np.linalg.inv(spread[side, side])

@@ -74,6 +74,21 @@ def test_without_anything_to_learn_from_there_is_nothing(why):
     assert SamePlace.fitted({"none": without, "few": few, "missing": missing, "alike": alike}[why]) is None
 
 
+def test_a_component_that_never_varies_is_no_trouble():
+    pair, changed = made()
+    looks = pair.components.copy()
+    looks[:, 1, 2], looks[:, :, 5] = 128, 255
+    odds = SamePlace.fitted(replace(pair, components=looks)).log_odds(replace(pair, components=looks))
+    assert odds[changed].mean() > 1 > 0 > np.median(odds)
+
+
+def test_one_map_beside_itself_has_not_changed():
+    pair, _ = made()
+    looks = np.repeat(pair.components[:, :1], 2, axis=1)
+    twice = replace(pair, components=looks)
+    assert (SamePlace.fitted(twice).log_odds(twice) < 0).mean() > 0.95
+
+
 def test_a_cell_without_components_keeps_its_odds():
     pair, _ = made()
     found, looks = SamePlace.fitted(pair), pair.components.copy()

@@ -5,6 +5,7 @@ import pytest
 from tests.notebooks.stored import NOTEBOOKS, code_cells
 
 
+@pytest.mark.spark
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_it_runs(path, tmp_path, monkeypatch):

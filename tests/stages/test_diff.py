@@ -71,7 +71,7 @@ def test_a_clear_change_is_found_where_it_is(tmp_path, year):
     found = diff(year, tmp_path / "out")
 
     assert sorted(p.name for p in found.out.iterdir()) == sorted([*FILES])
-    assert found.label_differences == found.confirmed == 4
+    assert found.summary["cells"]["label_differences"] == found.summary["cells"]["confirmed"] == 4
     top = CORNER[0] + 29
     assert found.changes == {
         Cell(top - down, CORNER[1] + 2 + right).id: (NAMES[2 + right], "Developed")
@@ -161,7 +161,7 @@ def test_nothing_confirmed_is_still_an_answer(tmp_path):
     after[:, 3, 4] = [0.25, 0.35, 0.1, 0.1, 0.1, 0.1]
     maps = classified(tmp_path / "a", sharp(codes, sure=0.6)), classified(tmp_path / "b", after)
     found = diff(maps, tmp_path / "out")
-    assert found.confirmed == 0
+    assert found.summary["cells"]["confirmed"] == 0
     assert pq.read_table(found.out / "ranking.parquet").num_rows == 600
     assert 0 < found.summary["ranking"]["50"] < 50
 
@@ -188,7 +188,7 @@ def test_maps_of_two_models_are_told_apart(tmp_path, year):
 def test_every_method_finds_a_clear_change(tmp_path, year, method):
     found = diff(year, tmp_path / "out", DiffOptions(method=method))
     assert found.summary["model"]["method"] == method
-    assert found.confirmed == 4
+    assert found.summary["cells"]["confirmed"] == 4
 
 
 def test_options_name_every_method():
@@ -217,7 +217,7 @@ def test_identical_maps_hold_no_change(tmp_path, year):
         (copy / file.name).write_bytes(file.read_bytes())
     found = diff((year[0], copy), tmp_path / "out")
     assert found.summary["cells"]["label_differences"] == 0
-    assert found.confirmed == 0
+    assert found.summary["cells"]["confirmed"] == 0
     assert found.changes == {}
     assert found.summary["model"]["expected_change_share"] == 0
     with rasterio.open(found.out / "change.tif") as dataset:
@@ -280,15 +280,15 @@ def test_weak_evidence_is_not_confirmed_unless_asked_for(tmp_path):
     noise = rng.dirichlet(np.full(6, 5.0), codes.shape).transpose(2, 0, 1)
     maps = classified(tmp_path / "a", 0.9 * weak + 0.1 * noise), classified(tmp_path / "b", other)
     strict, lax = diff(maps, tmp_path / "strict"), diff(maps, tmp_path / "lax", DiffOptions(min_probability=0.0))
-    assert strict.label_differences == lax.label_differences == 1
-    assert strict.confirmed == 0
-    assert lax.confirmed == 1
+    assert strict.summary["cells"]["label_differences"] == lax.summary["cells"]["label_differences"] == 1
+    assert strict.summary["cells"]["confirmed"] == 0
+    assert lax.summary["cells"]["confirmed"] == 1
     assert lax.summary["sites_by_tier"]["possible"] == 1
 
 
 def test_small_sites_are_left_out(tmp_path, year):
     found = diff(year, tmp_path / "out", DiffOptions(min_site=3))
-    assert (found.label_differences, found.confirmed) == (4, 0)
+    assert (found.summary["cells"]["label_differences"], found.summary["cells"]["confirmed"]) == (4, 0)
     assert found.summary["sites"] == 0
 
 
@@ -310,7 +310,7 @@ def test_two_foreign_maps_without_probabilities_are_unrated(tmp_path):
     names = {code: name.replace("&", "&amp;") for code, name in names.items()}
     maps = foreign(tmp_path / "old.tif", codes, names=names), foreign(tmp_path / "new.tif", later, names=names)
     found = diff(maps, tmp_path / "out")
-    assert found.confirmed == 1
+    assert found.summary["cells"]["confirmed"] == 1
     assert found.summary["model"] is None
     assert found.summary["note"]
     assert found.summary["cells"]["expected_false_alarms"] is None
@@ -328,7 +328,7 @@ def test_codes_without_names_are_compared_by_number(tmp_path):
     maps = foreign(tmp_path / "a.tif", codes), foreign(tmp_path / "b.tif", codes[::-1])
     found = diff(maps, tmp_path / "out")
     assert found.summary["classes"] == ["Class 7", "Class 9"]
-    assert found.confirmed == 4
+    assert found.summary["cells"]["confirmed"] == 4
 
 
 def test_other_pixel_types_and_extents_of_one_pixel_grid(tmp_path):
@@ -372,7 +372,7 @@ def test_legends_in_another_order_are_matched_by_name(tmp_path):
     codes = np.repeat(np.arange(20) % 6, 20).reshape(20, 20)
     a = classified(tmp_path / "a", sharp(codes))
     b = classified(tmp_path / "b", sharp(5 - codes), legend=turned)
-    assert diff((a, b), tmp_path / "out").label_differences == 0
+    assert diff((a, b), tmp_path / "out").summary["cells"]["label_differences"] == 0
 
 
 def test_a_classified_folder_and_a_foreign_map_must_coincide(tmp_path, year):
@@ -381,7 +381,7 @@ def test_a_classified_folder_and_a_foreign_map_must_coincide(tmp_path, year):
     place = {"pixel": 224.0, "x": transform.c, "y": transform.f}
     other = foreign(tmp_path / "other.tif", codes, names=dict(enumerate(NAMES, 1)), **place)
     found = diff((year[0], other), tmp_path / "out")
-    assert found.confirmed == 4
+    assert found.summary["cells"]["confirmed"] == 4
     assert set(found.changes.values()) == {(NAMES[2], "Developed"), (NAMES[3], "Developed")}
     place["x"] += 60
     shifted = foreign(tmp_path / "shifted.tif", codes, names=dict(enumerate(NAMES, 1)), **place)
@@ -566,7 +566,7 @@ def test_a_class_0_that_nothing_declares_no_data_is_compared(tmp_path):
         foreign(path, codes, nodata=None)
     with pytest.warns(LeftOutWarning, match=r"does not say what 0 is, so it counts as a class \(200 cells\)"):
         plain = diff(maps, tmp_path / "plain")
-    assert plain.confirmed == 200
+    assert plain.summary["cells"]["confirmed"] == 200
     assert {
         (x["from"], x["to"]): int(x["confirmed_cells"]) for x in lines_of(plain.out) if int(x["confirmed_cells"])
     } == {
@@ -575,7 +575,7 @@ def test_a_class_0_that_nothing_declares_no_data_is_compared(tmp_path):
     }
     named = diff(maps, tmp_path / "named", DiffOptions(legend="dynamicworld"))
     assert marginals(named.out)[0] == {"Water": 200, "Shrub and scrub": 200}
-    assert named.confirmed == 200
+    assert named.summary["cells"]["confirmed"] == 200
 
 
 def test_no_data_beside_a_class_0_is_no_class(tmp_path):
@@ -597,10 +597,10 @@ def test_codes_of_a_legend_above_255_are_compared_and_the_rest_is_counted(tmp_pa
     maps = [foreign(tmp_path / f"{y}.tif", c, dtype="int16", nodata=-9999) for y, c in (("a", before), ("b", after))]
     with pytest.warns(LeftOutWarning, match=r"left out: 999 \(3 cells\)"):
         found = diff(maps, tmp_path / "crosswalk", DiffOptions(legend="corine5"))
-    assert found.confirmed == 100
+    assert found.summary["cells"]["confirmed"] == 100
     assert found.summary["cells"]["compared"] == 397
     own = diff(maps, tmp_path / "own")
-    assert own.confirmed == 100
+    assert own.summary["cells"]["confirmed"] == 100
     with rasterio.open(own.out / "change.tif") as dataset:
         image = dataset.read(1)
     assert own.summary["codes"] == {"Class 112": 1, "Class 311": 2, "Class 999": 3, "Class 211": 4}
@@ -629,7 +629,7 @@ def test_names_that_differ_by_case_or_spaces_are_one_class(tmp_path):
     b = foreign(tmp_path / "b.tif", codes, names={1: "open  water", 2: "FOREST"})
     found = diff((a, b), tmp_path / "out")
     assert found.summary["cells"]["compared"] == 4
-    assert found.label_differences == 0
+    assert found.summary["cells"]["label_differences"] == 0
 
 
 def test_changes_are_listed_by_district_and_in_other_formats(tmp_path, year):

@@ -62,4 +62,4 @@ def test_the_map_holds_them(made):
 def test_a_map_compared_with_the_codes_of_another_producer_shows_no_change(made, tmp_path):
     folder, _ = made
     found = diff([folder / "map", folder / "clc.tif"], tmp_path / "out", DiffOptions(legend=str(folder / "clc.yaml")))
-    assert (found.summary["cells"]["compared"], found.label_differences) == (144, 0)
+    assert (found.summary["cells"]["compared"], found.summary["cells"]["label_differences"]) == (144, 0)

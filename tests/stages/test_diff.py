@@ -548,7 +548,7 @@ def test_an_earlier_result_is_replaced_only_when_asked(tmp_path, year):
     diff(year, tmp_path / "out")
     with pytest.raises(OutputExistsError):
         diff(year, tmp_path / "out")
-    assert diff(year, tmp_path / "out", DiffOptions(fresh=True)).confirmed == 4
+    assert diff(year, tmp_path / "out", DiffOptions(fresh=True)).summary["cells"]["confirmed"] == 4
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(OutputExistsError):
@@ -689,7 +689,7 @@ def test_three_surveys_are_one_chain(tmp_path):
 def test_weights_of_moves_are_read_and_checked(tmp_path):
     maps, file = flickering(tmp_path), tmp_path / "moves.yaml"
     file.write_text(f"{NAMES[1]}: {{{NAMES[2]}: 0}}\n")
-    assert diff(maps, tmp_path / "held", DiffOptions(transitions=file)).confirmed == 0
+    assert diff(maps, tmp_path / "held", DiffOptions(transitions=file)).summary["cells"]["confirmed"] == 0
     wrong = {
         "Lava: {Forest: 1}": "no such classes",
         f"{NAMES[0]}: 3": "where it goes",

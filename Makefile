@@ -19,7 +19,7 @@ demo-wheel: $(READY) ## the same from the wheel alone, in a folder where nothing
 docs: $(READY) ## the documentation as a site in site/, which a browser opens without a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-test: $(READY) ## all tests, three files at a time (some wait for clusters), each in one process, so that what its tests share is made once; the longest first
+test: $(READY) ## all tests, three files at a time, each in one process, so that what its tests share is made once; the longest first
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 notebooks: $(READY) ## every cell of every notebook; `make test` only looks at what they are stored with

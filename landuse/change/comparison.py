@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,9 +15,9 @@ from landuse.change.methods import DEFAULT, ChangeModel, FittedChange, change_mo
 from landuse.change.neighbours import RIM
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap, within
 from landuse.change.pair import CellChanges, SurveyPair
+from landuse.change.pixels import shared_components
 from landuse.grid import IntArray, chip_ids
 from landuse.legend import CodeArray, Legend
-from landuse.models.components import Bytes
 
 TILE, LINES = 512, 256
 """Columns of a block, which is half of a tile of our rasters: each tile is decoded once or twice then."""
@@ -154,17 +154,13 @@ class Comparison:
             bands = [one.probabilities(*place) for one, place in zip(pixels, there, strict=True)]
             known &= np.isfinite(bands[0][0]) & np.isfinite(bands[1][0])
             labels = np.stack([self.positions(codes[known]) for codes in (first, second)], axis=1)
-            components = self._components(there)
-            around = SurveyPair.of((bands[0], bands[1]), known, labels, components).moved(wide[0].start, wide[1].start)
+            rasters = shared_components(pixels)
+            looks = None
+            if rasters is not None:
+                looks = [one.read(*place) for one, place in zip(rasters, there, strict=True)]
+            around = SurveyPair.of((bands[0], bands[1]), known, labels, looks).moved(wide[0].start, wide[1].start)
         inner = tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, wide, strict=True))
         return ComparedBlock(window, first[inner], second[inner], known[inner], around)
-
-    def _components(self, windows: Sequence[tuple[slice, ...]]) -> tuple[Bytes, Bytes] | None:
-        """Components of a window of each map, where both have as many."""
-        first, second = self.before.pixels.components, self.after.pixels.components
-        if first is None or second is None or first.count != second.count:
-            return None
-        return first.read(*windows[0]), second.read(*windows[1])
 
     def codes(self, rows: slice) -> tuple[CodeArray, CodeArray]:
         """Class codes of both maps in some lines of the common ground, from side to side."""

@@ -11,6 +11,7 @@ from landuse.change.comparison import MOST_SAMPLED, SEED, Window, blocks_of
 from landuse.change.maps import ClassMap
 from landuse.change.overlap import Overlap
 from landuse.change.pair import Floats, SurveyPair
+from landuse.change.pixels import shared_components
 from landuse.grid import IntArray
 from landuse.models.components import Bytes
 
@@ -52,18 +53,16 @@ def looks_at(maps: Sequence[ClassMap], shared: Sequence[Overlap], window: Window
     position[list(legend.codes)] = np.arange(len(legend))
     bands = np.full((len(maps), len(legend), *shape), np.nan, np.float32)
     labels = np.full((len(maps), *shape), -1, np.int64)
-    rasters = [land.pixels.components for land in maps]
-    counts = {None if raster is None else raster.count for raster in rasters}
-    count = counts.pop()
-    components = None if counts or count is None else np.zeros((len(maps), count, *shape), np.uint8)
+    rasters = shared_components([land.pixels for land in maps])
+    components = None if rasters is None else np.zeros((len(maps), rasters[0].count, *shape), np.uint8)
     for number, (land, ground) in enumerate(zip(maps, shared, strict=True)):
         parts = [_common(*sides) for sides in zip(window, ground.before, ground.after, strict=True)]
         if all(part is not None for part in parts):
             (down, rows), (right, cols) = (part for part in parts if part is not None)
             bands[number, :, down, right] = land.pixels.probabilities(rows, cols)
             labels[number, down, right] = position[land.pixels.codes(rows, cols)]
-            if components is not None and (raster := rasters[number]) is not None:
-                components[number, :, down, right] = raster.read(rows, cols)
+            if components is not None and rasters is not None:
+                components[number, :, down, right] = rasters[number].read(rows, cols)
     known = np.isfinite(bands[:, 0]) & (labels >= 0)
     lines, columns = np.nonzero(known.any(axis=0))
     looks = None if components is None else components[:, :, lines, columns].transpose(2, 0, 1)

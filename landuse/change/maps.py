@@ -13,7 +13,7 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.change.ground import SeenGround, seen_ground
-from landuse.change.pixels import MapPixels, RasterPixels, RecodedPixels, open_components, open_probabilities
+from landuse.change.pixels import MapPixels, RasterPixels, RecodedPixels, components_beside, open_probabilities
 from landuse.errors import (
     ConfigError,
     DamagedSourceError,
@@ -26,9 +26,9 @@ from landuse.errors import (
 from landuse.grid import ChipGrid
 from landuse.legend import UNMAPPED, CodeArray, LandClass, Legend, load_legend
 from landuse.outputs.class_raster import ClassRaster, read_class_raster
+from landuse.outputs.land_use_map import COMPONENTS, MAP, PROBABILITIES
 from landuse.outputs.record import THRESHOLDS, RunRecord, read_record
 
-CODES_FILE, PROBABILITIES_FILE, COMPONENTS_FILE = "landuse.tif", "probabilities.tif", "components.tif"
 SPARE_COLOR = "#999999"
 LISTED = 20
 
@@ -131,27 +131,27 @@ def _read_folder(folder: Path) -> ClassMap:
         raise SourceNotFoundError(
             f"{folder} is the result of landuse {record.command}, not of classify, so there is no map in it to compare."
         )
-    file = folder / CODES_FILE
+    file = folder / MAP
     if THRESHOLDS in record.details:
         raise UsageError(
             f"{folder} gives a square any number of classes, so it can be compared with another such map only."
         )
     if not file.is_file():
-        raise SourceNotFoundError(f"{folder} is not whole: {CODES_FILE} is missing; classify it again.")
+        raise SourceNotFoundError(f"{folder} is not whole: {MAP} is missing; classify it again.")
     raster = read_class_raster(file)
     if raster.legend is None:
         raise ConfigError(f"{file} does not name its classes; classify it again.")
-    probabilities = folder / PROBABILITIES_FILE
+    probabilities = folder / PROBABILITIES
     bands = None
     if probabilities.is_file():
         bands, transform, _ = open_probabilities(probabilities, len(raster.legend))
         if bands.shape != raster.shape or not transform.almost_equals(raster.transform, 1e-6):
-            raise DamagedSourceError(f"{probabilities} does not fit the {CODES_FILE} beside it; classify it again.")
-    components = open_components(folder / COMPONENTS_FILE, raster.shape, raster.transform)
+            raise DamagedSourceError(f"{probabilities} does not fit the {MAP} beside it; classify it again.")
+    components = components_beside(folder / COMPONENTS, raster.shape, raster.transform)
     grid = grid_of(record.grid, raster.transform, raster.crs)
     return ClassMap(
         name=folder.resolve().name,
-        files=tuple(path for path in (file, probabilities, folder / COMPONENTS_FILE) if path.is_file()),
+        files=tuple(path for path in (file, probabilities, folder / COMPONENTS) if path.is_file()),
         pixels=RasterPixels(raster, bands, components),
         transform=raster.transform,
         crs=raster.crs,
@@ -174,7 +174,7 @@ def grid_of(values: Mapping[str, object] | None, transform: Affine, crs: CRS) ->
     try:
         grid = ChipGrid.from_dict(dict(values))
     except (KeyError, TypeError, ValueError, LanduseError) as error:
-        raise ConfigError(f"The grid in a {CODES_FILE}'s run.json is damaged; classify it again.") from error
+        raise ConfigError(f"The grid in a {MAP}'s run.json is damaged; classify it again.") from error
     shift = np.array([transform.c, transform.f]) / grid.side
     fits = abs(transform.a / grid.side - 1) < 1e-6 and np.abs(shift - np.round(shift)).max() < 0.01
     return grid if fits and grid.crs.equals(crs, ignore_axis_order=True) else None

@@ -41,7 +41,7 @@ class SurveyPair:
 
     @classmethod
     def of(
-        cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray, components: tuple[Bytes, Bytes] | None = None
+        cls, bands: tuple[Bands, Bands], known: Mask, labels: IntArray, components: Sequence[Bytes] | None = None
     ) -> SurveyPair:
         """The known cells (H, W) of two rasters of probabilities (K, H, W), and of components (M, H, W), in image order."""
         before, after = (np.asarray(band[:, known].T, np.float64) for band in bands)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,12 +84,36 @@ class RasterPixels:
         return self.bands.read(rows, cols, whole=True)
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise `DamagedSourceError` where the pixels of a raster cannot be read."""
+    try:
+        yield
+    except RASTER_ERRORS as error:
+        raise DamagedSourceError(
+            f"The pixels of {path} cannot be read; the file may be damaged or cut short."
+        ) from error
+
+
 @dataclass(frozen=True, eq=False)
-class ProbabilityRaster:
-    """A raster of probabilities on disk, a band a class. `open_probabilities` checks that it is one."""
+class BandRaster:
+    """A raster of several bands on disk."""
 
     path: Path
     shape: tuple[int, int]
+
+    def _window(self, rows: slice, cols: slice, dtype: str) -> Any:  # noqa: ANN401
+        with reading(self.path):
+            return self._dataset.read(window=Window.from_slices(rows, cols), out_dtype=dtype)
+
+    @cached_property
+    def _dataset(self) -> Any:  # noqa: ANN401
+        return rasterio.open(self.path, driver="GTiff")
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityRaster(BandRaster):
+    """A raster of probabilities, a band a class. `open_probabilities` checks that it is one."""
 
     def read(self, rows: slice, cols: slice, *, whole: bool) -> Bands:
         """A window, float32 (K, h, w), NaN where any class is not known.
@@ -96,10 +121,7 @@ class ProbabilityRaster:
         Raises:
             DamagedSourceError: its pixels cannot be read or are no probabilities; where `whole`, they sum to 1 as well.
         """
-        try:
-            bands: Bands = self._dataset.read(window=Window.from_slices(rows, cols), out_dtype="float32")
-        except RASTER_ERRORS as error:
-            raise DamagedSourceError(f"The pixels of {self.path} cannot be read; the file may be cut short.") from error
+        bands: Bands = self._window(rows, cols, "float32")
         known = np.isfinite(bands).all(axis=0)
         given = bands[:, known]
         total = given.sum(axis=0)
@@ -107,47 +129,46 @@ class ProbabilityRaster:
             raise DamagedSourceError(f"{self.path} holds values that are no probabilities; classify it again.")
         return np.where(known, bands, np.float32(np.nan))
 
-    @cached_property
-    def _dataset(self) -> Any:  # noqa: ANN401
-        return rasterio.open(self.path, driver="GTiff")
-
 
 @dataclass(frozen=True, eq=False)
-class ComponentRaster:
-    """A raster of principal components on disk, as `landuse.outputs.cog.components_cog` writes it."""
+class ComponentRaster(BandRaster):
+    """A raster of principal components, as `landuse.outputs.cog.components_cog` writes it."""
 
-    path: Path
+    transform: Affine
     count: int
 
     def read(self, rows: slice, cols: slice) -> Bytes:
         """A window, uint8 (M, h, w), 0 where there are none. Raises `DamagedSourceError` where it cannot be read."""
-        try:
-            values: Bytes = self._dataset.read(window=Window.from_slices(rows, cols))
-            return values
-        except RASTER_ERRORS as error:
-            raise DamagedSourceError(f"The pixels of {self.path} cannot be read; the file may be cut short.") from error
-
-    @cached_property
-    def _dataset(self) -> Any:  # noqa: ANN401
-        return rasterio.open(self.path, driver="GTiff")
+        values: Bytes = self._window(rows, cols, "uint8")
+        return values
 
 
-def open_components(path: Path, shape: tuple[int, int], transform: Affine) -> ComponentRaster | None:
+def open_components(path: Path) -> ComponentRaster:
+    """A raster of components. Raises `DamagedSourceError` where it cannot be read, or is none."""
+    with reading(path), rasterio.open(path, driver="GTiff") as dataset:
+        if set(dataset.dtypes) != {"uint8"} or dataset.count > MOST_COMPONENTS:
+            raise DamagedSourceError(f"{path} holds no components; classify the survey again.")
+        return ComponentRaster(path, dataset.shape, dataset.transform, dataset.count)
+
+
+def components_beside(path: Path, shape: tuple[int, int], transform: Affine) -> ComponentRaster | None:
     """The raster of components beside a map of this shape and transform; None where there is no such file.
 
     Raises:
-        DamagedSourceError: it cannot be read, or does not fit the map.
+        DamagedSourceError: as `open_components`, and where it does not fit the map.
     """
     if not path.is_file():
         return None
-    try:
-        with rasterio.open(path, driver="GTiff") as dataset:
-            fits = dataset.shape == shape and dataset.transform.almost_equals(transform, 1e-6)
-            if not fits or set(dataset.dtypes) != {"uint8"} or dataset.count > MOST_COMPONENTS:
-                raise DamagedSourceError(f"{path} does not fit the map beside it; classify the survey again.")
-            return ComponentRaster(path, dataset.count)
-    except RASTER_ERRORS as error:
-        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
+    found = open_components(path)
+    if found.shape != shape or not found.transform.almost_equals(transform, 1e-6):
+        raise DamagedSourceError(f"{path} does not fit the map beside it; classify the survey again.")
+    return found
+
+
+def shared_components(maps: Sequence[MapPixels]) -> list[ComponentRaster] | None:
+    """The components of maps, where all of them have as many."""
+    found = [pixels.components for pixels in maps if pixels.components is not None]
+    return found if len(found) == len(maps) and len({one.count for one in found}) == 1 else None
 
 
 def open_probabilities(path: Path, classes: int) -> tuple[ProbabilityRaster, Affine, Any]:
@@ -156,13 +177,10 @@ def open_probabilities(path: Path, classes: int) -> tuple[ProbabilityRaster, Aff
     Raises:
         DamagedSourceError: it cannot be read, or does not hold a band for each class.
     """
-    try:
-        with rasterio.open(path, driver="GTiff") as dataset:
-            if dataset.count != classes:
-                raise DamagedSourceError(f"{path} does not hold a band for each class; classify the survey again.")
-            return ProbabilityRaster(path, dataset.shape), dataset.transform, dataset.crs
-    except RASTER_ERRORS as error:
-        raise DamagedSourceError(f"The pixels of {path} cannot be read; the file may be cut short.") from error
+    with reading(path), rasterio.open(path, driver="GTiff") as dataset:
+        if dataset.count != classes:
+            raise DamagedSourceError(f"{path} does not hold a band for each class; classify the survey again.")
+        return ProbabilityRaster(path, dataset.shape), dataset.transform, dataset.crs
 
 
 @dataclass(frozen=True, eq=False)

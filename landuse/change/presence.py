@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from pyproj import CRS
 
 from landuse.change.ground import seen_ground
-from landuse.change.maps import COMPONENTS_FILE, PROBABILITIES_FILE, ClassMap, grid_of
-from landuse.change.pixels import Bands, ComponentRaster, ProbabilityRaster, open_components, open_probabilities
+from landuse.change.maps import ClassMap, grid_of
+from landuse.change.pixels import Bands, ComponentRaster, ProbabilityRaster, components_beside, open_probabilities
 from landuse.errors import ConfigError, DamagedSourceError, SourceNotFoundError
 from landuse.legend import CodeArray, LandClass, Legend
-from landuse.outputs.land_use_map import thresholds_of
+from landuse.outputs.land_use_map import COMPONENTS, PROBABILITIES, thresholds_of
 from landuse.outputs.record import RECORD, THRESHOLDS, RunRecord, read_record
 
 WITHOUT_COLOR = "#D9D9D9"
@@ -81,13 +81,13 @@ def maps_by_class(folder: Path) -> dict[str, ClassMap]:
     thresholds = thresholds_of(record, legend)
     if thresholds is None:
         raise ConfigError(f"{folder} gives a square one class, so it is no map of several classes.")
-    file = folder / PROBABILITIES_FILE
+    file = folder / PROBABILITIES
     if not file.is_file():
         raise SourceNotFoundError(f"There is no file {file}, so the map is not whole; classify the survey again.")
     bands, transform, crs = open_probabilities(file, len(legend))
     if crs is None:
         raise DamagedSourceError(f"{file} does not say where on Earth it lies; classify the survey again.")
-    components = open_components(folder / COMPONENTS_FILE, bands.shape, transform)
+    components = components_beside(folder / COMPONENTS, bands.shape, transform)
     grid = grid_of(record.grid, transform, CRS.from_user_input(crs))
     ground = seen_ground(folder, grid, transform)
     return {

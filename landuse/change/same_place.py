@@ -24,7 +24,7 @@ from landuse.models.components import from_bytes
 FEWEST = 60
 """Cells from which on anything is learnt."""
 FOLDS = 10
-ALIKE, ROUNDS = 0.9, 3
+ALIKE, ROUNDS = 0.9, 2
 """Share of the cells that a normal distribution is estimated from, and how often they are chosen."""
 SHRUNK, TINY = 0.1, 1e-6
 """How far correlations are drawn towards 0, and what a component that never varies has for a variance."""
@@ -54,10 +54,9 @@ class JointNormal:
         """That of most of n pairs of looks (n, 2M): those that it finds most alike in turn."""
         chosen = np.ones(len(looks), bool)
         for _ in range(ROUNDS):
-            found = cls._of(looks[chosen])
-            apart = found.apart(looks)
+            apart = cls._of(looks[chosen]).apart(looks)
             chosen = apart <= np.quantile(apart, ALIKE)
-        return found
+        return cls._of(looks[chosen])
 
     @classmethod
     def _of(cls, looks: Floats) -> JointNormal:
@@ -124,11 +123,10 @@ class SamePlace:
 
     def log_odds(self, block: SurveyPair) -> Floats:
         """Log odds (n,) that cells changed, for even odds before; 0 for those without components."""
-        if self.normals and block.components is not None:
-            apart = self._apart(self._looks(from_bytes(block.components)), fold_of(block))
-            odds = np.clip(WEIGHT * (self.slope * apart + self.middle), -MOST, MOST)
-            return np.nan_to_num(odds)
-        return np.zeros(len(block))
+        if block.components is None:
+            return np.zeros(len(block))
+        apart = self._apart(self._looks(from_bytes(block.components)), fold_of(block))
+        return np.nan_to_num(np.clip(WEIGHT * (self.slope * apart + self.middle), -MOST, MOST))
 
     def _looks(self, components: Bands) -> Floats:
         """Both looks (n, 2M) of cells with components (n, 2, M), each survey's at a deviation of 1."""

@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-import rasterio
-from rasterio.windows import Window
 
+from landuse.change.pixels import open_components
 from landuse.chips import CHIPS_FILE
-from landuse.errors import ChipTableError, DamagedSourceError, SourceNotFoundError, UsageError
+from landuse.errors import ChipTableError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid, IntArray
 from landuse.models.components import from_bytes
-from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.land_use_map import COMPONENTS
 from landuse.outputs.record import read_record
 
@@ -117,18 +115,14 @@ def _raw(folder: Path, *, features: bool) -> Iterator[Batch]:
 
 def _components(folder: Path) -> Iterator[Batch]:
     """The first components, which tell most, weigh most: about as features vary along them (docs/report.md)."""
-    grid, path = ChipGrid.from_dict(read_record(folder).grid or {}), folder / COMPONENTS
-    try:
-        with rasterio.open(path, driver="GTiff") as dataset:
-            height, width = dataset.shape
-            top, left = round(dataset.transform.f / grid.side) - 1, round(dataset.transform.c / grid.side)
-            for first in range(0, height, LINES):
-                values = dataset.read(window=Window(0, first, width, min(LINES, height - first)))
-                lines, cols = np.nonzero(values[0])
-                weights = np.arange(1, len(values) + 1, dtype=np.float32) ** -0.5
-                yield Batch(top - first - lines, left + cols, weights * from_bytes(values[:, lines, cols].T))
-    except RASTER_ERRORS as error:
-        raise DamagedSourceError(f"{path} is damaged; classify the survey again.") from error
+    side, raster = ChipGrid.from_dict(read_record(folder).grid or {}).side, open_components(folder / COMPONENTS)
+    height, width = raster.shape
+    top, left = round(raster.transform.f / side) - 1, round(raster.transform.c / side)
+    weights = np.arange(1, raster.count + 1, dtype=np.float32) ** -0.5
+    for first in range(0, height, LINES):
+        values = raster.read(slice(first, min(first + LINES, height)), slice(0, width))
+        lines, cols = np.nonzero(values[0])
+        yield Batch(top - first - lines, left + cols, weights * from_bytes(values[:, lines, cols].T))
 
 
 def _probabilities(folder: Path) -> Iterator[Batch]:

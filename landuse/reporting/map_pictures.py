@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
-from landuse.change.maps import CODES_FILE, ClassMap, read_class_map, regrouped
+from landuse.change.maps import ClassMap, read_class_map, regrouped
 from landuse.change.overlap import in_legend
 from landuse.change.pixels import RasterPixels
 from landuse.errors import DamagedSourceError, LanduseError
@@ -22,6 +22,7 @@ from landuse.legend import CodeArray, Legend, load_legend
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.class_raster import read_class_raster
 from landuse.outputs.cog import RASTER_ERRORS, Place
+from landuse.outputs.land_use_map import MAP
 from landuse.outputs.views import encoded
 from landuse.reporting.compared import CHANGE, Compared
 
@@ -163,11 +164,11 @@ def _land(path: Path | None, compared: Compared, place: Place) -> CodeArray | No
 def _read_codes(path: Path, legend: str | None) -> ClassMap:
     if not path.is_dir():
         return read_class_map(path, legend)
-    raster = read_class_raster(path / CODES_FILE)
+    raster = read_class_raster(path / MAP)
     if raster.legend is None:
-        raise DamagedSourceError(f"{path / CODES_FILE} does not name its classes.")
+        raise DamagedSourceError(f"{path / MAP} does not name its classes.")
     pixels = RasterPixels(raster)
-    return ClassMap(path.name, (path / CODES_FILE,), pixels, raster.transform, raster.crs, raster.legend)
+    return ClassMap(path.name, (path / MAP,), pixels, raster.transform, raster.crs, raster.legend)
 
 
 def _cut(land: ClassMap, place: Place) -> CodeArray:

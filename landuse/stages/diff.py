@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from landuse.change.comparison import ChangeRule, Comparison, compare
-from landuse.change.maps import PROBABILITIES_FILE, ClassMap, read_class_map, regrouped, safe_name
+from landuse.change.maps import ClassMap, read_class_map, regrouped, safe_name
 from landuse.change.passes import ChangeFiles, add_up, infer_cells, smooth_states
 from landuse.change.presence import is_several, maps_by_class
 from landuse.change.ranking import write_ranking
@@ -33,6 +33,7 @@ from landuse.outputs.categories import change_numbers
 from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
+from landuse.outputs.land_use_map import PROBABILITIES
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
@@ -196,7 +197,7 @@ def _write_several(
     record = RunRecord(
         command="diff",
         options=options.as_json(),
-        inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES_FILE, RECORD)),
+        inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES, RECORD)),
         grid=first.grid,
         legend=first.legend,
         counts={"sites": sum(one["sites"] for one in summary["classes"].values())},

@@ -8,7 +8,7 @@ from affine import Affine
 
 from landuse.change.classwise import Classwise
 from landuse.change.pair import SurveyPair
-from landuse.change.pixels import open_components
+from landuse.change.pixels import components_beside
 from landuse.change.same_place import MOST, SamePlace, changed_by
 from landuse.errors import DamagedSourceError
 from landuse.models.components import to_bytes
@@ -127,10 +127,10 @@ def components_file(path, shape=(5, 4), count=3):
 
 def test_components_are_read_in_windows(tmp_path):
     values = components_file(tmp_path / "components.tif")
-    found = open_components(tmp_path / "components.tif", (5, 4), NORTH_UP)
+    found = components_beside(tmp_path / "components.tif", (5, 4), NORTH_UP)
     assert found.count == 3
     assert np.array_equal(found.read(slice(0, 3), slice(0, 2)), values[:, :3, :2])
-    assert open_components(tmp_path / "none.tif", (5, 4), NORTH_UP) is None
+    assert components_beside(tmp_path / "none.tif", (5, 4), NORTH_UP) is None
 
 
 @pytest.mark.parametrize("damage", ["other shape", "elsewhere", "cut", "too many"])
@@ -142,4 +142,4 @@ def test_components_that_do_not_belong_to_the_map_are_refused(tmp_path, damage):
     shape = (4, 4) if damage == "other shape" else (5, 4)
     place = NORTH_UP @ Affine.translation(1, 0) if damage == "elsewhere" else NORTH_UP
     with pytest.raises(DamagedSourceError, match="components"):
-        open_components(path, shape, place)
+        components_beside(path, shape, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,10 @@ def ship(data: Data) -> tuple[Bundle, Bundle]:
     fitted = Fitted(fitted.head, metrics)
     components = Components.of(np.concatenate([part.seen.features for part in parts if part.kind == "plain"]))
     every, own_images = views | learnt_from(sources.values(), legend), learnt_from([sources["ucmerced"]], folders)
-    land_use = _bundle(backbone, fitted, ("builtin", "landuse7"), land_use_card(metrics, views), every)
-    land_use = replace(land_use, components=components)
-    own = _bundle(backbone, classes, ("builtin-ucmerced", "ucmerced21"), class_card(classes.metrics), own_images)
-    own = replace(own, components=components)
+    land_use = _bundle(backbone, fitted, ("builtin", "landuse7"), land_use_card(metrics, views), every, components)
+    own = _bundle(
+        backbone, classes, ("builtin-ucmerced", "ucmerced21"), class_card(classes.metrics), own_images, components
+    )
     write_bundle(land_use, data.out / "builtin.landuse")
     write_bundle(own, data.out / "builtin-ucmerced.landuse", shipped_in="builtin")
     return land_use, own
@@ -136,7 +136,12 @@ def _training(parts: list[Part]) -> dict[str, str | int | float]:
 
 
 def _bundle(
-    backbone: Backbone, fitted: Fitted, names: tuple[str, str], card: str, training: Mapping[str, Any]
+    backbone: Backbone,
+    fitted: Fitted,
+    names: tuple[str, str],
+    card: str,
+    training: Mapping[str, Any],
+    components: Components | None,
 ) -> Bundle:
     name, legend = names
     return Bundle(
@@ -151,4 +156,5 @@ def _bundle(
         training=dict(training),
         metrics=dict(fitted.metrics),
         card=card,
+        components=components,
     )

@@ -1,7 +1,6 @@
 """What a model says of labelled data: chips of a chip table, or image files."""
 
-from landuse.judging.case import Case, caution, learnt_figures
-from landuse.judging.judge import judge
+from landuse.judging.judge import Case, caution, judge, learnt_figures
 from landuse.judging.worst import write_worst
 
 __all__ = ["Case", "caution", "judge", "learnt_figures", "write_worst"]

@@ -1,222 +1,166 @@
-"""A model on labelled data of whatever kind: chips, and image files in class folders, tables and annotation folders."""
+"""A model on labelled data: its predictions with where they come from, and whether it has learnt from them."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from landuse.chips import CHIPS_FILE, ChipSet, read_chips
-from landuse.engine.progress import Progress
-from landuse.errors import ConfigError, NoOverlapError, SourceNotFoundError, UsageError
-from landuse.evaluation.predictions import Mask, Names, predictions_of
-from landuse.judging.case import Case, read_labels
-from landuse.legend import MOST_CODE, CodeArray, Legend
+from landuse.errors import ConfigError
+from landuse.evaluation.predictions import Judged, Mask, Names, predictions_of
+from landuse.legend import Legend
 from landuse.models.bundle import Bundle
-from landuse.outputs.record import identify
-from landuse.scoring import ScoreSettings, score_chips
-from landuse.training.chip_samples import chip_groups, find_chips, strangers
-from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
-from landuse.training.reading import file_features
-from landuse.training.sample_marks import SampleMarks, chip_marks, file_marks
-from landuse.training.tables import LabelTable, is_table, read_table, table_images
+from landuse.outputs.record import FileIdentity, identify
+from landuse.scoring import ScoreSettings
+from landuse.scoring.plan import identify_sources
+from landuse.text import counted
+from landuse.training.pictures import ChipPictures, Pictures
+from landuse.training.reading import read_samples
+from landuse.training.sample_marks import SampleMarks
+from landuse.training.samples import Samples, SampleSettings
+from landuse.training.split import DEFAULT_CELLS
 
-SPAN = 8
-"""Chips of a block's side: those of one block are drawn together, because neighbours are alike."""
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Predictions with where they come from.
+
+    Attributes:
+        rows: reference and prediction of every row.
+        inputs: the files read.
+        unit: what the rows' groups are; "row" where each stands alone.
+        legend: of the classes, where it is known.
+        skipped: rows that could not be read, each with its cause.
+        pictures: of the rows, where they are chips or images.
+        seen: bool (n,), rows that the model has learnt from; None where that is not known.
+        held_back: figures of the model file, of samples that were held back when it was trained.
+    """
+
+    rows: Judged
+    inputs: tuple[FileIdentity, ...]
+    unit: str = "row"
+    legend: Legend | None = None
+    skipped: tuple[str, ...] = ()
+    pictures: Pictures | None = None
+    seen: Mask | None = None
+    held_back: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def chips(self) -> ChipPictures | None:
+        """The rows as chips; None where they are none."""
+        return self.pictures if isinstance(self.pictures, ChipPictures) else None
 
 
 def judge(
     bundle: Bundle, data: Path, settings: ScoreSettings, group_by: str | None = None, root: Path | None = None
 ) -> Case:
-    """Predictions of labelled data; see `judge_chips`, `judge_chip_table` and `judge_images`."""
-    if data.name == CHIPS_FILE or (data / CHIPS_FILE).is_file():
-        return judge_chips(bundle, data, settings, group_by)
-    if is_table(data):
-        table = read_table(data, group_by)
-        if table.key == "chip_id":
-            return judge_chip_table(bundle, table, settings, group_by, root)
-    return judge_images(bundle, data, settings, group_by, root)
-
-
-def judge_images(
-    bundle: Bundle, data: Path, settings: ScoreSettings, group_by: str | None = None, root: Path | None = None
-) -> Case:
-    """Predictions of labelled images.
+    """Predictions of labelled data.
 
     Where a table has the column `split`, or annotations a list of what is for testing, only what is held back counts: what
     is to train on would flatter the model.
 
     Args:
         bundle: the model.
-        data: a folder of class folders or of annotations, or a table with the columns path and label.
+        data: as `read_samples` takes it.
         settings: the model's file, and how it is run.
-        group_by: column of a table that says which images belong together.
-        root: folder that the paths of a table are relative to; None is the table's own.
+        group_by: column that says which rows belong together; None takes blocks of 8 x 8 cells of chips.
+        root: folder that the paths or the chips of a table are in; None is the table's own.
 
     Raises:
-        SourceNotFoundError: there is nothing of any kind.
-        UsageError: several labels an image and a model that gives one, or an option that this kind of data has no use for.
-        NoOverlapError: not one image is of a class of the model, or can be read.
+        UsageError: several labels a row and a model that gives one, or as `read_samples`.
+        ConfigError: chips have a class that the model does not know.
+        LanduseError: as `read_samples`.
     """
-    images = list_images(data, group_by, root)
-    labels = read_labels(images.labels, bundle, str(data), multi=images.multi)
-    kept = np.flatnonzero(labels.known & (True if images.sides is None else images.sides))
-    if not len(kept):
-        raise NoOverlapError(
-            f"Not one image of {data} is of a class that the model knows: {', '.join(bundle.legend.names)}."
+    one_label = bundle.head.thresholds is None
+    with tempfile.TemporaryDirectory(prefix="landuse-") as parts:
+        samples = read_samples(
+            [data],
+            SampleSettings(
+                settings, bundle.legend, 0.0, Path(parts), root, group_by, one_label=one_label, held_back=True
+            ),
         )
-    found = file_features([images.paths[i] for i in kept], settings)
-    read = np.asarray(np.isfinite(found.features).all(axis=1), np.bool_)
-    if not read.any():
-        raise NoOverlapError(f"Not one image of {data} can be read; the first: {found.skipped[0]}.")
-    seen = kept[read]
-    paths, marks = tuple(images.paths[i] for i in seen), SampleMarks.of(bundle.training)
-    answers = bundle.head.apply(found.features[read])
-    groups = None if images.groups is None else images.groups[seen]
+    members = members_in(samples, bundle.legend)
+    groups, unit = _groups(samples, group_by)
+    marks = SampleMarks.of(bundle.training)
     return Case(
-        predictions_of(bundle.legend.names, labels.members[seen], answers, bundle.head.thresholds, groups),
-        (identify(settings.model), *((identify(data),) if data.is_file() else ())),
-        "row" if groups is None else f"values of {group_by}",
+        predictions_of(bundle.legend.names, members, samples.features, bundle.head.thresholds, groups),
+        (*_sources(samples.pictures), identify(settings.model), *((identify(data),) if data.is_file() else ())),
+        unit,
         bundle.legend,
-        (*images.skipped, *found.skipped, *labels.unknown),
-        paths=paths,
-        seen=None if marks is None else marks.holds(file_marks(paths)),
+        (
+            *samples.skipped,
+            *(f"{name}: {n:,} rows of a class that the model does not know" for name, n in samples.ignored.items()),
+        ),
+        samples.pictures,
+        seen=None if marks is None or samples.marks is None else marks.holds(samples.marks),
         held_back=bundle.metrics,
     )
 
 
-def list_images(data: Path, group_by: str | None, root: Path | None) -> ImageList:
-    """The labelled images of a folder or a table; see `judge_images` for what is raised."""
-    if is_table(data):
-        table = read_table(data, group_by)
-        return table_images(table, root)
-    if not data.is_dir():
-        raise SourceNotFoundError(
-            f"There is no folder {data} of labelled chips or of class folders, and no such table."
-        )
-    if group_by is not None:
-        raise UsageError(f"{data} has no columns to group by; --group-by is for tables and chips.")
-    return voc_images(data) if is_voc(data) else class_folders(data)
+def members_in(samples: Samples, known: Legend) -> Mask:
+    """Which of the model's classes each sample is of, bool (n, K). Raises `ConfigError` for a class that it lacks."""
+    members = np.zeros((len(samples), len(known)), bool)
+    for name, mine in zip(samples.legend.names, samples.members.T, strict=True):
+        code = known.code_of(name)
+        if code:
+            members[:, known.codes.index(code)] |= mine
+        elif mine.any():
+            raise ConfigError(
+                f"The data have the class {name!r}, which the model does not know; it knows {', '.join(known.names)}."
+            )
+    return members
 
 
-def judge_chips(bundle: Bundle, data: Path, settings: ScoreSettings, group_by: str | None = None) -> Case:
-    """Predictions of the labelled chips of a chip table.
+def _groups(samples: Samples, column: str | None) -> tuple[Names | None, str]:
+    """What samples belong together, (n,), and what that is called."""
+    if column is not None:
+        return samples.layout.groups, f"values of {column}"
+    if samples.layout.places is None:
+        return None, "row"
+    blocks = samples.layout.places.blocks().astype(str).astype(object)
+    return blocks, f"blocks of {DEFAULT_CELLS} x {DEFAULT_CELLS} cells"
 
-    Args:
-        bundle: the model, for its legend.
-        data: folder of `tile --labels`, or its chip table.
-        settings: the model's file, and how it is run.
-        group_by: column that says which chips belong together; None takes blocks of 8 x 8 cells.
 
-    Raises:
-        UsageError: the chips carry no labels.
-        NoOverlapError: not one has a label.
-        ConfigError: a label is no class of the model.
-        ChipTableError: the chip table lacks the column.
+def _sources(pictures: Pictures | None) -> tuple[FileIdentity, ...]:
+    """The rasters that samples are chips of."""
+    surveys = pictures.surveys if isinstance(pictures, ChipPictures) else ()
+    return tuple(found for survey, _ in surveys for found in identify_sources(survey).values())
+
+
+def learnt_figures(case: Case) -> dict[str, Any]:
+    """How many rows the model has learnt from, and the figures of the others; empty where none is known to be.
+
+    `others` are figures as in metrics.json, None where there are no others. `held_back` is what the model file says of samples
+    that were held back when it was trained.
     """
-    table = read_chips(data)
-    if table.legend is None or table.labels is None:
-        raise UsageError(
-            f"The chips of {data} carry no labels; cut them with landuse tile --labels FILE --legend NAME."
-        )
-    labelled = table.labels > 0
-    chips = table.subset(labelled)
-    if not len(chips) or chips.labels is None:
-        raise NoOverlapError(f"Not one chip of {data} has a label, so there is nothing to compare with.")
-    members = positions(chips.labels, table.legend, bundle.legend)[:, None] == np.arange(len(bundle.legend))
-    groups = block_names(chips) if group_by is None else chip_groups(data, table, group_by)[labelled]
-    return score_case(bundle, LabelledChips(chips, members, groups, group_by), settings)
+    if case.seen is None or not case.seen.any():
+        return {}
+    others = case.rows.take(~case.seen)
+    return {
+        "learnt_from": {
+            "rows": int(case.seen.sum()),
+            "of": len(case.rows),
+            "others": others.figures().as_dict() if len(others) else None,
+            "held_back": dict(case.held_back),
+        }
+    }
 
 
-def judge_chip_table(
-    bundle: Bundle, table: LabelTable, settings: ScoreSettings, group_by: str | None = None, root: Path | None = None
-) -> Case:
-    """Predictions of the chips that a table labels by their ids, with one class each or several.
-
-    Of a table with the column `split` only the rows that are held back count: those to train on would flatter the model.
-
-    Args:
-        bundle: the model.
-        table: the labels.
-        settings: the model's file, and how it is run.
-        group_by: column of the table that says which chips belong together; None takes blocks of 8 x 8 cells.
-        root: folder of the chip table; None is that of the table of labels.
-
-    Raises:
-        UsageError: several labels a chip, and a model that gives one.
-        NoOverlapError: not one chip of the table is there and of a class of the model.
-        ConfigError: the table has a chip twice.
-    """
-    folder = root or table.path.parent
-    every, found = find_chips(table, folder)
-    labels = read_labels(table.labels, bundle, str(table.path), multi=table.multi)
-    counted = np.ones(len(found), bool) if table.sides is None else table.sides
-    lines = np.flatnonzero((found >= 0) & labels.known & counted)
-    if not len(lines):
-        raise NoOverlapError(
-            f"Not one line of {table.path} gives a chip of {folder} a class that the model knows: "
-            f"{', '.join(bundle.legend.names)}."
-        )
-    lines = lines[np.argsort(found[lines])]
-    chips = every.take(found[lines])
-    groups = block_names(chips) if table.groups is None else table.groups[lines]
-    work = LabelledChips(chips, labels.members[lines], groups, group_by)
-    case = score_case(bundle, work, settings)
-    left_out = (*table.skipped, *strangers(table, found, folder), *case.skipped, *labels.unknown)
-    return replace(case, inputs=(*case.inputs, identify(table.path)), skipped=left_out)
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledChips:
-    """Chips, their classes bool (n, K), what of them belongs together (n,), and the column that says so."""
-
-    chips: ChipSet
-    members: Mask
-    groups: Names
-    column: str | None
-
-
-def score_case(bundle: Bundle, work: LabelledChips, settings: ScoreSettings) -> Case:
-    """The model's answers for labelled chips beside their labels."""
-    chips = work.chips
-    with (
-        tempfile.TemporaryDirectory(prefix="landuse-") as parts,
-        Progress(len(chips), "chips", "classifying") as progress,
-    ):
-        scores = score_chips(chips, settings, Path(parts), progress)
-    read = np.asarray(np.isfinite(scores.probabilities).all(axis=1), np.bool_)
-    answers, limits = scores.probabilities[read], bundle.head.thresholds
-    judged, marks = chips.subset(read), SampleMarks.of(bundle.training)
-    return Case(
-        predictions_of(bundle.legend.names, work.members[read], answers, limits, work.groups[read]),
-        (*scores.inputs, identify(settings.model)),
-        f"blocks of {SPAN} x {SPAN} cells" if work.column is None else f"values of {work.column}",
-        bundle.legend,
-        tuple(f"{q.chip_id}: {q.cause}" for q in scores.quarantined),
-        judged,
-        seen=None if marks is None else marks.holds(chip_marks(judged)),
-        held_back=bundle.metrics,
-    )
-
-
-def positions(labels: CodeArray, legend: Legend, known: Legend) -> npt.NDArray[np.int64]:
-    """Positions (n,) of label codes in the model's legend, by class name. Raises `ConfigError` for a class it lacks."""
-    table = np.full(MOST_CODE + 1, -1, np.int64)
-    for c in legend.classes:
-        table[c.code] = known.positions(np.array(known.code_of(c.name), known.dtype))
-    strange = np.unique(labels[table[labels] < 0]).tolist()
-    if strange:
-        raise ConfigError(
-            f"The data have the class {legend.name_of(strange[0])!r}, which the model does not know; "
-            f"it knows {', '.join(known.names)}."
-        )
-    return table[labels]
-
-
-def block_names(chips: ChipSet) -> Names:
-    """The block of 8 x 8 cells that each chip lies in, as text (n,)."""
-    blocks = zip((chips.rows // SPAN).tolist(), (chips.cols // SPAN).tolist(), strict=True)
-    return np.array([f"{row} {col}" for row, col in blocks], dtype=object)
+def caution(case: Case) -> str:
+    """The same as a sentence for the report; empty where no row is known to have been learnt from."""
+    found = learnt_figures(case).get("learnt_from")
+    if found is None:
+        return ""
+    said = f"the model has learnt from {found['rows']:,} of the {counted(found['of'], 'row')}, so what follows flatters it."
+    if found["others"] is not None:
+        left = found["of"] - found["rows"]
+        right = found["others"]["accuracy"]
+        said += f" Of the {counted(left, 'row')} that it has not learnt from, {right:.1%} {'is' if left == 1 else 'are'} right."
+    accuracy = found["held_back"].get("accuracy")
+    if isinstance(accuracy, float):
+        said += f" Of samples held back when it was trained, {accuracy:.1%} were right."
+    return said

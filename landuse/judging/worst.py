@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from rasterio.errors import RasterioError
 
-from landuse.chips import ChipSet
 from landuse.errors import LanduseError
 from landuse.evaluation.plots import new_figure, plain, save_figure
 from landuse.evaluation.predictions import Judged, Predictions
-from landuse.grid import Cell
-from landuse.judging.case import Case
-from landuse.mosaic import MosaicReader
-from landuse.mosaic.picture import read_image
+from landuse.judging.judge import Case
 from landuse.outputs.vectors import WGS84, write_geojson
 from landuse.text import counted
+from landuse.training.pictures import ChipPictures, Reader
 
 COLUMNS = 6
 MOST = 24
@@ -121,7 +118,7 @@ def write_worst(folder: Path, case: Case) -> None:
         )
 
 
-def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:
+def _write_errors(path: Path, rows: Predictions, chips: ChipPictures) -> None:
     """Write the chips whose class is wrong, with label, prediction and confidence."""
     import geopandas
 
@@ -129,7 +126,7 @@ def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:
     where = chips.take(wrong)
     names = np.array(rows.names, dtype=object)
     columns = {
-        "chip_id": where.ids,
+        "chip_id": where.names,
         "label": names[rows.truth[wrong]],
         "prediction": names[rows.prediction[wrong]],
         "confidence": None if rows.confidence is None else rows.confidence[wrong],
@@ -142,32 +139,19 @@ def _write_errors(path: Path, rows: Predictions, chips: ChipSet) -> None:
 def worst_pictures(case: Case) -> list[Picture]:
     """The most confident errors with their pictures; empty where nothing is wrong, or the rows have no pictures."""
     rows = worst_rows(case.rows)
-    if case.chips is not None:
-        titles, images = case.chips.ids[rows].tolist(), _of_chips(case.chips, rows.tolist())
-    elif case.paths:
-        titles, images = [case.paths[i].name for i in rows], [_of_file(case, i) for i in rows.tolist()]
-    else:
+    if case.pictures is None or not len(rows):
         return []
-    named = [words(case.rows, i) for i in rows.tolist()]
-    return [Picture(image, *said, title) for image, said, title in zip(images, named, titles, strict=True)]
+    wrong = case.pictures.take(rows)
+    with wrong.reader(SIDE) as read:
+        images = [_image(read, position) for position in range(len(rows))]
+    named = [words(case.rows, row) for row in rows.tolist()]
+    return [Picture(image, *said, title) for image, said, title in zip(images, named, wrong.names, strict=True)]
 
 
-def _of_chips(chips: ChipSet, rows: Sequence[int]) -> list[Image | None]:
-    """Imagery of chips, uint8 (SIDE, SIDE, 3)."""
-    with MosaicReader(chips.survey, replace(chips.grid, chip_px=SIDE)) as reader:
-        return [_of_cell(reader, Cell(int(chips.rows[i]), int(chips.cols[i]))) for i in rows]
-
-
-def _of_cell(reader: MosaicReader, cell: Cell) -> Image | None:
+def _image(read: Reader, position: int) -> Image | None:
+    """A picture, uint8 (SIDE, SIDE, 3); None where it cannot be read."""
     try:
-        data = reader.read(cell).data
-    except LanduseError:
+        data = read(position)
+    except (LanduseError, OSError, RasterioError):
         return None
     return np.ascontiguousarray(data[:, :, :3] if data.shape[2] >= 3 else data[:, :, [0, 0, 0]])
-
-
-def _of_file(case: Case, row: int) -> Image | None:
-    try:
-        return read_image(case.paths[row], SIDE)
-    except (OSError, RasterioError):
-        return None

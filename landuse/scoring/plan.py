@@ -68,9 +68,9 @@ def check_bands(chips: Chips, bundle: Bundle) -> None:
         )
 
 
-def identify_sources(chips: Chips) -> dict[str, FileIdentity]:
+def identify_sources(survey: Survey) -> dict[str, FileIdentity]:
     """Identity of every file of the survey, by path."""
-    paths = list(dict.fromkeys(band.path for source in chips.survey.sources for band in source.bands))
+    paths = list(dict.fromkeys(band.path for source in survey.sources for band in source.bands))
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(paths, pool.map(identify, paths), strict=True))
 

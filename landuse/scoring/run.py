@@ -151,7 +151,7 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     started = time.perf_counter()
     bundle = read_cached(settings.model)
     check_bands(chips, bundle)
-    inputs = identify_sources(chips)
+    inputs = identify_sources(chips.survey)
     tally = Tally(PartStore(settings.parts or str(parts)), settings, len(chips), progress)
     run_blocks(chips, plan(chips, bundle, settings, inputs), tally)
     return Run(

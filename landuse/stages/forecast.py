@@ -167,7 +167,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     settings = score_settings(model, inputs, out, options)
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
         chips = chips_of(inputs, survey_options(options, bundle, settings.split), Path(folder), settings.split)
-        files = identify_sources(chips)
+        files = identify_sources(chips.survey)
         done = set() if options.fresh else PartStore(settings.parts or f"{out.parent}/.{out.name}.parts").existing()
         work = survey_work(chips, settings, files, done)
         look_s = time.perf_counter() - started

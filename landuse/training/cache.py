@@ -23,10 +23,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from landuse.errors import LanduseWarning
-from landuse.models.bundle import Bundle
 from landuse.models.libraries import ov
-from landuse.models.runtime import backbone_key
+from landuse.models.runtime import backbone_key, read_cached
 from landuse.scoring import ScoreSettings
+from landuse.training.samples import SampleSettings
 from landuse.training.split import Mask
 
 ENVIRONMENT = "LANDUSE_CACHE"
@@ -128,10 +128,12 @@ def trim(folder: Path, most_bytes: int) -> None:
         total -= state.st_size
 
 
-def open_cache(folder: Path, bundle: Bundle, settings: ScoreSettings) -> FeatureCache:
-    """The part of a cache that holds this backbone's features as these settings compute them."""
-    key = backbone_key(bundle, settings.runtime, arithmetic(settings))
-    return FeatureCache(folder / key, bundle.head.feature_count)
+def open_cache(settings: SampleSettings) -> FeatureCache | None:
+    """The part of a cache that holds this backbone's features as these settings compute them; None without a cache."""
+    if settings.cache is None or not settings.score.features:
+        return None
+    key = backbone_key(read_cached(settings.score.model), settings.score.runtime, arithmetic(settings.score))
+    return FeatureCache(settings.cache / key, settings.width)
 
 
 def arithmetic(settings: ScoreSettings) -> str:

@@ -17,13 +17,13 @@ from landuse.grid import Cell, IntArray
 from landuse.legend import Legend
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
-from landuse.scoring import ScoreSettings, score_chips
+from landuse.scoring import score_chips
 from landuse.scoring.block import GAPS_RULE
 from landuse.scoring.plan import check_bands, identify_sources
 from landuse.training.cache import FeatureCache, open_cache
 from landuse.training.pictures import ChipPictures
 from landuse.training.sample_marks import chip_marks
-from landuse.training.samples import Floats, Samples, SampleSettings, digest_of, joined, strata_of, targets_of
+from landuse.training.samples import Floats, Samples, SampleSettings, classed, digest_of, joined, strata_of
 from landuse.training.split import Layout, Names, Places
 from landuse.training.tables import LabelTable
 
@@ -120,17 +120,18 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
         NoOverlapError: not one id is a chip of `root`, or not one label a class.
     """
     every, found = find_chips(table, root)
-    names = sorted({name for labels in table.labels for name in labels})
-    legend = settings.legend or every.legend or Legend.of_names(names, table.path.stem)
-    targets, ignored = targets_of(table.labels, legend)
-    known = targets.any(axis=1) | np.array([table.multi and not labels for labels in table.labels], bool)
-    lines = np.flatnonzero((found >= 0) & known)
-    if not targets[lines].any():
-        raise NoOverlapError(f"Not one line of {table.path} gives a chip of {root} a class of legend {legend.name}.")
+    said = classed(table.labels, table.path.stem, settings, multi=table.multi, legend=every.legend)
+    counted = said.known & (table.sides if settings.held_back and table.sides is not None else True)
+    lines = np.flatnonzero((found >= 0) & counted)
+    if not said.targets[lines].any():
+        raise NoOverlapError(
+            f"Not one line of {table.path} gives a chip of {root} a class of legend {said.legend.name}: "
+            f"{', '.join(said.legend.names)}."
+        )
     lines = lines[np.argsort(found[lines])]
     chips = every.take(found[lines])
     with Progress(len(chips), "chips", "reading") as progress:
-        samples = _of_chips(chips, targets[lines], legend, settings, progress)
+        samples = _of_chips(chips, said.targets[lines], said.legend, settings, progress)
     groups = None if table.groups is None else table.groups[lines]
     sides = None if table.sides is None else table.sides[lines]
     return _readable(
@@ -140,7 +141,7 @@ def table_chip_samples(table: LabelTable, root: Path, settings: SampleSettings) 
             layout=replace(samples.layout, groups=groups, sides=sides),
             multi=table.multi,
             skipped=(*table.skipped, *strangers(table, found, root), *samples.skipped),
-            ignored=ignored,
+            ignored=said.ignored,
         )
     )
 
@@ -172,25 +173,23 @@ def _cell(chip: str) -> tuple[int, int]:
 
 def chip_features(chips: ChipSet, settings: SampleSettings, progress: Progress) -> tuple[Floats, str, tuple[str, ...]]:
     """Features of chips, float32 (n, d) with NaN where one could not be read, a digest of them all, and causes."""
-    bundle = read_cached(settings.score.model)
-    check_bands(chips, bundle)
-    inputs = identify_sources(chips)
+    check_bands(chips, read_cached(settings.score.model))
+    inputs = identify_sources(chips.survey)
     keys = chip_keys(chips, inputs)
     store: FeatureCache | None = None
-    features = np.full((len(chips), bundle.head.feature_count), np.nan, np.float32)
+    features = np.full((len(chips), settings.width), np.nan, np.float32)
     todo = np.arange(len(chips))
-    if settings.cache is not None and all(i.size >= 0 for i in inputs.values()):  # what lies at an address may change
-        store = open_cache(settings.cache, bundle, settings.score)
+    if all(i.size >= 0 for i in inputs.values()):  # what lies at an address may change
+        store = open_cache(settings)
+    if store is not None:
         features, found = store.find(keys)
         todo = np.flatnonzero(~found)
         progress.advance(len(chips) - len(todo))
     digest = hashlib.sha256(b"".join(keys)).hexdigest()
     if not len(todo):
         return features, digest, ()
-    score: ScoreSettings = replace(settings.score, features=True)
-    scores = score_chips(chips.take(todo), score, settings.parts, progress)
-    if scores.features is not None:
-        features[todo] = scores.features
+    scores = score_chips(chips.take(todo), settings.score, settings.parts, progress)
+    features[todo] = scores.probabilities if scores.features is None else scores.features
     if store is not None:
         good = todo[np.isfinite(features[todo]).all(axis=1)]
         store.add([keys[i] for i in good], features[good])

@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from landuse.errors import NoOverlapError, UsageError
-from landuse.legend import Legend
 from landuse.training.listing import is_multi_label
 from landuse.training.sample_marks import digest_marks
-from landuse.training.samples import Samples, SampleSettings, digest_of, strata_of, targets_of
+from landuse.training.samples import Samples, SampleSettings, classed, digest_of, strata_of
 from landuse.training.split import Layout, given_sides
 
 if TYPE_CHECKING:
@@ -64,27 +63,23 @@ def samples_from_dataframe(frame: DataFrame, settings: SampleSettings, columns: 
     ]
     skipped = tuple(f"{table['name'][i]}: no image or no label" for i in sorted(set(range(len(table))) - set(whole)))
     chosen = [labels[i] or () for i in whole]
-    names = sorted({name for labels_of in chosen for name in labels_of})
-    if not names:
+    if not any(chosen):
         raise NoOverlapError("Not one row of the data frame has an image that can be read and a label.")
-    legend = settings.legend or Legend.of_names(names, "classes")
-    targets, ignored = targets_of(chosen, legend)
+    multi = is_multi_label(chosen)
+    said = classed(chosen, "the data frame", settings, multi=multi)
     samples = Samples(
         features=np.array(table["features"].take(whole).to_pylist(), np.float32),
-        targets=targets,
+        targets=said.targets,
         weights=_weights(table, whole),
-        layout=_layout(table, whole, targets),
-        legend=legend,
+        layout=_layout(table, whole, said.targets),
+        legend=said.legend,
         digest=digest_of([f"{table['key'][i]}:{';'.join(labels[i] or ())}" for i in whole]),
-        multi=is_multi_label(chosen),
+        multi=multi,
         skipped=skipped,
-        ignored=ignored,
+        ignored=said.ignored,
         marks=_marks(table, whole),
     )
-    known = targets.any(axis=1) | np.array([samples.multi and not names_of for names_of in chosen], bool)
-    if not targets.any():
-        raise NoOverlapError(f"Not one label of the data frame is a class of legend {legend.name}.")
-    return samples.take(known)
+    return samples.take(said.known)
 
 
 def _collected(frame: DataFrame, settings: SampleSettings, columns: FrameColumns) -> pa.Table:

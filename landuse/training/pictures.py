@@ -17,7 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from landuse.engine.machine import cores
 from landuse.errors import LanduseError
-from landuse.grid import CellRange, ChipGrid, IntArray
+from landuse.grid import CellRange, ChipGrid, IntArray, chip_ids
 from landuse.models.libraries import Tensor, tf
 from landuse.mosaic import MosaicReader, Survey
 from landuse.mosaic.colour import palette_of
@@ -43,6 +43,10 @@ class Pictures(Protocol):
     def __len__(self) -> int:
         """How many."""
 
+    @property
+    def names(self) -> list[str]:
+        """What each is called: the name of its file, or the id of its chip."""
+
     def take(self, chosen: IntArray) -> Pictures:
         """Those at positions."""
 
@@ -58,6 +62,11 @@ class FilePictures:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files."""
+        return [path.name for path in self.paths]
 
     def take(self, chosen: IntArray) -> FilePictures:
         """Those at positions."""
@@ -87,6 +96,16 @@ class ChipPictures:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @property
+    def grid(self) -> ChipGrid:
+        """The lattice."""
+        return self.surveys[0][1]
+
+    @property
+    def names(self) -> list[str]:
+        """Ids of the chips."""
+        return list(map(str, chip_ids(self.rows, self.cols)))
 
     def take(self, chosen: IntArray) -> ChipPictures:
         """Those at positions."""

@@ -17,8 +17,6 @@ from landuse.engine.progress import Progress
 from landuse.engine.runner import SharedFile
 from landuse.engine.session import open_runner
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
-from landuse.legend import Legend
-from landuse.models.bundle import Bundle
 from landuse.models.runtime import open_runtime, read_cached
 from landuse.mosaic.picture import Picture, batches, read_image
 from landuse.outputs.record import file_digest
@@ -29,7 +27,7 @@ from landuse.training.chip_samples import chip_samples, table_chip_samples
 from landuse.training.listing import ImageList, class_folders, is_voc, voc_images
 from landuse.training.pictures import FilePictures
 from landuse.training.sample_marks import file_marks
-from landuse.training.samples import Samples, SampleSettings, digest_of, strata_of, targets_of
+from landuse.training.samples import Samples, SampleSettings, classed, digest_of, strata_of
 from landuse.training.split import Layout
 from landuse.training.tables import is_table, read_table, table_images
 
@@ -85,40 +83,36 @@ def image_samples(images: ImageList, settings: SampleSettings) -> Samples:
     """Features and targets of labelled images of any size, those that cannot be read left out and named.
 
     Raises:
-        NoOverlapError: not one label is a class of the legend, or not one image can be read.
+        UsageError, NoOverlapError: as `classed`.
+        NoOverlapError: not one image can be read.
     """
-    names = sorted({name for labels in images.labels for name in labels})
-    if not names:
-        raise NoOverlapError(f"Not one image of {images.title} has a label, so there is nothing to learn from.")
-    legend = settings.legend or Legend.of_names(names, images.title)
-    targets, ignored = targets_of(images.labels, legend)
-    known = targets.any(axis=1) | np.array([images.multi and not labels for labels in images.labels], bool)
-    if not targets.any():
-        raise NoOverlapError(f"Not one label of {images.title} is a class of legend {legend.name}.")
-    kept = np.flatnonzero(known)
-    found = file_features([images.paths[i] for i in kept], settings.score, settings.cache)
+    said = classed(images.labels, images.title, settings, multi=images.multi)
+    kept = np.flatnonzero(said.known & (images.sides if settings.held_back and images.sides is not None else True))
+    targets, paths = said.targets[kept], [images.paths[i] for i in kept]
+    found = file_features(paths, settings)
     samples = Samples(
         features=found.features,
-        targets=targets[kept],
+        targets=targets,
         weights=np.ones(len(kept)) if images.weights is None else images.weights[kept],
         layout=Layout(
-            strata_of(targets[kept]),
+            strata_of(targets),
             groups=None if images.groups is None else images.groups[kept],
             sides=None if images.sides is None else images.sides[kept],
         ),
-        legend=legend,
+        legend=said.legend,
         digest=digest_of(
             [f"{key.hex()}:{';'.join(images.labels[i])}" for key, i in zip(found.keys, kept, strict=True)]
         ),
         multi=images.multi,
         skipped=(*images.skipped, *found.skipped),
-        ignored=ignored,
-        pictures=FilePictures(tuple(images.paths[i] for i in kept)),
-        marks=file_marks([images.paths[i] for i in kept]),
+        ignored=said.ignored,
+        pictures=FilePictures(tuple(paths)),
+        marks=file_marks(paths),
     )
     read = np.asarray(np.isfinite(found.features).all(axis=1))
     if not read.any():
-        raise NoOverlapError(f"Not one image of {images.title} can be read; the first: {found.skipped[0]}.")
+        why = f"; the first: {found.skipped[0]}" if found.skipped else ", as none is held back"
+        raise NoOverlapError(f"Not one image of {images.title} can be read{why}.")
     return samples.take(read)
 
 
@@ -176,22 +170,16 @@ class FileFeatures:
     skipped: tuple[str, ...]
 
 
-def file_features(paths: Sequence[Path], settings: ScoreSettings, cache: Path | None = None) -> FileFeatures:
-    """Features of image files.
-
-    Args:
-        paths: n files.
-        cache: folder of features computed earlier; None keeps none.
-    """
-    bundle = read_cached(settings.model)
-    features = np.full((len(paths), bundle.head.feature_count), np.nan, np.float32)
+def file_features(paths: Sequence[Path], settings: SampleSettings) -> FileFeatures:
+    """Features of image files."""
+    features = np.full((len(paths), settings.width), np.nan, np.float32)
     keys, skipped = file_keys(paths)
     todo = np.array([i for i, key in enumerate(keys) if key], np.int64)
-    store = None if cache is None else open_cache(cache, bundle, settings)
+    store = open_cache(settings)
     if store is not None:
         features[todo], found = store.find([keys[i] for i in todo])
         todo = todo[~found]
-    computed = compute([paths[i] for i in todo], bundle, settings)
+    computed = compute([paths[i] for i in todo], settings)
     features[todo] = computed.features
     if store is not None:
         good = todo[np.isfinite(computed.features).all(axis=1)]
@@ -218,16 +206,15 @@ def _sentence(path: Path, error: BaseException) -> str:
     return f"{path}: {' '.join(str(error).split())}"
 
 
-def compute(paths: Sequence[Path], bundle: Bundle, settings: ScoreSettings) -> ImageFeatures:
+def compute(paths: Sequence[Path], settings: SampleSettings) -> ImageFeatures:
     """Features of files, computed where the settings say."""
     if not len(paths):
-        return ImageFeatures(np.empty((0, bundle.head.feature_count), np.float32), ())
-    tasks = [list(paths[i : i + TASK]) for i in range(0, len(paths), TASK)]
-    with Progress(len(paths), "images", "reading") as progress, open_runner(settings.master) as runner:
+        return ImageFeatures(np.empty((0, settings.width), np.float32), ())
+    tasks, score = [list(paths[i : i + TASK]) for i in range(0, len(paths), TASK)], settings.score
+    with Progress(len(paths), "images", "reading") as progress, open_runner(score.master) as runner:
         progress.begin()
-        job = ImageJob(
-            settings, runner.share(settings.model), runner.threads_per_task, bundle.chip_px, bundle.head.feature_count
-        )
+        pixels = read_cached(score.model).chip_px
+        job = ImageJob(score, runner.share(score.model), runner.threads_per_task, pixels, settings.width)
         results = runner.map(partial(embed_files, job), tasks, lambda r: progress.advance(len(r.features)))
     return ImageFeatures(np.concatenate([r.features for r in results]), tuple(s for r in results for s in r.skipped))
 
@@ -237,7 +224,8 @@ def embed_files(job: ImageJob, paths: Sequence[Path]) -> ImageFeatures:
     settings = job.settings
     runtime = open_runtime(job.model.locate(), kind=settings.runtime, precision=settings.precision, threads=job.threads)
     files = FileStream(paths, job.pixels)
-    found = [p.features for p in runtime.predict_stream(batches(files, BATCH))]
+    answers = runtime.predict_stream(batches(files, BATCH))
+    found = [p.features if settings.features else p.probabilities for p in answers]
     features = np.full((len(paths), job.width), np.nan, np.float32)
     features[files.read] = np.concatenate(found) if found else np.empty((0, job.width))
     return ImageFeatures(features, tuple(files.skipped))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from landuse.errors import NoOverlapError, UsageError
 from landuse.grid import IntArray
 from landuse.legend import CodeArray, Legend, same_name
+from landuse.models.runtime import read_cached
 from landuse.options.training import HoldoutOptions
 from landuse.outputs.chip_images import folder_names
 from landuse.scoring import ScoreSettings
@@ -92,12 +93,15 @@ class SampleSettings:
     """How samples are read.
 
     Attributes:
+        score: how the model is run; without `features`, what it says (K probabilities) takes the place of its features.
         legend: classes for images; None makes one of the labels that occur.
         min_purity: least share of a chip under its label.
         root: folder that paths of a table are relative to, and may not leave; None is the table's own.
         group_by: column whose groups stay on one side of every split.
         soft: take a chip's area shares as its target, not its label alone.
         cache: folder of features computed earlier; None keeps none.
+        one_label: refuse lists of labels.
+        held_back: where the data say what is to train on, leave it out.
     """
 
     score: ScoreSettings
@@ -108,6 +112,57 @@ class SampleSettings:
     group_by: str | None = None
     soft: bool = False
     cache: Path | None = None
+    one_label: bool = False
+    held_back: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many numbers a sample's features are."""
+        head = read_cached(self.score.model).head
+        return head.feature_count if self.score.features else head.class_count
+
+
+@dataclass(frozen=True, eq=False)
+class Classed:
+    """Labels of n samples as classes.
+
+    Attributes:
+        targets: float32 (n, K).
+        known: bool (n,), whether a sample is of a class, or said to be of none.
+        ignored: how many samples had a label that the legend lacks, by label.
+    """
+
+    legend: Legend
+    targets: Floats
+    known: Mask
+    ignored: dict[str, int]
+
+
+def classed(
+    labels: Sequence[Sequence[str]], title: str, settings: SampleSettings, *, multi: bool, legend: Legend | None = None
+) -> Classed:
+    """The classes of samples by the names of their labels.
+
+    Args:
+        title: what messages call the data.
+        multi: whether some samples have no label or several.
+        legend: the data's own; that of the settings outweighs it, and without either there is one of all names.
+
+    Raises:
+        UsageError: lists of labels where the settings refuse them.
+        NoOverlapError: there is no label, or none of a class of the legend.
+    """
+    if multi and settings.one_label:
+        raise UsageError(f"{title} has several labels a row, but this model gives one class each.")
+    names = sorted({name for row in labels for name in row})
+    if not names:
+        raise NoOverlapError(f"Not one row of {title} has a label.")
+    legend = settings.legend or legend or Legend.of_names(names, title)
+    targets, ignored = targets_of(labels, legend)
+    if not targets.any():
+        raise NoOverlapError(f"Not one label of {title} is a class of legend {legend.name}: {', '.join(legend.names)}.")
+    empty = np.array([multi and not row for row in labels], bool)
+    return Classed(legend, targets, np.asarray(targets.any(axis=1) | empty), ignored)
 
 
 def class_code(legend: Legend, name: str) -> int:
@@ -142,7 +197,7 @@ def strata_of(targets: Floats) -> IntArray:
 def joined(pieces: Sequence[Samples]) -> Samples:
     """Samples of several surveys as one. All have the same legend, and all or none have places, groups and sides."""
     if not sum(map(len, pieces)):
-        raise NoOverlapError("Not one chip has a label, so there is nothing to learn from.")
+        raise NoOverlapError("Not one chip has a label.")
     targets = np.concatenate([p.targets for p in pieces])
     marks = [p.marks for p in pieces if p.marks is not None]
     ignored: dict[str, int] = {}

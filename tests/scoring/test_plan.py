@@ -116,7 +116,7 @@ def test_a_file_of_several_bands_is_identified_once(tmp_path):
     path = tmp_path / "a.tif"
     path.write_bytes(b"pixels")
     sources = [replace(s, bands=tuple(BandAddress(str(path), b) for b in (1, 2, 3))) for s in survey().sources * 2]
-    found = identify_sources(replace(CHIPS, survey=replace(CHIPS.survey, sources=tuple(sources))))
+    found = identify_sources(replace(CHIPS.survey, sources=tuple(sources)))
     assert list(found) == [str(path)]
     assert found[str(path)].size == 6
 

@@ -155,7 +155,7 @@ def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
         chips = survey_chips(work.survey, TileOptions(**OPTIONS, min_valid=changes.get("min_valid", 0.5)))
         settings = planning.ScoreSettings(learnt, precision=changes.get("precision", "auto"))
         bundle = replace(read_bundle(learnt), name=changes.get("name", "learnt"))
-        inputs = planning.identify_sources(chips)
+        inputs = planning.identify_sources(chips.survey)
         if "modified" in changes:
             first = next(iter(inputs))
             inputs[first] = inputs[first].model_copy(update={"modified": "other"})

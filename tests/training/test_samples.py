@@ -35,7 +35,9 @@ def chips(work, tmp_path_factory):
 
 @pytest.fixture
 def settings(work, tmp_path):
-    return SampleSettings(ScoreSettings(work.model), None, 0.0, tmp_path / "parts", cache=tmp_path / "cache")
+    return SampleSettings(
+        ScoreSettings(work.model, features=True), None, 0.0, tmp_path / "parts", cache=tmp_path / "cache"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    return SampleSettings(ScoreSettings(write_bundle(small.bundle(), folder / "small")), None, 0.0, folder)
+    return SampleSettings(
+        ScoreSettings(write_bundle(small.bundle(), folder / "small"), features=True), None, 0.0, folder
+    )
 
 
 def binary(spark, folders):

@@ -35,8 +35,8 @@ LEAST = 1e-3
 MOST_EVIDENCE = 7.0
 """Largest log-likelihood ratio of one score."""
 SCORES = np.linspace(np.log(LEAST / (1 - LEAST)), np.log((1 - LEAST) / LEAST), 401)
-FREEDOM = 8.0
-"""Degrees of freedom of the densities."""
+FREEDOM = 4.0
+"""Degrees of freedom of the densities: their tails are heavy, since seasons come in patches."""
 NARROWEST = 0.3
 """Least spread of a score, in logits: saturated scores have none."""
 BELIEVED = 30.0
@@ -264,7 +264,24 @@ class FittedViews:
         if self.places is not None:
             found = changed_by(found, self.places.log_odds(some))
         found[some.same] = np.eye(trusted.shape[1]) * trusted[some.same][:, :, None]
+        differ = some.labels[:, 0] != some.labels[:, 1]
+        found[differ] = as_named(found[differ], trusted[differ], doubtful[differ])
         return np.asarray(found.transpose(0, 2, 1) if self.later else found)
+
+
+def as_named(joint: Floats, trusted: Floats, doubtful: Floats) -> Floats:
+    """Joint probabilities (n, K, K) of cells whose labels differ, with each cell's changes shared out anew.
+
+    How much a score counts against no change, the pair of surveys tells: often little. Once a cell has changed, its two looks
+    (n, K) are all that says from what to what. So each change gets the geometric mean of what the views and the product of
+    both looks give it, and their sum stays what it was.
+    """
+    every = np.arange(joint.shape[1])
+    moves = joint.copy()
+    moves[:, every, every] = 0.0
+    anew = np.sqrt(moves * trusted[:, :, None] * doubtful[:, None, :])
+    share = moves.sum(axis=(1, 2)) / np.maximum(anew.sum(axis=(1, 2)), np.finfo(float).tiny)
+    return np.asarray(joint - moves + anew * share[:, None, None])
 
 
 def looks_of(values: npt.ArrayLike, name: str) -> Floats:

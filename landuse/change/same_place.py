@@ -28,14 +28,12 @@ ALIKE, ROUNDS = 0.9, 2
 """Share of the cells that a normal distribution is estimated from, and how often they are chosen."""
 SHRUNK, TINY = 0.1, 1e-6
 """How far correlations are drawn towards 0, and what a component that never varies has for a variance."""
-UNCHANGED = 0.95
-"""Share of the cells, the most alike, that stand for those that did not change."""
+UNCHANGED = 0.99
+"""Share of the cells, the most alike, that stand for those that did not change: odd looks are among them."""
 DRAWS, MOST_DRAWN = 4, 20_000
 """Stand-ins for change for each cell, and about how many in all."""
 RIDGE = 1e-4
 """Keeps a slope finite where the stand-ins are parted perfectly from the cells."""
-WEIGHT = 0.75
-"""Below 1, since the classes come from the same features: docs/change.md."""
 MOST = 5.0
 """Largest log odds of one cell."""
 SEED = 0
@@ -126,7 +124,7 @@ class SamePlace:
         if block.components is None:
             return np.zeros(len(block))
         apart = self._apart(self._looks(from_bytes(block.components)), fold_of(block))
-        return np.nan_to_num(np.clip(WEIGHT * (self.slope * apart + self.middle), -MOST, MOST))
+        return np.nan_to_num(np.clip(self.slope * apart + self.middle, -MOST, MOST))
 
     def _looks(self, components: Bands) -> Floats:
         """Both looks (n, 2M) of cells with components (n, 2, M), each survey's at a deviation of 1."""

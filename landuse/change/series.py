@@ -24,7 +24,7 @@ from landuse.grid import IntArray, chip_ids
 
 RARE = 0.01
 """Least share that a look is held against: beside the crumbs of a class that occurs nowhere, any crumb would be evidence."""
-SHARED = 0.7
+SHARED = 0.5
 """What the likeness of two looks counts in a chain, where an odd look takes part in two steps: docs/change.md."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from landuse.errors import ConfigError
 from landuse.evaluation.estimators import Z95, Estimate, MapEstimates, StratifiedSample, estimate_map
 from landuse.evaluation.metrics import kappa
 from landuse.evaluation.sample_files import Answer, Size, Unit
-from landuse.outputs.tables import safe_cell
+from landuse.outputs.tables import safe_cell, write_csv, write_json
 
 KINDS = ("before", "after", "transition")
 ARROW = " -> "
@@ -69,12 +67,9 @@ class Assessment:
 
     def write(self, folder: Path) -> None:
         """Write areas.csv, accuracy.json and matrix.csv."""
-        with (folder / "areas.csv").open("w", encoding="utf8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(("kind", "name", "area_ha", "se_ha", "low_ha", "high_ha", "mapped_ha", "units"))
-            writer.writerows(line for part in self.parts.values() for line in _area_lines(part))
-        text = json.dumps(self.figures(), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / "accuracy.json").write_text(text + "\n", "utf8")
+        header = ("kind", "name", "area_ha", "se_ha", "low_ha", "high_ha", "mapped_ha", "units")
+        write_csv(folder / "areas.csv", header, (line for part in self.parts.values() for line in _area_lines(part)))
+        write_json(folder / "accuracy.json", self.figures())
         _write_matrix(folder / "matrix.csv", self.parts["transition"])
 
     def figures(self) -> dict[str, object]:
@@ -196,12 +191,8 @@ def _told(estimate: Estimate, k: int) -> dict[str, float | None]:
 def _write_matrix(path: Path, part: Part) -> None:
     """Area shares of the land: a line a mapped transition, a column a transition on the ground."""
     safe = [safe_cell(name) for name in part.names]
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["mapped", *safe])
-        writer.writerows(
-            [name, *(f"{x:.8f}" for x in row)] for name, row in zip(safe, part.found.proportions, strict=True)
-        )
+    shares = zip(safe, part.found.proportions, strict=True)
+    write_csv(path, ["mapped", *safe], ([name, *(f"{x:.8f}" for x in row)] for name, row in shares))
 
 
 @dataclass(frozen=True)
@@ -242,7 +233,4 @@ def agreement(first: Sequence[Answer], second: Sequence[Answer]) -> Agreement:
 
 def write_disagreements(path: Path, found: Agreement) -> None:
     """Write the units that two people see differently."""
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("sample_id", "first", "second"))
-        writer.writerows([safe_cell(text) for text in line] for line in found.apart)
+    write_csv(path, ("sample_id", "first", "second"), ([safe_cell(text) for text in line] for line in found.apart))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from landuse.evaluation.bootstrap import Bootstrap, Interval
 from landuse.evaluation.metrics import Metrics
 from landuse.evaluation.predictions import BinaryCounts, Judged
 from landuse.evaluation.scores import CurvePoints
-from landuse.outputs.tables import safe_cell
+from landuse.outputs.tables import safe_cell, write_csv
 from landuse.text import counted
 
 MOST_POINTS = 200
@@ -54,13 +53,13 @@ NOTES = (
 def write_confusion(path: Path, names: Sequence[str], matrix: npt.NDArray[np.int64]) -> None:
     """Write counts with a header; a line a reference class, a column a predicted class."""
     safe = [safe_cell(name) for name in names]
-    _write(path, ["label", *safe], ([name, *counts] for name, counts in zip(safe, matrix.tolist(), strict=True)))
+    write_csv(path, ["label", *safe], ([name, *counts] for name, counts in zip(safe, matrix.tolist(), strict=True)))
 
 
 def write_binary(path: Path, names: Sequence[str], counts: BinaryCounts) -> None:
     """Write a line a class: the 2 x 2 matrix of the class against the rest."""
     columns = (counts.tp.tolist(), counts.fn.tolist(), counts.fp.tolist(), counts.tn.tolist())
-    _write(path, ["label", "tp", "fn", "fp", "tn"], zip(map(safe_cell, names), *columns, strict=True))
+    write_csv(path, ["label", "tp", "fn", "fp", "tn"], zip(map(safe_cell, names), *columns, strict=True))
 
 
 def write_curves(path: Path, rows: Judged) -> None:
@@ -68,7 +67,7 @@ def write_curves(path: Path, rows: Judged) -> None:
 
     The first point of a class has no threshold: it is the one above all scores, where nothing is predicted.
     """
-    _write(path, CURVE_HEADER, _curve_lines(rows))
+    write_csv(path, CURVE_HEADER, _curve_lines(rows))
 
 
 def thinned(points: CurvePoints, most: int = MOST_POINTS) -> CurvePoints:
@@ -88,13 +87,6 @@ def _curve_lines(rows: Judged) -> Iterator[Sequence[str]]:
         columns = (points.threshold, points.recall, points.false_rate, points.precision)
         for values in zip(*(c.tolist() for c in columns), strict=True):
             yield cell, *("" if np.isnan(v) else f"{v:.6g}" for v in values)
-
-
-def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(lines)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.outputs.tables import cell_text, safe_cell
+from landuse.outputs.tables import cell_text, safe_cell, write_csv
 
 SAMPLE, KEY, STRATA, PAGE = "sample.csv", "key.csv", "strata.csv", "label.html"
 UNSURE = "unsure"
@@ -179,10 +179,8 @@ def _number(text: str) -> float:
 
 def write_lines(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV. No text in it is taken for a formula by a spreadsheet."""
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([safe_cell(x) if isinstance(x, str) and not _is_number(x) else x for x in row] for row in rows)
+    safe = ([safe_cell(x) if isinstance(x, str) and not _is_number(x) else x for x in row] for row in rows)
+    write_csv(path, header, safe)
 
 
 def _is_number(text: str) -> bool:

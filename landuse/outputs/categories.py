@@ -6,7 +6,6 @@ QGIS and ArcGIS draw and list a raster by that table, and it may be joined.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 import numpy.typing as npt
 
-from landuse.errors import ConfigError, SourceNotFoundError, UsageError
+from landuse.errors import UsageError
 from landuse.legend import UNMAPPED, Legend
-from landuse.outputs.tables import Table, cell_text, safe_cell, write_csv, write_parquet
+from landuse.outputs.tables import Table, read_csv, safe_cell, write_csv, write_parquet
 
 # What XML 1.0 cannot hold, and what would break a line in a list of classes.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
@@ -217,13 +216,9 @@ def read_summary(path: Path) -> tuple[ClassArea, ...]:
         SourceNotFoundError: there is no such file.
         ConfigError: it is no summary.
     """
-    if not path.is_file():
-        raise SourceNotFoundError(f"There is no file {path}.")
-    try:
-        with path.open(encoding="utf8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return tuple(
-            ClassArea(cell_text(r["class"]), int(r["chips"]), float(r["area_ha"]), float(r["share"])) for r in rows
-        )
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} is damaged: it is not the summary of a land-use map.") from error
+
+    def read(row: Mapping[str, str]) -> ClassArea:
+        """A line."""
+        return ClassArea(row["class"], int(row["chips"]), float(row["area_ha"]), float(row["share"]))
+
+    return tuple(read_csv(path, SUMMARY_HEADER, "summary of a land-use map", read))

@@ -8,11 +8,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.outputs.html import asset
+
+T = TypeVar("T")
 
 FORMULA = r"^'*[=+\-@\t\r\n]"
 """How a text begins that a spreadsheet might take for one, after any apostrophes; as Python and JavaScript both read it."""
@@ -54,6 +57,31 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) 
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def read_csv(path: Path, columns: Sequence[str], what: str, read: Callable[[Mapping[str, str]], T]) -> list[T]:
+    """What `read` makes of each row of a table that a command wrote; it gets the texts that people gave, by column.
+
+    Args:
+        what: what the table is, such as "table of districts", for messages.
+        read: may raise `ValueError`, as for a text that is no number.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        ConfigError: it is no such table.
+    """
+    if not path.is_file():
+        raise SourceNotFoundError(
+            f"There is no file {path}, so {path.parent} is not whole; write it again with landuse."
+        )
+    try:
+        with path.open(encoding="utf8", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if not set(columns) <= set(rows.fieldnames or ()):
+                raise ValueError("another header")
+            return [read({name: cell_text(row[name] or "") for name in columns}) for row in rows]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path} is damaged: it is no {what}.") from error
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from landuse.legend import Legend
 from landuse.outputs.land_use_map import READ_OF_MAPS
 from landuse.outputs.page.evidence import MAX_BYTES, Areas, Evidence
 from landuse.outputs.record import RECORD, RunRecord, read_record
-from landuse.outputs.tables import cell_text
+from landuse.outputs.tables import read_csv
 from landuse.text import date_names
 
 CHANGE, SUMMARY, TRANSITIONS = "change.tif", "summary.json", "transitions.csv"
@@ -230,18 +229,13 @@ def _alien(folder: Path, compared: Compared) -> UsageError:
 
 
 def _areas(path: Path) -> dict[tuple[str, str], Interval]:
-    if not path.is_file():
-        raise SourceNotFoundError(f"There is no file {path}; estimate the sample again with landuse assess.")
-    try:
-        with path.open(encoding="utf8", newline="") as stream:
-            return {(line["kind"], cell_text(line["name"])): _interval(line) for line in csv.DictReader(stream)}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} is damaged: it is no table of areas of landuse assess.") from error
+    columns = ("kind", "name", "area_ha", "low_ha", "high_ha")
+    return dict(read_csv(path, columns, "table of areas of landuse assess", _interval))
 
 
-def _interval(line: Mapping[str, str]) -> Interval:
+def _interval(line: Mapping[str, str]) -> tuple[tuple[str, str], Interval]:
     low, high = (float(line[name]) if line[name] else None for name in ("low_ha", "high_ha"))
-    return Interval(float(line["area_ha"]), low, high)
+    return (line["kind"], line["name"]), Interval(float(line["area_ha"]), low, high)
 
 
 def _accuracy(path: Path) -> Accuracy:

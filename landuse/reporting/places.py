@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,7 +19,6 @@ from rasterio.windows import Window
 from landuse.change.overlap import bands
 from landuse.change.site_file import read_site_shapes, read_site_table
 from landuse.change.sites import TIERS
-from landuse.errors import ConfigError
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import Place, bounds_of
@@ -33,7 +31,7 @@ from landuse.outputs.districts import (
     check_districts,
     read_districts,
 )
-from landuse.outputs.tables import cell_text
+from landuse.outputs.tables import read_csv
 from landuse.outputs.views import SitePicture, Viewer, imagery_of, parted, picture_of
 from landuse.reporting.compared import CHANGE, Compared
 
@@ -167,17 +165,15 @@ def _listed(rows: Iterable[Row], areas: dict[str, float]) -> list[DistrictChange
 
 
 def _read(path: Path) -> tuple[list[Row], dict[str, float]]:
+    rows = read_csv(path, ("district", "from", "to", "area_ha"), "table of changes by district", _row)
     areas: dict[str, float] = defaultdict(float)
-    rows = []
-    try:
-        with path.open(encoding="utf8", newline="") as stream:
-            for line in csv.DictReader(stream):
-                name = cell_text(line["district"])
-                areas[name] += float(line["area_ha"])
-                rows.append((name, cell_text(line["from"]), cell_text(line["to"]), float(line["area_ha"])))
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} is damaged: it is no table of changes by district.") from error
+    for name, _, _, hectares in rows:
+        areas[name] += hectares
     return rows, areas
+
+
+def _row(line: Mapping[str, str]) -> Row:
+    return line["district"], line["from"], line["to"], float(line["area_ha"])
 
 
 def _measured(compared: Compared, path: Path, column: str | None) -> tuple[Iterator[Row], dict[str, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from landuse.grid import IntArray, chip_ids
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
+from landuse.outputs.tables import write_csv
 from landuse.scoring.block import BlockReport, BlockTask, Quarantined, ScoreJob, score_block
 from landuse.scoring.dense_ground import survey_cells
 from landuse.scoring.plan import ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
@@ -283,7 +283,5 @@ def check_quarantined(quarantined: Collection[Quarantined], total: int, max_shar
 
 def write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> None:
     """Write ``quarantine.csv``: a header, then a line a chip, by chip id. Raises `OSError` where it cannot."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Quarantined))
-        writer.writerows([" ".join(text.split()) for text in astuple(chip)] for chip in sorted(quarantined))
+    lines = ([" ".join(text.split()) for text in astuple(chip)] for chip in sorted(quarantined))
+    write_csv(path, [field.name for field in fields(Quarantined)], lines)

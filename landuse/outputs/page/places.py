@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.districts import DISTRICTS_SHAPES, DISTRICTS_TABLE, NOT_COMPARED, UNCHANGED
 from landuse.outputs.land_use_map import PROBABILITIES
 from landuse.outputs.page.folders import MapChange, MapYear, Place, Polygons, read_places, shown_text
-from landuse.outputs.tables import cell_text
+from landuse.outputs.tables import read_csv
 
 ClassAreas = Mapping[str, Mapping[str, float]]
 """Hectares by district and class."""
@@ -70,38 +69,29 @@ def read_districts(years: Sequence[MapYear], changes: Sequence[MapChange]) -> Pa
 
 def _class_areas(path: Path) -> ClassAreas | None:
     found: dict[str, dict[str, float]] = {}
-    for line in _lines(path):
-        found.setdefault(_cell(line, "district"), {})[_cell(line, "class")] = _hectares(path, line)
+    for name, kind, hectares in _lines(path, "class"):
+        found.setdefault(name, {})[kind] = hectares
     return found or None
 
 
 def _changed(path: Path) -> Mapping[str, float] | None:
     found: dict[str, float] = {}
-    for line in _lines(path):
-        name, still = _cell(line, "district"), line.get("from") in (UNCHANGED, NOT_COMPARED)
-        found[name] = found.get(name, 0.0) + (0.0 if still else _hectares(path, line))
+    for name, before, hectares in _lines(path, "from"):
+        still = before in (UNCHANGED, NOT_COMPARED)
+        found[name] = found.get(name, 0.0) + (0.0 if still else hectares)
     return found or None
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
+def _lines(path: Path, column: str) -> list[tuple[str, str, float]]:
+    """District, the given column and hectares of each line; none where there is no table."""
     if not path.is_file():
         return []
-    try:
-        with path.open(encoding="utf8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is damaged: it is no table of districts.") from error
 
+    def read(line: Mapping[str, str]) -> tuple[str, str, float]:
+        """A line; its texts may be a stranger's."""
+        return shown_text(line["district"]), shown_text(line[column]), float(line["area_ha"])
 
-def _cell(line: Mapping[str, str], column: str) -> str:
-    return shown_text(cell_text(line.get(column) or ""))
-
-
-def _hectares(path: Path, line: Mapping[str, str]) -> float:
-    try:
-        return float(line["area_ha"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path} is damaged: it is no table of districts.") from error
+    return read_csv(path, ("district", column, "area_ha"), "table of districts", read)
 
 
 def site_vectors(year: MapYear, sites: Sequence[Place], index: Mapping[str, int]) -> npt.NDArray[np.int64] | None:

@@ -225,10 +225,16 @@ def sampled(found: Comparison) -> SurveyPair | None:
     for block in found.blocks():
         if block.pair is None or not len(block.pair):
             continue
-        corner = [part.start for part in block.window]
-        chosen = np.random.default_rng([SEED, *corner]).random(len(block.pair)) < share
-        parts.append(block.pair if share >= 1 else block.pair.take(chosen))
+        parts.append(block.pair.take(drawn_in(block.window, len(block.pair), share)))
     return SurveyPair.in_image_order(parts) if parts else None
+
+
+def drawn_in(window: Window, cells: int, share: float) -> Mask | slice:
+    """About a share of the cells of a window, the same in every run; all of them from 1 on."""
+    if share >= 1:
+        return slice(None)
+    corner = [part.start for part in window]
+    return np.asarray(np.random.default_rng([SEED, *corner]).random(cells) < share)
 
 
 def blocks_of(shape: tuple[int, int]) -> Iterator[Window]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landuse.change.comparison import MOST_SAMPLED, SEED, Window, blocks_of
+from landuse.change.comparison import MOST_SAMPLED, Window, blocks_of, drawn_in
 from landuse.change.maps import ClassMap
 from landuse.change.overlap import Overlap
-from landuse.change.pair import Floats, SurveyPair
+from landuse.change.pair import Floats, Mask, SurveyPair
 from landuse.change.pixels import shared_components
 from landuse.grid import IntArray
 from landuse.models.components import Bytes
@@ -40,7 +40,7 @@ class Looks:
         before, after = self.surveys[both]
         return SurveyPair(before, after, self.lines, self.columns, self.labels[:, both], looks)
 
-    def take(self, chosen: IntArray | slice) -> Looks:
+    def take(self, chosen: Mask | slice | IntArray) -> Looks:
         """Some of the cells."""
         looks = None if self.components is None else self.components[chosen]
         return Looks(self.lines[chosen], self.columns[chosen], self.surveys[:, chosen], self.labels[chosen], looks)
@@ -86,10 +86,7 @@ def sampled_looks(lands: Sequence[ClassMap], shared: Sequence[Overlap]) -> Looks
     share, parts = MOST_SAMPLED / (height * width), []
     for window in blocks_of((height, width)):
         looks = looks_at(lands, shared, window)
-        corner = [side.start for side in window]
-        chosen = np.random.default_rng([SEED, *corner]).random(len(looks.lines)) < share
-        some = slice(None) if share >= 1 else np.flatnonzero(chosen)
-        parts.append(looks.take(some))
+        parts.append(looks.take(drawn_in(window, len(looks.lines), share)))
     lines, columns = (np.concatenate([getattr(part, side) for part in parts]) for side in ("lines", "columns"))
     there = [part.components for part in parts if part.components is not None]
     whole = Looks(

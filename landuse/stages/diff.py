@@ -33,7 +33,7 @@ from landuse.outputs.categories import change_numbers
 from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
-from landuse.outputs.land_use_map import PROBABILITIES
+from landuse.outputs.land_use_map import COMPONENTS, PROBABILITIES
 from landuse.outputs.record import RECORD, RunRecord, identify, read_record, write_record
 from landuse.outputs.stac import write_item
 from landuse.outputs.styles import write_change_styles
@@ -46,6 +46,8 @@ SITE_TABLE, RANKING = "sites.csv", "ranking.parquet"
 GAINS = "gains"
 TRANSITIONS, SUMMARY, TIMELINE = "transitions.csv", "summary.json", "timeline.parquet"
 CLASSES = "classes"
+SEVERAL_READ = (PROBABILITIES, COMPONENTS, RECORD)
+"""What is read of a map of several classes a square; those of older models have no components."""
 CLASS_HEADER = ("class", "before_ha", "after_ha", "gained_ha", "lost_ha", "sites", "folder")
 """What `classes.csv` says of each of several classes a square: its hectares, confirmed change, and where more is told."""
 CACHE_BYTES = 48 * 2**20
@@ -197,7 +199,7 @@ def _write_several(
     record = RunRecord(
         command="diff",
         options=options.as_json(),
-        inputs=tuple(identify(path / name) for path in maps for name in (PROBABILITIES, RECORD)),
+        inputs=tuple(identify(path / name) for path in maps for name in SEVERAL_READ if (path / name).is_file()),
         grid=first.grid,
         legend=first.legend,
         counts={"sites": sum(one["sites"] for one in summary["classes"].values())},

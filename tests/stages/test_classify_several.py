@@ -22,7 +22,7 @@ from landuse.models.heads_linear import Penalty, fit_multi_logistic
 from landuse.models.runtime import open_runtime
 from landuse.options.survey import ClassifyOptions
 from landuse.outputs.categories import read_summary
-from landuse.outputs.land_use_map import LandUseMap
+from landuse.outputs.land_use_map import COMPONENTS, PROBABILITIES, LandUseMap
 from landuse.outputs.page import write_map
 from landuse.outputs.record import RECORD, damaged_files, read_record
 from landuse.scoring import run as scoring
@@ -195,6 +195,8 @@ def test_change_is_told_class_by_class(work, result, later, tmp_path):
     out, codes = later
     summary = diff([result[0], out], tmp_path / "diff").summary
     assert list(summary["classes"]) == list(TRUE)
+    read = {Path(one.path) for one in read_record(tmp_path / "diff").inputs}
+    assert {folder / name for folder in (result[0], out) for name in (PROBABILITIES, COMPONENTS)} <= read
     for number, (name, true) in enumerate(TRUE.items(), 1):
         folder = tmp_path / "diff" / f"{number}_{name}"
         before, after = true(work.codes), true(codes)

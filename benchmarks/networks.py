@@ -7,6 +7,7 @@ too; how well it then agrees with itself was not measured, as with random weight
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.heads import logistic
 from landuse.models.keras_backbone import named_backbone
-from landuse.models.quantisation import Quantisation, measure, with_ranges
+from landuse.models.quantisation import Quantisation, measure
 
 HEAD_SPREAD = 0.05
 MEASURED = 16
@@ -48,7 +49,8 @@ def random_backbone(name: str) -> Backbone:
 def quantised(bundle: Bundle) -> Bundle:
     """The model with the ranges of its tensors on a few images."""
     images = crops()[:MEASURED, :CHIP, :CHIP]
-    return with_ranges(bundle, measure(bundle, [images]).ranges(1.0), UNMEASURED)
+    ranges = measure(bundle.backbone.graph(), bundle.name, [images]).ranges(1.0)
+    return replace(bundle, quantisation=UNMEASURED.model_copy(update={"ranges": ranges}))
 
 
 def main() -> None:

@@ -7,17 +7,14 @@ integer arithmetic.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from landuse.errors import UsageError
 from landuse.models.libraries import Floats, Graph, Images, Node, ops, ov
-
-if TYPE_CHECKING:
-    from landuse.models.bundle import Bundle
 
 Ranges = Mapping[str, tuple[float, float]]
 """Least and largest value of tensors, by the name of the operation that makes them."""
@@ -122,16 +119,15 @@ class Extremes:
         }
 
 
-def measure(bundle: Bundle, batches: Iterable[Images]) -> Extremes:
-    """Extremes of all tensors that are rounded, over images uint8 (n, px, px, bands), in float32.
+def measure(graph: Graph, name: str, batches: Iterable[Images]) -> Extremes:
+    """Extremes of all tensors of a model's graph that are rounded, over images uint8 (n, px, px, bands), in float32.
 
     Raises:
         UsageError: the network has no convolution that could compute in 8 bits.
     """
-    graph = bundle.backbone.graph(f"Model {bundle.name}")
     tensors = fed(graph)
     if not tensors:
-        raise UsageError(f"Model {bundle.name} has no convolutions that 8 bits would speed up: use it as it is.")
+        raise UsageError(f"Model {name} has no convolutions that 8 bits would speed up: use it as it is.")
     axes = np.array([1, 2, 3])
     results = [
         reduce(tensor, axes, False) for tensor in tensors.values() for reduce in (ops.reduce_min, ops.reduce_max)
@@ -149,7 +145,6 @@ def measure(bundle: Bundle, batches: Iterable[Images]) -> Extremes:
     return found
 
 
-def with_ranges(bundle: Bundle, ranges: dict[str, tuple[float, float]], known: Quantisation | None = None) -> Bundle:
-    """The model with ranges, so that it can be run in 8 bits; what is `known` of them otherwise goes along."""
-    plain = known or Quantisation(ranges={}, agreement=0.0, chips=1, held_back=1, against="f32")
-    return replace(bundle, quantisation=plain.model_copy(update={"ranges": ranges}))
+def unmeasured(ranges: dict[str, tuple[float, float]]) -> Quantisation:
+    """Ranges by which a model can be run in 8 bits, before it is known how well its answers agree."""
+    return Quantisation(ranges=ranges, agreement=0.0, chips=1, held_back=1, against="f32")

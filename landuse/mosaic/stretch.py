@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import DamagedSourceError
 from landuse.mosaic.files import OpenFiles, Window, read_raw
-
-if TYPE_CHECKING:
-    from landuse.mosaic.source import Source
-    from landuse.mosaic.survey import Survey
+from landuse.mosaic.source import Source
 
 MAX_FILES = 64
 WINDOWS = 4
@@ -28,7 +26,7 @@ LEAST_HUED = 0.1
 AnyArray = npt.NDArray[Any]
 
 
-def survey_stretch(survey: Survey) -> tuple[float, float]:
+def survey_stretch(sources: Sequence[Source]) -> tuple[float, float]:
     """2nd and 98th percentile of a survey's pixels deeper than uint8, all bands together so that hues are kept.
 
     Pixels that are saturated, 0 throughout, or clouds do not count.
@@ -37,7 +35,7 @@ def survey_stretch(survey: Survey) -> tuple[float, float]:
     it is smaller), so that the cost is bounded and the result always the same. Windows that cannot be read are passed over:
     reading chips will name them. (0, 1) where there is no valid pixel at all.
     """
-    deep = [source for source in survey.sources if source.dtype != "uint8"]
+    deep = [source for source in sources if source.dtype != "uint8"]
     picked = [deep[at] for at in evenly(len(deep), MAX_FILES)]
     with OpenFiles(max_open=4) as files:
         samples = [values for source in picked for values in _samples(files, source)]

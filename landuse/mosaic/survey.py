@@ -175,7 +175,7 @@ def open_survey(
             sources, _numbers(sources[0], bands), None if stretch is None else (float(stretch[0]), float(stretch[1]))
         )
         if stretch is None and any(source.dtype != "uint8" for source in sources):
-            survey = replace(survey, stretch=survey_stretch(survey))
+            survey = replace(survey, stretch=survey_stretch(survey.sources))
     return survey
 
 

@@ -17,7 +17,7 @@ from landuse.grid import CHIP_M, Cell
 from landuse.models.bundle import Bundle, check_model_out, find_bundle, read_bundle, write_bundle
 from landuse.models.export import ASSETS, DESCRIPTION, SUFFIXES, described, write_export
 from landuse.models.libraries import Floats, Images
-from landuse.models.quantisation import LEAST_AGREEMENT, Quantisation, measure, with_ranges
+from landuse.models.quantisation import LEAST_AGREEMENT, Quantisation, measure, unmeasured
 from landuse.models.runtime import OpenVinoRuntime, Prediction
 from landuse.mosaic import MosaicReader
 from landuse.options.results import ExportOptions, QuantiseOptions
@@ -53,7 +53,7 @@ def _quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quant
     images = drawn_images(bundle, data, options)
     count = min(options.chips, len(images) // 2)
     with busy("measuring what the layers hold"):
-        ranges = measure(bundle, [images[:count]]).ranges(SHARE)
+        ranges = measure(bundle.backbone.graph(f"Model {bundle.name}"), bundle.name, [images[:count]]).ranges(SHARE)
     with busy("comparing labels"):
         found = compared(bundle, ranges, images[count:], count)
     if found.agreement < LEAST_AGREEMENT:
@@ -61,13 +61,14 @@ def _quantise(model: str | Path, data: Sequence[Path], out: Path, options: Quant
             f"In 8 bits model {bundle.name} gives {found.agreement:.2%} of {found.held_back:,} held-back chips the label of "
             f"{found.against}, and {LEAST_AGREEMENT:.0%} is asked for: use it with --precision auto."
         )
-    write_bundle(with_ranges(bundle, found.ranges, found), out)
+    write_bundle(replace(bundle, quantisation=found), out)
     return found
 
 
 def compared(bundle: Bundle, ranges: dict[str, tuple[float, float]], held: Images, count: int) -> Quantisation:
     """How often a model's labels of held-back images uint8 (n, px, px, bands) stay the same in 8 bits."""
-    plain, narrow = OpenVinoRuntime(bundle), OpenVinoRuntime(with_ranges(bundle, ranges), "int8")
+    rounded = replace(bundle, quantisation=unmeasured(ranges))
+    plain, narrow = OpenVinoRuntime(bundle), OpenVinoRuntime(rounded, "int8")
     same = labels_of(bundle, plain.predict(held)) == labels_of(bundle, narrow.predict(held))
     return Quantisation(
         ranges=ranges,

@@ -9,7 +9,7 @@ import landuse.stages.models as stage
 from landuse.errors import OutputExistsError, QuantisationError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.heads_linear import fit_logistic
-from landuse.models.quantisation import fed, measure, with_ranges
+from landuse.models.quantisation import fed, measure, unmeasured
 from landuse.models.runtime import OpenVinoRuntime, choose_precision
 from landuse.options.results import QuantiseOptions
 from landuse.options.survey import TileOptions
@@ -53,7 +53,7 @@ def test_a_model_whose_labels_change_is_refused_with_the_figure(made, monkeypatc
     bright = (features[:, 0] > np.median(features[:, 0])).astype(int)
     head = fit_logistic(features, bright, class_count=3, C=100)
     model = write_bundle(dense_bundle(head=head), folder / "sharp.landuse")
-    monkeypatch.setattr(stage, "measure", lambda model, batches: Crushed())
+    monkeypatch.setattr(stage, "measure", lambda *_: Crushed())
     with pytest.raises(QuantisationError, match=r"\d+\.\d\d% of 24 held-back chips .* 99% is asked for"):
         quantise(model, [folder / "chips"], folder / "no.landuse", QuantiseOptions(chips=24))
     assert not (folder / "no.landuse").exists()
@@ -75,11 +75,12 @@ def test_8_bits_are_only_taken_where_they_are_asked_for_and_known():
 
 def test_every_kind_of_node_can_stand_beside_8_bits():
     model = bundle()
-    found = measure(model, [images(12)])
+    found = measure(model.backbone.graph(), model.name, [images(12)])
     assert set(fed(model.backbone.graph())) == set(found.names)
     ranges = found.ranges(1.0)
     assert all(low < high for low, high in ranges.values())
-    plain, eight = OpenVinoRuntime(model, "f32"), OpenVinoRuntime(with_ranges(model, ranges), "int8")
+    rounded = replace(model, quantisation=unmeasured(ranges))
+    plain, eight = OpenVinoRuntime(model, "f32"), OpenVinoRuntime(rounded, "int8")
     difference = np.abs(plain.predict(images(8)).probabilities - eight.predict(images(8)).probabilities)
     assert difference.max() < 0.05
 

@@ -6,26 +6,31 @@ Files may have been made to do harm: nothing outside a file is read, nothing lar
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Architecture
 from landuse.models.keras_networks import build, keras_kind, named_layers, variable_name
-from landuse.models.libraries import KerasModel, Shape, Weights, keras
-from landuse.models.safe_files import SafeHdf5, SafeZip
+from landuse.models.libraries import Floats, KerasModel, Shape, Weights, keras
+from landuse.models.safe_files import MAX_HDF5, SafeZip, sound_hdf5
+
+if TYPE_CHECKING:
+    import h5py
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 MAX_NESTING = 4
 PREPARING = ("normalization", "rescaling")
 """Names of layers that prepare images; our networks leave that to `Preprocess`."""
-MAX_BYTES = 1_664_000_000
 KERAS = ".keras"
 MAX_CONFIG = 16_000_000
-MAX_LINKS = 50_000
 MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
 _KERAS_CLASSES = """
     Functional Sequential Model InputLayer __keras_tensor__ DTypePolicy Conv1D Conv2D DepthwiseConv2D SeparableConv2D
@@ -89,15 +94,17 @@ def load_keras_weights(path: Path, architecture: Architecture) -> Weights:
 
     Raises `ModelFileError`: the file is missing, damaged, or holds other layers than the network.
     """
-    with SafeHdf5(path) as file:
+    if not path.exists():
+        raise ModelFileError(f"There is no weights file {path}: check the name.")
+    with sound_hdf5(path, str(path)) as file:
         stored = [layer for layer in _stored_layers(file) if not layer.name.startswith(PREPARING)]
         if not stored:
             raise ModelFileError(f"{path} holds no weights in Keras' layout: write them with save_weights of Keras.")
         wanted = weight_layers(architecture)
         weights: Weights = {}
         for layer, found in zip(wanted, _match(wanted, stored, str(path)), strict=True):
-            arrays = _check_shapes(file, layer, found)
-            weights |= {key: file.read(array) for key, array in zip(layer.shapes, arrays, strict=True)}
+            arrays = _arrays_of(file, layer, found, str(path))
+            weights |= dict(zip(layer.shapes, arrays, strict=True))
     return weights
 
 
@@ -117,37 +124,46 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.\-]", "_", name)[:80]
 
 
-def _stored_layers(file: SafeHdf5) -> list[StoredLayer]:
+def _stored_layers(file: h5py.File) -> list[StoredLayer]:
     """Layers with weights: in order, where the layout keeps one."""
-    for root in ("", "model_weights"):
-        names = file.texts(root, "layer_names")
+    for root in ("/", "model_weights"):
+        names = _texts(file[root], "layer_names") if root in file else []
         if names:
-            return [layer for name in names if (layer := _old_layer(file, root, name)).arrays]
+            return [layer for name in names if (layer := _old_layer(file[root], name)).arrays]
     found: list[StoredLayer] = []
-    _collect(file, "", found, MAX_NESTING)
+    _collect(file, found, MAX_NESTING)
     return found
 
 
-def _old_layer(file: SafeHdf5, root: str, name: str) -> StoredLayer:
+def _old_layer(root: h5py.Group, name: str) -> StoredLayer:
     """A layer of Keras 2's layout, whose weights are listed in an attribute."""
-    group = f"{root}/{name}"
-    arrays = tuple(f"{group}/{weight}" for weight in file.texts(group, "weight_names"))
+    arrays = tuple(f"{root.name}/{name}/{weight}" for weight in _texts(root[name], "weight_names"))
     return StoredLayer(plain_name(name), "", 0, arrays)
 
 
-def _collect(file: SafeHdf5, path: str, found: list[StoredLayer], nesting: int) -> None:
+def _collect(group: h5py.Group, found: list[StoredLayer], nesting: int) -> None:
     """Layers of Keras 3's layout, those of models within models too."""
-    for container in CONTAINERS:
-        for child in file.children(f"{path}/{container}"):
-            group = f"{path}/{container}/{child}"
-            arrays = sorted((a for a in file.children(f"{group}/vars") if a.isdecimal()), key=int)
-            kind, number = _class_and_number(child)
-            names = file.texts(f"{group}/vars", "name") or file.texts(group, "name") or [child]
-            if arrays:
-                paths = tuple(f"{group}/vars/{array}" for array in arrays)
-                found.append(StoredLayer(plain_name(names[0]), kind, number, paths))
-            if nesting:
-                _collect(file, group, found, nesting - 1)
+    for name, layer in ((n, child) for c in CONTAINERS if c in group for n, child in group[c].items()):
+        held = layer.get("vars", {})
+        arrays = sorted((array for array in held if array.isdecimal()), key=int)
+        if arrays:
+            kind, number = _class_and_number(name)
+            own = _texts(held, "name") or _texts(layer, "name") or [name]
+            paths = tuple(f"{held.name}/{array}" for array in arrays)
+            found.append(StoredLayer(plain_name(own[0]), kind, number, paths))
+        if nesting:
+            _collect(layer, found, nesting - 1)
+
+
+def _texts(group: h5py.Group, attribute: str) -> list[str]:
+    """The strings of an attribute, one or many; empty where there is none.
+
+    Keras deals a long list out to attributes with a number after the name.
+    """
+    dealt = (f"{attribute}{part}" for part in itertools.count())
+    names = [attribute] if attribute in group.attrs else itertools.takewhile(group.attrs.__contains__, dealt)
+    items = [item for name in names for item in np.atleast_1d(np.asarray(group.attrs[name])).ravel()]
+    return [item.decode("utf8", "replace") if isinstance(item, bytes) else str(item) for item in items]
 
 
 def _class_and_number(group: str) -> tuple[str, int]:
@@ -178,15 +194,20 @@ def _by_class(wanted: list[WeightLayer], stored: list[StoredLayer]) -> list[Stor
     return [queues[layer.kind].pop() for layer in wanted if queues.get(layer.kind)]
 
 
-def _check_shapes(file: SafeHdf5, layer: WeightLayer, found: StoredLayer) -> tuple[str, ...]:
-    """The arrays of a stored layer; refused, before any of them is read, where they are not those of the layer."""
-    arrays = found.arrays[:8]
-    shapes = [file.shape(path) for path in arrays]
+def _arrays_of(file: h5py.File, layer: WeightLayer, found: StoredLayer, name: str) -> list[Floats]:
+    """The arrays of a stored layer, float32; refused, before any of them is read, where they are not those of the layer."""
+    stored = [file[path] for path in found.arrays[:8]]
+    shapes = [tuple(map(int, array.shape)) for array in stored]
     if shapes != list(layer.shapes.values()):
         raise ModelFileError(
-            f"{file.name} does not fit the network: its layer {found.name} has weights {_text(shapes)}, and layer "
+            f"{name} does not fit the network: its layer {found.name} has weights {_text(shapes)}, and layer "
             f"{layer.name} of the network takes {_text(list(layer.shapes.values()))}; give weights of the same network."
         )
+    if any(array.dtype.kind != "f" for array in stored):
+        raise ModelFileError(f"{name}: layer {found.name} holds something that is not an array of floats.")
+    arrays = [np.asarray(array[()], np.float32) for array in stored]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ModelFileError(f"{name}: layer {found.name} holds values that are not finite numbers.")
     return arrays
 
 
@@ -205,9 +226,10 @@ def check_keras_file(name: str | Path) -> Path:
         raise ModelFileError(f"There is no model file {str(name)!r}: give a {KERAS} file.")
     with SafeZip(path, MEMBERS) as archive:
         config = archive.read("config.json", MAX_CONFIG)
-        weights = archive.read("model.weights.h5", MAX_BYTES)
+        weights = archive.read("model.weights.h5", MAX_HDF5)
     _check_classes(config, path)
-    _check_weights(weights, path)
+    with sound_hdf5(io.BytesIO(weights), f"model.weights.h5 in {path}"):
+        pass
     return path
 
 
@@ -258,26 +280,3 @@ def _check_classes(config: bytes, path: Path) -> None:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-
-
-def _check_weights(data: bytes, path: Path) -> None:
-    """Raise unless the arrays of an HDF5 file lie in it and are no more than it can hold."""
-    import h5py  # which only files of Keras need
-
-    links: dict[str, object] = {}
-    try:
-        with h5py.File(io.BytesIO(data), "r") as file:
-            file.visititems_links(lambda name, link: links.__setitem__(name, link) if len(links) < MAX_LINKS else True)
-            elsewhere = [name for name, link in links.items() if not isinstance(link, h5py.HardLink)]
-            if elsewhere or len(links) == MAX_LINKS:
-                raise ModelFileError(
-                    f"{path}: {(elsewhere or [''])[0][:200]} is a link elsewhere, which is not followed."
-                )
-            arrays = [file[name] for name in links if isinstance(file[name], h5py.Dataset)]
-            outside = any(array.external or array.is_virtual for array in arrays)
-            if outside or sum(array.nbytes for array in arrays) > MAX_BYTES:
-                raise ModelFileError(f"{path} keeps weights in another file, or they are too large: save it again.")
-    except ModelFileError:
-        raise
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelFileError(f"model.weights.h5 in {path} is damaged: get the file again.") from error

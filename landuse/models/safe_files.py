@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import zipfile
@@ -17,15 +18,17 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from landuse.errors import ModelFileError
-from landuse.models.libraries import Floats, Shape, number_count
+from landuse.models.libraries import Shape, number_count
 
 if TYPE_CHECKING:
     import h5py
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 HEADER_ROOM = 1_000_000
-MAX_CHILDREN = 20_000
-MAX_TEXT = 1_000
+MAX_HDF5 = 1_664_000_000
+MAX_LINKS = 50_000
+MAX_TEXT = 20_000_000
+"""Bytes of an attribute: the names of 20,000 layers of 1,000 signs."""
 
 
 class SafeZip:
@@ -132,113 +135,33 @@ def read_arrays(
     return {name: array if name in integers else array.astype(np.float32, copy=False) for name, array in arrays.items()}
 
 
-class SafeHdf5:
-    """An HDF5 file of floats. As a context manager it closes the file. All trouble is a `ModelFileError`.
+@contextmanager
+def sound_hdf5(source: Path | io.BytesIO, name: str) -> Iterator[h5py.File]:
+    """An HDF5 file all of which lies in it and is no more than it can hold; whatever else goes wrong with it is told.
 
-    Only hard links are followed, so that no group or dataset of another file is read in place of the one asked for.
+    Raises `ModelFileError`: it is none, is damaged, or leads elsewhere.
     """
+    import h5py  # which only files of Keras need
 
-    def __init__(self, path: Path) -> None:
-        import h5py  # which only files of Keras need
-
-        self.name = str(path)
-        try:
-            self._file = h5py.File(path, "r")
-        except FileNotFoundError as error:
-            raise ModelFileError(f"There is no weights file {path}: check the name.") from error
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelFileError(f"{path} is not an HDF5 file, or was cut short: get it again.") from error
-
-    def __enter__(self) -> SafeHdf5:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def children(self, path: str) -> list[str]:
-        """Names of what a group holds; empty where there is no such group."""
-        import h5py  # which only files of Keras need
-
-        with self._sound():
-            group = self._at(path)
-            names = list(group) if isinstance(group, h5py.Group) and len(group) <= MAX_CHILDREN else []
-        return [str(name) for name in names]
-
-    def texts(self, path: str, attribute: str) -> list[str]:
-        """The strings of an attribute, one or many; empty where there is none.
-
-        Keras deals a long list out to attributes with a number after the name.
-        """
-        with self._sound():
-            group = self._at(path)
-            if group is None:
-                return []
-            if attribute in group.attrs:
-                return self._attribute(group, attribute)
-            found: list[str] = []
-            part = 0
-            while f"{attribute}{part}" in group.attrs:
-                found += self._attribute(group, f"{attribute}{part}")
-                part += 1
-            return found
-
-    def shape(self, path: str) -> Shape:
-        """Shape of a dataset."""
-        with self._sound():
-            return tuple(int(side) for side in self._dataset(path).shape)
-
-    def read(self, path: str) -> Floats:
-        """A dataset as float32; look at its `shape` first. Its values must be finite numbers."""
-        with self._sound():
-            array = np.asarray(self._dataset(path)[()], np.float32)
-        if not np.isfinite(array).all():
-            raise ModelFileError(f"{self.name}: {path} holds values that are not finite numbers.")
-        return array
-
-    def _attribute(self, group: h5py.Group | h5py.Dataset, name: str) -> list[str]:
-        """The strings of an attribute, refused before room is made for them where it claims to be absurdly large."""
-        identity = group.attrs.get_id(name)
-        if math.prod(identity.shape) > MAX_CHILDREN or identity.dtype.itemsize > MAX_TEXT:
-            raise ModelFileError(f"{self.name} is damaged: get the file again.")
-        return _strings(group.attrs[name])
-
-    def _dataset(self, path: str) -> h5py.Dataset:
-        import h5py  # which only files of Keras need
-
-        found = self._at(path)
-        if not isinstance(found, h5py.Dataset) or found.dtype.kind != "f":
-            raise ModelFileError(f"{self.name}: {path[:200]} is not an array of floats.")
-        if found.external or found.is_virtual:
-            raise ModelFileError(f"{self.name}: {path[:200]} lies in another file, which is not read: make one file.")
-        return found
-
-    def _at(self, path: str) -> h5py.Group | h5py.Dataset | None:
-        """What lies at a path of hard links; None where there is nothing."""
-        import h5py  # which only files of Keras need
-
-        found: h5py.Group | h5py.Dataset = self._file
-        for part in path.split("/"):
-            if part in ("", "."):
-                continue
-            link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
-            if link is None:
-                return None
-            if not isinstance(link, h5py.HardLink):
-                raise ModelFileError(f"{self.name}: {path[:200]} is a link elsewhere, which is not followed.")
-            found = found[part]
-        return found
-
-    @contextmanager
-    def _sound(self) -> Iterator[None]:
-        try:
-            yield
-        except ModelFileError:
-            raise
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise ModelFileError(f"{self.name} is damaged: get the file again.") from error
-
-
-def _strings(value: object) -> list[str]:
-    """Strings of an attribute, which HDF5 gives as bytes or text, one or many."""
-    items = np.atleast_1d(np.asarray(value)).ravel()
-    return [item.decode("utf8", "replace") if isinstance(item, bytes) else str(item) for item in items]
+    links: dict[str, object] = {}
+    try:
+        with h5py.File(source, "r") as file:
+            file.visititems_links(lambda name, link: links.__setitem__(name, link) if len(links) < MAX_LINKS else True)
+            elsewhere = [link for link, kind in links.items() if not isinstance(kind, h5py.HardLink)]
+            if elsewhere or len(links) == MAX_LINKS:
+                raise ModelFileError(
+                    f"{name}: {(elsewhere or [''])[0][:200]} is a link elsewhere, which is not followed."
+                )
+            held = [file, *(file[link] for link in links)]
+            arrays = [one for one in held if isinstance(one, h5py.Dataset)]
+            if any(array.external or array.is_virtual for array in arrays):
+                raise ModelFileError(f"{name} keeps weights in another file, which is not read: make one file.")
+            texts = [one.attrs.get_id(attribute) for one in held for attribute in one.attrs]
+            room = sum(array.nbytes for array in arrays)
+            if room > MAX_HDF5 or any(math.prod(text.shape) * text.dtype.itemsize > MAX_TEXT for text in texts):
+                raise ModelFileError(f"{name} is damaged, or its weights are too large: get the file again.")
+            yield file
+    except ModelFileError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"{name} is not an HDF5 file, or was cut short or damaged: get it again.") from error

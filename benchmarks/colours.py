@@ -113,7 +113,7 @@ def main(trained: Path, others: tuple[Path, ...], out: Path, bands: str, backbon
         labelled(trained, out / trained.stem, numbers, strict=False)
         train([out / trained.stem / "chips"], model, TrainOptions(backbone=backbone))
     click.echo(f"| {' | '.join(HEADER)} |\n{'|---' * len(HEADER)}|")
-    ways: tuple[Normalise, ...] = ("none", "auto", "features")
+    ways: tuple[Normalise, ...] = ("none", "quantile", "auto")
     for path in others:
         chips = labelled(path, out / path.stem, numbers, strict=strict)
         for way in ways:

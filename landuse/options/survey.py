@@ -22,7 +22,7 @@ from landuse.options.schema import (
     Tables,
 )
 
-Normalise = Literal["auto", "features", "quantile", "none"]
+Normalise = Literal["auto", "quantile", "none"]
 LabelRule = Literal["nine-point", "majority", "centre"]
 ImageFormat = Literal["png", "tif"]
 
@@ -79,8 +79,8 @@ class MapOptions(Options):
     normalise: Annotated[
         Normalise,
         Flag(
-            "Bring the survey's colours to those that the model learnt from; auto does where they are far, and features then "
-            "brings what the network makes of them too."
+            "Bring the survey to what the model learnt from: auto its colours where they are far, and then what the network "
+            "makes of them; quantile colours alone, in any case."
         ),
     ] = "auto"
     keep_features: Annotated[

@@ -10,7 +10,7 @@ import numpy as np
 from landuse.chips import Chips, ChipSet
 from landuse.engine.progress import Progress
 from landuse.errors import UsageError
-from landuse.models.bundle import SUFFIX, write_bundle
+from landuse.models.bundle import SUFFIX, Bundle, write_bundle
 from landuse.models.heads import in_graph
 from landuse.models.libraries import Floats
 from landuse.models.runtime import read_cached
@@ -66,8 +66,8 @@ def colours_for(survey: Survey, palette: Palette | None, normalise: Normalise) -
 
     Args:
         palette: the colours that the model learnt from; None where it learnt from single images, which no survey has.
-        normalise: ``none`` leaves colours, ``quantile`` changes them, ``auto`` and ``features`` where they are far and
-            curves bring them near.
+        normalise: ``none`` leaves colours, ``quantile`` changes them, ``auto`` where they are far and curves bring them
+            near.
 
     Raises:
         UsageError: curves are asked for and the model has no palette.
@@ -119,9 +119,9 @@ def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path
         parts: folder of the run's parts, where the model is written.
     """
     bundle = read_cached(settings.model)
-    learnt, head = bundle.survey_features, in_graph(bundle.head)
     if colours.recolouring is None:
         return settings, colours
+    learnt, head = bundle.survey_features, in_graph(bundle.head)
     if settings.split > 1 or learnt is None or head is None:
         told = "Features stayed: that takes whole chips and a logistic head that keeps those of its training survey."
         return settings, replace(colours, sentence=f"{colours.sentence} {told}")
@@ -130,9 +130,21 @@ def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path
     if found is None:
         told = "Features stayed: the survey has too few chips, or another mix of classes than the training survey."
         return settings, replace(colours, sentence=f"{colours.sentence} {told}")
-    model = write_bundle(replace(bundle, head=found), parts / f"{bundle.name}{SUFFIX}")
+    model = write_bundle(replace(bundle, head=found), adapted_model(bundle, parts))
     told = f"So were the features of the network, by {len(features)} chips."
     return replace(settings, model=model), replace(colours, sentence=f"{colours.sentence} {told}", chips=len(features))
+
+
+def adapted_model(bundle: Bundle, parts: Path) -> Path:
+    """Where the model with a head for the survey is kept while a run lasts."""
+    return parts / f"{bundle.name}{SUFFIX}"
+
+
+def looked_at(chips: Chips, settings: ScoreSettings, colours: Colours) -> int:
+    """How many chips `adapted` runs before all others."""
+    bundle = read_cached(settings.model)
+    fixed = settings.split > 1 or bundle.survey_features is None or in_graph(bundle.head) is None
+    return 0 if colours.recolouring is None or fixed else min(MOST_CHIPS, len(chips))
 
 
 def sampled_features(chips: Chips, settings: ScoreSettings, parts: Path) -> Floats:

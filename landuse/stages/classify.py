@@ -91,7 +91,7 @@ def run_of(
     check_bands(chips, bundle)
     colours = colours_for(chips.survey, bundle.palette, options.normalise)
     settings = replace(settings, recolouring=colours.recolouring)
-    if options.normalise == "features":
+    if options.normalise == "auto":
         settings, colours = adapted(chips, settings, colours, parts)
     with Progress(len(chips), "chips", "classifying") as progress:
         return run_chips(chips, settings, parts, progress), colours

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from landuse.options.survey import ClassifyOptions
 from landuse.outputs.folder import check_free, followed
 from landuse.outputs.record import FileIdentity
 from landuse.scoring.block import BlockTask
+from landuse.scoring.colours import adapted_model, colours_for, looked_at
 from landuse.scoring.features import FEATURES_FILE, run_head
 from landuse.scoring.plan import ScoreSettings, identify_sources, plan
 from landuse.scoring.probe import Rates, measure_rates
@@ -66,6 +67,7 @@ class Forecast:
         rates: what some chips showed; None where every block is done.
         disk_bytes: room needed while the run lasts, and what of it stays.
         head_seconds: time of the head where features of an earlier run stand for imagery; None where they do not.
+        looked_at: chips that are run before all others, to bring the survey's features to the model's.
     """
 
     work: Work
@@ -77,6 +79,7 @@ class Forecast:
     disk_bytes: tuple[int, int]
     free_bytes: int
     head_seconds: float | None = None
+    looked_at: int = 0
 
     @property
     def seconds(self) -> float:
@@ -84,7 +87,10 @@ class Forecast:
         fixed = START_S + self.look_s + self.work.chips * WRITE_S
         if self.head_seconds is not None:
             return fixed + self.head_seconds
-        return fixed + (self.rates.seconds(self.work.todo_chips, self.work.todo_blocks) if self.rates else 0.0)
+        if self.rates is None:
+            return fixed
+        looking = self.looked_at / self.rates.pace(1)
+        return fixed + looking + self.rates.seconds(self.work.todo_chips, self.work.todo_blocks)
 
     def as_dict(self) -> dict[str, Any]:
         """The forecast in figures, for scripts; times in seconds, sizes in bytes."""
@@ -167,8 +173,10 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     settings = score_settings(model, inputs, out, options)
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
         chips = chips_of(inputs, survey_options(options, bundle, settings.split), Path(folder), settings.split)
+        parts = out.parent / f".{out.name}.parts"
+        settings, looked = in_colours(chips, settings, options, parts)
         files = identify_sources(chips.survey)
-        done = set() if options.fresh else PartStore(settings.parts or f"{out.parent}/.{out.name}.parts").existing()
+        done = set() if options.fresh else PartStore(settings.parts or str(parts)).existing()
         work = survey_work(chips, settings, files, done)
         look_s = time.perf_counter() - started
         with busy("measuring the pace"):
@@ -185,7 +193,20 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         rates=rates,
         disk_bytes=disk_bytes(chips, bundle, rates, features=settings.features),
         free_bytes=free_disk(existing_folder(out)),
+        looked_at=looked,
     )
+
+
+def in_colours(
+    chips: Chips, settings: ScoreSettings, options: ClassifyOptions, parts: Path
+) -> tuple[ScoreSettings, int]:
+    """The settings in the colours that the run would decide on, and how many chips it would look at for its features."""
+    bundle = read_cached(settings.model)
+    colours = colours_for(chips.survey, bundle.palette, options.normalise)
+    settings = replace(settings, recolouring=colours.recolouring)
+    looked = looked_at(chips, settings, colours) if options.normalise == "auto" else 0
+    earlier = adapted_model(bundle, parts)
+    return (replace(settings, model=earlier) if looked and earlier.is_file() else settings), looked
 
 
 def forecast_head(kept: Path, bundle: Bundle, out: Path) -> Forecast:

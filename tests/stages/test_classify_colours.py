@@ -10,6 +10,7 @@ from landuse.models.bundle import read_bundle
 from landuse.options.survey import ClassifyOptions
 from landuse.options.training import TrainOptions
 from landuse.stages.classify import classify
+from landuse.stages.forecast import forecast
 from landuse.stages.train import train
 from tests.patchwork import COLOURS, OPTIONS
 
@@ -64,9 +65,12 @@ def test_class_folders_have_no_colours_to_bring_to(work, tmp_path):
 
 def test_features_of_a_darker_survey_are_brought_too(work, learnt, dark, tmp_path):
     assert read_bundle(learnt).survey_features is not None
-    _, colours = right(work, learnt, dark, tmp_path / "features", "features")
+    auto = ClassifyOptions(model=str(learnt), **OPTIONS)
+    assert forecast(dark, tmp_path / "auto", auto).looked_at == 128
+    assert forecast(work.survey, tmp_path / "auto", auto).looked_at == 0
+    _, colours = right(work, learnt, dark, tmp_path / "auto", "auto")
     assert colours["features_of_chips"] == 128
     assert "So were the features" in colours["why"]
-    _, colours = right(work, learnt, dark, tmp_path / "auto", "auto")
+    _, colours = right(work, learnt, dark, tmp_path / "quantile", "quantile")
     assert colours["features_of_chips"] is None
     assert "eatures" not in colours["why"]

@@ -10,18 +10,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save
 
 from landuse.errors import ModelFileError, UsageError
 from landuse.models.architectures import Preprocess
 from landuse.models.graph_file import CONSTANT, halved, open_graph, pack_graph
 from landuse.models.libraries import Floats, Graph, Weights, ops, ov
-from landuse.models.safe_files import load_arrays, read_arrays
+from landuse.models.safe_files import load_arrays
 
 Order = tuple[int, ...]
-TINY = 1e-9
-FEWEST = 16
-"""Pairs that are needed at least; with 64, four of five answers that differ become the same on the sample data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,44 +97,6 @@ def _in_order(array: npt.NDArray[Any], order: Order | None, name: str) -> npt.ND
             f"Model {name} names an order of axes that its weights do not have: get the model file again."
         )
     return array.transpose(np.argsort(order))
-
-
-@dataclass(frozen=True, eq=False)
-class Alignment:
-    """A line for each feature.
-
-    Attributes:
-        factor: float32 (D,).
-        offset: float32 (D,).
-    """
-
-    factor: Floats
-    offset: Floats
-
-    def pack(self) -> bytes:
-        """The arrays as safetensors."""
-        data: bytes = save({"factor": self.factor, "offset": self.offset})
-        return data
-
-    @classmethod
-    def unpack(cls, data: bytes, features: int, where: str) -> Alignment:
-        """Arrays of unknown origin. Raises `ModelFileError` where they are not finite or not for D features."""
-        return cls(**read_arrays(data, {"factor": (features,), "offset": (features,)}, where))
-
-
-def fit_alignment(dense: Floats, alone: Floats) -> Alignment | None:
-    """Lines from features (n, D) of chips in their ground to those of the same chips alone; None from too few pairs.
-
-    A feature that does not vary keeps its spread and is moved only. A feature is never turned around.
-    """
-    if len(dense) < FEWEST:
-        return None
-    wide, goal = dense.astype(np.float64), alone.astype(np.float64)
-    centre, middle = wide.mean(axis=0), goal.mean(axis=0)
-    variance = wide.var(axis=0)
-    slope = ((wide - centre) * (goal - middle)).mean(axis=0) / np.maximum(variance, TINY)
-    factor = np.where(variance > TINY, np.maximum(slope, 0.0), 1.0)
-    return Alignment(factor.astype(np.float32), (middle - factor * centre).astype(np.float32))
 
 
 def backbone_of(

@@ -5,7 +5,7 @@ graph.xml             the backbone as OpenVINO describes networks, preprocessing
 backbone.safetensors  the constants of that graph, and those variables of Keras that are none
 head.safetensors      the arrays of the head, of the kind that bundle.json says
 card.md               the model card, for people
-alignment.safetensors how features of a dense grid are brought to those of chips (only where it is known)
+alignment.safetensors of files of releases before, and no longer used
 components.safetensors the main components of its features over the chips that it was trained on
 survey.safetensors    what the features of the training survey are like, class by class (only of a head trained on one)
 """
@@ -26,13 +26,12 @@ from safetensors.numpy import save
 from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import Preprocess
-from landuse.models.backbone import Alignment, Backbone
+from landuse.models.backbone import Backbone
 from landuse.models.components import Components, largest_shapes
 from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
 from landuse.models.libraries import Shape, number_count
 from landuse.models.manifest import (
-    ALIGNMENT,
     FORMAT,
     FORMAT_VERSION,
     INTEGERS,
@@ -52,7 +51,7 @@ from landuse.palette import Palette
 
 SUFFIX = ".landuse"
 GRAPH, BACKBONE, HEAD, CARD = "graph.xml", "backbone.safetensors", "head.safetensors", "card.md"
-SURVEY, COMPONENTS = "survey.safetensors", "components.safetensors"
+SURVEY, COMPONENTS, ALIGNMENT = "survey.safetensors", "components.safetensors", "alignment.safetensors"
 MEMBERS = frozenset({"bundle.json", HEAD, CARD})
 OF_BACKBONE = frozenset({GRAPH, BACKBONE})
 OPTIONAL = OF_BACKBONE | {ALIGNMENT, SURVEY, COMPONENTS}
@@ -69,7 +68,6 @@ class Bundle:
     Attributes:
         metres_per_pixel: ground size of a pixel that it was trained on, None where mixed or unknown.
         quantisation: how it computes in 8-bit integers, None where that was not found out.
-        alignment: how features of a dense grid are brought to those of chips, None where that is not known.
         palette: the colours of the survey that it was trained on, None where it was trained on single images.
         survey_features: the features of that survey, class by class; None where nothing is to be brought to them.
     """
@@ -85,7 +83,6 @@ class Bundle:
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     card: str = ""
     quantisation: Quantisation | None = None
-    alignment: Alignment | None = None
     palette: Palette | None = None
     survey_features: SurveyFeatures | None = None
     components: Components | None = None
@@ -114,7 +111,7 @@ class Bundle:
 
     def optional_members(self) -> dict[str, bytes]:
         """What its file holds only of some models."""
-        held = {ALIGNMENT: self.alignment, SURVEY: self.survey_features, COMPONENTS: self.components}
+        held = {SURVEY: self.survey_features, COMPONENTS: self.components}
         return {name: part.pack() for name, part in held.items() if part is not None}
 
 
@@ -164,7 +161,7 @@ def read_bundle(path: Path) -> Bundle:
     check_digests(members, manifest, path)
     check_finite(members[BACKBONE], f"{BACKBONE} in {path}")
     check_graph(members[GRAPH], len(members[BACKBONE]), f"{GRAPH} in {path}")
-    aligned, learnt, axes = (members.get(name) for name in (ALIGNMENT, SURVEY, COMPONENTS))
+    learnt, axes = (members.get(name) for name in (SURVEY, COMPONENTS))
     return Bundle(
         name=manifest.name,
         backbone=_backbone(manifest, members),
@@ -178,7 +175,6 @@ def read_bundle(path: Path) -> Bundle:
         quantisation=manifest.quantisation,
         palette=manifest.palette,
         card=members[CARD].decode("utf8", errors="replace"),
-        alignment=None if aligned is None else Alignment.unpack(aligned, width, f"{ALIGNMENT} in {path}"),
         survey_features=None if learnt is None else SurveyFeatures.unpack(learnt, survey, f"{SURVEY} in {path}"),
         components=None if axes is None else Components.unpack(axes, width, f"{COMPONENTS} in {path}"),
     )

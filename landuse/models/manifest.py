@@ -27,7 +27,6 @@ Size = Annotated[int, Field(ge=1, le=16_384)]
 INTEGERS = frozenset({"roots", "feature", "left", "right"})
 FORMAT = "landuse-model"
 FORMAT_VERSION = 2
-ALIGNMENT = "alignment.safetensors"
 MAX_PX = 1024
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,9 +13,21 @@ import numpy as np
 
 from landuse.engine.parts import part_key
 from landuse.errors import UsageError
-from landuse.models.heads import DenseHead, Head, in_graph
+from landuse.models.heads import DenseHead, in_graph
 from landuse.models.keras_backbone import KerasRuntime
-from landuse.models.libraries import Floats, Graph, Images, Kind, Node, Precision, Prediction, check_batch, ops, ov
+from landuse.models.libraries import (
+    Floats,
+    Graph,
+    Images,
+    Kind,
+    Node,
+    Precision,
+    Prediction,
+    Shape,
+    check_batch,
+    ops,
+    ov,
+)
 from landuse.models.quantisation import Ranges, rounded
 
 if TYPE_CHECKING:
@@ -80,38 +92,41 @@ def backbone_key(bundle: Bundle, runtime: str, precision: str) -> str:
     return part_key(version=VERSION, backbone=bundle.backbone.digest, runtime=runtime, precision=precision)
 
 
-class OpenVinoRuntime:
-    """A compiled OpenVINO model. One object serves one thread at a time."""
+class ImageStream:
+    """A compiled graph from images to vectors. One object serves one thread at a time.
 
-    kind: Kind = "openvino"
+    Args:
+        results: the outputs (n, ...) that are wanted of the backbone's graph, images uint8 (n, px, px, C) to features (n, D).
 
-    def __init__(self, bundle: Bundle, precision: Precision = "auto", threads: int = 0) -> None:
+    Attributes:
+        config: how OpenVINO was told to run it.
+    """
+
+    def __init__(
+        self, bundle: Bundle, results: Callable[[Graph], list[Node]], precision: Precision = "auto", threads: int = 0
+    ) -> None:
         core = ov.Core()
         self.precision, hint = arithmetic(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), bundle)
         self._px, self._bands = bundle.chip_px, bundle.backbone.channels
-        self._class_count, self._feature_count = bundle.head.class_count, bundle.head.feature_count
-        inside = in_graph(bundle.head)
-        self._head = None if inside is not None else bundle.head
-        ranges = ranges_of(bundle) if self.precision == "int8" else None
-        model = classifier(bundle, inside, ranges)
+        graph = bundle.backbone.graph(f"Model {bundle.name}")
+        if self.precision == "int8":
+            graph = rounded(graph, ranges_of(bundle))
+        model = ov.Model(results(graph), graph.get_parameters(), "landuse")
         self._batch = bundle.backbone.batch
         if self._batch is None and self.precision == "f32":  # one image stays in a core's cache: a sixth less time
             self._batch = 1
             model.reshape([1, self._px, self._px, self._bands])
-        config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
+        self._shapes = [tuple(side.get_length() for side in list(o.get_partial_shape())[1:]) for o in model.outputs]
+        self.config = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint}
         if threads:  # one of several workers: threads bound to cores would all be bound to the same ones
-            config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
-        self._compiled = core.compile_model(model, "CPU", config)
+            self.config |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
+        self._compiled = core.compile_model(model, "CPU", self.config)
         ahead = max(1, PIECE // (self._batch or PIECE))
         self._at_once = (self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1) * ahead
         self._idle: list[Any] = []
 
-    def predict(self, batch: Images) -> Prediction:
-        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
-        return next(self.predict_stream(iter([batch])))
-
-    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
-        """A prediction for each batch, in order.
+    def outputs(self, batches: Iterator[Images]) -> Iterator[list[Floats]]:
+        """The outputs (n, ...) for each batch uint8 (n, px, px, bands), in order; n may be 0.
 
         Requests run on OpenVINO's threads while this thread draws the next batch, so reading and computing overlap.
         A few requests are under way at any time, whatever the length of the stream. They are waited for in the order
@@ -122,18 +137,18 @@ class OpenVinoRuntime:
         try:
             for batch in batches:
                 check_batch(batch, self._px, self._bands)
-                waiting.append(_BatchResult(len(batch), self._class_count, self._feature_count, self._head))
+                waiting.append(_BatchResult(len(batch), self._shapes))
                 piece = self._batch or PIECE
                 for first in range(0, len(batch), piece):
                     if len(running) >= self._at_once:
                         self._finish(running.popleft())
                     running.append(self._start(batch[first : first + piece], waiting[-1], first))
                 while waiting and waiting[0].complete:
-                    yield waiting.popleft().prediction()
+                    yield waiting.popleft().arrays
             while waiting:
                 while not waiting[0].complete:
                     self._finish(running.popleft())
-                yield waiting.popleft().prediction()
+                yield waiting.popleft().arrays
         finally:
             while running:
                 self._finish(running.popleft())
@@ -147,19 +162,31 @@ class OpenVinoRuntime:
 
     def _finish(self, job: _Job) -> None:
         job.request.wait()
-        outputs = range(1 if self._head else 2)
-        found = (job.request.get_output_tensor(index).data[: job.count] for index in reversed(outputs))
-        job.result.put(job.first, *found)
+        found = [job.request.get_output_tensor(index).data[: job.count] for index in range(len(self._shapes))]
+        job.result.put(job.first, found)
         self._idle.append(job.request)
 
 
-def classifier(bundle: Bundle, head: DenseHead | None, ranges: Ranges | None = None) -> Graph:
-    """An openvino.Model from uint8 images (n, px, px, C) to, with a head, probabilities (n, K), then features (n, D)."""
-    graph = bundle.backbone.graph(f"Model {bundle.name}")
-    if ranges is not None:
-        graph = rounded(graph, ranges)
-    features = graph.get_results()[0].input_value(0)
-    return ov.Model(results_of(features, head), graph.get_parameters(), "landuse")
+class OpenVinoRuntime(ImageStream):
+    """A compiled OpenVINO model. One object serves one thread at a time."""
+
+    kind: Kind = "openvino"
+
+    def __init__(self, bundle: Bundle, precision: Precision = "auto", threads: int = 0) -> None:
+        inside = in_graph(bundle.head)
+        self._head = None if inside is not None else bundle.head
+        super().__init__(
+            bundle, lambda graph: results_of(graph.get_results()[0].input_value(0), inside), precision, threads
+        )
+
+    def predict(self, batch: Images) -> Prediction:
+        """Probabilities and features of uint8 images (n, px, px, bands); n may be 0."""
+        return next(self.predict_stream(iter([batch])))
+
+    def predict_stream(self, batches: Iterator[Images]) -> Iterator[Prediction]:
+        """A prediction for each batch, in order; reading and computing overlap."""
+        for *probabilities, features in self.outputs(batches):
+            yield Prediction(probabilities[0] if self._head is None else self._head.apply(features), features)
 
 
 def results_of(features: Node, head: DenseHead | None) -> list[Node]:
@@ -172,27 +199,20 @@ def results_of(features: Node, head: DenseHead | None) -> list[Node]:
 
 
 class _BatchResult:
-    """Room for the results of one batch, filled piece by piece; a head that is not in the graph is applied at the end."""
+    """Room for the results of one batch, filled piece by piece."""
 
-    def __init__(self, count: int, class_count: int, feature_count: int, head: Head | None) -> None:
-        self._probabilities: Floats = np.empty((count, class_count), np.float32)
-        self._features: Floats = np.empty((count, feature_count), np.float32)
-        self._missing, self._head = count, head
+    def __init__(self, count: int, shapes: Sequence[Shape]) -> None:
+        self.arrays: list[Floats] = [np.empty((count, *shape), np.float32) for shape in shapes]
+        self._missing = count
 
     @property
     def complete(self) -> bool:
         return self._missing == 0
 
-    def put(self, first: int, features: Floats, probabilities: Floats | None = None) -> None:
-        last = first + len(features)
-        self._features[first:last] = features
-        if probabilities is not None:
-            self._probabilities[first:last] = probabilities
-        self._missing -= len(features)
-
-    def prediction(self) -> Prediction:
-        found = self._probabilities if self._head is None else self._head.apply(self._features)
-        return Prediction(found, self._features)
+    def put(self, first: int, found: Sequence[Floats]) -> None:
+        for array, part in zip(self.arrays, found, strict=True):
+            array[first : first + len(part)] = part
+        self._missing -= len(found[0])
 
 
 @dataclass(frozen=True, eq=False)

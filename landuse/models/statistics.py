@@ -107,14 +107,12 @@ def _joined(graph: Graph, maps: Node, px: int) -> Node:
     """The features of a graph and the means of maps: before the pooling where the maps are of one size, else after it."""
     features = graph.get_results()[0].input_value(0)
     after = ops.concat([features, ops.reduce_mean(maps, np.array([2, 3]), False)], 1)
-    try:
-        found = feature_map(graph)
-    except ValueError:  # it mixes distant places, so no grid finer than its chips is made of it anyway
+    found = feature_map(graph)
+    if found is None:
         return after
     pool = node_of(graph, found.pool)
     source = pool.input_value(0)
-    sides = [source.get_partial_shape()[axis] for axis in found.axes]
-    if found.axes != (2, 3) or any(side != px // STRIDE for side in sides) or not _ends(graph, pool):
+    if found.axes != (2, 3) or found.side != px // STRIDE or not _ends(graph, pool):
         return after
     return ops.reduce_mean(ops.concat([source, maps], 1), np.array([2, 3]), False)
 

@@ -93,7 +93,6 @@ class ScoreJob:
         grid: the lattice, with the model's own pixels a chip, or a cell.
         threads: threads of one task's inference; 0 leaves it to the runtime.
         split: cells of the lattice along a side of the model's chips: 1, or more for a dense grid.
-        extent: of a dense grid the cells that the survey reaches; None of chips.
     """
 
     grid: ChipGrid
@@ -105,7 +104,6 @@ class ScoreJob:
     features: bool = False
     components: bool = False
     split: int = 1
-    extent: CellRange | None = None
     batch: int = BATCH
 
 
@@ -187,11 +185,9 @@ class ChipStream:
         """The chips of neighbours in one lattice row by one read; one by one where that fails."""
         row, cols = int(self.rows[run.start]), self.cols[run]
         try:
-            chips = split_row(reader.read(CellRange(row, row + 1, int(cols[0]), int(cols[-1]) + 1)))
+            return self.taken(reader.read(CellRange(row, row + 1, int(cols[0]), int(cols[-1]) + 1)), run)
         except (LanduseError, OSError):
             return self._read_each(reader, run)
-        self.read.extend(range(run.start, run.stop))
-        return chips
 
     def _read_each(self, reader: MosaicReader, run: slice) -> Chips:
         """The chips of a run that can be read, each by itself; what is away is waited for."""
@@ -200,12 +196,17 @@ class ChipStream:
         for position in range(run.start, run.stop):
             cell = Cell(int(self.rows[position]), int(self.cols[position]))
             try:
-                good.append(split_row(read_again(reader, cell, self.patience)))
+                pixels = read_again(reader, cell, self.patience)
+                good.append(self.taken(pixels, slice(position, position + 1)))
             except (LanduseError, OSError) as error:
                 self.quarantined.append(Quarantined(cell.id, " ".join(str(error).split())))
-            else:
-                self.read.append(position)
         return np.concatenate(good)
+
+    def taken(self, pixels: Pixels, run: slice) -> Chips:
+        """The chips of a strip that was read, which are remembered as read. Raises as `split_row`."""
+        chips = split_row(pixels)
+        self.read.extend(range(run.start, run.stop))
+        return chips
 
 
 def score_block(job: ScoreJob, task: BlockTask) -> BlockReport:

@@ -82,7 +82,7 @@ def plan(
     survey = replace(chips.survey, recolouring=settings.recolouring)
     common = common_fields(chips, bundle, settings)
     digests = source_digests(survey, inputs)
-    reach = Reach.of(chips.survey, chips.grid, bundle, settings.split) if settings.split > 1 else None
+    reach = Reach.of(chips.survey, chips.grid, settings.split) if settings.split > 1 else None
     for strip in chips.strips(settings.span):
         for block, places in blocks_of_strip(strip, settings.span):
             rows, cols = strip.rows[places], strip.cols[places]
@@ -90,8 +90,7 @@ def plan(
             if reach is None:
                 numbers: IntArray = np.unique(strip.sources.take(places).numbers).astype(np.int64)
             else:
-                ground = reach.ground(rows, cols)
-                numbers, own["ground"] = reach.sources(ground), astuple(ground)
+                numbers = reach.sources(rows, cols)
             own["sources"] = [digests[i] for i in numbers]
             yield BlockTask.of(block, part_key(**common, **own), (rows, cols), survey.part(numbers.tolist()))
 

@@ -16,10 +16,9 @@ from landuse.engine.machine import cores, peak_memory
 from landuse.engine.runner import INLINE, InlineRunner
 from landuse.engine.session import default_threads, open_runner
 from landuse.engine.spark_settings import is_local, slots_of
-from landuse.models.dense import dense_shape
-from landuse.models.runtime import open_runtime, read_cached
+from landuse.models.runtime import open_runtime
 from landuse.scoring.block import BlockTask, ScoreJob
-from landuse.scoring.dense_ground import Frame, block_windows
+from landuse.scoring.dense_ground import chips_around
 from landuse.scoring.plan import ScoreSettings
 from landuse.scoring.run import job_of, score_task
 
@@ -113,14 +112,9 @@ def _rates(probe: Probe, job: ScoreJob, task: BlockTask, wake_s: float, at_once:
     return Rates(probe, seconds, wake_s + probe.start_s, at_once)
 
 
-def cost_of(job: ScoreJob, task: BlockTask) -> float:
-    """Ground that goes through the network for a task: its chips, or the cells of all windows of a dense block."""
-    if job.split == 1 or job.extent is None:
-        return task.chips
-    bundle = read_cached(job.model.locate())
-    shape = dense_shape(bundle.backbone, job.grid.chip_px, bundle.name)
-    frame = Frame.around(*task.cells(), shape.halo, job.extent)
-    return sum(window.read.size for window in block_windows(frame, shape, job.threads))
+def cost_of(job: ScoreJob, task: BlockTask) -> int:
+    """Chips that go through the network for a task: its own, or those around the cells of a dense block."""
+    return task.chips if job.split == 1 else len(chips_around(*task.cells(), job.split)[0])
 
 
 def orders_of(tasks: Sequence[BlockTask], settings: ScoreSettings, threads: int) -> tuple[BlockTask, BlockTask]:

@@ -27,7 +27,6 @@ from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
 from landuse.outputs.tables import write_csv
 from landuse.scoring.block import BlockReport, BlockTask, Quarantined, ScoreJob, score_block
-from landuse.scoring.dense_ground import survey_cells
 from landuse.scoring.plan import ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
 from landuse.text import counted
 
@@ -250,7 +249,6 @@ def job_of(chips: Chips, settings: ScoreSettings, runner: Runner, parts: str) ->
         features=settings.features,
         components=settings.components,
         split=settings.split,
-        extent=survey_cells(chips.survey, chips.grid) if settings.split > 1 else None,
     )
 
 

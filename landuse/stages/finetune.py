@@ -21,7 +21,7 @@ from landuse.mosaic.picture import batches
 from landuse.options.training import FineTuneOptions, TrainOptions
 from landuse.scoring.block import BATCH
 from landuse.stages.train import calibrated, claimed_model, fit_head, judged, samples_for, trusted
-from landuse.training.backbone import base_for, with_alignment
+from landuse.training.backbone import base_for
 from landuse.training.balance import fitting_rows
 from landuse.training.epochs import CheckpointStore
 from landuse.training.fitting import Fitted
@@ -76,7 +76,7 @@ def fine_tune(data: Sequence[Path], out: Path, options: TrainOptions, how: FineT
             store.clear()
         tuned = learn(samples, sides, replace(base, name=out.stem), options, how, store)
         bundle = with_figures(samples, sides, tuned, options, how)
-        write_bundle(with_alignment(bundle, data, options.seed), out)
+        write_bundle(bundle, out)
         write_history(out.with_suffix(".history.csv"), tuned.history)
         plot_history(out.with_suffix(".history.png"), tuned.history, out.stem)
         store.clear()
@@ -123,8 +123,7 @@ def learn(
         backbone=retrained(base.backbone, network.weights()),
         head=network.head(),
         legend=samples.legend,
-        quantisation=None,  # this and the next were of other weights
-        alignment=None,
+        quantisation=None,  # it was of other weights
     )
     doubtful = int((~sure).sum())
     return FineTuned(bundle, history, asdict(device), doubtful, len(stream.lost))

@@ -24,7 +24,7 @@ from landuse.models.survey_features import SurveyFeatures
 from landuse.options.training import TrainOptions
 from landuse.outputs.folder import output_lock
 from landuse.scoring import ScoreSettings
-from landuse.training.backbone import base_for, with_alignment
+from landuse.training.backbone import base_for
 from landuse.training.balance import likely_wrong
 from landuse.training.cache import cache_folder
 from landuse.training.calibration import Calibration, choose_calibration
@@ -59,7 +59,7 @@ def train(data: Sequence[Path], out: Path, options: TrainOptions) -> Bundle:
         samples = samples_for(data, base, options)
         with busy("fitting the head"):
             bundle = fit(samples, replace(base, name=out.stem), options)
-        write_bundle(with_alignment(bundle, data, options.seed), out)
+        write_bundle(bundle, out)
         return read_bundle(out)
 
 

@@ -21,7 +21,7 @@ from landuse.models.bundle import Bundle, read_bundle, write_bundle
 from landuse.options.schema import INLINE
 from landuse.options.training import FOLDS, TrainingOptions, TrainOptions, TuneOptions
 from landuse.stages.train import claimed_model, fit, fit_head, judged, samples_for, train
-from landuse.training.backbone import base_for, with_alignment
+from landuse.training.backbone import base_for
 from landuse.training.calibration import log_loss
 from landuse.training.report import MEASURES, FoldScore, Trial, write_folds, write_trials
 from landuse.training.samples import Samples
@@ -87,7 +87,7 @@ def _tune(data: Sequence[Path], out: Path, options: TrainOptions, tuning: TuneOp
     with busy("fitting the head"):
         bundle = fit(samples[chosen], replace(bases[chosen], name=out.stem), best)
     bundle = replace(bundle, training={**bundle.training, **_report(trials, tuning)})
-    write_bundle(with_alignment(bundle, data, options.seed), out)
+    write_bundle(bundle, out)
     if tuning.grid:
         write_trials(out.with_suffix(".tuning.csv"), trials)
     write_folds(out.with_suffix(".folds.csv"), trials[0])

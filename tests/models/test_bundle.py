@@ -143,6 +143,12 @@ def test_a_member_too_many(path, name):
         read_bundle(path)
 
 
+def test_a_member_of_releases_before_is_passed_over(path):
+    lines = {name: np.ones(6, np.float32) for name in ("factor", "offset")}
+    rewrite(path, members(path), **{"alignment.safetensors": save(lines)})
+    assert read_bundle(path).digest == bundle().digest
+
+
 @pytest.mark.parametrize("member", ["bundle.json", "backbone.safetensors", "card.md"])
 def test_a_zip_bomb_is_not_unpacked(path, member):
     data = members(path) | {member: b"\0" * 30_000_000}

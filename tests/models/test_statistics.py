@@ -80,7 +80,7 @@ def test_a_flat_chip_has_no_texture():
 
 
 def test_a_dense_grid_takes_them_of_every_cell():
-    assert dense_shape(with_statistics(convolutional(), BANDS), 64, "four").channels == 8 + OF_A_PLANE * 6
+    assert dense_shape(with_statistics(convolutional(), BANDS), 64, "four").found.channels == 8 + OF_A_PLANE * 6
 
 
 def test_a_network_without_a_map_gets_them_too(images):

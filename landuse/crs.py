@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,15 @@ def parse_crs(text: str) -> CRS:
         raise UsageError(f"{text!r} names no known CRS; give one such as EPSG:26919.{foreign_data()}") from error
 
 
+@lru_cache(maxsize=64)
+def transformer(source: Hashable, target: Hashable) -> Transformer:
+    """Transformer between two CRSs, or their EPSG codes, in x, y order.
+
+    It is kept, since PROJ takes up to a tenth of a second to choose a way between two datums; each thread has its own.
+    """
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
 def utm_crs(lon: float, lat: float) -> CRS:
     """WGS 84 / UTM zone of a place in degrees."""
     area = AreaOfInterest(lon, lat, lon, lat)
@@ -47,7 +57,7 @@ def lattice_crs(source: CRS, bounds: Bounds) -> CRS:
     """
     x, y = (bounds.west + bounds.east) / 2, (bounds.south + bounds.north) / 2
     try:
-        lon, lat = Transformer.from_crs(source, 4326, always_xy=True).transform(x, y, errcheck=True)
+        lon, lat = transformer(source, 4326).transform(x, y, errcheck=True)
     except ProjError as error:
         raise UsageError(f"The survey's centre ({x:g}, {y:g}) lies outside {source.name}; check its CRS.") from error
     if source.is_geographic:
@@ -74,7 +84,7 @@ def ground_stretch(crs: CRS, x: float, y: float) -> float:
     if geodesic is None:
         return 0.0
     half = 100.0 / float(crs.axis_info[0].unit_conversion_factor)
-    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    to_degrees = transformer(crs, crs.geodetic_crs)
     stretches = []
     for dx, dy in ((half, 0.0), (0.0, half)):
         lon, lat = to_degrees.transform([x - dx, x + dx], [y - dy, y + dy])
@@ -136,7 +146,7 @@ def _sheet(crs: CRS) -> float:
         return 0.0
     if any(p.name == ORIGIN and float(p.value) != 0 for p in operation.params):
         return 0.0
-    x, _ = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform([0.0, 90.0], [0.0, 0.0])
+    x, _ = transformer(crs.geodetic_crs, crs).transform([0.0, 90.0], [0.0, 0.0])
     return 4.0 * float(x[1] - x[0])
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.errors import MissingCRSError, NotAVectorError, SourceNotFoundError, UsageError
 from landuse.grid import Bounds
 from landuse.mosaic.addresses import is_foreign
@@ -201,14 +202,14 @@ def projected(shapes: npt.NDArray[np.object_], source: CRS, target: CRS, near: B
 
     if source.equals(target, ignore_axis_order=True):
         return shapes
-    west, south, east, north = Transformer.from_crs(target, source, always_xy=True).transform_bounds(*near)
+    west, south, east, north = transformer(target, source).transform_bounds(*near)
     across = max(abs(east - west), north - south)
     if west < east:  # not so where the ground lies across the antimeridian
         pad = 0.1 * across
         shapes = shapely.intersection(shapes, shapely.box(west - pad, south - pad, east + pad, north + pad))
-    transformer = Transformer.from_crs(source, target, always_xy=True)
     dense = shapely.segmentize(shapely.force_2d(shapes), across / EDGE_PARTS)
-    moved = shapely.transform(dense, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    to_target = transformer(source, target)
+    moved = shapely.transform(dense, lambda xy: np.column_stack(to_target.transform(xy[:, 0], xy[:, 1])))
     if not np.isfinite(shapely.get_coordinates(moved)).all():
         raise UsageError(f"The shapes given reach beyond the ground that {target.name} covers; give smaller ones.")
     broken = ~shapely.is_valid(moved)

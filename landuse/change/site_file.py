@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Transformer
 
 from landuse.change.comparison import Comparison
 from landuse.change.scratch import Kinds
 from landuse.change.sites import OutlineFile, SiteTable, tier_of
+from landuse.crs import transformer
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.grid import IntArray
 from landuse.outputs.styles import CHANGE
@@ -95,7 +95,7 @@ def write_sites(path: Path, found: Comparison, tables: Sequence[SiteTable]) -> l
 
 def _lines(found: Comparison, sites: SiteTable) -> list[tuple[tuple[str, ...], float]]:
     """Classes, hectares, cells, longitude and latitude of each site as texts, and its probability."""
-    to_degrees = Transformer.from_crs(found.before.crs, "EPSG:4326", always_xy=True)
+    to_degrees = transformer(found.before.crs, 4326)
     lon, lat = to_degrees.transform(sites.points[:, 0], sites.points[:, 1])
     before, after = _classes(found, sites)
     columns = (

@@ -15,6 +15,7 @@ from affine import Affine
 from pydantic import ValidationError
 from pyproj import CRS, Transformer
 
+from landuse.crs import transformer
 from landuse.errors import DamagedSourceError, LabelsError, LanduseError, MissingCRSError, SourceNotFoundError
 from landuse.grid import BLOCK, Bounds
 from landuse.labels.area_shares import class_areas, ring_areas
@@ -174,9 +175,9 @@ def open_raster_labels(path: Path, legend: Legend | None, crs: CRS, near: Bounds
         _check(dataset)
         own = CRS.from_user_input(dataset.crs.to_wkt())
         same = own.equals(crs, ignore_axis_order=True)
-        transformer = None if same else Transformer.from_crs(crs, own, always_xy=True)
-        known = legend or _own_legend(dataset) or legend_of_codes(_counts(dataset, near, transformer), dataset.name)
-        yield RasterLabels(dataset, known, transformer, ~dataset.transform)
+        to_own = None if same else transformer(crs, own)
+        known = legend or _own_legend(dataset) or legend_of_codes(_counts(dataset, near, to_own), dataset.name)
+        yield RasterLabels(dataset, known, to_own, ~dataset.transform)
 
 
 def _own_legend(dataset: DatasetReader) -> Legend | None:
@@ -187,9 +188,9 @@ def _own_legend(dataset: DatasetReader) -> Legend | None:
         return None
 
 
-def _counts(dataset: DatasetReader, near: Bounds, transformer: Transformer | None) -> dict[int, int]:
+def _counts(dataset: DatasetReader, near: Bounds, to_own: Transformer | None) -> dict[int, int]:
     """Pixels of each code around some ground, of at most a million evenly spread ones; empty where they do not meet."""
-    west, south, east, north = near if transformer is None else transformer.transform_bounds(*near)
+    west, south, east, north = near if to_own is None else to_own.transform_bounds(*near)
     if not np.isfinite([west, south, east, north]).all():
         return {}
     corners = np.array([~dataset.transform @ (x, y) for x in (west, east) for y in (south, north)])

@@ -12,11 +12,12 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import rasterio
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from rasterio.features import rasterize
 
 from landuse.change.site_file import read_site_shapes
 from landuse.chips import CHIPS_FILE, open_chips
+from landuse.crs import transformer
 from landuse.errors import NoOverlapError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid
 from landuse.likeness.vectors import likeness_at, nearest, open_vectors, vectors_at
@@ -212,7 +213,7 @@ def _rows(found: Finds) -> list[tuple[int | float | str | None, ...]]:
 
 
 def _places(found: Finds) -> list[tuple[float, float]]:
-    to_degrees = Transformer.from_crs(found.grid.crs, 4326, always_xy=True)
+    to_degrees = transformer(found.grid.crs, 4326)
     return [to_degrees.transform(*found.grid.centre(find.cell)) for find in found.finds]
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from landuse.crs import transformer
 from landuse.errors import DamagedSourceError
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic.files import OpenFiles, Window, read_valid
 from landuse.mosaic.gdal import gdal_env
-from landuse.mosaic.source import Source, forward, same_crs, transformer
+from landuse.mosaic.source import Source, forward, same_crs
 from landuse.mosaic.survey import Survey
 
 SAMPLES = 16

@@ -26,8 +26,9 @@ from pyproj import Transformer
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
+from landuse.crs import transformer
 from landuse.grid import ChipGrid
-from landuse.mosaic.source import Source, crs_of, forward, metric_scale, same_crs, transformer
+from landuse.mosaic.source import Source, crs_of, forward, metric_scale, same_crs
 
 if TYPE_CHECKING:
     from scipy import sparse

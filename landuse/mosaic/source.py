@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS
+
+from landuse.crs import transformer
 
 Order = Literal["asked", "colours", "names", "place"]
 EDGE_POINTS = 21
@@ -198,12 +200,6 @@ def crs_of(wkt: str) -> CRS:
 def same_crs(one: CRS, other: CRS) -> bool:
     """Whether two CRSs give a place the same x and y (whatever axis order they declare)."""
     return bool(one.equals(other, ignore_axis_order=True))
-
-
-@lru_cache(maxsize=64)
-def transformer(source: CRS, target: CRS) -> Transformer:
-    """Transformer between two CRSs in x, y order."""
-    return Transformer.from_crs(source, target, always_xy=True)
 
 
 Number = TypeVar("Number", float, FloatArray)

@@ -17,6 +17,7 @@ import shapely
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
+from landuse.crs import transformer
 from landuse.errors import BandsError, UsageError
 from landuse.grid import Bounds
 from landuse.mosaic.addresses import expand
@@ -24,7 +25,7 @@ from landuse.mosaic.bands import RGB, listed, sources_of
 from landuse.mosaic.colour import Curves
 from landuse.mosaic.gdal import gdal_env
 from landuse.mosaic.headers import Header, read_header
-from landuse.mosaic.source import EDGE_POINTS, Source, same_crs, transformer
+from landuse.mosaic.source import EDGE_POINTS, Source, same_crs
 from landuse.mosaic.stretch import survey_stretch
 from landuse.mosaic.undeclared import with_undeclared
 from landuse.palette import LEVELS

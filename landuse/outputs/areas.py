@@ -15,8 +15,9 @@ import numpy.typing as npt
 import shapely
 from affine import Affine
 from numpy.polynomial import chebyshev
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.errors import UsageError
 from landuse.grid import ChipGrid, IntArray
 
@@ -145,7 +146,7 @@ def _authalic_plane(crs: CRS, x: FloatArray, y: FloatArray) -> tuple[FloatArray,
     geod = crs.get_geod()
     if geodetic is None or geod is None:
         raise UsageError(f"{crs.name} is tied to no ellipsoid, so areas cannot be measured in it; give another CRS.")
-    lon, lat = np.radians(Transformer.from_crs(crs, geodetic, always_xy=True).transform(x, y))
+    lon, lat = np.radians(transformer(crs, geodetic).transform(x, y))
     sine, square = np.sin(lat), float(geod.es)
     if square == 0:
         return lon, sine, float(geod.a) ** 2

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.errors import NoOverlapError, UsageError
 from landuse.grid import Bounds
 from landuse.legend import Legend
@@ -111,7 +112,7 @@ def check_districts(path: Path | None, column: str | None) -> None:
 
 def _beside(shapes: Geometries, source: CRS, crs: CRS, near: Bounds) -> npt.NDArray[np.bool_]:
     """Which shapes of `source` have a rectangle around them that meets that around the map."""
-    west, south, east, north = Transformer.from_crs(crs, source, always_xy=True).transform_bounds(*near)
+    west, south, east, north = transformer(crs, source).transform_bounds(*near)
     left, bottom, right, top = shapely.bounds(shapes).T
     across = (left <= east) & (right >= west) if west <= east else np.ones(len(shapes), bool)  # the antimeridian
     return np.asarray(across & (bottom <= north) & (top >= south))
@@ -121,7 +122,7 @@ def _whole(shapes: Geometries, source: CRS, crs: CRS) -> Geometries:
     """Shapes of `source` in `crs`, none of them cut off."""
     if not len(shapes):
         return shapes
-    around = Transformer.from_crs(source, crs, always_xy=True).transform_bounds(*shapely.total_bounds(shapes))
+    around = transformer(source, crs).transform_bounds(*shapely.total_bounds(shapes))
     if not np.isfinite(around).all():
         raise UsageError(f"Some districts reach beyond the ground that {crs.name} covers; give smaller ones.")
     return projected(shapes, source, crs, Bounds(*around))

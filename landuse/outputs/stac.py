@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError
 from landuse.outputs.categories import read_sidecar
 from landuse.outputs.record import RunRecord, file_digest
@@ -58,7 +59,7 @@ def write_item(folder: Path, name: str, raster: str, record: RunRecord, inner: S
     with rasterio.open(folder / raster) as dataset:
         crs, shape, transform = CRS.from_user_input(dataset.crs), dataset.shape, list(dataset.transform)[:6]
         bounds = tuple(dataset.bounds)
-    west, south, east, north = Transformer.from_crs(crs, 4326, always_xy=True).transform_bounds(*bounds)
+    west, south, east, north = transformer(crs, 4326).transform_bounds(*bounds)
     files = [path.name for path in folder.iterdir() if path.is_file()]
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     item = {

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.errors import UsageError
 from landuse.legend import CodeArray, Legend
 from landuse.outputs.polygons import Geometries, Regions, Sweep
@@ -49,7 +50,7 @@ def in_degrees(polygons: Geometries, crs: CRS) -> Geometries:
     Raises:
         UsageError: they lie where the CRS has no ground.
     """
-    to_wgs84 = Transformer.from_crs(crs, WGS84, always_xy=True)
+    to_wgs84 = transformer(crs, WGS84)
     degrees = shapely.transform(polygons, lambda xy: np.stack(to_wgs84.transform(*xy.T), axis=1))
     if not np.isfinite(shapely.get_coordinates(degrees)).all():
         raise UsageError(f"Some cells lie outside the area of {crs.name}; choose a CRS made for this place.")

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from landuse.change.overlap import bands
 from landuse.change.site_file import read_site_shapes, read_site_table
 from landuse.change.sites import TIERS
+from landuse.crs import transformer
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import Place, bounds_of
@@ -76,7 +77,7 @@ def top_sites(compared: Compared, crs: CRS, most: int = MOST) -> list[Site]:
     outlines = dict(zip(shapes["site"].tolist(), shapes.geometry, strict=True))
     lines = chosen.to_dict("records")
     pictures = _pictures(compared.maps, [_rings(outlines[line["site"]]) for line in lines])
-    to_degrees = Transformer.from_crs(crs, 4326, always_xy=True)
+    to_degrees = transformer(crs, 4326)
     return [
         _site(line, outlines[line["site"]], to_degrees, picture) for line, picture in zip(lines, pictures, strict=True)
     ]

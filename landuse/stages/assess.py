@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from pyproj import Transformer
 
 from landuse.change.result import ChangeResult, read_change
+from landuse.crs import transformer
 from landuse.engine.progress import Progress, followed
 from landuse.errors import SourceNotFoundError
 from landuse.evaluation.assessment import Agreement, Assessment, agreement, assess_sample, write_disagreements
@@ -99,7 +99,7 @@ def units_at(
     """The sampled cells, numbered in the order in which they are labelled."""
     lines, columns = np.divmod(positions, land.before.shape[1])
     x, y = found.transform * (columns + 0.5, lines + 0.5)
-    lon, lat = Transformer.from_crs(found.crs, 4326, always_xy=True).transform(x, y)
+    lon, lat = transformer(found.crs, 4326).transform(x, y)
     chips = [""] * len(positions) if found.grid is None else [cell.id for cell in found.cells(positions)]
     names = ["", *land.names]
     before, after, later = (band.ravel()[positions].tolist() for band in (land.before, land.after, land.later))
@@ -216,7 +216,7 @@ def by_district(found: Assessment, design: Path, file: Path, column: str | None)
     change = read_change(Path(record.inputs[0].path).parent)
     place = Place(change.crs, change.transform, change.before.shape)
     districts = read_districts(file, column, change.crs, bounds_of(place))
-    to_map = Transformer.from_crs(4326, change.crs, always_xy=True)
+    to_map = transformer(4326, change.crs)
     x, y = to_map.transform([unit.lon for unit in found.rows], [unit.lat for unit in found.rows])
     inside = [shapely.contains_xy(polygon, x, y) for polygon in districts.polygons]
     areas = dict(zip(districts.names, districts.areas_ha.tolist(), strict=True))

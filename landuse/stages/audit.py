@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
-from pyproj import Transformer
 
 from landuse.change.passes import POSSIBLE
 from landuse.change.result import ChangeResult, read_change
+from landuse.crs import transformer
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.evaluation.audit import CHOSEN, RANDOM, AuditSites, Claim, claimed, drawn, refitted
 from landuse.evaluation.sample_files import UNSURE, read_table, write_lines
@@ -124,7 +124,7 @@ def listed(found: ChangeResult, top: int) -> list[Row]:
         : top - len(rows)
     ]
     x, y = found.transform * (columns[beside] + 0.5, lines[beside] + 0.5)
-    lon, lat = Transformer.from_crs(found.crs, 4326, always_xy=True).transform(x, y)
+    lon, lat = transformer(found.crs, 4326).transform(x, y)
     hectares = float(found.ground.in_sight(slice(0, 1))[0, 0])
     cells = table.take(beside).select(["from", "to", "probability"]).to_pylist()
     for number, (cell, east, north) in enumerate(zip(cells, lon, lat, strict=True), len(rows) + 1):
@@ -238,7 +238,7 @@ def _page(found: ChangeResult, rows: Sequence[Row]) -> LabelPage:
     dates = date_names(*found.names)
     shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in rows]
     if found.grid is not None:
-        x, y = Transformer.from_crs(4326, found.crs, always_xy=True).transform(
+        x, y = transformer(4326, found.crs).transform(
             [float(row["lon"]) for row in rows], [float(row["lat"]) for row in rows]
         )
         side = found.grid.side

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from rasterio.enums import ColorInterp
 
+from landuse.crs import transformer
 from landuse.grid import CellRange, ChipGrid
 
 UTM17 = "EPSG:26917"
@@ -69,7 +70,7 @@ def at(col: float, row: float, pixel: float = 1.0) -> Affine:
 
 def elsewhere(crs: str, x: float = WEST, y: float = NORTH) -> tuple[float, float]:
     """A UTM 17 place in another CRS."""
-    return Transformer.from_crs(UTM17, crs, always_xy=True).transform(x, y)
+    return transformer(UTM17, crs).transform(x, y)
 
 
 def corner(rows: int, cols: int, grid: ChipGrid = GRID) -> CellRange:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
-from landuse.crs import unwrapped
+from landuse.crs import transformer, unwrapped
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, coverage, open_survey
 from landuse.options.survey import TileOptions
@@ -24,7 +24,7 @@ def unwrap(code, transform, shape):
 
 def lon_of(crs, transform):
     """Longitude, 0 to 360, of a raster's north-west corner."""
-    return Transformer.from_crs(crs, 4326, always_xy=True).transform(transform.c, transform.f)[0] % 360
+    return transformer(crs, 4326).transform(transform.c, transform.f)[0] % 360
 
 
 @pytest.mark.parametrize("code", ["EPSG:4326", "EPSG:4269"])
@@ -103,7 +103,7 @@ def test_tiles_on_both_sides_are_one_survey(tmp_path):
 
 
 def test_a_polar_survey_across_180_degrees(tmp_path):
-    x, y = Transformer.from_crs(4326, 3413, always_xy=True).transform(180.0, 75.0)
+    x, y = transformer(4326, 3413).transform(180.0, 75.0)
     path = Raster(ramp(300, 300), Affine(1, 0, x - 150, 0, -1, y + 150), crs="EPSG:3413").write(tmp_path / "a.tif")
     chips = survey_chips([path], TileOptions(chip_m=64, chip_px=64))
     assert chips.grid.crs.to_epsg() == 3413
@@ -129,8 +129,8 @@ def test_the_shift_of_a_datum_is_that_of_its_own_crs(code):
     """NAD27 lies 200 m from WGS 84 there, and PROJ knows the shift by the datum's name and identifier alone."""
     crs, _ = unwrap(code, Affine(DEGREE, 0, 179.9999, 0, -DEGREE, 52), (SIDE, SIDE))
     longitudes, latitudes = np.array([179.0, 179.9999, -179.0]), np.array([52.0, 51.9, 52.1])
-    told = Transformer.from_crs(code, 32660, always_xy=True).transform(longitudes, latitudes)
-    found = Transformer.from_crs(crs, 32660, always_xy=True).transform(longitudes % 360 - 180, latitudes)
+    told = transformer(code, 32660).transform(longitudes, latitudes)
+    found = transformer(crs, 32660).transform(longitudes % 360 - 180, latitudes)
     assert np.allclose(told, found, atol=1e-3)
 
 

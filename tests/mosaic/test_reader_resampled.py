@@ -7,8 +7,9 @@ import pytest
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, open_survey
 from landuse.mosaic.layer import Layer
@@ -105,7 +106,7 @@ def test_colours_stand_where_they_stand_on_earth(tmp_path, name):
     side = size(transform)
     cols, rows = np.meshgrid(np.arange(side) + 0.5, np.arange(side) + 0.5)
     a, b, c, d, e, f = tuple(transform)[:6]
-    x, y = Transformer.from_crs(crs, UTM17, always_xy=True).transform(a * cols + b * rows + c, d * cols + e * rows + f)
+    x, y = transformer(crs, UTM17).transform(a * cols + b * rows + c, d * cols + e * rows + f)
 
     def paint(x, y):
         return np.stack([128 + 100 * np.sin(x / 9), 128 + 100 * np.cos(y / 11), 128 + 100 * np.sin((x + y) / 13)])
@@ -190,7 +191,7 @@ def test_two_zones_are_one_mosaic(tmp_path):
     """Two rasters that abut on the ground, one in each UTM zone, join without a gap."""
     grid = ChipGrid(CRS.from_user_input(UTM18), chip_m=32, chip_px=32)
     left = Raster(np.full((3, 80, 80), 120, np.uint8), Affine(1, 0, 768400, 0, -1, 4057300)).write(tmp_path / "17.tif")
-    x, y = Transformer.from_crs(UTM17, UTM18, always_xy=True).transform(768480 - 6, 4057300)  # zones converge
+    x, y = transformer(UTM17, UTM18).transform(768480 - 6, 4057300)  # zones converge
     right = Raster(np.full((3, 80, 80), 120, np.uint8), Affine(1, 0, x, 0, -1, y), crs=UTM18).write(tmp_path / "18.tif")
     survey = open_survey([left, right])
     ways = [place(source, grid).transfer for source in survey.sources]

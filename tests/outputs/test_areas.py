@@ -3,8 +3,9 @@ import pytest
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from landuse.crs import transformer
 from landuse.errors import UsageError
 from landuse.grid import XY, ChipGrid
 from landuse.outputs.areas import Lattice, areas_ha, cell_areas_ha, exact_areas_ha, raster_areas_ha
@@ -18,12 +19,12 @@ def geodesic_area_ha(grid, row, col, pieces=8):
     zero, one = np.zeros(pieces), np.ones(pieces)
     x = (col + np.concatenate([steps, one, 1 - steps, zero])) * grid.side
     y = (row + np.concatenate([zero, steps, one, 1 - steps])) * grid.side
-    lon, lat = Transformer.from_crs(grid.crs, grid.crs.geodetic_crs, always_xy=True).transform(x, y)
+    lon, lat = transformer(grid.crs, grid.crs.geodetic_crs).transform(x, y)
     return abs(grid.crs.get_geod().polygon_area_perimeter(lon, lat)[0]) / 10_000
 
 
 def corner(grid, lon, lat):
-    x, y = Transformer.from_crs(4326, grid.crs, always_xy=True).transform(lon, lat)
+    x, y = transformer(4326, grid.crs).transform(lon, lat)
     cell = grid.cell_at(XY(x, y))
     return cell.row, cell.col
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from affine import Affine
 from pyproj import CRS
 
-from landuse.mosaic.source import transformer
+from landuse.crs import transformer
 from landuse.outputs.vectors import WGS84
 
 MOST_NODES = 257

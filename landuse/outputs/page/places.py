@@ -13,6 +13,7 @@ import rasterio
 from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
+from landuse.crs import transformer
 from landuse.errors import ConfigError
 from landuse.outputs.categories import plain_text
 from landuse.outputs.cog import RASTER_ERRORS
@@ -117,7 +118,7 @@ def site_vectors(year: MapYear, sites: Sequence[Place], index: Mapping[str, int]
 
 def _numbered(sites: Sequence[Place], dataset: rasterio.DatasetReader) -> npt.NDArray[np.int32]:
     """The number of the site on each cell, from 1; 0 where there is none."""
-    to_grid = Transformer.from_crs(4326, CRS.from_user_input(dataset.crs), always_xy=True)
+    to_grid = transformer(4326, CRS.from_user_input(dataset.crs))
     shapes = [
         (
             {

@@ -263,10 +263,11 @@ def _category_names(dataset: Any) -> dict[int, str]:  # noqa: ANN401
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
         vrt = Path(folder) / "names.vrt"
         copy_raster(dataset, vrt, driver="VRT")
-        categories = ElementTree.parse(vrt).getroot().find("VRTRasterBand/CategoryNames")
-    if categories is None:
+        _, start, rest = vrt.read_text("utf8").partition("<CategoryNames>")
+    if not start:
         return {}
-    texts = (_one_line(plain_text(category.text or "")) for category in categories)
+    names, end, _ = rest.partition("</CategoryNames>")  # the rest may be a palette of 65,536 colours
+    texts = (_one_line(plain_text(category.text or "")) for category in ElementTree.fromstring(start + names + end))
     return {code: text for code, text in enumerate(texts) if text and code < ZERO}
 
 

@@ -1,6 +1,8 @@
 """What several test folders share, and on which core each file runs."""
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,45 +19,59 @@ if TYPE_CHECKING:
 
 LONGEST = (
     "tests/cluster/test_standalone.py",
+    "tensorflow",
     "tests/outputs/test_page_browser.py",
     "tests/cluster/",
-    "tests/training/test_finetune.py",
     "tests/cli/test_examples.py",
 )
-"""Files that start first, after those of the Spark session: what is short fills the ends."""
-_SPARK = re.compile(r"def \w+\([^)]*\bspark\b|\(\"spark\"\)")
+"""What starts first, after the files of the Spark session: what is short fills the ends."""
+_SHARED = {
+    "spark": re.compile(r"def \w+\([^)]*\bspark\b|\(\"spark\"\)"),
+    "tensorflow": re.compile(r"import (keras|tensorflow)\b|keras_(networks|backbone)|know_tiny|def test_keras"),
+}
+"""What takes five to ten seconds of a core to start or to import, and how the files look that need it."""
+
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 * 2**30
+
+
+def pytest_configure() -> None:
+    """Keep the files of tests in memory where there is room: parts and GeoPackages wait for a disk at each write."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling | None":
-    """Under `--dist loadscope`, keep each file on one core, and all that use the Spark session, so that it is started once."""
+    """Under `--dist loadscope`, keep each file on one core, and so all that use the Spark session or TensorFlow."""
     if config.getvalue("dist") != "loadscope":
         return None
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return "spark" if _uses_spark(file) else file
+            return _scope(nodeid.partition("::")[0])
 
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
-    items.sort(key=lambda item: _place(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: _place(_scope(item.nodeid.partition("::")[0])))
 
 
-def _place(file: str) -> int:
-    if _uses_spark(file):
+def _place(scope: str) -> int:
+    if scope == "spark":
         return -1
-    return next((place for place, start in enumerate(LONGEST) if file.startswith(start)), len(LONGEST))
+    return next((place for place, start in enumerate(LONGEST) if scope.startswith(start)), len(LONGEST))
 
 
 @cache
-def _uses_spark(file: str) -> bool:
-    """Whether tests of a file ask for the fixture `spark`."""
-    return _SPARK.search((Path(__file__).parents[1] / file).read_text(encoding="utf8")) is not None
+def _scope(file: str) -> str:
+    """What keeps tests on one core: the first thing of `_SHARED` that their file needs, or else the file."""
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf8")
+    return next((name for name, needs in _SHARED.items() if needs.search(text)), file)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -102,10 +118,20 @@ def learnt(work: "Patchwork", chips: "Path", tmp_path_factory: pytest.TempPathFa
     return out
 
 
+FEW_ROWS = {
+    "spark.sql.leafNodeDefaultParallelism": "1",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""Settings of Spark that spare what pays with many rows only: more tasks, plans made anew, and plans compiled."""
+
+
 @pytest.fixture(scope="session")
 def spark() -> "Iterator[SparkSession]":
     """One Spark session for the whole suite; `open_runner` and the stages find it and use it."""
     from landuse.engine.session import spark_session
 
-    with spark_session("local[2]") as session:
+    with spark_session("local[2]", config=FEW_ROWS) as session:
         yield session

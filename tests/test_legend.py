@@ -120,7 +120,7 @@ def test_a_legend_of_other_bytes_or_without_end_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="no text file"):
         load_legend(str(tmp_path / "image.tif"))
     with pytest.raises(ConfigError, match="nested too deeply"):
-        legend_of(read_yaml("[" * 5000, "deep", "legend"), "deep")
+        legend_of(read_yaml("[" * 600, "deep", "legend"), "deep")
 
 
 def test_a_legend_nobody_ships_is_named_with_those_that_do():

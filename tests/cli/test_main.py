@@ -116,7 +116,7 @@ def test_flags_win_over_the_config(command, tmp_path):
         ("size:", "size has no value"),
         ("size: {a: 1}", "plain values"),
         ("size: [[1]]", "plain values"),
-        ("[" * 5000, "nested too deeply"),
+        ("[" * 600, "nested too deeply"),
     ],
 )
 def test_a_bad_config_is_wrong_usage(command, tmp_path, capsys, text, sentence):

@@ -1,18 +1,24 @@
 """Real processes for tests: the command line, its descendants, what it leaves, a standalone Spark cluster."""
 
+import atexit
 import contextlib
 import json
+import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from landuse.cli.main import run as main
+from landuse.cli.main import main as leave
+from landuse.cli.main import run as run_here
 from landuse.engine.watch import children
 
 FILES = (
@@ -26,32 +32,59 @@ PATIENCE_S = 300
 """For what takes seconds on an idle machine."""
 
 
+_WARM = multiprocessing.get_context("forkserver")
+"""Forks processes of a server that has imported what `landuse classify` needs, which takes two seconds of a core."""
+_WARM.set_forkserver_preload(
+    ["tests.cluster.processes", "landuse.cli.survey", "landuse.stages.classify", "openvino", "pandas", "openpyxl"]
+)
+
+
 @dataclass(frozen=True)
 class Command:
-    """One run of `landuse`, in a session of its own."""
+    """One run of `landuse`, in a process and a session of its own.
 
-    process: subprocess.Popen
+    Attributes:
+        process: the driver.
+        told: folder of its stdout and stderr.
+    """
+
+    process: BaseProcess
+    told: Path
 
     @classmethod
     def start(cls, *arguments: object, **environment: str) -> "Command":
         """Start the command line."""
-        home = str(Path(__file__).parents[2])
-        process = subprocess.Popen(
-            [sys.executable, "-m", "landuse", *map(str, arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": home, "SPARK_LOCAL_IP": "127.0.0.1"} | environment,
-        )  # fmt: skip
-        return cls(process)
+        told = Path(tempfile.mkdtemp(prefix="landuse-told-"))
+        given = (told, list(map(str, arguments)), {"SPARK_LOCAL_IP": "127.0.0.1"} | environment)
+        process = _WARM.Process(target=_command_line, args=given, daemon=True)
+        process.start()
+        return cls(process, told)
 
     def kill(self, number: int = signal.SIGKILL) -> int:
         """Signal the driver alone; return its status."""
-        self.process.send_signal(number)
+        os.kill(self.process.pid, number)
         return self.wait()[0]
 
     def wait(self) -> tuple[int, str, str]:
         """Status, stdout and stderr."""
-        out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
+        self.process.join(PATIENCE_S)
+        assert self.process.exitcode is not None, f"it still runs after {PATIENCE_S} s"
+        out, err = ((self.told / name).read_text() for name in ("out", "err"))
+        shutil.rmtree(self.told)
+        return self.process.exitcode, out, err
+
+
+def _command_line(told: Path, arguments: list[str], environment: dict[str, str]) -> None:
+    """What the process does, from its start to its end as `python -m landuse` does it."""
+    os.setsid()
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(told / name, os.O_WRONLY | os.O_CREAT), number)
+    os.environ.update(environment)
+    sys.argv = ["landuse", *arguments]
+    try:
+        leave()
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing leaves them out
 
 
 def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
@@ -61,7 +94,7 @@ def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
 
 def here(*arguments: object) -> int:
     """Run the command line in this process, which has imported everything; return its status."""
-    return main(list(map(str, arguments)))
+    return run_here(list(map(str, arguments)))
 
 
 def until(condition: Callable[[], object], command: Command | None = None, every_s: float = 0.005) -> None:
@@ -69,7 +102,7 @@ def until(condition: Callable[[], object], command: Command | None = None, every
     end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "it never came to that"
-        assert command is None or command.process.poll() is None, command.process.communicate()
+        assert command is None or command.process.exitcode is None, command.wait()
         time.sleep(every_s)
 
 
@@ -161,7 +194,7 @@ class Cluster:
         return own / "log"
 
     def add_worker(self) -> None:
-        """Start a worker with room for two executors of one core each."""
+        """Start a worker with two cores."""
         self.start("worker.Worker", "-c", "2", "-m", "2g", self.address, wrap=self.wrap)
 
 

@@ -1,10 +1,9 @@
-"""Workers that are killed, disks that are full, sources that go away: the rest of the map is right."""
+"""Disks that are full, sources that go away: the rest of the map is right."""
 
 import contextlib
 import csv
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -13,25 +12,9 @@ import pytest
 import rasterio
 
 from tests.cluster.conftest import BLOCKS, command
-from tests.cluster.processes import Command, busy, counts, gone, here, parts_of, same_files, until, workers
+from tests.cluster.processes import Command, counts, here, parts_of, until
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
-
-
-@pytest.mark.spark
-def test_workers_that_are_killed_or_frozen_cost_nothing(work, undisturbed, tmp_path):
-    """One is killed; the operating system stops the other (SIGSTOP), and only SIGKILL ends such a process."""
-    out = tmp_path / "map"
-    one = Command.start(*command(work, out, "local[2]"), "--task-timeout", round(5 * busy()))
-    until(lambda: len(workers(one.process.pid)) >= 2, one)
-    others = workers(one.process.pid)
-    os.kill(others[0], signal.SIGKILL)
-    os.kill(others[1], signal.SIGSTOP)
-    status, _, trouble = one.wait()
-    assert status == 0, trouble
-    assert counts(out)["quarantined"] == 0
-    until(lambda: gone(others))
-    same_files(out, undisturbed)
 
 
 def lost_chips(out: Path) -> dict[str, str]:

@@ -32,7 +32,7 @@ def test_spark_and_the_driver_fit_the_same_elastic_net(frame, share):
     from landuse.spark_ml.heads import fit_logistic_spark
 
     features, labels, weights = clouds()
-    penalty = Penalty(0.03, share, 500)
+    penalty = Penalty(0.1, share, 500)
     there = fit_logistic_spark(*frame, 5, penalty)
     here = fit_logistic(features, labels, class_count=5, sample_weight=weights, penalty=penalty)
     assert np.abs(there.apply(features) - here.apply(features)).max() < 1e-3
@@ -61,7 +61,7 @@ def test_a_forest_in_numpy_answers_as_in_spark(frame, spark):
     from landuse.spark_ml.heads import forest_of
 
     data, present = frame
-    model = RandomForestClassifier(numTrees=12, maxDepth=6, seed=3, weightCol="weight").fit(data)
+    model = RandomForestClassifier(numTrees=8, maxDepth=6, seed=3, weightCol="weight").fit(data)
     theirs = np.array([row[0].toArray() for row in model.transform(data).select("probability").collect()])
     head = forest_of(model, present, 5)
     head.check()

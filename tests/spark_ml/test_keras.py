@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from landuse.engine.watch import end_daemons
 from landuse.errors import LanduseWarning, ModelFileError, UsageError
 from landuse.mosaic.picture import fit
 from landuse.spark_ml import KerasImageEstimator, KerasImageModel, KerasTransformer
@@ -10,6 +11,7 @@ from tests.spark_ml.made import encoded
 
 pytestmark = pytest.mark.spark
 PX = 8
+FIT = {"epochs": 12, "batch_size": 8, "validation_split": 0.25, "class_weight": {"0": 1.0, "1": 2.0}}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,12 @@ def files(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_worker(spark):
+    """No worker is left of other tests: Spark takes them in turn, and each imports TensorFlow."""
+    end_daemons(spark.sparkContext)
+
+
 @pytest.fixture(scope="module")
 def labelled(spark):
     """40 pictures, dark ones labelled 0 and bright ones 1; one cannot be read."""
@@ -43,7 +51,7 @@ def estimator(files, **options):
         "inputCol": "image",
         "outputCol": "probability",
         "modelFile": str(files / "pictures.keras"),
-        "kerasFitParams": {"epochs": 12, "batch_size": 8},
+        "kerasFitParams": FIT,
         "learningRate": 0.1,
         "preprocess": "signed",
     }
@@ -61,19 +69,18 @@ def test_arrays_through_a_keras_model(spark, files):
     ]
     schema = StructType().add("a", ArrayType(DoubleType())).add("v", VectorUDT())
     frame = spark.createDataFrame(rows, schema).coalesce(1)
-    for name in ("a", "v"):
-        frame = KerasTransformer(
-            inputCol=name, outputCol=f"out_{name}", modelFile=str(files / "arrays.keras")
-        ).transform(frame)
+    found = {}
+    for name in ("a", "v"):  # one after the other: stages of one job run in workers of their own, each with TensorFlow
+        stage = KerasTransformer(inputCol=name, outputCol="out", modelFile=str(files / "arrays.keras"))
+        found[name] = [row["out"] for row in stage.transform(frame).collect()]
     import keras
 
     model = keras.saving.load_model(files / "arrays.keras")
     expected = model.predict_on_batch(np.array([[[1, 2], [3, 4]], [[0, 2], [0, 0]]], np.float32))
-    found = frame.collect()
-    np.testing.assert_allclose(found[0]["out_a"].toArray(), expected[0], atol=1e-4)
-    np.testing.assert_allclose(found[0]["out_v"].toArray(), expected[0], atol=1e-4)
-    np.testing.assert_allclose(found[2]["out_v"].toArray(), expected[1], atol=1e-4)
-    assert [found[1]["out_a"], found[2]["out_a"], found[1]["out_v"]] == [None, None, None]
+    np.testing.assert_allclose(found["a"][0].toArray(), expected[0], atol=1e-4)
+    np.testing.assert_allclose(found["v"][0].toArray(), expected[0], atol=1e-4)
+    np.testing.assert_allclose(found["v"][2].toArray(), expected[1], atol=1e-4)
+    assert [found["a"][1], found["a"][2], found["v"][1]] == [None, None, None]
 
 
 def test_a_model_with_code_of_its_own_is_refused(spark, files):
@@ -92,10 +99,7 @@ def test_trained_saved_and_loaded_in_a_pipeline(labelled, files, tmp_path):
     images, frame = labelled
     pipeline = Pipeline(stages=[estimator(files)])
     pipeline.write().save(str(tmp_path / "unfitted"))
-    assert Pipeline.load(str(tmp_path / "unfitted")).getStages()[0].getKerasFitParams() == {
-        "epochs": 12,
-        "batch_size": 8,
-    }
+    assert Pipeline.load(str(tmp_path / "unfitted")).getStages()[0].getKerasFitParams() == FIT
     with pytest.warns(LanduseWarning, match="1 of 40 rows"):
         fitted = pipeline.fit(frame)
     found = fitted.transform(frame).orderBy("id").collect()
@@ -104,7 +108,9 @@ def test_trained_saved_and_loaded_in_a_pipeline(labelled, files, tmp_path):
     good = [row for row in found if row["id"] != 5]
     assert np.mean([row["prediction"] == row["label"] for row in good]) > 0.9
     model = fitted.stages[0]
-    assert len(model.history["loss"]) == 12
+    assert len(model.history["loss"]) == len(model.history["val_loss"]) == 12
+    again = estimator(files).fit(frame.where("id != 5"))
+    assert again.history == model.history, "the same seed gave another model"
     import keras
 
     batch = np.stack([fit(image, PX) for image in images]).astype(np.float32) / 127.5 - 1
@@ -118,24 +124,24 @@ def test_trained_saved_and_loaded_in_a_pipeline(labelled, files, tmp_path):
     assert loaded.transform(frame).orderBy("id").collect() == found
 
 
-def test_in_a_cross_validator(labelled, files):
+def test_the_best_learning_rate_is_found(labelled, files):
+    """By Spark's own tuning, which fits from two threads."""
     from pyspark.ml.evaluation import MulticlassClassificationEvaluator
-    from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
+    from pyspark.ml.tuning import ParamGridBuilder, TrainValidationSplit
 
-    frame = labelled[1].where("id != 5")
     one = estimator(files, kerasFitParams={"epochs": 8, "batch_size": 8})
     grid = ParamGridBuilder().addGrid(one.learningRate, [1e-7, 0.1]).build()
-    tuning = CrossValidator(
+    tuning = TrainValidationSplit(
         estimator=one,
         estimatorParamMaps=grid,
         evaluator=MulticlassClassificationEvaluator(metricName="accuracy"),
-        numFolds=2,
+        trainRatio=0.5,
         seed=3,
         parallelism=2,
     )
-    fitted = tuning.fit(frame)
-    assert len(fitted.avgMetrics) == 2
-    assert fitted.avgMetrics[1] > fitted.avgMetrics[0]
+    fitted = tuning.fit(labelled[1].where("id != 5"))
+    assert len(fitted.validationMetrics) == 2
+    assert fitted.validationMetrics[1] > fitted.validationMetrics[0]
     assert fitted.bestModel.getPreprocess() == "signed"
 
 
@@ -171,11 +177,3 @@ def test_what_keras_refuses_is_told_in_a_sentence(labelled, files, options, sent
         options = {"modelFile": str(files / options["modelFile"])}
     with pytest.raises((UsageError, ModelFileError), match=sentence):
         estimator(files, **options).fit(labelled[1].where("id < 4"))
-
-
-def test_the_same_seed_gives_the_same_model(labelled, files):
-    one = estimator(files, kerasFitParams={"epochs": 2, "validation_split": 0.25, "class_weight": {"0": 1.0, "1": 2.0}})
-    data = labelled[1].where("id < 5")
-    first, second = one.fit(data), one.fit(data)
-    assert first.history == second.history
-    assert "val_loss" in first.history

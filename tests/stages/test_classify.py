@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import geopandas
@@ -284,24 +282,6 @@ def test_a_file_of_districts_that_cannot_serve_stops_the_run_before_it_begins(wo
         classify(work.survey, tmp_path / "map", options(learnt, district_name="TOWN"))
     with pytest.raises(UsageError, match="no vector format 'shp'"):
         classify(work.survey, tmp_path / "map", options(learnt, formats="shp"))
-
-
-def test_the_command_loads_nothing_that_it_has_no_use_for(work, learnt, tmp_path):
-    """Each of these takes a tenth of a second to a second to load; boto3 may be there by name, but not at work.
-
-    OpenVINO imports its converter by itself.
-
-    scipy groups cells into polygons, and pyogrio, which writes the GeoPackage, loads geopandas and pandas.
-    """
-    arguments = ["classify", *map(str, work.survey), "--model", str(learnt), "--out", str(tmp_path / "map")]
-    arguments += ["--chip-size", "32", "--chip-pixels", "32", "--master", "inline"]
-    code = f"import sys; from landuse.cli.main import run; run({arguments!r}); print('LOADED', *sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    loaded = set(said.split("LOADED ")[1].split())
-    spared = {"sklearn", "pyspark", "tensorflow", "keras", "botocore", "matplotlib"}
-    spared |= {"yaml", "pyarrow.dataset", "openvino_telemetry"}
-    assert sorted(spared & loaded) == []
-    assert {"openvino", "rasterio", "pyarrow.parquet"} <= loaded
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter
 
 from benchmarks.memory import Measured, report
 from benchmarks.table import markdown
-from landuse.models.components import MOST_COMPONENTS, to_bytes
+from landuse.models.learnt_features import MOST_COMPONENTS, to_bytes
 
 CLASSES, FIELD = 7, 512
 SURE = 2.26

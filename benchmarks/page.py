@@ -93,7 +93,7 @@ def write_change(folder: Path, years: list[Path], side: int, sites: int, draw: n
     columns = {"from": names[kinds[0]], "to": names[kinds[1]], "area_ha": high * wide * 5.0176}
     columns |= {"probability": draw.uniform(0.5, 1, sites), "tier": draw.choice(["certain", "likely"], sites)}
     frame = geopandas.GeoDataFrame(columns, geometry=polygons, crs=GRID.crs)
-    write_geojson(frame.to_crs(4326), folder / "change.geojson")
+    write_geojson(frame, folder / "change.geojson")
     inputs = tuple(identify(year / "landuse.tif") for year in years)
     write_record(folder, RunRecord(command="diff", inputs=inputs, legend=LEGEND.model_dump(mode="json")))
 

@@ -13,7 +13,7 @@ from landuse.change.overlap import Overlap
 from landuse.change.pair import Floats, Mask, SurveyPair
 from landuse.change.pixels import shared_components
 from landuse.grid import IntArray
-from landuse.models.components import Bytes
+from landuse.models.learnt_features import Bytes
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from landuse.errors import UsageError
 from landuse.grid import IntArray
-from landuse.models.components import Bytes
+from landuse.models.learnt_features import Bytes
 
 PIECE = 1 << 18
 """Joint probabilities of pairs of classes that are in memory at once."""
@@ -29,7 +29,7 @@ class SurveyPair:
         lines, columns: int64 (n,) place of each cell in the image of the common ground.
         labels: (n, 2) positions of the classes that the two maps name.
         components: uint8 (n, 2, M), principal components of the network's features in each survey, as
-            `landuse.models.components.to_bytes` has them; None where a map has none.
+            `landuse.models.learnt_features.to_bytes` has them; None where a map has none.
     """
 
     before: Floats

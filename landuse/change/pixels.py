@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from landuse.errors import DamagedSourceError
 from landuse.legend import CodeArray
-from landuse.models.components import MOST_COMPONENTS, Bytes
+from landuse.models.learnt_features import MOST_COMPONENTS, Bytes
 from landuse.outputs.class_raster import ClassRaster
 from landuse.outputs.cog import RASTER_ERRORS
 

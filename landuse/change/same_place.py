@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 
 from landuse.change.pair import Bands, Floats, Mask, SurveyPair
 from landuse.grid import IntArray
-from landuse.models.components import from_bytes
+from landuse.models.learnt_features import from_bytes
 
 FEWEST = 60
 """Cells from which on anything is learnt."""

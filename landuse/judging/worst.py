@@ -15,7 +15,7 @@ from landuse.errors import LanduseError
 from landuse.evaluation.plots import new_figure, plain, save_figure
 from landuse.evaluation.predictions import Judged, Predictions
 from landuse.judging.judge import Case
-from landuse.outputs.vectors import WGS84, write_geojson
+from landuse.outputs.vectors import write_geojson
 from landuse.text import counted
 from landuse.training.pictures import ChipPictures, Reader
 
@@ -133,7 +133,7 @@ def _write_errors(path: Path, rows: Predictions, chips: ChipPictures) -> None:
     }
     polygons = chips.grid.polygons(where.rows, where.cols)
     frame = geopandas.GeoDataFrame(columns, geometry=polygons, crs=chips.grid.crs.to_wkt())
-    write_geojson(frame.to_crs(WGS84), path)
+    write_geojson(frame, path)
 
 
 def worst_pictures(case: Case) -> list[Picture]:

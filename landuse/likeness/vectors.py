@@ -18,7 +18,7 @@ from landuse.change.pixels import open_components
 from landuse.chips import CHIPS_FILE
 from landuse.errors import ChipTableError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid, IntArray
-from landuse.models.components import from_bytes
+from landuse.models.learnt_features import from_bytes
 from landuse.outputs.land_use_map import COMPONENTS
 from landuse.outputs.record import read_record
 

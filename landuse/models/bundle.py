@@ -27,9 +27,9 @@ from landuse.errors import ModelFileError, OutputExistsError, UsageError
 from landuse.legend import Legend
 from landuse.models.architectures import Preprocess
 from landuse.models.backbone import Backbone
-from landuse.models.components import Components, largest_shapes
 from landuse.models.graph_file import MAX_XML, check_graph
 from landuse.models.heads import Head
+from landuse.models.learnt_features import Components, SurveyFeatures, largest_shapes, shapes_of
 from landuse.models.libraries import Shape, number_count
 from landuse.models.manifest import (
     FORMAT,
@@ -46,7 +46,6 @@ from landuse.models.manifest import (
 )
 from landuse.models.quantisation import Quantisation
 from landuse.models.safe_files import HEADER_ROOM, SafeZip, arrays_room, check_finite, read_arrays, write_zip
-from landuse.models.survey_features import SurveyFeatures, shapes_of
 from landuse.palette import Palette
 
 SUFFIX = ".landuse"

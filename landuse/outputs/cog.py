@@ -27,7 +27,7 @@ from rasterio.windows import Window
 from landuse.errors import LanduseError, UsageError
 from landuse.grid import Bounds
 from landuse.legend import LEGEND_TAG, CodeArray, Legend
-from landuse.models.components import NONE, STEP
+from landuse.models.learnt_features import NONE, STEP
 from landuse.mosaic.gdal import block_cache
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import (
@@ -219,7 +219,7 @@ def _profile(place: Place, dtype: str, count: int) -> dict[str, Any]:
 
 @contextmanager
 def components_cog(path: Path, place: Place, count: int) -> Iterator[BlockWriter]:
-    """Yield a writer of principal components as bytes (`landuse.models.components.to_bytes`), 0 = no data; at the end a COG."""
+    """Yield a writer of principal components as bytes (`learnt_features.to_bytes`), 0 = no data; at the end a COG."""
     with _scratch(path, _profile(place, "uint8", count), "NEAREST") as dataset:
         for band in range(1, count + 1):
             dataset.set_band_description(band, f"component {band}")

@@ -220,7 +220,7 @@ def write_shapes(path: Path, districts: Districts) -> None:
 
     columns = {"district": districts.names, "area_ha": districts.areas_ha}
     frame = geopandas.GeoDataFrame(columns, geometry=districts.polygons, crs=districts.crs)
-    write_geojson(frame[shapely.area(districts.polygons) > 0].to_crs(4326), path)
+    write_geojson(frame[shapely.area(districts.polygons) > 0], path)
 
 
 def _rows(

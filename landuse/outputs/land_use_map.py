@@ -19,7 +19,7 @@ from landuse.chips.table_file import arrow_array, named_array, numbers_of
 from landuse.errors import ConfigError
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import CodeArray, Legend
-from landuse.models.components import to_bytes
+from landuse.models.learnt_features import to_bytes
 from landuse.outputs.areas import boxes_of_chips, cell_areas_ha, share_of_area
 from landuse.outputs.categories import ClassArea, CodeTotals, class_areas, summary_table, write_summary
 from landuse.outputs.cog import BlockWriter, CodeWriter, Place, bands_cog, class_cog, components_cog

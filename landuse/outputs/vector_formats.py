@@ -1,7 +1,7 @@
 """Polygons in the formats that GIS programs read: one entry of `FORMATS` each.
 
-GeoJSON is written feature by feature, in degrees. All else goes into a GeoPackage in the CRS of the lattice first, piece by
-piece, and streams from there into the other formats, so that memory does not follow the map.
+Polygons go into a GeoPackage in the CRS of the lattice first, piece by piece, and stream from there into the other formats, so
+that memory does not follow the map.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from affine import Affine
 from pyproj import CRS
 
 from landuse.errors import LanduseError, UsageError
-from landuse.outputs.vectors import Areas, FeatureWriter, geojson_writer
+from landuse.outputs.vectors import GEOJSON_OPTIONS, Areas
 
 GPKG, GEOJSON = "gpkg", "geojson"
 DEFAULT_FORMATS = (GPKG, GEOJSON)
@@ -58,14 +58,18 @@ Convert = Callable[[Path, Path, Layer], None]
 
 @dataclass(frozen=True)
 class VectorFormat:
-    """A format: its suffix, and how a GeoPackage becomes one (None where it is written otherwise)."""
+    """A format: its suffix, and how a GeoPackage becomes one (None for itself)."""
 
     suffix: str
     convert: Convert | None = None
 
 
+def _to_geojson(package: Path, path: Path, layer: Layer) -> None:
+    _stream(package, path, "GeoJSON", layer.name, layer_options=GEOJSON_OPTIONS)
+
+
 def _to_flatgeobuf(package: Path, path: Path, layer: Layer) -> None:
-    _stream(package, path, "FlatGeobuf", layer.name, {})
+    _stream(package, path, "FlatGeobuf", layer.name)
 
 
 def _to_pmtiles(package: Path, path: Path, layer: Layer) -> None:
@@ -76,10 +80,11 @@ def _to_pmtiles(package: Path, path: Path, layer: Layer) -> None:
         return
     zoom = math.log2(EQUATOR_M_PER_PIXEL * CELL_PIXELS / layer.cell_m)
     most = round(min(max(zoom, LEAST_ZOOM), MOST_ZOOM))
-    _stream(package, path, "PMTiles", layer.name, {"MINZOOM": "0", "MAXZOOM": str(most), "NAME": layer.name})
+    options = {"MINZOOM": "0", "MAXZOOM": str(most), "NAME": layer.name}
+    _stream(package, path, "PMTiles", layer.name, dataset_options=options)
 
 
-def _stream(package: Path, path: Path, driver: str, layer: str, options: Mapping[str, str]) -> None:
+def _stream(package: Path, path: Path, driver: str, layer: str, **options: Mapping[str, str]) -> None:
     """Pour the features of a GeoPackage into a file of another driver of GDAL, batch by batch."""
     import pyogrio
 
@@ -92,7 +97,7 @@ def _stream(package: Path, path: Path, driver: str, layer: str, options: Mapping
             geometry_name=about["geometry_name"],
             geometry_type="MultiPolygon" if driver == "FlatGeobuf" else "Unknown",
             crs=about["crs"],
-            dataset_options=dict(options),
+            **options,
         )
 
 
@@ -116,7 +121,7 @@ def _to_parquet(package: Path, path: Path, layer: Layer) -> None:
 
 FORMATS: Mapping[str, VectorFormat] = {
     GPKG: VectorFormat(".gpkg"),
-    GEOJSON: VectorFormat(".geojson"),
+    GEOJSON: VectorFormat(".geojson", _to_geojson),
     "fgb": VectorFormat(".fgb", _to_flatgeobuf),
     "parquet": VectorFormat(".parquet", _to_parquet),
     "pmtiles": VectorFormat(".pmtiles", _to_pmtiles),
@@ -141,20 +146,14 @@ def formats_of(text: str) -> tuple[str, ...]:
 def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FORMATS) -> Iterator[AreasWriter]:
     """Yield a writer of polygons; at the end there is a file ``folder/<layer name><suffix>`` in each format, and in GeoJSON.
 
-    Raises:
-        UsageError: polygons lie where their CRS has no ground.
-        LanduseError: a file cannot be written.
+    Raises `LanduseError`: a file cannot be written.
     """
-    converted = [FORMATS[name] for name in formats if FORMATS[name].convert is not None]
     package = folder / (f"{layer.name}.gpkg" if GPKG in formats else f".{layer.name}.scratch.gpkg")
     try:
-        with ExitStack() as files:
-            geojson = files.enter_context(geojson_writer(folder / f"{layer.name}.geojson"))
-            packaged = _PackageWriter(package, layer) if GPKG in formats or converted else None
-            yield AreasWriter(geojson, packaged)
-            if packaged is not None:
-                packaged.flush()
-        for one in converted:
+        writer = AreasWriter(package, layer)
+        yield writer
+        writer.flush()
+        for one in (FORMATS[name] for name in dict.fromkeys((*formats, GEOJSON))):
             _convert(one, package, folder / f"{layer.name}{one.suffix}", layer)
     finally:
         if GPKG not in formats:
@@ -172,21 +171,7 @@ def _convert(one: VectorFormat, package: Path, path: Path, layer: Layer) -> None
         raise LanduseError(f"Cannot write {path}: {error}.") from error
 
 
-@dataclass(frozen=True)
 class AreasWriter:
-    """Writes the same polygons to GeoJSON and, unless it is None, to a GeoPackage."""
-
-    geojson: FeatureWriter
-    package: _PackageWriter | None
-
-    def write(self, areas: Areas) -> None:
-        """Write a feature for each polygon."""
-        self.geojson.write(areas)
-        if self.package is not None:
-            self.package.write(areas)
-
-
-class _PackageWriter:
     """Adds polygons to a GeoPackage, some thousands at a time."""
 
     def __init__(self, path: Path, layer: Layer) -> None:

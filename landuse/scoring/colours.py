@@ -12,9 +12,9 @@ from landuse.engine.progress import Progress
 from landuse.errors import UsageError
 from landuse.models.bundle import SUFFIX, Bundle, write_bundle
 from landuse.models.heads import in_graph
+from landuse.models.learnt_features import head_for
 from landuse.models.libraries import Floats
 from landuse.models.runtime import read_cached
-from landuse.models.survey_features import head_for
 from landuse.mosaic import Survey
 from landuse.mosaic.flights import Matched, match
 from landuse.mosaic.stretch import evenly

@@ -18,9 +18,8 @@ from landuse.evaluation.predictions import Judged, MultiPredictions, predictions
 from landuse.grid import IntArray
 from landuse.legend import load_legend
 from landuse.models.bundle import SUFFIX, Bundle, check_model_out, read_bundle, write_bundle
-from landuse.models.components import Components
 from landuse.models.heads import Head
-from landuse.models.survey_features import SurveyFeatures
+from landuse.models.learnt_features import Components, SurveyFeatures
 from landuse.options.training import TrainOptions
 from landuse.outputs.folder import output_lock
 from landuse.scoring import ScoreSettings

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,15 +67,8 @@ class SampleMarks:
 def file_marks(paths: Sequence[Path]) -> Marks:
     """A mark of the content of each file, uint32 (n,), whatever it is called and wherever; 0 where it cannot be read."""
     with ThreadPoolExecutor(4) as pool:
-        return digest_marks(pool.map(_signature, paths))
-
-
-def digest_marks(digests: Iterable[str]) -> Marks:
-    """Marks uint32 (n,) by the SHA-256 of each file's content, in hexadecimal; 0 for an empty text.
-
-    They are those of `file_marks` for files of at most `WHOLE` bytes.
-    """
-    return np.array([_mark(digest) if digest else 0 for digest in digests], np.uint32)
+        digests = pool.map(_signature, paths)
+        return np.array([_mark(digest) if digest else 0 for digest in digests], np.uint32)
 
 
 def chip_marks(chips: ChipSet) -> Marks:

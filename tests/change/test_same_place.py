@@ -11,7 +11,7 @@ from landuse.change.pair import SurveyPair
 from landuse.change.pixels import components_beside
 from landuse.change.same_place import MOST, SamePlace, changed_by
 from landuse.errors import DamagedSourceError
-from landuse.models.components import to_bytes
+from landuse.models.learnt_features import to_bytes
 from landuse.outputs.cog import Place, components_cog
 from tests.made import UTM
 

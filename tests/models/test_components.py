@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from landuse.errors import ModelFileError
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.components import MOST_COMPONENTS, Components, from_bytes, to_bytes
+from landuse.models.learnt_features import MOST_COMPONENTS, Components, from_bytes, to_bytes
 from tests.models import small
 
 

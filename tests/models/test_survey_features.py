@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from landuse.errors import ModelFileError
 from landuse.models.heads_linear import fit_logistic
-from landuse.models.survey_features import FEWEST, SurveyFeatures, head_for, shapes_of
+from landuse.models.learnt_features import FEWEST, SurveyFeatures, head_for, shapes_of
 
 WIDTH = 12
 RNG = np.random.default_rng(0)

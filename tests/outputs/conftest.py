@@ -159,7 +159,7 @@ class Maker:
             "tier": ["likely" if p > 0.85 else "possible" if p > 0.7 else "doubtful" for p in probability],
         }
         frame = geopandas.GeoDataFrame(columns, geometry=placed(sites.polygons, transform), crs=GRID.crs)
-        write_geojson(frame.to_crs(4326), path)
+        write_geojson(frame, path)
 
 
 @pytest.fixture

@@ -22,5 +22,4 @@ def dissolve(codes, transform, crs, legend, confidence=None):
 
 
 def frame_of(areas):
-    found = areas.in_degrees()
-    return gpd.GeoDataFrame(dict(found.columns), geometry=found.polygons, crs=found.crs)
+    return gpd.GeoDataFrame(dict(areas.columns), geometry=areas.polygons, crs=areas.crs).to_crs(4326)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyproj import CRS
 
-from landuse.errors import ConfigError, UsageError
+from landuse.errors import ConfigError
 from landuse.legend import LandClass, Legend, load_legend
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import CodeTotals, class_areas, read_summary, write_summary
 from landuse.outputs.polygons import connected
-from landuse.outputs.vectors import Dissolver, MapLines, in_degrees, write_geojson
+from landuse.outputs.vectors import Dissolver, MapLines, write_geojson
 from tests.outputs.in_memory import dissolve, frame_of
 
 UTM = CRS.from_epsg(26919)
@@ -84,9 +84,8 @@ def test_lines_may_run_north():
     codes = np.array([[1, 1, 3], [3, 1, 3], [0, 3, 3]], np.uint8)
     south_up = Affine(224.0, 0, TRANSFORM.c, 0, 224.0, TRANSFORM.f - 3 * 224.0)
     one, other = dissolve(codes, TRANSFORM, UTM, LEGEND), Dissolver(south_up, UTM, LEGEND, 3)
-    found = np.concatenate(
-        [areas.in_degrees().polygons for areas in (*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end())]
-    )
+    pieces = [areas for areas in (*other.add(MapLines(0, codes[::-1], np.ones((3, 3)))), other.end()) if len(areas)]
+    found = np.concatenate([frame_of(areas).geometry.to_numpy() for areas in pieces])
     geometries = [shapely.normalize(polygons) for polygons in (np.asarray(one.geometry), found)]
     assert {g.wkb for g in geometries[0]} == {g.wkb for g in geometries[1]}
     assert all(shapely.is_ccw(shapely.get_exterior_ring(found)))
@@ -132,11 +131,6 @@ def test_straight_edges_between_two_polygons_are_not_full_of_vertices():
     assert len(frame.geometry.iloc[0].exterior.coords) < 30
 
 
-def test_polygons_of_another_crs_are_placed_in_degrees():
-    square = np.array([shapely.box(TRANSFORM.c, TRANSFORM.f - 1000, TRANSFORM.c + 1000, TRANSFORM.f)], object)
-    assert in_degrees(square, UTM)[0].bounds == pytest.approx((-71, 40.46, -70.99, 40.48), abs=0.3)
-
-
 def test_a_map_without_data_has_no_polygons(tmp_path):
     frame = dissolve(np.zeros((4, 4), np.uint8), TRANSFORM, UTM, LEGEND, np.zeros((4, 4), np.float32))
     write_geojson(frame, tmp_path / "a.geojson")
@@ -154,10 +148,11 @@ def test_geojson_is_rfc_7946(tmp_path):
     text = (tmp_path / "a.geojson").read_text()
     read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert set(read) == {"type", "features"}
-    ring, hole = read["features"][1]["geometry"]["coordinates"]
+    (forest,) = (one for one in read["features"] if one["properties"]["cells"] == 8)
+    ring, hole = forest["geometry"]["coordinates"]
     assert shapely.LinearRing(ring).is_ccw
     assert not shapely.LinearRing(hole).is_ccw
-    assert read["features"][1]["properties"]["confidence"] is None
+    assert forest["properties"]["confidence"] is None
     assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in ring)
     assert all(len(str(value).split(".")[1]) <= 7 for point in ring for value in point)
 
@@ -172,16 +167,21 @@ def test_geojson_opens_elsewhere_with_hostile_names_intact(tmp_path):
     assert read.geometry.iloc[0].equals_exact(frame.geometry.iloc[0], 1e-7)
 
 
-def test_geojson_of_metres_is_refused(tmp_path):
-    frame = dissolve(np.ones((2, 2), np.uint8), TRANSFORM, UTM, LEGEND).to_crs(26919)
-    with pytest.raises(UsageError, match="another CRS"):
-        write_geojson(frame, tmp_path / "a.geojson")
+def test_geojson_of_metres_is_in_degrees(tmp_path):
+    frame = dissolve(np.ones((2, 2), np.uint8), TRANSFORM, UTM, LEGEND)
+    write_geojson(frame.to_crs(26919), tmp_path / "a.geojson")
+    read = geopandas.read_file(tmp_path / "a.geojson")
+    assert read.geometry.iloc[0].equals_exact(frame.geometry.iloc[0], 2e-7)
 
 
 def test_polygons_across_the_antimeridian_are_cut_there(tmp_path):
     side, zone = 10_000.0, CRS.from_epsg(32601)
     codes = np.ones((4, 30), np.uint8)
-    frame = dissolve(codes, Affine(side, 0, 200_000, 0, -side, 6_500_000), zone, LEGEND)
+    write_geojson(
+        dissolve(codes, Affine(side, 0, 200_000, 0, -side, 6_500_000), zone, LEGEND).to_crs(zone),
+        tmp_path / "a.geojson",
+    )
+    frame = geopandas.read_file(tmp_path / "a.geojson")
     geometry = frame.geometry.iloc[0]
     assert geometry.geom_type == "MultiPolygon"
     assert geometry.is_valid

@@ -16,7 +16,7 @@ from affine import Affine
 from landuse.chips import read_columns
 from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
 from landuse.models.bundle import read_bundle, write_bundle
-from landuse.models.components import from_bytes
+from landuse.models.learnt_features import from_bytes
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.outputs.areas import polygon_areas_ha
 from landuse.outputs.categories import read_summary

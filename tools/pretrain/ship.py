@@ -15,8 +15,8 @@ from landuse.legend import Legend, load_legend
 from landuse.models.architectures import ARCHITECTURES
 from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
-from landuse.models.components import Components
 from landuse.models.keras_backbone import named_backbone
+from landuse.models.learnt_features import Components
 from landuse.training.sample_marks import FIELD, SampleMarks, file_marks
 from tools.pretrain.card import class_card, land_use_card
 from tools.pretrain.features import FeatureStore, Seen

@@ -84,13 +84,30 @@ def _to_pmtiles(package: Path, path: Path, layer: Layer) -> None:
     _stream(package, path, "PMTiles", layer.name, dataset_options=options)
 
 
+def _demoted(reader: Any, geometry: str) -> Any:  # noqa: ANN401
+    """A reader of the same batches, with polygons in place of multipolygons of one part."""
+    import pyarrow as pa
+
+    place = reader.schema.get_field_index(geometry)
+    field = reader.schema.field(place)
+
+    def demoted(batch: Any) -> Any:  # noqa: ANN401
+        """A batch so changed."""
+        shapes = np.asarray(shapely.from_wkb(batch.column(place).to_numpy(zero_copy_only=False)))
+        lone = shapely.get_num_geometries(shapes) == 1
+        shapes[lone] = shapely.get_geometry(shapes[lone], 0)
+        return batch.set_column(place, field, pa.array(shapely.to_wkb(shapes), field.type))
+
+    return pa.RecordBatchReader.from_batches(reader.schema, map(demoted, reader))
+
+
 def _stream(package: Path, path: Path, driver: str, layer: str, **options: Mapping[str, str]) -> None:
     """Pour the features of a GeoPackage into a file of another driver of GDAL, batch by batch."""
     import pyogrio
 
     with pyogrio.open_arrow(package, use_pyarrow=True, batch_size=AT_ONCE) as (about, reader):
         pyogrio.write_arrow(
-            reader,
+            _demoted(reader, about["geometry_name"]) if driver == "GeoJSON" else reader,
             path,
             layer=layer,
             driver=driver,

@@ -229,9 +229,8 @@ def _pair(first: Examined, second: Examined) -> Iterator[Finding]:
     apart = distance(thinned([flight.pixels for flight in flights_of(second.survey)]), palette)
     text = f"colours differ by {apart:.0f} of 255 grey levels in the mean"
     if apart > DRIFT:
-        yield Finding(
-            NOTE, "colours", text, "let classify bring both years to the model's colours (--normalise quantile)."
-        )
+        mend = "leave classify at --normalise auto, which brings both years to what the model learnt from."
+        yield Finding(NOTE, "colours", text, mend)
     else:
         yield Finding(OK, "colours", text)
 

@@ -16,11 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from landuse.errors import UsageError
-from landuse.evaluation.scores import BINS as BINS  # where others look for it
-from landuse.evaluation.scores import Ranking, expected_error
-
-Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
@@ -68,58 +63,6 @@ class Metrics:
         return asdict(self)
 
 
-def metrics(
-    truth: npt.ArrayLike,
-    prediction: npt.ArrayLike,
-    names: Sequence[str],
-    probabilities: npt.ArrayLike | None = None,
-) -> Metrics:
-    """Compare predictions with the reference.
-
-    Args:
-        truth: (n,) class names, or positions 0 to K-1 in `names`.
-        prediction: (n,) likewise.
-        names: the K class names, each once.
-        probabilities: (n, K) probabilities in the order of `names`; without them `roc_auc` and `ece` are None, because an
-            area under the curve of hard labels is none.
-
-    Raises:
-        UsageError: lengths differ, or a value is none of the classes.
-    """
-    rows, columns = class_positions(truth, names), class_positions(prediction, names)
-    if len(rows) != len(columns):
-        raise UsageError(f"There are {len(rows)} reference labels but {len(columns)} predictions.")
-    scores = None if probabilities is None else np.asarray(probabilities, np.float64)
-    if scores is not None and scores.shape != (len(rows), len(names)):
-        raise UsageError(f"The probabilities have shape {scores.shape}, not {(len(rows), len(names))}.")
-    return matrix_metrics(
-        confusion_matrix(rows, columns, len(names)),
-        names,
-        roc_auc=None if scores is None else macro_auc(rows, scores),
-        ece=None if scores is None else calibration_error(rows, columns, scores),
-    )
-
-
-def class_positions(values: npt.ArrayLike, names: Sequence[str]) -> Counts:
-    """Positions (n,) in `names` of class names, or of positions themselves. Raises `UsageError` for any other value."""
-    array = np.asarray(values)
-    if len(set(names)) != len(names):
-        raise UsageError("A class name stands twice.")
-    if array.size == 0:
-        return np.empty(0, np.int64)
-    if np.issubdtype(array.dtype, np.integer):
-        if array.min() < 0 or array.max() >= len(names):
-            raise UsageError(
-                f"Class positions run from 0 to {len(names) - 1}, but there is {array.max()} or {array.min()}."
-            )
-        return array.astype(np.int64)
-    position = {name: index for index, name in enumerate(names)}
-    strange = sorted({str(v) for v in array.tolist()} - set(position))
-    if strange:
-        raise UsageError(f"{strange[0]!r} is none of the classes {', '.join(names)}.")
-    return np.array([position[str(v)] for v in array.tolist()], np.int64)
-
-
 def confusion_matrix(truth: Counts, prediction: Counts, classes: int, weights: Counts | None = None) -> Counts:
     """(K, K) counts; rows are the reference, columns the predictions. A row counts `weights` times."""
     cells = np.bincount(truth * classes + prediction, weights, minlength=classes**2)
@@ -149,21 +92,10 @@ def kappa(matrix: npt.NDArray[Any]) -> float | None:
     return None if chance >= 1 else float((np.trace(matrix) / total - chance) / (1 - chance))
 
 
-def macro_auc(truth: Counts, probabilities: Floats) -> float | None:
-    """Mean one-vs-rest AUC over the classes that some rows have and some have not; None where there is no such class."""
-    return mean_known(Ranking.of(truth == k, probabilities[:, k]).auc() for k in range(probabilities.shape[1]))
-
-
 def mean_known(values: Iterable[float | None]) -> float | None:
     """Mean of the values that are not None; None where all are."""
     known = [v for v in values if v is not None]
     return float(np.mean(known)) if known else None
-
-
-def calibration_error(truth: Counts, prediction: Counts, probabilities: Floats, bins: int = BINS) -> float | None:
-    """Expected calibration error: mean distance of confidence and accuracy over equal bins of confidence."""
-    confidence = probabilities[np.arange(len(truth)), prediction]
-    return expected_error(confidence, truth == prediction, bins=bins)
 
 
 def matrix_metrics(

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
 from landuse.errors import UsageError
-from landuse.evaluation.metrics import calibration_error
 from landuse.evaluation.scores import expected_error, reliability
 from landuse.grid import IntArray
 from landuse.models.heads import HALF, DenseHead, Head, Labels
@@ -159,10 +158,10 @@ def choose_calibration(head: Head, features: Floats, labels: Truth, folds: IntAr
         "samples": len(labels),
         "folds": int(folds.max(initial=0)) + 1,
         "log_loss": {"none": log_loss(labels, before)} | losses,
-        "ece_before": _error(labels, before),
-        "ece_after": _error(labels, after.probabilities),
-        "bins_before": reliability_bins(labels, before),
-        "bins_after": reliability_bins(labels, after.probabilities),
+        "ece_before": expected_error(*statements(labels, before)),
+        "ece_after": expected_error(*statements(labels, after.probabilities)),
+        "bins_before": [asdict(found) for found in reliability(*statements(labels, before))],
+        "bins_after": [asdict(found) for found in reliability(*statements(labels, after.probabilities))],
     }
     scaling = METHODS[method](plain, features, labels)
     if head.thresholds is None:
@@ -204,24 +203,13 @@ def log_loss(labels: Truth, probabilities: Floats) -> float:
     return -float(np.log(np.maximum(right, SMALLEST)).mean())
 
 
-def reliability_bins(labels: Truth, probabilities: Floats) -> list[dict[str, Any]]:
-    """Data of a reliability diagram as JSON: each bin of confidence with its bounds, samples, confidence and accuracy.
-
-    With several labels every row and class is one statement.
-    """
+def statements(labels: Truth, probabilities: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """What probabilities say, and whether it is so: of each row's likeliest class, or of each class where rows have several."""
     exact = probabilities.astype(np.float64)
     if labels.ndim == 2:
-        return [asdict(found) for found in reliability(exact.ravel(), labels.ravel() > 0)]
+        return exact.ravel(), labels.ravel() > 0
     prediction = exact.argmax(axis=1)
-    confidence = exact[np.arange(len(labels)), prediction]
-    return [asdict(found) for found in reliability(confidence, prediction == labels)]
-
-
-def _error(labels: Truth, probabilities: Floats) -> float | None:
-    exact = probabilities.astype(np.float64)
-    if labels.ndim == 2:
-        return expected_error(exact.ravel(), labels.ravel() > 0)
-    return calibration_error(labels, exact.argmax(axis=1).astype(np.int64), exact)
+    return exact[np.arange(len(labels)), prediction], prediction == labels
 
 
 def calibrate(head: AnyHead, features: Floats, labels: Labels) -> AnyHead:

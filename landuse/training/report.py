@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from landuse.evaluation.metrics import metrics
 from landuse.evaluation.plots import new_figure, save_figure
+from landuse.evaluation.predictions import Predictions
 from landuse.grid import IntArray
 from landuse.models.bundle import Bundle, shipped_bundles
 from landuse.models.heads import Head
@@ -198,8 +198,7 @@ class Epoch:
 
 def validated(labels: IntArray, probabilities: Floats, names: Sequence[str]) -> dict[str, float]:
     """The figures of an epoch on its validation samples, by the names of `Epoch`."""
-    texts = np.array(names, dtype=object)
-    found = metrics(texts[labels], texts[probabilities.argmax(axis=1)], tuple(names))
+    found = Predictions(tuple(names), labels, probabilities.argmax(axis=1)).figures()
     return {
         "val_loss": log_loss(labels, probabilities),
         "val_accuracy": found.accuracy or 0.0,

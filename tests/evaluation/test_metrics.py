@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
-from landuse.errors import UsageError
-from landuse.evaluation.metrics import calibration_error, disagreement, kappa, metrics
+from landuse.evaluation.metrics import disagreement, kappa
+from landuse.evaluation.predictions import Predictions
 
 # Golden G1: rows true 0-9, columns predicted 0-9.
 G1 = np.array(
@@ -37,6 +37,15 @@ KEYS = [
     "ece",
     "n",
 ]
+
+
+def metrics(truth, prediction, names, probabilities=None):
+    """The figures of rows, their classes given as names or as positions in `names`."""
+    truth, prediction = (
+        [list(names).index(v) if isinstance(v, str) else v for v in row] for row in (truth, prediction)
+    )
+    scores = None if probabilities is None else np.asarray(probabilities, float)
+    return Predictions(tuple(names), np.array(truth, np.int64), np.array(prediction, np.int64), scores).figures()
 
 
 def rows_of(matrix):
@@ -117,14 +126,9 @@ def test_figures_agree_with_scikit_learn_and_with_one_another(drawn):
         assert found.kappa == pytest.approx(theirs.cohen_kappa_score(truth, prediction))
 
 
-def test_names_and_positions_give_the_same():
-    names = ["water", "forest"]
-    assert metrics(["water", "forest"], ["water", "water"], names) == metrics([0, 1], [0, 0], names)
-
-
 def test_calibration_error_of_a_hand_worked_case():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])
-    found = calibration_error(np.array([0, 1, 0, 0]), np.zeros(4, np.int64), probabilities)
+    found = metrics(["a", "b", "a", "a"], ["a"] * 4, ["a", "b"], probabilities).ece
     assert found == pytest.approx(0.5 * abs(0.5 - 0.9) + 0.5 * abs(1.0 - 0.6))
 
 
@@ -133,17 +137,3 @@ def test_disagreement_and_kappa_of_hand_worked_cases():
     assert disagreement(np.array([[5, 5], [5, 5]])) == (0.0, 0.5)
     assert kappa(np.array([[5, 5], [5, 5]])) == 0.0
     assert disagreement(np.zeros((2, 2))) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("truth", "prediction", "probabilities", "says"),
-    [
-        (["a"], ["a", "b"], None, "1 reference labels but 2"),
-        (["x"], ["a"], None, "'x' is none of the classes"),
-        ([2], [0], None, "run from 0 to 1"),
-        (["a"], ["a"], [[0.2, 0.3, 0.5]], "shape"),
-    ],
-)
-def test_bad_input_is_one_sentence(truth, prediction, probabilities, says):
-    with pytest.raises(UsageError, match=says):
-        metrics(truth, prediction, ["a", "b"], probabilities)

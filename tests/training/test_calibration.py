@@ -1,13 +1,13 @@
 """Calibration: what each method mends, and which is chosen."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from scipy.special import softmax
 
 from landuse.errors import UsageError
-from landuse.evaluation.metrics import calibration_error
+from landuse.evaluation.scores import expected_error, reliability
 from landuse.models.heads import DenseHead, halves, logistic
 from landuse.training.calibration import (
     PRIOR,
@@ -17,7 +17,7 @@ from landuse.training.calibration import (
     fit_temperature,
     fit_vector,
     log_loss,
-    reliability_bins,
+    statements,
 )
 
 RNG = np.random.default_rng(3)
@@ -95,12 +95,12 @@ def test_scaling_replaces_the_temperature():
 def test_the_bins_of_a_reliability_diagram_give_the_calibration_error():
     features, labels = drawn(500, 0.3)
     probabilities = identity_head().apply(features)
-    bins = reliability_bins(labels, probabilities)
+    said = statements(labels, probabilities)
+    bins = [asdict(found) for found in reliability(*said)]
     assert sum(b["count"] for b in bins) == 500
     assert all(b["low"] < b["confidence"] <= b["high"] + 1e-6 for b in bins if b["count"])
     error = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins if b["count"]) / 500
-    expected = calibration_error(labels, probabilities.argmax(1), probabilities.astype(float))
-    assert error == pytest.approx(expected)
+    assert error == pytest.approx(expected_error(*said))
     assert bins[0] == {"low": 0, "high": pytest.approx(1 / 15), "count": 0, "confidence": None, "accuracy": None}
 
 

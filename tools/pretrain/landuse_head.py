@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from landuse.evaluation.metrics import calibration_error
+from landuse.evaluation.scores import expected_error
 from landuse.models.heads import DenseHead
 from landuse.models.libraries import Floats
-from landuse.training.calibration import calibrate
+from landuse.training.calibration import calibrate, statements
 from tools.pretrain.features import Seen
 from tools.pretrain.probe import fit_quickly
 from tools.pretrain.sources import Ints
@@ -137,7 +137,7 @@ def figures(what: str, probabilities: Floats, labels: Ints) -> dict[str, float]:
     return {
         f"{what}_accuracy": round(float((found == labels).mean()), 4),
         f"{what}_mean_recall": round(float(np.mean(recall)), 4),
-        f"{what}_ece": round(calibration_error(labels, found, probabilities.astype(np.float64)) or 0.0, 4),
+        f"{what}_ece": round(expected_error(*statements(labels, probabilities)) or 0.0, 4),
         f"{what}_n": float(len(labels)),
         f"{what}_sure": round(float(sure.mean()), 4),
         f"{what}_sure_right": round(float((found == labels)[sure].mean()) if sure.any() else 0.0, 4),

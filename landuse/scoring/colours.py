@@ -109,25 +109,27 @@ MOST_CHIPS = 128
 """Chips that are looked at; 64 to 400 gave the same figures (docs/colour.md)."""
 
 
-def adapted(chips: Chips, settings: ScoreSettings, colours: Colours, parts: Path) -> tuple[ScoreSettings, Colours]:
+def adapted(
+    chips: Chips | None, settings: ScoreSettings, colours: Colours, parts: Path
+) -> tuple[ScoreSettings, Colours]:
     """The settings with a model whose head is for this survey, and what is said of it.
 
-    The settings stay as they were where the colours stay, for cells smaller than a chip, and for models without
-    `survey_features`.
+    The settings stay as they were where the colours stay, and for models without `survey_features`.
 
     Args:
+        chips: whole ones, for a dense grid too, so that its cells say what chips say; None where there is none.
         parts: folder of the run's parts, where the model is written.
     """
     bundle = read_cached(settings.model)
     if colours.recolouring is None:
         return settings, colours
     learnt, head = bundle.survey_features, in_graph(bundle.head)
-    if settings.split > 1 or learnt is None or head is None:
-        told = "Features stayed: that takes whole chips and a logistic head that keeps those of its training survey."
+    if learnt is None or head is None:
+        told = "Features stayed: that takes a logistic head that keeps those of its training survey."
         return settings, replace(colours, sentence=f"{colours.sentence} {told}")
-    features = sampled_features(chips, settings, parts)
-    found = head_for(head, learnt, features)
-    if found is None:
+    features = None if chips is None else sampled_features(chips, settings, parts)
+    found = None if features is None else head_for(head, learnt, features)
+    if features is None or found is None:
         told = "Features stayed: the survey has too few chips, or another mix of classes than the training survey."
         return settings, replace(colours, sentence=f"{colours.sentence} {told}")
     model = write_bundle(replace(bundle, head=found), adapted_model(bundle, parts))
@@ -143,14 +145,14 @@ def adapted_model(bundle: Bundle, parts: Path) -> Path:
 def looked_at(chips: Chips, settings: ScoreSettings, colours: Colours) -> int:
     """How many chips `adapted` runs before all others."""
     bundle = read_cached(settings.model)
-    fixed = settings.split > 1 or bundle.survey_features is None or in_graph(bundle.head) is None
-    return 0 if colours.recolouring is None or fixed else min(MOST_CHIPS, len(chips))
+    fixed = bundle.survey_features is None or in_graph(bundle.head) is None
+    return 0 if colours.recolouring is None or fixed else min(MOST_CHIPS, -(-len(chips) // settings.split**2))
 
 
 def sampled_features(chips: Chips, settings: ScoreSettings, parts: Path) -> Floats:
     """Features (n, D) of at most `MOST_CHIPS` chips spread over a survey, without those that cannot be read."""
     some = spread(chips, MOST_CHIPS)
-    here = replace(settings, master="inline", features=True, max_quarantined=1.0, parts=None)
+    here = replace(settings, master="inline", features=True, max_quarantined=1.0, parts=None, split=1)
     with Progress(len(some), "chips", "looking") as progress:
         found = score_chips(some, here, parts, progress).features
     rows = np.empty((0, 0), np.float32) if found is None else found

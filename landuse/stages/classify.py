@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from landuse.chips import Chips
 from landuse.engine.parts import PartStore
 from landuse.engine.progress import Progress, followed
 from landuse.models.bundle import Bundle, find_bundle
@@ -22,11 +23,19 @@ from landuse.outputs.record import THRESHOLDS, RunRecord, identify, with_digest,
 from landuse.outputs.stac import write_item
 from landuse.outputs.vector_formats import formats_of
 from landuse.scoring import Run, ScoreSettings, run_chips
-from landuse.scoring.colours import Colours, adapted, colours_for
+from landuse.scoring.colours import Colours, adapted, colours_for, looked_at
 from landuse.scoring.features import FEATURES_FILE, FeatureWriter, feature_writer, run_head
 from landuse.scoring.plan import check_bands
 from landuse.scoring.run import write_quarantine
-from landuse.stages.survey import chips_of, kept_features, on_earlier, score_settings, survey_lines, survey_options
+from landuse.stages.survey import (
+    chips_of,
+    kept_features,
+    on_earlier,
+    score_settings,
+    survey_lines,
+    survey_options,
+    whole_chips,
+)
 
 QUARANTINE = "quarantine.csv"
 
@@ -92,7 +101,10 @@ def run_of(
     colours = colours_for(chips.survey, bundle.palette, options.normalise)
     settings = replace(settings, recolouring=colours.recolouring)
     if options.normalise == "auto":
-        settings, colours = adapted(chips, settings, colours, parts)
+        whole: Chips | None = chips
+        if settings.split > 1 and looked_at(chips, settings, colours):
+            whole = whole_chips(inputs, survey_options(options, bundle), parts)
+        settings, colours = adapted(whole, settings, colours, parts)
     with Progress(len(chips), "chips", "classifying") as progress:
         return run_chips(chips, settings, parts, progress), colours
 

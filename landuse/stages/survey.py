@@ -13,7 +13,7 @@ from landuse.chips import CHIPS_FILE, Chips, ChipSet, chip_writer, open_chips
 from landuse.chips.cells import area_geometry, survey_strips, touches
 from landuse.crs import lattice_crs, parse_crs
 from landuse.engine.parts import own_address
-from landuse.engine.progress import busy, tell
+from landuse.engine.progress import busy, tell, untold
 from landuse.errors import LanduseError, NoOverlapError, UsageError
 from landuse.grid import CHIP_M, CHIP_PX, Bounds, ChipGrid, crs_text
 from landuse.models.bundle import Bundle
@@ -58,6 +58,15 @@ def chips_of(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path, 
         return chips
     with busy("looking for chips"):
         return open_chips(found_chips(finer_pieces(chips, split, options.min_valid), parts))
+
+
+def whole_chips(inputs: Sequence[str | Path], options: SurveyOptions, parts: Path) -> Chips | None:
+    """The chips of a survey whose cells are found already, without another word; None where it is too small for one."""
+    with untold():
+        try:
+            return chips_of(inputs, options, parts / "whole")
+        except NoOverlapError:
+            return None
 
 
 def check_cut(table: Path, chips: Chips, options: SurveyOptions, split: int = 1) -> None:

@@ -1,5 +1,7 @@
 """The dense grid: what chips say of the cells in their middle, and the same answers whatever the blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -7,18 +9,23 @@ from affine import Affine
 from landuse.engine.progress import Progress
 from landuse.errors import UsageError
 from landuse.grid import CellRange
+from landuse.models import heads
 from landuse.models.bundle import find_bundle, read_bundle, write_bundle
 from landuse.models.dense import OpenVinoDense, dense_shape, overlaps
+from landuse.models.learnt_features import SurveyFeatures
 from landuse.models.libraries import ops
+from landuse.models.quantisation import measure, unmeasured
 from landuse.models.runtime import OpenVinoRuntime
+from landuse.mosaic.survey import Recolouring
 from landuse.options.results import DiffOptions
 from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.scoring import ScoreSettings, score_chips
 from landuse.scoring import plan as planning
+from landuse.scoring.colours import Colours
 from landuse.scoring.dense_ground import Reach, chips_around, split_of
-from landuse.stages.classify import classify
+from landuse.stages.classify import classify, run_of
 from landuse.stages.diff import diff
-from landuse.stages.survey import survey_chips
+from landuse.stages.survey import score_settings, survey_chips
 from tests.made import raster
 from tests.models import small
 from tests.scoring.dense_model import CELL, NORTH, PX, SIDE, WEST, dense_bundle, place
@@ -66,7 +73,9 @@ def test_the_cells_of_a_chip_together_say_what_the_chip_says(name):
         bundle = read_bundle(find_bundle(name))
     else:
         backbone = squeezed() if name == "squeezed" else of_a_channel_last()
-        bundle = small.bundle(backbone=backbone, head=small.random_head(backbone.features, 3))
+        head = small.random_head(backbone.features, 3)
+        several = replace(head, thresholds=heads.halves(3))  # which is applied outside of the graph
+        bundle = small.bundle(backbone=backbone, head=head if name == "squeezed" else several)
     px = bundle.chip_px
     images = np.random.default_rng(0).integers(0, 256, (2, px, px, 3), dtype=np.uint8)
     shape = dense_shape(bundle.backbone, px / 7, name)
@@ -78,6 +87,18 @@ def test_the_cells_of_a_chip_together_say_what_the_chip_says(name):
     assert np.allclose(features, chips.features, rtol=1e-3, atol=1e-4 * np.abs(chips.features).max())
     probabilities = np.concatenate([answer.probabilities for answer in answers])
     assert np.abs(probabilities - chips.probabilities).max() < 1e-4
+
+
+def test_cells_in_8_bits_say_what_chips_in_8_bits_do():
+    images = np.random.default_rng(1).integers(0, 256, (2, PX, PX, 3), dtype=np.uint8)
+    ranges = measure(dense_bundle().backbone.graph(), "dense", [images]).ranges(0.5)
+    bundle = dense_bundle(quantisation=unmeasured(ranges))
+    dense = OpenVinoDense(bundle, dense_shape(bundle.backbone, CELL, "dense"), "int8")
+    assert dense.precision == "int8"
+    (maps,) = dense.maps(iter([images]))
+    found = np.concatenate([dense.cells(one, np.ones((7, 7), bool)).features for one in maps])
+    told, plain = (OpenVinoRuntime(bundle, precision).predict(images).features for precision in ("int8", "f32"))
+    assert np.abs(found - told).max() < 0.1 * np.abs(plain - told).max()
 
 
 @pytest.mark.parametrize("hole", [False, True])
@@ -123,6 +144,31 @@ def test_spark_says_what_the_inline_runner_says(here, tmp_path):
     chips = cells_of(here)
     inline = scored(here, chips, tmp_path / "a")
     assert np.abs(scored(here, chips, tmp_path / "b", master="local[2]") - inline).max() < 1e-4
+
+
+def test_cells_by_a_head_brought_to_their_survey_say_what_chips_say(tmp_path, monkeypatch):
+    monkeypatch.setattr("landuse.models.learnt_features.MOST_APART", 1.0)  # the classes of random heads move far
+    here = place(tmp_path, rows=6, cols=6)
+    chips = survey_chips([here.survey], here.options())
+    with Progress(len(chips), "chips") as progress:
+        known = score_chips(chips, ScoreSettings(here.model, features=True), tmp_path / "parts", progress)
+    learnt = SurveyFeatures.of(known.features, known.probabilities.argmax(axis=1), 3)
+    model = write_bundle(dense_bundle(survey_features=learnt), tmp_path / "m")
+    darker = np.broadcast_to((np.arange(256) * 0.6).astype(np.uint8), (3, 256))
+    light = Colours(Recolouring((darker.tobytes(),), (0,)), "Dark.")
+    monkeypatch.setattr("landuse.stages.classify.colours_for", lambda *_: light)
+    found, colours = {}, {}
+    for split in (1, 7):
+        options = ClassifyOptions(model=str(model), cell=SIDE / split, precision="f32", **here.lattice)
+        settings = score_settings(model, [here.survey], tmp_path / "map", options)
+        run, colours[split] = run_of([here.survey], options, settings, tmp_path / f"parts{split}")
+        for strip in run.strips():
+            middle = (strip.chips.rows % split == split // 2) & (strip.chips.cols % split == split // 2)
+            places = zip(*((at[middle] // split).tolist() for at in (strip.chips.rows, strip.chips.cols)), strict=True)
+            found.setdefault(split, {}).update(zip(places, strip.columns["probabilities"][middle], strict=True))
+    assert colours[1] == colours[7]
+    assert colours[7].chips == len(chips) == len(found[7])
+    assert max(np.abs(found[7][chip] - said).max() for chip, said in found[1].items()) < 1e-4
 
 
 def test_positions_of_a_map_are_shared_out_among_cells():

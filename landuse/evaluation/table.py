@@ -13,6 +13,7 @@ import numpy as np
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.evaluation.predictions import Floats, Judged, Mask, MultiPredictions, Predictions
 from landuse.legend import same_name
+from landuse.options.results import EvaluateOptions
 from landuse.text import counted
 
 MOST_CLASSES = 255
@@ -20,22 +21,6 @@ LONGEST_NAME = 80
 PREFIX = "p_"
 SEPARATORS = re.compile("[;|]")
 HALF = 0.5
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """How a table is read.
-
-    Attributes:
-        multi: whether a cell may hold several labels with ";" or "|" between them; None looks whether one does.
-        thresholds: such as ``0.4`` or ``Forest=0.3``: the probability from which a class counts as predicted, for all
-            classes or for one. Given thresholds outweigh a column of predictions.
-        group_by: column that says which rows belong together.
-    """
-
-    multi: bool | None = None
-    thresholds: tuple[str, ...] = ()
-    group_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,21 +47,22 @@ class _Rows:
     scores: list[list[float]]
 
 
-def read_predictions(path: Path, options: TableOptions | None = None) -> Judged:
+def read_predictions(path: Path, options: EvaluateOptions | None = None) -> Judged:
     """Read a CSV with the columns label, prediction and, if wanted, one p_<class> for every class.
 
     The columns may be called labels and predictions, and hold several labels a row. Without predictions the probabilities
-    decide: the largest, or with several labels all from the threshold up. Other columns are left alone. The classes are
-    those of the p_ columns in their order, else all that occur, sorted.
+    decide: the largest, or with several labels all from the threshold up; thresholds that are given outweigh a column of
+    predictions. Other columns are left alone. The classes are those of the p_ columns in their order, else all that occur,
+    sorted.
 
     Raises:
         SourceNotFoundError: there is no such file.
         ConfigError: it is no such table; the sentence names the column or the line.
         UsageError: thresholds that the table has no use for.
     """
-    options = options or TableOptions()
+    options = options or EvaluateOptions()
     columns, rows = _read(path, options)
-    multi = options.multi if options.multi is not None else columns.plural or _is_multi_label(rows, columns)
+    multi = options.multi_label if options.multi_label is not None else columns.plural or _is_multi_label(rows, columns)
     if not multi and options.thresholds:
         raise UsageError(f"{path} has one label a row, so --threshold has no use; for several give --multi-label.")
     return _multi_label(columns, rows, options) if multi else _one_label(columns, rows)
@@ -99,7 +85,7 @@ def parse_thresholds(texts: Sequence[str], names: Sequence[str]) -> Floats:
     return found
 
 
-def _read(path: Path, options: TableOptions) -> tuple[_Columns, _Rows]:
+def _read(path: Path, options: EvaluateOptions) -> tuple[_Columns, _Rows]:
     if not path.is_file():
         raise SourceNotFoundError(f"There is no file {path}; give a table of predictions as CSV.")
     try:
@@ -111,7 +97,7 @@ def _read(path: Path, options: TableOptions) -> tuple[_Columns, _Rows]:
         raise ConfigError(f"{path} is not a CSV table: {' '.join(str(error).split())}.") from error
 
 
-def _columns(path: Path, header: Sequence[str], options: TableOptions) -> _Columns:
+def _columns(path: Path, header: Sequence[str], options: EvaluateOptions) -> _Columns:
     classes = {name.removeprefix(PREFIX): index for index, name in enumerate(header) if name.startswith(PREFIX)}
     twice = sorted({name for name in header if name.startswith(PREFIX) and header.count(name) > 1})
     if twice:
@@ -201,7 +187,7 @@ def _one_label(columns: _Columns, rows: _Rows) -> Predictions:
     )
 
 
-def _multi_label(columns: _Columns, rows: _Rows, options: TableOptions) -> MultiPredictions:
+def _multi_label(columns: _Columns, rows: _Rows, options: EvaluateOptions) -> MultiPredictions:
     labels, predictions = ([_labels_in(cell) for cell in cells] for cells in (rows.labels, rows.predictions))
     names = _class_names(columns, {name for lists in (labels, predictions) for row in lists for name in row})
     scores = _scores(columns, rows)

@@ -16,7 +16,7 @@ from landuse.evaluation.metrics import Metrics
 from landuse.evaluation.plots import plot_binary, plot_confusion, plot_curves, plot_reliability
 from landuse.evaluation.predictions import Judged, Predictions, group_positions, members_of, regrouped
 from landuse.evaluation.report import ReportParts, report_text, write_binary, write_confusion, write_curves
-from landuse.evaluation.table import TableOptions, read_predictions
+from landuse.evaluation.table import read_predictions
 from landuse.judging import Case, caution, judge, learnt_figures, write_worst
 from landuse.legend import Legend, load_legend
 from landuse.models.bundle import SUFFIX, find_bundle, read_bundle, shipped_bundles
@@ -110,7 +110,7 @@ def _check(inputs: Sequence[str | Path], options: EvaluateOptions) -> None:
 
 
 def _of_table(path: Path, options: EvaluateOptions) -> Case:
-    rows = read_predictions(path, TableOptions(options.multi_label, options.thresholds, options.group_by))
+    rows = read_predictions(path, options)
     legend = None if options.legend is None else load_legend(options.legend)
     return Case(rows, (identify(path),), "row" if options.group_by is None else f"values of {options.group_by}", legend)
 

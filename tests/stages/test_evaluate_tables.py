@@ -12,7 +12,7 @@ from landuse.cli.main import run
 from landuse.errors import ConfigError, UsageError
 from landuse.evaluation.bootstrap import Interval, bootstrap
 from landuse.evaluation.predictions import regrouped
-from landuse.evaluation.table import TableOptions, read_predictions
+from landuse.evaluation.table import read_predictions
 from landuse.legend import load_legend
 from landuse.options.results import EvaluateOptions
 from landuse.stages.evaluate import evaluate
@@ -117,7 +117,7 @@ def test_predictions_that_are_given_hold_unless_thresholds_are(tmp_path, separat
     found = read_predictions(path)
     assert found.truth.tolist() == [[True, True], [False, True], [False, False]]
     assert found.prediction.tolist() == [[True, False], [False, True], [False, False]]
-    given = read_predictions(path, TableOptions(thresholds=("0.5",)))
+    given = read_predictions(path, EvaluateOptions(thresholds=("0.5",)))
     assert given.prediction.tolist() == [[True, True], [False, True], [False, False]]
 
 
@@ -126,7 +126,7 @@ def test_a_separator_in_the_name_of_a_class_is_no_list(tmp_path):
     path.write_text("label,prediction,p_a|b,p_c\na|b,c,0.3,0.7\nc,c,0.1,0.9\n")
     assert read_predictions(path).figures().accuracy == 0.5
     path.write_text("label,prediction\na|b,c\nc,c\n")
-    assert read_predictions(path, TableOptions(multi=False)).names == ("a|b", "c")
+    assert read_predictions(path, EvaluateOptions(multi_label=False)).names == ("a|b", "c")
 
 
 def test_without_predictions_the_largest_probability_decides(tmp_path):
@@ -209,7 +209,7 @@ def test_intervals_are_seeded_hold_the_figure_and_are_wider_by_county(six):
     rows = read_predictions(six)
     by_row, by_county = (
         bootstrap(rows, 200, 0),
-        bootstrap(read_predictions(six, TableOptions(group_by="county")), 200, 0),
+        bootstrap(read_predictions(six, EvaluateOptions(group_by="county")), 200, 0),
     )
     assert bootstrap(rows, 200, 0) == by_row != bootstrap(rows, 200, 1)
     assert (by_row.units, by_county.units) == (300, 10)

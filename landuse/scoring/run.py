@@ -96,11 +96,6 @@ class Scores:
         """The chips that could not be read, with the cause."""
         return self.run.quarantined
 
-    @property
-    def inputs(self) -> tuple[FileIdentity, ...]:
-        """Identity of every source file."""
-        return self.run.inputs
-
 
 def column_of(chips: ChipSet, tables: list[pa.Table], name: str, width: int) -> Float32:
     """A column of some parts in the order of the chips: float32 (n, width), NaN where there is no line."""

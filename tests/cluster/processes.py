@@ -77,6 +77,9 @@ class Command:
 def _command_line(told: Path, arguments: list[str], environment: dict[str, str]) -> None:
     """What the process does, from its start to its end as `python -m landuse` does it."""
     os.setsid()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what runs tests in the background ignores it, and so would we
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(told / name, os.O_WRONLY | os.O_CREAT), number)
     os.environ.update(environment)

@@ -75,10 +75,8 @@ class GroundStream(ChipStream):
     def place(self, position: int) -> tuple[slice, slice]:
         """Where the cells of a chip lie in an image of all cells."""
         split = self.job.split
-        top, left = (
-            self.cells.row1 - (int(self.rows[position]) + 1) * split,
-            int(self.cols[position]) * split - self.cells.col0,
-        )
+        top = self.cells.row1 - (int(self.rows[position]) + 1) * split
+        left = int(self.cols[position]) * split - self.cells.col0
         return slice(top, top + split), slice(left, left + split)
 
     def causes(self, rows: IntArray, cols: IntArray) -> list[str | None]:

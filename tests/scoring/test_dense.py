@@ -270,7 +270,7 @@ def run_halves(halves, folder):
         return score_chips(chips, ScoreSettings(model, precision="f32", split=7), folder, progress)
 
 
-def test_only_blocks_whose_windows_touch_a_changed_source_are_done_again(halves, tmp_path, monkeypatch):
+def test_only_blocks_that_read_a_changed_source_are_done_again(halves, tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "DENSE_BLOCK", 16)
     (west, east), sides, _ = halves
     first = run_halves(halves, tmp_path / "parts").run

@@ -50,7 +50,7 @@ def test_classify(told, work, learnt, tmp_path):
 def test_evaluate(told, learnt, chips, tmp_path):
     flags = ["--master", "inline", "--bootstrap", "20"]
     lines = told("evaluate", learnt, chips, *flags, "--out", tmp_path / "scores")
-    assert last(lines, "classifying: 480 chips in ")
+    assert last(lines, "reading: 480 chips in ")
     assert last(lines, "drawing: 20 resamples in ")
     assert last(lines, "working out figures and pictures: ")
 

@@ -101,6 +101,7 @@ def test_a_cache_that_cannot_be_written_gives_way_to_a_private_folder(tmp_path, 
 
 _WITHOUT_JAVA = """
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs tests in the background has them ignore it
 import pandas as pd
 from landuse.engine.java import find_java
 from landuse.engine.session import open_runner

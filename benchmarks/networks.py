@@ -20,11 +20,10 @@ from landuse.models.backbone import Backbone
 from landuse.models.bundle import Bundle, write_bundle
 from landuse.models.heads import logistic
 from landuse.models.keras_backbone import named_backbone
-from landuse.models.quantisation import Quantisation, measure
+from landuse.models.quantisation import measure, unmeasured
 
 HEAD_SPREAD = 0.05
 MEASURED = 16
-UNMEASURED = Quantisation(ranges={}, agreement=1.0, chips=MEASURED, held_back=1, against="f32")
 
 
 def random_bundle(backbone: str = "resnet50", head_seed: int = 0) -> Bundle:
@@ -50,7 +49,7 @@ def quantised(bundle: Bundle) -> Bundle:
     """The model with the ranges of its tensors on a few images."""
     images = crops()[:MEASURED, :CHIP, :CHIP]
     ranges = measure(bundle.backbone.graph(), bundle.name, [images]).ranges(1.0)
-    return replace(bundle, quantisation=UNMEASURED.model_copy(update={"ranges": ranges}))
+    return replace(bundle, quantisation=unmeasured(ranges))
 
 
 def main() -> None:

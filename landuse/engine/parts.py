@@ -188,6 +188,11 @@ class PartStore:
         _settle_on_disk(system, folder)
 
 
+def parts_beside(out: Path) -> Path:
+    """The folder beside an output where its parts lie while a run lasts."""
+    return out.parent / f".{out.name}.parts"
+
+
 def own_address(base: str, out: Path) -> str:
     """A folder below the address `base` for the parts of one output alone, the same in each run of the same command."""
     path = str(Path(out).absolute())

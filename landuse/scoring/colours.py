@@ -11,8 +11,8 @@ from landuse.chips import Chips, ChipSet
 from landuse.engine.progress import Progress
 from landuse.errors import UsageError
 from landuse.models.bundle import SUFFIX, Bundle, write_bundle
-from landuse.models.heads import in_graph
-from landuse.models.learnt_features import head_for
+from landuse.models.heads import DenseHead, in_graph
+from landuse.models.learnt_features import SurveyFeatures, head_for
 from landuse.models.libraries import Floats
 from landuse.models.runtime import read_cached
 from landuse.mosaic import Survey
@@ -123,18 +123,24 @@ def adapted(
     bundle = read_cached(settings.model)
     if colours.recolouring is None:
         return settings, colours
-    learnt, head = bundle.survey_features, in_graph(bundle.head)
-    if learnt is None or head is None:
+    known = movable(bundle)
+    if known is None:
         told = "Features stayed: that takes a logistic head that keeps those of its training survey."
         return settings, replace(colours, sentence=f"{colours.sentence} {told}")
     features = None if chips is None else sampled_features(chips, settings, parts)
-    found = None if features is None else head_for(head, learnt, features)
+    found = None if features is None else head_for(*known, features)
     if features is None or found is None:
         told = "Features stayed: the survey has too few chips, or another mix of classes than the training survey."
         return settings, replace(colours, sentence=f"{colours.sentence} {told}")
     model = write_bundle(replace(bundle, head=found), adapted_model(bundle, parts))
     told = f"So were the features of the network, by {len(features)} chips."
     return replace(settings, model=model), replace(colours, sentence=f"{colours.sentence} {told}", chips=len(features))
+
+
+def movable(bundle: Bundle) -> tuple[DenseHead, SurveyFeatures] | None:
+    """The head that another survey can get, and the features of its training survey; None where a model has no such two."""
+    head, learnt = in_graph(bundle.head), bundle.survey_features
+    return None if head is None or learnt is None else (head, learnt)
 
 
 def adapted_model(bundle: Bundle, parts: Path) -> Path:
@@ -144,9 +150,9 @@ def adapted_model(bundle: Bundle, parts: Path) -> Path:
 
 def looked_at(chips: Chips, settings: ScoreSettings, colours: Colours) -> int:
     """How many chips `adapted` runs before all others."""
-    bundle = read_cached(settings.model)
-    fixed = bundle.survey_features is None or in_graph(bundle.head) is None
-    return 0 if colours.recolouring is None or fixed else min(MOST_CHIPS, -(-len(chips) // settings.split**2))
+    if colours.recolouring is None or movable(read_cached(settings.model)) is None:
+        return 0
+    return min(MOST_CHIPS, -(-len(chips) // settings.split**2))
 
 
 def sampled_features(chips: Chips, settings: ScoreSettings, parts: Path) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from landuse.chips import Chips
-from landuse.engine.parts import PartStore
+from landuse.engine.parts import PartStore, parts_beside
 from landuse.engine.progress import Progress, followed
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
@@ -57,7 +57,7 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         started = time.perf_counter()
         model = find_bundle(options.model)
         bundle = read_cached(model)
-        parts = out.parent / f".{out.name}.parts"
+        parts = parts_beside(out)
         settings = score_settings(model, inputs, out, options)
         if options.fresh:
             remove_parts(parts, settings)

@@ -13,7 +13,7 @@ import numpy as np
 
 from landuse.chips import Chips
 from landuse.engine.machine import free_disk
-from landuse.engine.parts import PartStore
+from landuse.engine.parts import PartStore, parts_beside
 from landuse.engine.progress import busy, spoken
 from landuse.models.bundle import Bundle, find_bundle
 from landuse.models.runtime import read_cached
@@ -173,7 +173,7 @@ def forecast(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
     settings = score_settings(model, inputs, out, options)
     with tempfile.TemporaryDirectory(prefix="landuse-") as folder:
         chips = chips_of(inputs, survey_options(options, bundle, settings.split), Path(folder), settings.split)
-        parts = out.parent / f".{out.name}.parts"
+        parts = parts_beside(out)
         settings, looked = in_colours(chips, settings, options, parts)
         files = identify_sources(chips.survey)
         done = set() if options.fresh else PartStore(settings.parts or str(parts)).existing()

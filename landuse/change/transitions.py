@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,8 @@ import numpy.typing as npt
 from landuse.change.ground import CountedGround
 from landuse.change.maps import ClassMap
 from landuse.change.overlap import bands
-from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.legend import UNMAPPED, CodeArray, Legend
-from landuse.outputs.tables import Table, Value, cell_text, safe_cell, write_parquet
+from landuse.outputs.tables import Table, Value, read_csv, safe_cell, write_csv, write_parquet
 
 NO_DATA = "(no data)"
 HEADER = ("from", "to", "cells", "area_ha", "confirmed_cells", "confirmed_ha", "expected_ha")
@@ -153,12 +151,13 @@ def write_transitions(path: Path, table: Table) -> None:
     """Write the table of lines as CSV, and as Parquet beside it."""
     header, rows = table
     write_parquet(path.with_suffix(".parquet"), table)
-    with path.open("w", encoding="utf8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        for *named, share in rows:
-            texts = [f"{value:.4f}" if isinstance(value, float) else value for value in named]
-            writer.writerow([*texts, "" if share is None else f"{share:.8f}"])
+    write_csv(
+        path, header, ([*map(_four_digits, named), None if share is None else f"{share:.8f}"] for *named, share in rows)
+    )
+
+
+def _four_digits(value: Value) -> Value:
+    return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def read_transitions(path: Path) -> tuple[Transition, ...]:
@@ -168,23 +167,14 @@ def read_transitions(path: Path) -> tuple[Transition, ...]:
         SourceNotFoundError: there is no such file.
         ConfigError: it is no table of transitions.
     """
-    if not path.is_file():
-        raise SourceNotFoundError(f"There is no file {path}, so {path.parent} is not whole; compare the maps again.")
-    try:
-        with path.open(encoding="utf8", newline="") as stream:
-            lines = csv.DictReader(stream)
-            if not set(HEADER) <= set(lines.fieldnames or ()):
-                raise ValueError("another header")
-            return tuple(_read_line(line) for line in lines)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ConfigError(f"{path} is damaged: it is no table of transitions.") from error
+    return tuple(read_csv(path, HEADER, "table of transitions", _read_line))
 
 
-def _read_line(line: dict[str, str]) -> Transition:
+def _read_line(line: Mapping[str, str]) -> Transition:
     expected = line["expected_ha"]
     return Transition(
-        cell_text(line["from"]),
-        cell_text(line["to"]),
+        line["from"],
+        line["to"],
         int(line["cells"]),
         float(line["area_ha"]),
         int(line["confirmed_cells"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from landuse.options.survey import ClassifyOptions, TileOptions
 from landuse.options.training import TrainOptions
 from landuse.outputs.land_use_map import LandUseMap
 from landuse.outputs.page import write_map
+from landuse.outputs.tables import read_csv
 from landuse.stages.classify import classify
 from landuse.stages.diff import diff
 from landuse.stages.tile import tile
@@ -160,7 +160,5 @@ def accuracy(land: LandUseMap, truth: Path) -> float:
 def true_changes(path: Path, maps: Mapping[str, LandUseMap]) -> dict[str, tuple[str, str]]:
     """The chips of all maps that truly changed: chip id -> (from, to)."""
     mapped = set.intersection(*(set(land.chips.ids) for land in maps.values()))
-    with path.open(encoding="utf8", newline="") as stream:
-        return {
-            line["chip_id"]: (line["from"], line["to"]) for line in csv.DictReader(stream) if line["chip_id"] in mapped
-        }
+    changes = read_csv(path, ("chip_id", "from", "to"), "table of true changes", dict)
+    return {one["chip_id"]: (one["from"], one["to"]) for one in changes if one["chip_id"] in mapped}

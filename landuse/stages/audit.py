@@ -9,14 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from landuse.change.passes import POSSIBLE
 from landuse.change.result import ChangeResult, read_change
 from landuse.crs import transformer
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.evaluation.audit import CHOSEN, RANDOM, AuditSites, Claim, claimed, drawn, refitted
+from landuse.evaluation.audit import (
+    CHOSEN,
+    RANDOM,
+    AuditSites,
+    Claim,
+    Floats,
+    IntArray,
+    Mask,
+    as_told,
+    claimed,
+    drawn,
+    refitted,
+)
 from landuse.evaluation.sample_files import UNSURE, read_table, write_lines
 from landuse.grid import Cell
 from landuse.options.results import AuditApplyOptions, AuditOptions
@@ -34,7 +45,6 @@ ANSWER, YES, NO = "changed", "yes", "no"
 LEARNT = (ANSWER, "claimed", "expected_real_share", "after_audit")
 COMMAND = "audit"
 Row = dict[str, str]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -148,13 +158,8 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
     rows, key = read_table(folder / SITES, COLUMNS), read_table(folder / KEY, ("site", "part"))
     place, sites = {row["site"]: number for number, row in enumerate(rows)}, sites_of(rows)
     said = _answers(answers, place)
-    taught = [row["site"] for row in key if row["part"] == CHOSEN and said.get(row["site"], UNSURE) != UNSURE]
-    score = refitted(sites, _numbers(taught, place), np.array([said[site] == YES for site in taught], bool))
+    score, vouched, claim = _learnt(sites, key, said, place, options)
     order = np.argsort(-score, kind="stable")
-    drawn_lot = [row["site"] for row in key if row["part"] == RANDOM]
-    lot = drawn_lot[: next((i for i, site in enumerate(drawn_lot) if site not in said), len(drawn_lot))]
-    real = np.array([said[site] == YES for site in lot], bool)  # who is unsure does not confirm
-    claim = claimed(order, _numbers(lot, place), real, len(drawn_lot), (options.precision, options.confidence))
     moved = len(set(order[:50].tolist()) - set(range(50)))
     found = Audited(out, len(said), claim, options.precision, options.confidence, moved)
     fresh = options.fresh or out == change
@@ -162,8 +167,8 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
         record = _begun(change, staging)
         share = np.cumsum(score[order]) / np.arange(1, len(order) + 1)
         lines = (
-            (*_told(rows[site], said, vouched=rank < claim.sites), f"{down_to:.4f}", f"{score[site]:.4f}")
-            for rank, (site, down_to) in enumerate(zip(order.tolist(), share.tolist(), strict=True))
+            (*_told(rows[site], said, vouched=bool(vouched[site])), f"{down_to:.4f}", f"{score[site]:.4f}")
+            for site, down_to in zip(order.tolist(), share.tolist(), strict=True)
         )
         write_lines(staging / SITES, (*COLUMNS, *LEARNT), lines)
         write_json(staging / CLAIM, figures(found))
@@ -172,6 +177,21 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
         update = {"details": record.details | {"audit": told}, "timings": record.timings | seconds}
         write_record(staging, record.model_copy(update=update))
     return found
+
+
+def _learnt(
+    sites: AuditSites, key: Sequence[Row], said: Mapping[str, str], place: Mapping[str, int], options: AuditApplyOptions
+) -> tuple[Floats, Mask, Claim]:
+    """What answers make of a list: the probability of each site, which ones are vouched for, and the claim."""
+    taught = [row["site"] for row in key if row["part"] == CHOSEN and said.get(row["site"], UNSURE) != UNSURE]
+    score = refitted(sites, _numbers(taught, place), np.array([said[site] == YES for site in taught], bool))
+    order = np.argsort(-score, kind="stable")
+    drawn_lot = [row["site"] for row in key if row["part"] == RANDOM]
+    lot = drawn_lot[: next((i for i, site in enumerate(drawn_lot) if site not in said), len(drawn_lot))]
+    real = np.array([said[site] == YES for site in lot], bool)  # who is unsure does not confirm
+    claim = claimed(order, _numbers(lot, place), real, len(drawn_lot), (options.precision, options.confidence))
+    told = {place[site]: answer == YES for site, answer in said.items() if answer != UNSURE}
+    return as_told(score, order, claim, told)
 
 
 def _begun(change: Path | None, staging: Path) -> RunRecord:

@@ -108,6 +108,20 @@ def test_the_comparison_is_written_anew_with_its_other_files(drawn, change, tmp_
         apply(sheet, tmp_path / "out", AuditApplyOptions(design=drawn.out), drawn.out)
 
 
+def test_what_people_said_of_a_site_outranks_what_the_list_thinks(drawn, tmp_path):
+    """Real ones come first and are vouched for, errors come last and are not, whatever their kind and part."""
+    sheet = answered(drawn, tmp_path / "audit.csv", lambda row: "no" if int(row["site"]) % 7 == 1 else "yes")
+    found = apply(sheet, tmp_path / "out", AuditApplyOptions(design=drawn.out))
+    rows = lines(tmp_path / "out" / "sites.csv")
+    said = [row["changed"] for row in rows]
+    assert set(said[: said.count("yes")]) == {"yes"}
+    assert set(said[-said.count("no") :]) == {"no"}
+    assert {row["claimed"] for row in rows if row["changed"] == "yes"} == {"yes"}
+    assert {row["claimed"] for row in rows if row["changed"] == "no"} == {"no"}
+    assert {row["claimed"] for row in rows[: found.claim.sites]} == {"yes"}
+    assert sum(row["claimed"] == "yes" for row in rows) == found.claim.sites > said.count("yes")
+
+
 def test_a_list_that_is_mostly_false_is_not_vouched_for(drawn, tmp_path):
     sheet = answered(drawn, tmp_path / "audit.csv", lambda row: "no")
     found = apply(sheet, tmp_path / "out", AuditApplyOptions(design=drawn.out))

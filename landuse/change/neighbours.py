@@ -16,8 +16,10 @@ MOST = 5.0
 seasons certain changes on a made landscape."""
 RIM = 1
 """Cells around a window that must be known for what is said within it."""
-MOST_VALUES = 2**20
-"""Joint probabilities that are in memory at once."""
+CACHED, MOST_VALUES = 2**18, 2**20
+"""Joint probabilities that a processor's cache holds, and how many are in memory at once."""
+FEW_LINES = 10
+"""Lines that are worth more than the cache: those above and below are inferred a second time."""
 
 
 def changes_beside(
@@ -38,7 +40,8 @@ def changes_beside(
     if not len(pair):
         return pair.changes(joint)
     width, classes = int(np.ptp(pair.columns)) + 1, pair.before.shape[1]
-    height, last = max(1, MOST_VALUES // (width * classes**2)), int(pair.lines[-1])
+    line, last = width * classes**2, int(pair.lines[-1])
+    height = max(1, CACHED // line, min(FEW_LINES, MOST_VALUES // line))
     parts = []
     for top in range(int(pair.lines[0]), last + 1, height):
         near = pair.take((pair.lines >= top - RIM) & (pair.lines < top + height + RIM))

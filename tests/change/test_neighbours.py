@@ -65,6 +65,7 @@ def test_pieces_of_any_height_say_the_same(monkeypatch, most):
     pair = image_of(*drawn(1))
     pair = pair.take((np.random.default_rng(2).random(len(pair)) < 0.8) & ((pair.lines < 2) | (pair.lines > 5)))
     whole = changes_beside(pair, joint, usual(3, 0.01))
+    monkeypatch.setattr(neighbours, "CACHED", most)
     monkeypatch.setattr(neighbours, "MOST_VALUES", most)
     pieces = changes_beside(pair, joint, usual(3, 0.01))
     assert np.array_equal(pieces.change, whole.change)

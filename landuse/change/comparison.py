@@ -143,24 +143,34 @@ class Comparison:
             slice(max(side.start - RIM, 0), min(side.stop + RIM, size))
             for side, size in zip(window, self.overlap.shape, strict=True)
         )
+        first, second, known, around = self._seen((wide[0], wide[1]))
+        inner = tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, wide, strict=True))
+        return ComparedBlock(window, first[inner], second[inner], known[inner], around)
+
+    def sampled(self, window: Window, share: float) -> SurveyPair | None:
+        """What the maps say of about a share of the cells of a window that both know; None where one has no probabilities."""
+        return self._seen(window, share)[3]
+
+    def _seen(self, window: Window, share: float = 1.0) -> tuple[CodeArray, CodeArray, Mask, SurveyPair | None]:
+        """Codes of a window in both maps, those cells (or a share of them) that both rate, and what they say of those cells."""
         there = [
-            tuple(slice(o.start + w.start, o.start + w.stop) for o, w in zip(place, wide, strict=True))
+            tuple(slice(o.start + w.start, o.start + w.stop) for o, w in zip(place, window, strict=True))
             for place in (self.overlap.before, self.overlap.after)
         ]
         pixels = self.before.pixels, self.after.pixels
         first, second = (one.codes(*place) for one, place in zip(pixels, there, strict=True))
-        known, around = (first > 0) & (second > 0) & self.rated, None
-        if self.rated:
-            bands = [one.probabilities(*place) for one, place in zip(pixels, there, strict=True)]
-            known &= np.isfinite(bands[0][0]) & np.isfinite(bands[1][0])
-            labels = np.stack([self.positions(codes[known]) for codes in (first, second)], axis=1)
-            rasters = shared_components(pixels)
-            looks = None
-            if rasters is not None:
-                looks = [one.read(*place) for one, place in zip(rasters, there, strict=True)]
-            around = SurveyPair.of((bands[0], bands[1]), known, labels, looks).moved(wide[0].start, wide[1].start)
-        inner = tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, wide, strict=True))
-        return ComparedBlock(window, first[inner], second[inner], known[inner], around)
+        known = (first > 0) & (second > 0) & self.rated
+        if not self.rated:
+            return first, second, known, None
+        bands = [one.probabilities(*place) for one, place in zip(pixels, there, strict=True)]
+        known &= np.isfinite(bands[0][0]) & np.isfinite(bands[1][0])
+        known[known] = drawn_in(window, int(known.sum()), share)
+        labels = np.stack([self.positions(codes[known]) for codes in (first, second)], axis=1)
+        rasters, looks = shared_components(pixels), None
+        if rasters is not None:
+            looks = [one.read(*place) for one, place in zip(rasters, there, strict=True)]
+        pair = SurveyPair.of((bands[0], bands[1]), known, labels, looks)
+        return first, second, known, pair.moved(window[0].start, window[1].start)
 
     def codes(self, rows: slice) -> tuple[CodeArray, CodeArray]:
         """Class codes of both maps in some lines of the common ground, from side to side."""
@@ -221,18 +231,16 @@ def sampled(found: Comparison) -> SurveyPair | None:
     """The cells that both maps know, in image order: all of them, or of many a random sample; None where there are none."""
     rows, cols = found.overlap.shape
     most = min(rows * cols, *(sum(land.pixels.counts.values()) for land in (found.before, found.after)))
-    share, parts = MOST_SAMPLED / max(most, 1), []
-    for block in found.blocks():
-        if block.pair is None or not len(block.pair):
-            continue
-        parts.append(block.pair.take(drawn_in(block.window, len(block.pair), share)))
+    share = MOST_SAMPLED / max(most, 1)
+    seen = (found.sampled(window, share) for window in blocks_of(found.overlap.shape))
+    parts = [part for part in seen if part is not None and len(part)]
     return SurveyPair.in_image_order(parts) if parts else None
 
 
-def drawn_in(window: Window, cells: int, share: float) -> Mask | slice:
+def drawn_in(window: Window, cells: int, share: float) -> Mask:
     """About a share of the cells of a window, the same in every run; all of them from 1 on."""
     if share >= 1:
-        return slice(None)
+        return np.ones(cells, bool)
     corner = [part.start for part in window]
     return np.asarray(np.random.default_rng([SEED, *corner]).random(cells) < share)
 

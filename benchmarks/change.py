@@ -8,14 +8,14 @@ Dakota: a head of Water, Green and Dry is trained on the earlier date alone and 
 chips in between are left out. A second table judges the same maps by a stricter threshold, a third has heads of the later
 date. California: whatever is confirmed between two dates is taken for false, and the vectors of other places, where another
 class is named, stand in for change. Made landscapes of difficulty hard: a head of the first year's labels classifies both
-years, and the truth is known.
+years, and the truth is known. Tiers are those of the lists that `diff` writes.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -26,12 +26,13 @@ from pyproj import CRS
 
 from benchmarks.hard_landscapes import Made, flips_line, landscape, map_of
 from benchmarks.infrared import otsu, water_by
+from benchmarks.scored import Scored, counts_of, f1_of, listed, ranks_of, recalls_of
 from benchmarks.table import markdown
 from landuse.change.classwise import Classwise
 from landuse.change.comparison import ChangeRule, ComparedBlock, Comparison, compare
 from landuse.change.maps import read_class_map
 from landuse.change.methods import METHODS, ChangeModel
-from landuse.change.pair import CellChanges, SurveyPair
+from landuse.change.pair import SurveyPair
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import LandClass, Legend
 from landuse.options.survey import ClassifyOptions, TileOptions
@@ -50,7 +51,8 @@ LEGEND = Legend(
     ),
 )
 LAND, LAKE = 0.3, 0.6
-TIERS = ((0.9, 1.01), (0.5, 0.9), (0.1, 0.5))
+SURE = 0.5
+"""Least probability of a confirmed change, as by default."""
 STAND_INS = 0.05
 WEIGHTS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
 """How little neighbours may count: `Classwise.alone`."""
@@ -85,27 +87,6 @@ class Case:
     def changed(self) -> Mask:
         """Known cells (n,) that truly turned to water or from it."""
         return np.asarray(((self.water[0] > LAKE) != (self.water[1] > LAKE))[self.cells.known])
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """What a method says of the judged cells of one pair: a score (n,) each, which are truly changed, which are confirmed."""
-
-    score: Floats
-    truth: Mask
-    confirmed: Mask
-
-    @property
-    def average_precision(self) -> float:
-        """Of the ranking by score, ties in the worst order."""
-        truth = self.truth[np.lexsort((self.truth, -self.score))]
-        return float((np.cumsum(truth) / np.arange(1, len(truth) + 1))[truth].mean()) if truth.any() else np.nan
-
-    def recall_at(self, precision: float) -> float:
-        """The largest share of the true changes that a list of at least this precision holds."""
-        truth = np.cumsum(self.truth[np.lexsort((self.truth, -self.score))])
-        enough = truth / np.arange(1, len(truth) + 1) >= precision
-        return float(truth[enough].max(initial=0) / max(self.truth.sum(), 1))
 
 
 def write_truth(source: Path, work: Path, *, strict: bool = False) -> Path:
@@ -175,7 +156,7 @@ def scored(case: Case, method: str) -> Scored:
     if method != LABELS:
         return scored_by(case, METHODS[method])
     water = about_water(case)[case.judged]
-    return Scored(water.astype(float), case.changed[case.judged], water)
+    return Scored(water.astype(float), case.changed[case.judged], water, water.astype(float))
 
 
 def scored_by(case: Case, model: ChangeModel) -> Scored:
@@ -183,8 +164,10 @@ def scored_by(case: Case, model: ChangeModel) -> Scored:
     judged, pair = case.judged, case.pair
     cells = model.fit(pair).apply(pair)
     about = (cells.move == 0).any(axis=1)
-    sure = about_water(case) & (cells.named >= case.found.rule.min_probability)
-    return Scored(np.where(about, cells.moved, 0.0)[judged], case.changed[judged], sure[judged])
+    sure, chance = listed(pair, cells, case.found.rule.min_probability)
+    sure &= about_water(case)
+    score, shown = (np.where(about | sure, values, 0.0)[judged] for values in (cells.moved, chance))
+    return Scored(score, case.changed[judged], sure[judged], shown)
 
 
 def about_water(case: Case) -> Mask:
@@ -205,44 +188,10 @@ def held_out_line(cases: Sequence[Case]) -> list[str]:
     return ["default, weight held out", *ranks_of(found), *recalls_of(found), *counts_of(found)]
 
 
-def f1_of(each: Sequence[Scored]) -> float:
-    """F1 of what is confirmed over some cases."""
-    hits = sum(int((one.truth & one.confirmed).sum()) for one in each)
-    return 2 * hits / max(1, sum(int(one.truth.sum() + one.confirmed.sum()) for one in each))
-
-
-def recalls_of(each: Sequence[Scored]) -> list[str]:
-    """Mean recall at two precisions."""
-    return [f"{np.mean([one.recall_at(precision) for one in each if one.truth.any()]):.2f}" for precision in (0.8, 0.9)]
-
-
 def dakota_line(method: str, cases: Sequence[Case]) -> list[str]:
     """One line of the table of the real pairs."""
     each = [scored(case, method) for case in cases]
     return [method, *ranks_of(each), *recalls_of(each), *counts_of(each)]
-
-
-def ranks_of(each: Sequence[Scored]) -> list[str]:
-    """Average precision of each case with changes, their mean, and that of all cases in one ranking."""
-    found = [s.average_precision for s in each if s.truth.any()]
-    return [" ".join(f"{one:.2f}" for one in found), f"{np.mean(found):.2f}", f"{together(each).average_precision:.2f}"]
-
-
-def together(each: Sequence[Scored]) -> Scored:
-    """All cases as one."""
-    return Scored(*(np.concatenate([getattr(s, part) for s in each]) for part in ("score", "truth", "confirmed")))
-
-
-def counts_of(each: Sequence[Scored]) -> list[str]:
-    """Over all cases: real ones of those confirmed, the share of all that they are, the tiers, and estimated over true."""
-    score, truth, sure = astuple(together(each))
-    of_tiers = [truth[(score >= low) & (score < high)] for low, high in TIERS]
-    return [
-        f"{truth[sure].sum()} of {sure.sum()}",
-        f"{truth[sure].sum() / truth.sum():.2f}",
-        *(f"{found.mean():.2f} ({len(found)})" if len(found) else "none" for found in of_tiers),
-        f"{score.sum() / truth.sum():.2f}",
-    ]
 
 
 def california(folder: Path, work: Path) -> Iterator[Comparison]:
@@ -274,40 +223,31 @@ def with_stand_ins(pair: SurveyPair, seed: int) -> tuple[SurveyPair, Mask]:
 
 def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> list[str]:
     """One line of the table of the unchanged pairs."""
-    false = sum(int(confirmed(pair, method).sum()) for pair in pairs)
+    false = sum(int(told(pair, method, np.zeros(len(pair), bool)).confirmed.sum()) for pair in pairs)
     each, share = [], []
     for pair in pairs:
         for seed in range(seeds):
             mixed, changed = with_stand_ins(pair, seed)
-            score = change_of(mixed, method)
-            each.append(Scored(score, changed, changed).average_precision)
-            share.append(score.sum() / changed.sum())
+            found = told(mixed, method, changed)
+            each.append(found.average_precision)
+            share.append(found.score.sum() / changed.sum())
     cells = sum(len(pair) for pair in pairs)
     return [method, f"{1000 * false / cells:.1f}", f"{np.mean(each):.2f}", f"{np.mean(share):.2f}"]
 
 
 def landscape_line(method: str, made: Sequence[Made]) -> list[str]:
     """One line of the table of the made landscapes."""
-    each = [Scored(change_of(one.pair, method), one.changed, confirmed(one.pair, method)) for one in made]
+    each = [told(one.pair, method, one.changed) for one in made]
     return [method, *ranks_of(each), *counts_of(each)]
 
 
-def confirmed(pair: SurveyPair, method: str) -> Mask:
-    """Cells (n,) that are confirmed at the default."""
-    differ = pair.labels[:, 0] != pair.labels[:, 1]
-    return differ if method == LABELS else np.asarray(differ & (inferred(pair, method).named >= 0.5))
-
-
-def change_of(pair: SurveyPair, method: str) -> Floats:
-    """P(change) (n,), or 1 where labels differ."""
+def told(pair: SurveyPair, method: str, truth: Mask) -> Scored:
+    """What a method says of all cells of a pair, of any change."""
+    differ = np.asarray(pair.labels[:, 0] != pair.labels[:, 1])
     if method == LABELS:
-        return (pair.labels[:, 0] != pair.labels[:, 1]).astype(float)
-    return inferred(pair, method).change
-
-
-def inferred(pair: SurveyPair, method: str) -> CellChanges:
-    """What a method says of each cell of a pair."""
-    return METHODS[method].fit(pair).apply(pair)
+        return Scored(differ.astype(float), truth, differ, differ.astype(float))
+    cells = METHODS[method].fit(pair).apply(pair)
+    return Scored(cells.change, truth, *listed(pair, cells, SURE))
 
 
 def main() -> None:

@@ -50,6 +50,9 @@ MOST_CELLS = 20_000
 """Cells that the views are learnt from."""
 NEVER = 1e-4
 """Least probability of the trusted survey that is taken at face value."""
+UNNAMED = 0.49
+"""Most that a change counts which the labels of the two maps do not name: never more likely than not. Scores and neighbours
+may say more, but on no landscape whose truth is known was one of those real."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +259,9 @@ class FittedViews:
     def apply(self, block: SurveyPair) -> CellChanges:
         """What is said of the cells of a block, each beside those around it."""
         usual = self.transition - np.diag(np.diag(self.transition))
-        return changes_beside(block, self.joint, usual, self.alone)
+        cells = changes_beside(block, self.joint, usual, self.alone)
+        named = (cells.move == block.labels).all(axis=1)
+        return replace(cells, moved=np.where(named, cells.moved, np.minimum(cells.moved, UNNAMED)))
 
     def joint(self, some: SurveyPair) -> Floats:
         """Probability (n, K, K) of each pair of classes of cells; one look that stands in both surveys holds no change."""

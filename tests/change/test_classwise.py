@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change.classwise import SCORES, ClassView, Classwise, as_named
+from landuse.change.classwise import SCORES, UNNAMED, ClassView, Classwise, as_named
 from landuse.change.methods import METHODS
 from tests.change.simulation import pair_of
 from tests.change.test_joint import pairs
@@ -166,3 +168,13 @@ def test_a_cell_that_changed_did_what_its_looks_say():
 def test_a_cell_that_did_not_change_is_left_as_it_is():
     unchanged = np.eye(3)[None] / 3
     np.testing.assert_array_equal(as_named(unchanged, np.full((1, 3), 1 / 3), np.full((1, 3), 1 / 3)), unchanged)
+
+
+def test_a_change_that_the_labels_do_not_name_is_never_more_likely_than_not():
+    before, after, _ = seasonal()
+    pair = pair_of(before, after)
+    fitted = Classwise().fit(pair)
+    named, silent = (fitted.apply(replace(pair, labels=labels)) for labels in (pair.labels, pair.labels[:, [0, 0]]))
+    assert named.moved.max() > 0.9
+    assert silent.moved.max() == UNNAMED < 0.5
+    np.testing.assert_allclose(silent.change, named.change)

@@ -20,8 +20,8 @@ HUED_BANDS = 3
 WHITE = 0.75
 """Least of the darkest of three bands against the brightest, of a pixel that is nearly white."""
 BRIGHTER = 1.5
-LEAST_HUED = 0.1
-"""Least share of pixels with a hue by which clouds are told from land."""
+LEAST_HUED = 0.5
+"""Least share of pixels with a hue by which clouds are told from land: dry land and towns are nearly white too."""
 
 AnyArray = npt.NDArray[Any]
 
@@ -69,7 +69,7 @@ def _telling(pixels: AnyArray) -> AnyArray:
 def without_clouds(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Pixels (n, B) without clouds and snow: what is nearly white and much brighter than nearly all that has a hue.
 
-    All of them where hardly anything has a hue, or there are not three bands to tell it by.
+    All of them where most has no hue, or there are not three bands to tell it by.
     """
     if pixels.shape[1] < HUED_BANDS:
         return pixels

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.stretch import to_uint8
+from landuse.mosaic.stretch import to_uint8, without_clouds
 from tests.mosaic.rasters import GRID, Raster, at, corner, noise
 
 
@@ -91,3 +91,11 @@ def test_any_value_becomes_a_byte(values, low, span):
     fine = np.isfinite(values)
     assert (got[fine & (values <= low)] == 0).all()
     assert (got[np.isnan(values)] == 0).all()
+
+
+def test_clouds_do_not_count_and_dry_land_does():
+    """A pixel that is nearly white is a cloud where most of the land has a hue, and land where little has."""
+    fields, clouds = np.tile([500.0, 900.0, 400.0], (80, 1)), np.full((20, 3), 5000.0)
+    np.testing.assert_array_equal(without_clouds(np.concatenate([fields, clouds])), fields)
+    water, stubble = np.tile([300.0, 450.0, 500.0], (20, 1)), np.tile([1900.0, 2000.0, 1700.0], (80, 1))
+    assert len(without_clouds(np.concatenate([water, stubble]))) == 100

@@ -73,8 +73,10 @@ def written_beside(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(out)
+    except LanduseError:  # of what the body reads; some of these are OSErrors too
+        raise
     except OSError as error:
-        raise LanduseError(f"Cannot write {out}: {error.strerror}.") from error
+        raise LanduseError(f"Cannot write {out}: {error.strerror or error}.") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

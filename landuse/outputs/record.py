@@ -65,16 +65,19 @@ class RunRecord(BaseModel):
 def identify(address: str | Path) -> FileIdentity:
     """Identity of a local file or of an object of a store; of any other address only itself is known.
 
+    A folder, such as a geodatabase (.gdb), has the size of all its files, and has changed when the latest of them did.
+
     Raises:
         SourceNotFoundError: there is no such file.
     """
     path = Path(address)
-    if not path.is_file():
+    states = [file.stat() for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+    if not states:
         if str(address).startswith(("/vsi", "s3://", "gs://", "http://", "https://")):
             return _remote(str(address))
         raise SourceNotFoundError(f"There is no file {address}.")
-    state = path.stat()
-    return FileIdentity(path=str(address), size=state.st_size, modified=str(state.st_mtime_ns))
+    size, modified = sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
+    return FileIdentity(path=str(address), size=size, modified=str(modified))
 
 
 def with_digest(found: FileIdentity) -> FileIdentity:

@@ -36,6 +36,7 @@ from landuse.stages.survey import (
     survey_options,
     whole_chips,
 )
+from landuse.vector_file import file_and_layer
 
 QUARANTINE = "quarantine.csv"
 
@@ -77,8 +78,8 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
 
 
 def given(options: Tables) -> tuple[Path, ...]:
-    """The files that options name."""
-    return () if options.districts is None else (options.districts,)
+    """The files that options name, without their layers."""
+    return () if options.districts is None else (file_and_layer(options.districts)[0],)
 
 
 def remove_parts(parts: Path, settings: ScoreSettings) -> None:

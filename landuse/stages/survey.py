@@ -115,13 +115,13 @@ def found_chips(pieces: Iterable[ChipSet], parts: Path) -> Path:
         with chip_writer(table) as writer:
             for piece in pieces:
                 writer.write(piece)
-    except OSError as error:
-        raise LanduseError(f"Cannot write {table}: {error.strerror}.") from error
-    except LanduseError:
+    except LanduseError:  # of the rasters that the pieces are read from; some of these are OSErrors too
         table.unlink(missing_ok=True)
         if not any(parts.iterdir()):
             parts.rmdir()
         raise
+    except OSError as error:
+        raise LanduseError(f"Cannot write {table}: {error.strerror or error}.") from error
     return table
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from landuse.errors import ConfigError, LanduseError, OutputExistsError, RunLockedError, SourceNotFoundError
 from landuse.outputs import record as records
-from landuse.outputs.folder import claimed_folder, staged_folder
+from landuse.outputs.folder import claimed_folder, staged_folder, written_beside
 from landuse.outputs.record import RunRecord, damaged_files, identify, read_record, with_digest, write_record
 
 
@@ -206,6 +206,24 @@ def test_a_link_is_followed_and_stays(tmp_path, there):
     assert (tmp_path / "out").is_symlink()
     assert (real / "a.txt").read_text() == "x"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["disk", "out"]
+
+
+def test_a_geodatabase_has_the_identity_of_its_files(tmp_path):
+    folder = tmp_path / "wards.gdb"
+    folder.mkdir()
+    with pytest.raises(SourceNotFoundError, match="no file"):
+        identify(folder)
+    (folder / "a").write_bytes(b"abc")
+    (folder / "b").write_bytes(b"de")
+    before = identify(folder)
+    assert before.size == 5
+    os.utime(folder / "b", ns=(0, 2 * 10**18))
+    assert identify(folder).modified == str(2 * 10**18) != before.modified
+
+
+def test_what_the_body_reads_is_not_told_as_what_cannot_be_written(tmp_path):
+    with pytest.raises(SourceNotFoundError, match="There is no file x"), written_beside(tmp_path / "page.html"):
+        raise SourceNotFoundError("There is no file x.")
 
 
 def test_identity_of_what_is_not_there_or_far_away(far, tmp_path):

@@ -14,7 +14,15 @@ import shapely
 from affine import Affine
 
 from landuse.chips import read_columns
-from landuse.errors import BandsError, NoOverlapError, OutputExistsError, TooManyQuarantinedError, UsageError
+from landuse.errors import (
+    BandsError,
+    NoOverlapError,
+    NotARasterError,
+    OutputExistsError,
+    SourceNotFoundError,
+    TooManyQuarantinedError,
+    UsageError,
+)
 from landuse.models.bundle import read_bundle, write_bundle
 from landuse.models.learnt_features import from_bytes
 from landuse.options.survey import ClassifyOptions, TileOptions
@@ -23,7 +31,7 @@ from landuse.outputs.categories import read_summary
 from landuse.outputs.record import damaged_files, read_record
 from landuse.scoring import plan as planning
 from landuse.scoring import run as scoring
-from landuse.stages.classify import classify
+from landuse.stages.classify import classify, given
 from landuse.stages.tile import tile
 from tests.made import UTM, raster
 from tests.models import small
@@ -282,6 +290,24 @@ def test_a_file_of_districts_that_cannot_serve_stops_the_run_before_it_begins(wo
         classify(work.survey, tmp_path / "map", options(learnt, district_name="TOWN"))
     with pytest.raises(UsageError, match="no vector format 'shp'"):
         classify(work.survey, tmp_path / "map", options(learnt, formats="shp"))
+
+
+def test_a_layer_of_a_file_of_districts_is_recorded_as_its_file(learnt, tmp_path):
+    file = tmp_path / "wards.gpkg"
+    file.touch()
+    assert given(options(learnt, districts=f"{file}:b")) == (file,)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "sentence"),
+    [("none.tif", None, "none.tif"), ("words.tif", b"words", "words.tif cannot be opened as a raster")],
+)
+def test_what_is_no_raster_is_named_and_not_what_cannot_be_written_for_it(learnt, tmp_path, name, said, sentence):
+    if said is not None:
+        (tmp_path / name).write_bytes(said)
+    with pytest.raises((SourceNotFoundError, NotARasterError), match=sentence):
+        classify([tmp_path / name], tmp_path / "map", options(learnt))
+    assert [path.name for path in tmp_path.iterdir()] == ([] if said is None else [name])
 
 
 @pytest.fixture(scope="module")

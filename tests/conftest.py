@@ -1,8 +1,10 @@
 """What several test folders share, and on which core each file runs."""
 
+import gc
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -36,10 +38,42 @@ _MEMORY = Path("/dev/shm")
 _ROOM = 4 * 2**30
 
 
-def pytest_configure() -> None:
-    """Keep the files of tests in memory where there is room: parts and GeoPackages wait for a disk at each write."""
+_GARBAGE = (50_000, 20, 20)
+"""How rarely garbage is looked for: a tenth of the time goes into it by Python's own numbers, and hardly any is found."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spare what each process would do again, whether it is one of several workers or started by a test."""
+    _keep_files_in_memory()
+    _keep_bytecode()
+    gc.set_threshold(*_GARBAGE)
+    _begin_elsewhere(config)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported now stays to the end, and no collection of garbage looks it through again."""
+    gc.freeze()
+
+
+def _keep_files_in_memory() -> None:
+    """Where there is room: parts and GeoPackages wait for a disk at each write."""
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def _keep_bytecode() -> None:
+    """Whatever the environment says: to compile all tests and modules takes a worker as long as to import all else."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _begin_elsewhere(config: pytest.Config) -> None:
+    """Have each worker begin with other folders, so that each finds compiled what the others have begun with."""
+    number, count = (os.environ.get(f"PYTEST_XDIST_WORKER{end}", "") for end in ("", "_COUNT"))
+    if number and config.args == config.getini("testpaths"):
+        parts = sorted(str(path) for kind in ("[a-z]*/", "test_*.py") for path in Path(__file__).parent.glob(kind))
+        first = int(number.removeprefix("gw")) * len(parts) // int(count)
+        config.args[:] = parts[first:] + parts[:first]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,14 +91,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScop
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items.sort(key=lambda item: _place(_scope(item.nodeid.partition("::")[0])))
+    """Begin with what takes longest, in the same order on each worker."""
+    items.sort(key=lambda item: _place(item.nodeid.partition("::")[0]))
 
 
-def _place(scope: str) -> int:
+def _place(file: str) -> tuple[int, str]:
+    scope = _scope(file)
     if scope == "spark":
-        return -1
-    return next((place for place, start in enumerate(LONGEST) if scope.startswith(start)), len(LONGEST))
+        return -1, file
+    return next((place for place, start in enumerate(LONGEST) if scope.startswith(start)), len(LONGEST)), file
 
 
 @cache

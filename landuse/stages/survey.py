@@ -70,8 +70,17 @@ def whole_chips(inputs: Sequence[str | Path], options: SurveyOptions, parts: Pat
 
 
 def check_cut(table: Path, chips: Chips, options: SurveyOptions, split: int = 1) -> None:
-    """Raise `UsageError` for options that say how chips are to be cut and read where they were cut otherwise already."""
+    """Raise `UsageError` for options that say how chips are to be cut and read where they were cut otherwise already.
+
+    And for a folder whose cells are no chips: those of ``classify --cell``.
+    """
     usual, survey = SurveyOptions(), chips.survey
+    folder = table if table.is_dir() else table.parent
+    if _chip_of(folder, chips.grid.chip_m) != chips.grid.chip_m:
+        raise UsageError(
+            f"{folder} is a map of cells of {chips.grid.chip_m:g} m, each judged by a whole chip around it; give the chips or "
+            f"rasters that it was made of, with --cell {chips.grid.chip_m:g} for such cells."
+        )
     asked = {
         "--chip-size": options.chip_m * split not in (usual.chip_m, chips.grid.chip_m),
         "--crs": options.crs is not None and parse_crs(options.crs) != chips.grid.crs,

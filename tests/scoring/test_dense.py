@@ -232,6 +232,9 @@ def test_a_map_of_cells_and_a_change_between_two(here, tmp_path):
     result = diff([tmp_path / "one", tmp_path / "two"], tmp_path / "change", DiffOptions())
     assert result is not None
     assert (tmp_path / "change" / "change.tif").is_file()
+    for cell in (None, CELL):
+        with pytest.raises(UsageError, match=rf"one is a map of cells of {CELL:g} m, each judged by a whole chip"):
+            classify([tmp_path / "one"], tmp_path / "again", ClassifyOptions(model=str(here.model), cell=cell))
 
 
 def test_cells_that_cannot_be_read_are_quarantined_and_the_others_answered(tmp_path):

@@ -12,13 +12,16 @@ import numpy.typing as npt
 from landuse.errors import ConfigError
 from landuse.evaluation.estimators import Z95, Estimate, MapEstimates, StratifiedSample, estimate_map
 from landuse.evaluation.metrics import kappa
-from landuse.evaluation.sample_files import Answer, Size, Unit
+from landuse.evaluation.sample_files import Answer, Size, Unit, spelled
 from landuse.outputs.tables import safe_cell, write_csv, write_json
 
 KINDS = ("before", "after", "transition")
 ARROW = " -> "
 FEW = 10
 """Units of a class below which its interval is too narrow to be trusted: the normal distribution is not yet near."""
+
+SHOWN = 5
+"""Classes that a sentence names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,8 @@ def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], sizes: M
         raise ConfigError(
             f"Sample {alien[0][:40]!r} is not of this design; give the folder of its design with --design."
         )
-    known = [answer for answer in answers if answer.known]
+    mapped = dict.fromkeys(name for unit in units.values() for name in (*unit.mapped, *unit.change))
+    known = [answer for answer in spelled(answers, mapped) if answer.known]
     if not known:
         raise ConfigError("No unit of the sample has both its classes, before and after, so nothing can be estimated.")
     rows = [units[answer.id] for answer in known]
@@ -114,7 +118,15 @@ def assess_sample(units: Mapping[str, Unit], answers: Sequence[Answer], sizes: M
         ),
     }
     unsure = sum(bool(answer.before or answer.after) for answer in answers) - len(known)
-    return Assessment(parts, sample, tuple(rows), unsure, tuple(_notes(sample, strata, sizes, unsure, parts)))
+    strange = sorted({name for pair in ground for name in pair} - mapped.keys())
+    notes = (*_strange(strange), *_notes(sample, strata, sizes, unsure, parts))
+    return Assessment(parts, sample, tuple(rows), unsure, notes)
+
+
+def _strange(names: Sequence[str]) -> Iterable[str]:
+    """What is to be said of classes that answers name and the maps do not have at any unit."""
+    if names:
+        yield f"The maps have no {', '.join(names[:SHOWN])} at any unit, and answers do: mend the answers if this is a slip."
 
 
 def _part(kind: str, sample: StratifiedSample, mapped: Sequence[str], reference: Sequence[str]) -> Part:
@@ -218,8 +230,9 @@ class Agreement:
 
 def agreement(first: Sequence[Answer], second: Sequence[Answer]) -> Agreement:
     """Compare two interpreters on the units that both have told. Raises `ConfigError` where there is none."""
-    other = {answer.id: answer for answer in second if answer.known}
-    both = [(answer, other[answer.id]) for answer in first if answer.known and answer.id in other]
+    names = [name for answer in first for name in (answer.before, answer.after)]
+    other = {answer.id: answer for answer in spelled(second, names) if answer.known}
+    both = [(answer, other[answer.id]) for answer in spelled(first, ()) if answer.known and answer.id in other]
     if not both:
         raise ConfigError("The two tables have no unit that both answer, so they cannot be compared.")
     pairs = [(ARROW.join((a.before, a.after)), ARROW.join((b.before, b.after))) for a, b in both]

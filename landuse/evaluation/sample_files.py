@@ -68,6 +68,14 @@ class Size:
     cells: float = np.inf
 
 
+def spelled(answers: Iterable[Answer], names: Iterable[str]) -> list[Answer]:
+    """The answers with each class as it is spelled first, in `names` or else here: capitals make no other class."""
+    answers = list(answers)
+    every = [*names, *(name for answer in answers for name in (answer.before, answer.after))]
+    spelling = {name.casefold(): name for name in reversed(every)}
+    return [Answer(a.id, spelling[a.before.casefold()], spelling[a.after.casefold()]) for a in answers]
+
+
 def write_sample(folder: Path, units: Sequence[Unit]) -> None:
     """Write the sample to be labelled, which says nothing of the map's classes, and the key, which does."""
     write_lines(
@@ -120,8 +128,8 @@ def _unit(row: Mapping[str, str], key: Mapping[str, str]) -> Unit:
     mapped = key["before"], key["after"]
     return Unit(
         id=row["sample_id"],
-        lon=_number(row.get("lon", "")),
-        lat=_number(row.get("lat", "")),
+        lon=_number(row.get("lon", "").replace(",", ".")),
+        lat=_number(row.get("lat", "").replace(",", ".")),
         chip_id=row.get("chip_id", ""),
         stratum=row["stratum"],
         mapped=mapped,
@@ -130,16 +138,23 @@ def _unit(row: Mapping[str, str], key: Mapping[str, str]) -> Unit:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a CSV as texts. Raises `ConfigError` where a column is missing or the file is no table in UTF-8."""
+    """The rows of a CSV as texts, however a spreadsheet saved it: semicolons or tabs, capitals in the header, empty rows.
+
+    Raises:
+        ConfigError: a column is missing, or the file is no table in UTF-8.
+    """
     if not path.is_file():
         raise SourceNotFoundError(f"There is no file {path}.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            header = stream.readline()
+            names = next(csv.reader([header], delimiter=(separator := max(",;\t", key=header.count))), [])
+            reader = csv.DictReader(stream, [name.strip().casefold() for name in names], delimiter=separator)
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise ConfigError(f"{path} has no column {missing[0]!r}.")
             rows = [{k: cell_text((v or "").strip()) for k, v in row.items() if k} for row in reader]
+            rows = [row for row in rows if any(row.values())]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} is no table of comma-separated values in UTF-8.") from error
     if len(rows) > MOST_ROWS:

@@ -230,6 +230,26 @@ def test_two_people_are_compared(drawn, tmp_path):
     assert [row["sample_id"] for row in lines(tmp_path / "both" / "disagreements.csv")] == ["s0003"]
 
 
+def test_answers_count_as_a_spreadsheet_saves_them(land, drawn, tmp_path):
+    """Semicolons, capitals in the header and the answers, and empty rows at the end."""
+    plain = fill(drawn, tmp_path / "plain.csv")
+    header, *rows = plain.read_text("utf8").splitlines()
+    saved = tmp_path / "saved.csv"
+    rows = [row.upper().replace("S0", "s0", 1) for row in rows]
+    lines = [header.title(), *rows, ",,,,,,", ",,,,,,"]
+    saved.write_text("\r\n".join(lines).replace(",", ";"), encoding="utf-8-sig")
+    found = estimate(saved, tmp_path / "out", EstimateOptions(design=drawn.out))
+    assert found.figures() == estimate(plain, tmp_path / "same", EstimateOptions(design=drawn.out)).figures()
+    assert not any("have no" in note for note in found.notes)
+    assert agree(plain, saved, tmp_path / "both").same == 1
+
+
+def test_a_slip_of_the_pen_is_told(land, drawn, tmp_path):
+    path = fill(drawn, tmp_path / "slip.csv", lambda row, key: (key["before"], "Watr"))
+    found = estimate(path, tmp_path / "out", EstimateOptions(design=drawn.out))
+    assert "The maps have no Watr at any unit" in found.notes[0]
+
+
 def test_bad_input_is_one_sentence(land, drawn, tmp_path):
     with pytest.raises(SourceNotFoundError, match="give a folder of landuse diff"):
         design(land[0].parent / "land_2014", tmp_path / "no")

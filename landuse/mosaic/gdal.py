@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import zipfile
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from xml.sax.xmlreader import AttributesImpl, InputSource
 import rasterio
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import create_parser
-from rasterio.env import get_gdal_config, set_gdal_config
+from rasterio.env import get_gdal_config, hasenv, set_gdal_config
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
+from rasterio.session import DummySession, Session
 
 from landuse.errors import NotARasterError
 from landuse.mosaic.addresses import STORES, gdal_options, object_bytes
@@ -234,20 +236,38 @@ OPTIONS = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
 
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 REMOTE = ("/vsicurl/", "/vsis3/", "/vsigs/", "/vsiaz/", "/vsiadls/", "/vsioss/", "/vsiswift/")
+
+
+def gdal_context(**options: str | bool) -> rasterio.Env:
+    """A context of rasterio with options of GDAL; the keys to object stores are those of the context around it, if any.
+
+    Where the environment holds keys, rasterio by itself makes a session of boto3 for each context, which takes 20 ms.
+    """
+    if hasenv() or not all(name in os.environ for name in KEYS):
+        return rasterio.Env(DummySession(), **options)
+    known = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return rasterio.Env(_session(tuple(sorted(known.items()))), **options)
+
+
+@lru_cache(maxsize=1)
+def _session(_: tuple[tuple[str, str], ...]) -> Session:
+    """The session that rasterio makes of these variables of the environment."""
+    return Session.from_environ()
 
 
 @contextmanager
 def gdal_env() -> Iterator[None]:
     """A context in which rasters are read; what was set before holds again after it."""
-    with rasterio.Env(**OPTIONS, **gdal_options()), block_cache(CACHE_BYTES):
+    with gdal_context(**OPTIONS, **gdal_options()), block_cache(CACHE_BYTES):
         yield
 
 
 @contextmanager
 def without_memory() -> Iterator[None]:
     """A context in which GDAL forgets what it knows of a remote file once it is closed, also that it did not answer."""
-    with rasterio.Env(CPL_VSIL_CURL_NON_CACHED=":".join(REMOTE)):
+    with gdal_context(CPL_VSIL_CURL_NON_CACHED=":".join(REMOTE)):
         yield
 
 
@@ -256,7 +276,7 @@ def block_cache(size: int) -> Iterator[None]:
     """A context in which GDAL keeps at most `size` bytes of blocks, of all open files together."""
     before = get_gdal_config(CACHE)  # the one setting that rasterio.Env leaves as it was last set
     try:
-        with rasterio.Env():
+        with gdal_context():
             set_gdal_config(CACHE, size)
             yield
     finally:
@@ -290,5 +310,5 @@ def open_raster(path: str, **options: Any) -> Any:  # noqa: ANN401
 
 @cache
 def _drivers() -> list[str]:
-    with rasterio.Env() as env:
+    with gdal_context() as env:
         return sorted(set(env.drivers()) - ELSEWHERE)

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from landuse.errors import DamagedSourceError
-from landuse.mosaic.gdal import gdal_env
+from landuse.mosaic.gdal import gdal_context, gdal_env
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3), red first."""
@@ -130,6 +130,6 @@ def _resampled(source: DatasetReader, bands: tuple[int, ...], px: int) -> Pictur
 @contextmanager
 def _reading() -> Iterator[None]:
     """GDAL as it reads pictures: one that was cut short is an error, and none lies anywhere on Earth."""
-    with gdal_env(), rasterio.Env(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"), warnings.catch_warnings():
+    with gdal_env(), gdal_context(GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

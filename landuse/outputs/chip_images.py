@@ -19,6 +19,7 @@ from landuse.errors import BandsError, EngineError
 from landuse.grid import Cell, ChipGrid, IntArray
 from landuse.legend import UNMAPPED, CodeArray, Legend
 from landuse.mosaic import MosaicReader, Pixels, Survey
+from landuse.mosaic.gdal import gdal_context
 
 ImageFormat = Literal["png", "tif"]
 UNLABELLED = "chips"
@@ -105,7 +106,7 @@ def write_image(path: Path, pixels: Pixels, grid: ChipGrid, cell: Cell) -> None:
 
     data = np.moveaxis(pixels.data, -1, 0)
     shape = {"count": data.shape[0], "height": data.shape[1], "width": data.shape[2], "dtype": "uint8"}
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False), warnings.catch_warnings():
+    with gdal_context(GDAL_TIFF_INTERNAL_MASK=True, GDAL_PAM_ENABLED=False), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a PNG has no place for it
         if path.suffix == ".png":
             with rasterio.open(path, "w", driver="PNG", ZLEVEL=PNG_LEVEL, **shape) as image:

@@ -28,7 +28,7 @@ from landuse.errors import LanduseError, UsageError
 from landuse.grid import Bounds
 from landuse.legend import LEGEND_TAG, CodeArray, Legend
 from landuse.models.learnt_features import NONE, STEP
-from landuse.mosaic.gdal import block_cache
+from landuse.mosaic.gdal import block_cache, gdal_context
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.categories import (
     Categories,
@@ -234,7 +234,7 @@ def _scratch(path: Path, profile: dict[str, Any], resampling: str) -> Iterator[A
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial.tif")
     predictor = {"PREDICTOR": "YES"} if profile["dtype"].startswith("float") else {}
     try:
-        with rasterio.Env(**FRUGAL), block_cache(CACHE_BYTES):
+        with gdal_context(**FRUGAL), block_cache(CACHE_BYTES):
             with rasterio.open(scratch, "w", **profile) as dataset:
                 dataset.update_tags(TIFFTAG_SOFTWARE=f"landuse {__version__}")
                 yield dataset

@@ -19,6 +19,7 @@ from landuse.chips import CHIPS_FILE, Chips, open_chips
 from landuse.errors import LanduseError
 from landuse.grid import Bounds, Cell, CellRange, ChipGrid
 from landuse.mosaic import MosaicReader, Survey
+from landuse.mosaic.gdal import gdal_context
 from landuse.mosaic.source import metric_scale
 
 MOST_PX, LEAST_PX = 448, 8
@@ -127,7 +128,7 @@ def encoded(bands: npt.NDArray[np.uint8], driver: str = "WEBP", **options: str) 
     profile = {"driver": driver, "height": height, "width": width, "count": count, "dtype": "uint8"}
     with MemoryFile() as memory, warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.Env(GDAL_PAM_ENABLED="NO"), memory.open(**profile, **options) as dataset:
+        with gdal_context(GDAL_PAM_ENABLED="NO"), memory.open(**profile, **options) as dataset:
             dataset.write(bands)
         return bytes(memory.read())
 

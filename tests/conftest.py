@@ -1,6 +1,5 @@
 """What several test folders share, and on which core each file runs."""
 
-import gc
 import os
 import re
 import shutil
@@ -19,40 +18,25 @@ if TYPE_CHECKING:
     from tests.patchwork import Patchwork
 
 
-LONGEST = (
-    "tests/cluster/test_standalone.py",
-    "tensorflow",
-    "tests/outputs/test_page_browser.py",
-    "tests/cluster/",
-    "tests/cli/test_examples.py",
-)
+LONGEST = ("cluster", "tensorflow", "tests/outputs/test_page_browser.py", "tests/cli/test_examples.py")
 """What starts first, after the files of the Spark session: what is short fills the ends."""
 _SHARED = {
     "spark": re.compile(r"def \w+\([^)]*\bspark\b|\(\"spark\"\)"),
     "tensorflow": re.compile(r"import (keras|tensorflow)\b|keras_(networks|backbone)|know_tiny|def test_keras"),
+    "cluster": re.compile(r"from tests\.cluster"),
 }
-"""What takes five to ten seconds of a core to start or to import, and how the files look that need it."""
+"""What takes five to ten seconds of a core to start, to make or to import, and how the files look that need it."""
 
 
 _MEMORY = Path("/dev/shm")
 _ROOM = 4 * 2**30
 
 
-_GARBAGE = (50_000, 20, 20)
-"""How rarely garbage is looked for: a tenth of the time goes into it by Python's own numbers, and hardly any is found."""
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Spare what each process would do again, whether it is one of several workers or started by a test."""
     _keep_files_in_memory()
     _keep_bytecode()
-    gc.set_threshold(*_GARBAGE)
     _begin_elsewhere(config)
-
-
-def pytest_collection_finish() -> None:
-    """What is imported now stays to the end, and no collection of garbage looks it through again."""
-    gc.freeze()
 
 
 def _keep_files_in_memory() -> None:

@@ -1,5 +1,6 @@
 """A small survey of eight blocks, a model that takes its time over each, and the map of an undisturbed run."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from landuse.models.bundle import write_bundle
 from landuse.models.libraries import ops
 from tests.cluster.processes import CHIPS, here
+from tests.cluster.stores import Store, store
 from tests.models import small
 from tests.patchwork import Patchwork, patchwork
 
@@ -42,3 +44,10 @@ def undisturbed(work, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("undisturbed") / "map"
     assert here(*command(work, out)) == 0
     return out
+
+
+@pytest.fixture(scope="package")
+def bucket() -> Iterator[Store]:
+    """An object store that all share."""
+    with store() as one:
+        yield one

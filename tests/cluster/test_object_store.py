@@ -7,18 +7,16 @@ from landuse.mosaic.addresses import expand, gdal_options, is_listing
 from landuse.outputs.record import identify
 from tests.cluster.conftest import BLOCKS, command
 from tests.cluster.processes import Command, counts, run, until
-from tests.cluster.stores import store
 
 pytestmark = pytest.mark.timeout(900)  # seconds on an idle machine
 
 
-@pytest.fixture(scope="module")
-def bucket(work):
-    with store() as one:
-        for path in work.survey:
-            one.put(path, f"2021/{path.name}")
-        one.put(work.legend, "2021/readme.yaml")
-        yield one
+@pytest.fixture(scope="module", autouse=True)
+def survey(work, bucket):
+    """The survey lies in the store, beside what is no raster."""
+    for path in work.survey:
+        bucket.put(path, f"2021/{path.name}")
+    bucket.put(work.legend, "2021/readme.yaml")
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from tests.cluster.processes import (
     until,
     workers,
 )
-from tests.cluster.stores import store
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 SETTINGS = """
@@ -38,12 +37,6 @@ spark.speculation.quantile 0.1
 """
 BY_STORE = ("--parts", "s3://surveys/parts")
 _HIDING = 'mount -t tmpfs none "$0" && exec "$@"'
-
-
-@pytest.fixture(scope="module")
-def bucket(work):
-    with store() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -18,32 +18,20 @@ with output_lock(Path(sys.argv[1])):
 """
 
 
-@pytest.fixture
-def holder(tmp_path):
+def test_another_run_holds_a_folder_until_it_is_killed(tmp_path):
+    """It is named, other folders are free, and when it is gone its lock is taken over."""
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True, env=environ
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.communicate()
-
-
-def test_a_second_run_is_refused_and_told_who_holds_the_folder(holder, tmp_path):
-    with pytest.raises(RunLockedError, match=rf"Another run \(process {holder.pid} on .*give another --out"):
-        output_lock(tmp_path / "out").__enter__()
-
-
-def test_another_folder_is_free(holder, tmp_path):
-    with output_lock(tmp_path / "other"):
-        pass
-
-
-def test_the_lock_of_a_killed_run_is_taken_over(holder, tmp_path):
-    holder.kill()
-    holder.wait()
+    command = [sys.executable, "-c", _HOLDER, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(RunLockedError, match=rf"Another run \(process {holder.pid} on .*give another --out"):
+                output_lock(tmp_path / "out").__enter__()
+            with output_lock(tmp_path / "other"):
+                pass
+        finally:
+            holder.kill()
     assert (tmp_path / ".out.lock").exists()
     with output_lock(tmp_path / "out"):
         assert str(os.getpid()) in (tmp_path / ".out.lock").read_text()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from landuse.change.comparison import Comparison
 from landuse.change.scratch import Kinds
-from landuse.change.sites import OutlineFile, SiteTable, tier_of
+from landuse.change.sites import TIERS, SiteFile, SiteTable, tier_of
 from landuse.crs import transformer
 from landuse.errors import ConfigError, SourceNotFoundError
-from landuse.grid import IntArray
 from landuse.outputs.styles import CHANGE
 from landuse.outputs.tables import Table, Value, safe_cell
 from landuse.outputs.vector_formats import DEFAULT_FORMATS, Layer, areas_writer
@@ -29,37 +29,27 @@ if TYPE_CHECKING:
 
 
 HEADER = ("site", "from", "to", "area_ha", "cells", "probability", "tier", "lon", "lat", "expected_real_share")
-AT_ONCE = 10_000
 MOST_SITES = 1_000
 """Sites in the workbook, the surest first; `sites.csv` has all of them."""
-Floats = npt.NDArray[np.float64]
 FILES = (f"{CHANGE}.gpkg", f"{CHANGE}.geojson")
 COLUMNS = ("site", "from", "to", "area_ha", "probability", "tier")
 
 
-def write_outlines(
-    folder: Path, found: Comparison, sites: SiteTable, outlines: OutlineFile, formats: Sequence[str] = DEFAULT_FORMATS
-) -> None:
+def write_outlines(folder: Path, found: Comparison, sites: SiteFile, formats: Sequence[str] = DEFAULT_FORMATS) -> None:
     """Write the confirmed sites as `change.geojson` and in the other formats, numbered from 1, the surest first."""
-    crs, transform = found.before.crs, found.overlap.transform
-    order = sites.order()
-    number, done = np.empty(len(order), np.int64), 0
-    number[order] = np.arange(1, len(order) + 1)
-    with areas_writer(folder, Layer.of_raster(CHANGE, crs, transform), formats) as writer:
-        writer.write(Areas(_columns(found, sites.take(order[:0]), number[:0]), np.empty(0, object), crs))
-        for polygons in outlines.read():
-            here = np.arange(done, done + len(polygons))
-            writer.write(Areas(_columns(found, sites.take(here), number[here]), polygons, crs))
-            done += len(polygons)
+    crs, done = found.before.crs, 0
+    with areas_writer(folder, Layer.of_raster(CHANGE, crs, found.overlap.transform), formats) as writer:
+        for some in sites.ranked(confirmed=True):
+            polygons = np.asarray(shapely.from_wkb(some.outlines))
+            writer.write(Areas(_columns(found, some, done), polygons, crs))
+            done += len(some)
 
 
-def _columns(
-    found: Comparison, sites: SiteTable, number: IntArray
-) -> dict[str, Sequence[str] | npt.NDArray[np.generic]]:
-    """The properties of the polygons."""
+def _columns(found: Comparison, sites: SiteTable, done: int) -> dict[str, Sequence[str] | npt.NDArray[np.generic]]:
+    """The properties of the polygons, of which so many stand before these."""
     before, after = _classes(found, sites)
     return {
-        "site": number,
+        "site": np.arange(done + 1, done + len(sites) + 1),
         "from": before,
         "to": after,
         "area_ha": sites.area_ha,
@@ -76,37 +66,35 @@ def _classes(found: Comparison, sites: SiteTable) -> tuple[list[str], list[str]]
     return [names[i] for i in first], [names[i] for i in second]
 
 
-def write_sites(path: Path, found: Comparison, tables: Sequence[SiteTable]) -> list[str]:
-    """Write the sites of some tables, one after the other, each with the surest first; return the tier of each."""
-    tiers, real, listed = [], 0.0, 0
+def write_sites(path: Path, found: Comparison, sites: SiteFile) -> dict[str, int]:
+    """Write all sites, the confirmed ones and then the others, each with the surest first; return how many each tier has."""
+    tiers, real = dict.fromkeys(TIERS, 0), 0.0
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADER)
-        for table in tables:
-            order = table.order()
-            for first in range(0, len(order), AT_ONCE):
-                for line, probability in _lines(found, table.take(order[first : first + AT_ONCE])):
-                    tiers.append(tier_of(probability))
-                    real, listed = real + probability, listed + 1
-                    rated = ("", "") if np.isnan(probability) else (f"{probability:.4f}", f"{real / listed:.4f}")
-                    writer.writerow((listed, *line[:4], rated[0], tiers[-1], *line[4:], rated[1]))
+        for listed, (line, probability) in enumerate(_lines(found, sites), 1):
+            tier, real = tier_of(probability), real + probability
+            tiers[tier] += 1
+            rated = ("", "") if np.isnan(probability) else (f"{probability:.4f}", f"{real / listed:.4f}")
+            writer.writerow((listed, *line[:4], rated[0], tier, *line[4:], rated[1]))
     return tiers
 
 
-def _lines(found: Comparison, sites: SiteTable) -> list[tuple[tuple[str, ...], float]]:
+def _lines(found: Comparison, sites: SiteFile) -> Iterator[tuple[tuple[str, ...], float]]:
     """Classes, hectares, cells, longitude and latitude of each site as texts, and its probability."""
     to_degrees = transformer(found.before.crs, 4326)
-    lon, lat = to_degrees.transform(sites.points[:, 0], sites.points[:, 1])
-    before, after = _classes(found, sites)
-    columns = (
-        map(safe_cell, before),
-        map(safe_cell, after),
-        (f"{area:.4f}" for area in sites.area_ha.tolist()),
-        map(str, sites.cells.tolist()),
-        (f"{degrees:.6f}" for degrees in np.asarray(lon).tolist()),
-        (f"{degrees:.6f}" for degrees in np.asarray(lat).tolist()),
-    )
-    return list(zip(zip(*columns, strict=True), sites.probability.tolist(), strict=True))
+    for some in chain(sites.ranked(confirmed=True), sites.ranked(confirmed=False)):
+        lon, lat = to_degrees.transform(some.x, some.y)
+        before, after = _classes(found, some)
+        columns = (
+            map(safe_cell, before),
+            map(safe_cell, after),
+            (f"{area:.4f}" for area in some.area_ha.tolist()),
+            map(str, some.cells.tolist()),
+            (f"{degrees:.6f}" for degrees in np.asarray(lon).tolist()),
+            (f"{degrees:.6f}" for degrees in np.asarray(lat).tolist()),
+        )
+        yield from zip(zip(*columns, strict=True), some.probability.tolist(), strict=True)
 
 
 def site_table(path: Path) -> Table:

@@ -1,19 +1,21 @@
 """Change sites: neighbouring cells with the same change, as one place that a planner can visit.
 
-They are found by a sweep over bands of lines, so that only those that are not finished are in memory with their outlines.
+They are found by a sweep over bands of lines, so that only those that are not finished are in memory with their outlines; the
+others wait in a file, which SQLite brings into order on disk.
 """
 
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import shapely
 from affine import Affine
 from rasterio.features import rasterize
@@ -21,6 +23,7 @@ from rasterio.features import rasterize
 from landuse.change.comparison import Comparison
 from landuse.change.overlap import bands
 from landuse.change.scratch import COMPARED, CellScratch
+from landuse.errors import LanduseError
 from landuse.grid import IntArray
 from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.polygons import Geometries, Regions, Sweep
@@ -33,7 +36,7 @@ TIERS = {
     "unrated": "The two classes differ, but at least one map carries no probabilities, so nobody can say how surely.",
 }
 CERTAIN, LIKELY = 0.9, 0.5
-OUTLINES = pa.schema([("outline", pa.binary())])
+AT_ONCE = 10_000
 Floats = npt.NDArray[np.float64]
 
 
@@ -46,84 +49,106 @@ class SiteTable:
         cells: (n,) how many cells each has.
         area_ha: (n,).
         probability: (n,) mean probability of the change, NaN where unrated.
-        points: (n, 2) a place within each, in the CRS of the maps.
+        x, y: (n,) a place within each, in the CRS of the maps.
+        outlines: (n,) well-known binary, None where the change is not confirmed.
     """
 
     states: IntArray
     cells: IntArray
     area_ha: Floats
     probability: Floats
-    points: Floats
+    x: Floats
+    y: Floats
+    outlines: npt.NDArray[np.object_]
 
     @classmethod
-    def joined(cls, parts: Sequence[SiteTable]) -> SiteTable:
-        """The sites of some tables."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+    def of(cls, rows: Sequence[tuple[Any, ...]]) -> SiteTable:
+        """The sites of some rows of a database, which has no NaN."""
+        columns: Any = np.array(rows, object).reshape(-1, len(TYPES)).T
+        return cls(*(column.astype(kind) for column, kind in zip(columns, TYPES, strict=True)))
 
     def __len__(self) -> int:
         return len(self.states)
 
-    def take(self, sites: IntArray) -> SiteTable:
-        """Some of the sites."""
-        return SiteTable(*(getattr(self, field.name)[sites] for field in fields(self)))
 
-    def order(self) -> IntArray:
-        """Their numbers, the surest first; of equally sure ones the largest, then the northernmost."""
-        x, y = self.points.T
-        return np.lexsort((x, -y, -self.area_ha, -np.nan_to_num(self.probability)))
+TYPES = (np.int64, np.int64, np.float64, np.float64, np.float64, np.float64, object)
+"""Of the columns of a `SiteTable`."""
+NAMES = tuple(field.name for field in fields(SiteTable))
+FRESH = f"""
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -4096;
+CREATE TABLE site ({", ".join(NAMES)});
+"""
+"""A database that is gone with the run, and so needs no journal; four megabytes of it are in memory."""
+ADDED = f"INSERT INTO site VALUES ({', '.join('?' for _ in NAMES)})"
+RANKED = """
+SELECT * FROM site WHERE (outlines IS NOT NULL) = ?
+ORDER BY coalesce(probability, 0) DESC, area_ha DESC, y DESC, x
+"""
+CONFIRMED = "SELECT count(*), total(cells * (1 - coalesce(probability, 0))) FROM site WHERE outlines IS NOT NULL"
 
 
-class OutlineFile:
-    """Outlines of sites on disk, in the order in which they were found."""
+class SiteFile:
+    """Sites on disk, more of them than memory holds."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer = pa.ipc.new_file(path, OUTLINES)
+    def __init__(self, base: sqlite3.Connection) -> None:
+        self._base = base
+        base.executescript(FRESH)
 
-    def add(self, polygons: Geometries) -> None:
+    def add(self, sites: SiteTable) -> None:
         """Add some."""
-        if len(polygons):
-            self._writer.write(pa.record_batch([pa.array(shapely.to_wkb(polygons), pa.binary())], OUTLINES))
+        self._base.executemany(ADDED, zip(*(getattr(sites, name).tolist() for name in NAMES), strict=True))
 
-    def read(self) -> Iterator[Geometries]:
-        """All of them, some at a time. None can be added any more."""
-        self._writer.close()
-        with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as reader:
-            for number in range(reader.num_record_batches):
-                yield np.asarray(shapely.from_wkb(reader.get_batch(number).column(0).to_pylist()))
+    def ranked(self, *, confirmed: bool) -> Iterator[SiteTable]:
+        """Those that are confirmed or the others, some at a time: the surest first, then the largest, then the northernmost.
+
+        Where there are none, one empty table.
+        """
+        rows = self._base.execute(RANKED, (confirmed,))
+        some = rows.fetchmany(AT_ONCE)
+        yield SiteTable.of(some)
+        while some := rows.fetchmany(AT_ONCE):
+            yield SiteTable.of(some)
+
+    def confirmed(self) -> tuple[int, float]:
+        """How many are confirmed, and how many of their cells are expected not to have changed so."""
+        sites, cells = self._base.execute(CONFIRMED).fetchone()
+        return int(sites), float(cells)
 
 
 @contextmanager
-def outline_file(folder: Path) -> Iterator[OutlineFile]:
-    """Yield a file of outlines in a folder, from which it is gone afterwards."""
-    path = folder / ".outlines.scratch.arrow"
+def site_file(folder: Path) -> Iterator[SiteFile]:
+    """Yield a file of sites in a folder, from which it is gone afterwards. Raises `LanduseError` where the disk is full."""
+    path = folder / ".sites.scratch.db"
     try:
-        yield OutlineFile(path)
+        with closing(sqlite3.connect(path)) as base:
+            yield SiteFile(base)
+    except sqlite3.Error as error:
+        raise LanduseError(f"Cannot keep the sites of change in {folder}: {error}.") from error
     finally:
         path.unlink(missing_ok=True)
 
 
-def find_sites(found: Comparison, scratch: CellScratch, outlines: OutlineFile, least: int) -> SiteTable:
-    """All sites, confirmed and possible. Outlines of the confirmed ones are kept, in the order of the table.
+def find_sites(found: Comparison, scratch: CellScratch, sites: SiteFile, least: int) -> None:
+    """All sites, confirmed and possible, into a file.
 
     Sites of fewer than `least` cells are left out, and their cells become unchanged in `scratch`.
     """
     transform, crs = found.overlap.transform, found.before.crs
     sweep = Sweep(scratch.shape[1], 3, spacing_of(transform, crs))
-    nothing, none = np.empty(0, np.int64), np.empty(0)
-    tables = [SiteTable(nothing, nothing, none, none, np.empty((0, 2)))]
     for ended in _regions(found, scratch, sweep):
         cells = ended.sums[:, 0].astype(np.int64)
-        small = cells < least
-        if small.any():
-            _forget(scratch, ended.polygons[small], least)
-        polygons = placed(ended.polygons[~small], transform)
-        kept = ended.values[~small].astype(np.int64)
-        outlines.add(polygons[scratch.kinds.is_confirmed(kept)])
-        mean = ended.sums[~small, 2] / cells[~small]
-        points = shapely.get_coordinates(shapely.point_on_surface(polygons))
-        tables.append(SiteTable(kept, cells[~small], ended.sums[~small, 1], mean, points))
-    return SiteTable.joined(tables)
+        kept = cells >= least
+        if not kept.all():
+            _forget(scratch, ended.polygons[~kept], least)
+        polygons = placed(ended.polygons[kept], transform)
+        states, outlines = ended.values[kept].astype(np.int64), np.full(len(polygons), None)
+        sure = scratch.kinds.is_confirmed(states)
+        outlines[sure] = shapely.to_wkb(polygons[sure])
+        x, y = shapely.get_coordinates(shapely.point_on_surface(polygons)).T
+        mean = ended.sums[kept, 2] / cells[kept]
+        sites.add(SiteTable(states, cells[kept], ended.sums[kept, 1], mean, x, y, outlines))
 
 
 def least_cells(found: Comparison) -> int:
@@ -163,8 +188,3 @@ def tier_of(probability: float | None) -> str:
     if probability >= CERTAIN:
         return "certain"
     return "likely" if probability >= LIKELY else "possible"
-
-
-def tier_counts(tiers: Sequence[str]) -> dict[str, int]:
-    """How many sites each tier has, those without any included."""
-    return {tier: sum(t == tier for t in tiers) for tier in TIERS}

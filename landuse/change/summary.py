@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Any
@@ -14,7 +13,7 @@ from landuse.change.methods import FLOOR
 from landuse.change.pair import SurveyPair
 from landuse.change.passes import Tally
 from landuse.change.presence import WITH, WITHOUT
-from landuse.change.sites import TIERS, SiteTable, tier_counts
+from landuse.change.sites import TIERS
 from landuse.change.transitions import CrossTable
 from landuse.evaluation.scores import Ranking
 
@@ -115,16 +114,18 @@ class Told:
         labels: cells and hectares by the labels of both maps.
         confirmed: those that are confirmed.
         tally: what was counted of the cells with probabilities.
-        sites: the confirmed ones.
-        tiers: of all sites.
+        sites: how many are confirmed.
+        false_cells: their cells that are expected not to have changed so.
+        tiers: all sites of each tier.
         trust: the verdict on the pair.
     """
 
     labels: CrossTable
     confirmed: CrossTable
     tally: Tally
-    sites: SiteTable
-    tiers: Sequence[str]
+    sites: int
+    false_cells: float
+    tiers: dict[str, int]
     trust: Trust
 
     @property
@@ -132,7 +133,7 @@ class Told:
         """Confirmed cells that are expected not to have changed as their labels say; None where nobody can say."""
         if not self.tally.known:
             return None
-        return round(float((self.sites.cells * (1.0 - np.nan_to_num(self.sites.probability))).sum()), 4)
+        return round(self.false_cells, 4)
 
 
 def summarise(found: Comparison, told: Told) -> dict[str, Any]:
@@ -154,8 +155,8 @@ def summarise(found: Comparison, told: Told) -> dict[str, Any]:
             "false_change_budget": round(told.tally.budget, 4) if figures and told.tally.known else None,
         },
         "area_ha": _areas(labels, told.confirmed),
-        "sites": len(told.sites),
-        "sites_by_tier": tier_counts(told.tiers),
+        "sites": told.sites,
+        "sites_by_tier": told.tiers,
         "tiers": TIERS,
         "ranking": told.tally.ranking.expected() if figures else {},
         "limits": limits,

@@ -11,8 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from landuse.change.comparison import ChangeRule, Comparison, compare
 from landuse.change.maps import ClassMap, read_class_map, regrouped, safe_name
 from landuse.change.passes import ChangeFiles, add_up, infer_cells, smooth_states
@@ -22,7 +20,7 @@ from landuse.change.result import confirmed_chips
 from landuse.change.scratch import cell_scratch
 from landuse.change.series import series_of, write_timeline
 from landuse.change.site_file import site_table, write_outlines, write_sites
-from landuse.change.sites import find_sites, least_cells, outline_file
+from landuse.change.sites import find_sites, least_cells, site_file
 from landuse.change.summary import Told, gains_and_losses, summarise, trust_of
 from landuse.change.transitions import class_table, transition_table, transitions, write_transitions
 from landuse.errors import MapOrderWarning, UsageError
@@ -242,19 +240,17 @@ def write_comparison(
             tally = infer_cells(found, scratch, probability)
         if found.rule.smooth:
             smooth_states(found, scratch)
-        with outline_file(folder) as outlines:
-            sites = find_sites(found, scratch, outlines, least_cells(found))
-            sure = scratch.kinds.is_confirmed(sites.states)
-            tables = [sites.take(np.flatnonzero(sure)), sites.take(np.flatnonzero(~sure))]
-            write_outlines(folder, found, tables[0], outlines, formats_of(options.formats))
+        with site_file(folder) as sites:
+            find_sites(found, scratch, sites, least_cells(found))
+            write_outlines(folder, found, sites, formats_of(options.formats))
+            tiers, confirmed = write_sites(folder / SITE_TABLE, found, sites), sites.confirmed()
         districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
         with change_cog(folder / CHANGE, place, found.legend, codes) as writer, block_cache(CACHE_BYTES):
             totals = add_up(found, scratch, ChangeFiles(writer, codes, districts))
-    tiers = write_sites(folder / SITE_TABLE, found, tables)
     write_ranking(folder / RANKING, found, tally.ranking)
     write_change_styles(folder, found.legend, codes, writer.totals)
     trust = trust_of(found, tally.known, tally.differing_share)
-    told = Told(totals.labels, totals.confirmed, tally, tables[0], tiers, trust)
+    told = Told(totals.labels, totals.confirmed, tally, *confirmed, tiers, trust)
     expected = (
         tally.shares(found.fitted.transition) * told.labels.compared_ha if found.fitted and trust.figures else None
     )

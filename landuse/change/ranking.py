@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,28 +25,28 @@ COLUMNS = ("lines", "columns", "move", "probability", "change")
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """n cells, the likeliest change first.
+    """n cells, the likeliest change first, in 22 bytes each.
 
     Attributes:
-        lines, columns: place in the image of the common ground.
-        move: (n, 2) positions in the legend of the classes of the likeliest change.
-        probability: (n,) of that very change.
-        change: (n,) of any change.
+        lines, columns: int32 (n,) place in the image of the common ground.
+        move: uint8 (n, 2) positions in the legend of the classes of the likeliest change.
+        probability: float64 (n,) of that very change.
+        change: float32 (n,) of any change.
         least: probability below which no further cell is ranked.
     """
 
-    lines: IntArray
-    columns: IntArray
-    move: IntArray
+    lines: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+    move: npt.NDArray[np.uint8]
     probability: Floats
-    change: Floats
+    change: npt.NDArray[np.float32]
     least: float = -1.0
 
     @classmethod
     def empty(cls) -> Ranking:
         """Of no cell."""
-        nothing, none = np.empty(0, np.int64), np.empty(0)
-        return cls(nothing, nothing, np.empty((0, 2), np.int64), none, none)
+        nothing, none = np.empty(0, np.int32), np.empty(0)
+        return cls(nothing, nothing, np.empty((0, 2), np.uint8), none, none.astype(np.float32))
 
     def __len__(self) -> int:
         return len(self.probability)
@@ -55,7 +56,9 @@ class Ranking:
         some = np.flatnonzero(cells.moved >= self.least)
         if not len(some):
             return self
-        new = Ranking(pair.lines[some], pair.columns[some], cells.move[some], cells.moved[some], cells.change[some])
+        place = pair.lines[some].astype(np.int32), pair.columns[some].astype(np.int32)
+        change = cells.change[some].astype(np.float32)
+        new = Ranking(*place, cells.move[some].astype(np.uint8), cells.moved[some], change)
         both = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in COLUMNS}
         more = Ranking(**both, least=self.least)
         return more if len(more) <= 2 * MOST_RANKED else more.in_order()
@@ -88,15 +91,15 @@ def write_ranking(path: Path, found: Comparison, ranking: Ranking) -> None:
 
 
 def _table(found: Comparison, ranking: Ranking) -> pa.Table:
-    names = found.legend.names
+    names, lines, columns = found.legend.names, ranking.lines.astype(np.int64), ranking.columns.astype(np.int64)
     return pa.table(
         {
-            "chip_id": text_array(found.chip_ids(ranking.lines, ranking.columns)),
-            "row": arrow_array(ranking.lines),
-            "column": arrow_array(ranking.columns),
+            "chip_id": text_array(found.chip_ids(lines, columns)),
+            "row": arrow_array(lines),
+            "column": arrow_array(columns),
             "from": named_array(names, ranking.move[:, 0]),
             "to": named_array(names, ranking.move[:, 1]),
             "probability": arrow_array(ranking.probability.astype(np.float32)),
-            "p_change": arrow_array(ranking.change.astype(np.float32)),
+            "p_change": arrow_array(ranking.change),
         }
     )

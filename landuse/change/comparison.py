@@ -83,6 +83,12 @@ class ComparedBlock:
         return None if self.around is None else self.around.take(self.inside)
 
     @property
+    def places(self) -> tuple[IntArray, IntArray]:
+        """Line and column of each known cell on the common ground, in image order."""
+        lines, columns = np.nonzero(self.known)
+        return lines + self.window[0].start, columns + self.window[1].start
+
+    @property
     def both(self) -> Mask:
         """Cells with a class in both maps."""
         return np.asarray((self.before > 0) & (self.after > 0))
@@ -232,9 +238,8 @@ def sampled(found: Comparison) -> SurveyPair | None:
     rows, cols = found.overlap.shape
     most = min(rows * cols, *(sum(land.pixels.counts.values()) for land in (found.before, found.after)))
     share = MOST_SAMPLED / max(most, 1)
-    seen = (found.sampled(window, share) for window in blocks_of(found.overlap.shape))
-    parts = [part for part in seen if part is not None and len(part)]
-    return SurveyPair.in_image_order(parts) if parts else None
+    parts = (found.sampled(window, share) for window in blocks_of(found.overlap.shape))
+    return SurveyPair.in_image_order((part for part in parts if part is not None), min(most, round(1.1 * MOST_SAMPLED)))
 
 
 def drawn_in(window: Window, cells: int, share: float) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -50,11 +50,24 @@ class SurveyPair:
         return cls(before, after, lines, columns, labels, looks)
 
     @classmethod
-    def in_image_order(cls, parts: Sequence[SurveyPair]) -> SurveyPair:
-        """The cells of some parts, line by line."""
-        lines, columns = (np.concatenate([getattr(part, side) for part in parts]) for side in ("lines", "columns"))
-        order = np.lexsort((columns, lines))
-        return cls(*(_joined([getattr(part, field.name) for part in parts], order) for field in fields(cls)))
+    def in_image_order(cls, parts: Iterable[SurveyPair], most: int) -> SurveyPair | None:
+        """The cells of some parts, at most so many, line by line; None where there are none.
+
+        Each part is copied and let go: many small arrays that stay would keep the memory between them from being used again.
+        """
+        whole: dict[str, npt.NDArray[Any]] = {}
+        done = 0
+        for part in parts:
+            some = part.take(slice(most - done))
+            for name, values in vars(some).items():
+                if values is not None:
+                    column = whole.setdefault(name, np.empty((most, *values.shape[1:]), values.dtype))
+                    column[done : done + len(some)] = values
+            done += len(some)
+        if not done:
+            return None
+        order = np.lexsort((whole["columns"][:done], whole["lines"][:done]))
+        return cls(**{name: whole.pop(name)[order] for name in tuple(whole)})
 
     def __len__(self) -> int:
         return len(self.before)
@@ -118,12 +131,6 @@ class CellChanges:
     def joined(cls, parts: Sequence[CellChanges]) -> CellChanges:
         """The cells of some parts, in order."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
-
-
-def _joined(parts: Sequence[npt.NDArray[Any] | None], order: IntArray) -> Any:  # noqa: ANN401
-    """Arrays joined and put into order; None where one is missing."""
-    there = [part for part in parts if part is not None]
-    return np.concatenate(there)[order] if len(there) == len(parts) else None
 
 
 def probability_matrix(values: npt.ArrayLike, name: str) -> Floats:

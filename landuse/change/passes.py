@@ -48,8 +48,7 @@ class Tally:
         self.differing += int(differ.sum())
         self.change += float(cells.change.sum())
         self.budget += float((1.0 - cells.named[differ]).sum())
-        if block.pair is not None:
-            self.ranking = self.ranking.with_cells(block.pair, cells)
+        self.ranking = self.ranking.with_cells(block.places, cells)
 
     def shares(self, learnt: Floats) -> Floats:
         """Share (K, K) of the cells in each pair of classes: as learnt from a sample, with as much change as was counted."""

@@ -123,11 +123,12 @@ class ProbabilityRaster(BandRaster):
         """
         bands: Bands = self._window(rows, cols, "float32")
         known = np.isfinite(bands).all(axis=0)
-        given = bands[:, known]
+        all_known = bool(known.all())
+        given = bands if all_known else bands[:, known]
         total = given.sum(axis=0)
         if (given < 0).any() or (given > 1.01).any() or (whole and (np.abs(total - 1) >= 0.01).any()):
             raise DamagedSourceError(f"{self.path} holds values that are no probabilities; classify it again.")
-        return np.where(known, bands, np.float32(np.nan))
+        return bands if all_known else np.where(known, bands, np.float32(np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,6 +230,8 @@ class RecodedPixels:
     def probabilities(self, rows: slice, cols: slice) -> Bands:
         """See `MapPixels`."""
         bands = self.base.probabilities(rows, cols)
+        if np.array_equal(self.members, np.eye(len(bands), dtype=bool)):
+            return bands
         found = np.zeros((len(self.members), *bands.shape[1:]), np.float32)
         found[:, np.isnan(bands[:1]).any(axis=0)] = np.nan
         for new, old in zip(*np.nonzero(self.members), strict=True):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from landuse.change.comparison import Comparison
-from landuse.change.pair import CellChanges, Floats, SurveyPair
+from landuse.change.pair import CellChanges, Floats
 from landuse.chips.table_file import arrow_array, named_array, text_array
 from landuse.grid import IntArray
 
@@ -51,14 +51,14 @@ class Ranking:
     def __len__(self) -> int:
         return len(self.probability)
 
-    def with_cells(self, pair: SurveyPair, cells: CellChanges) -> Ranking:
-        """The same with some cells more, not yet in order; the least likely ones go where there are too many."""
+    def with_cells(self, places: tuple[IntArray, IntArray], cells: CellChanges) -> Ranking:
+        """The same with cells more, by line and column, not yet in order; the least likely ones go where there are too many."""
         some = np.flatnonzero(cells.moved >= self.least)
         if not len(some):
             return self
-        place = pair.lines[some].astype(np.int32), pair.columns[some].astype(np.int32)
-        change = cells.change[some].astype(np.float32)
-        new = Ranking(*place, cells.move[some].astype(np.uint8), cells.moved[some], change)
+        lines, columns = (side[some].astype(np.int32) for side in places)
+        move, change = cells.move[some].astype(np.uint8), cells.change[some].astype(np.float32)
+        new = Ranking(lines, columns, move, cells.moved[some], change)
         both = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in COLUMNS}
         more = Ranking(**both, least=self.least)
         return more if len(more) <= 2 * MOST_RANKED else more.in_order()

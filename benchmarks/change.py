@@ -26,12 +26,12 @@ from pyproj import CRS
 
 from benchmarks.hard_landscapes import Made, flips_line, landscape, map_of
 from benchmarks.infrared import otsu, water_by
-from benchmarks.scored import Scored, counts_of, f1_of, listed, ranks_of, recalls_of
+from benchmarks.scored import Scored, counts_of, expected_line, f1_of, listed, ranks_of, recalls_of
 from benchmarks.table import markdown
 from landuse.change.classwise import Classwise
 from landuse.change.comparison import ChangeRule, ComparedBlock, Comparison, compare
 from landuse.change.maps import read_class_map
-from landuse.change.methods import METHODS, ChangeModel
+from landuse.change.methods import DEFAULT, METHODS, ChangeModel
 from landuse.change.pair import SurveyPair
 from landuse.labels import LabelRequest, label_cells
 from landuse.legend import LandClass, Legend
@@ -156,7 +156,7 @@ def scored(case: Case, method: str) -> Scored:
     if method != LABELS:
         return scored_by(case, METHODS[method])
     water = about_water(case)[case.judged]
-    return Scored(water.astype(float), case.changed[case.judged], water, water.astype(float))
+    return Scored(water.astype(float), case.changed[case.judged], water, water.astype(float), water)
 
 
 def scored_by(case: Case, model: ChangeModel) -> Scored:
@@ -167,7 +167,7 @@ def scored_by(case: Case, model: ChangeModel) -> Scored:
     sure, chance = listed(pair, cells, case.found.rule.min_probability)
     sure &= about_water(case)
     score, shown = (np.where(about | sure, values, 0.0)[judged] for values in (cells.moved, chance))
-    return Scored(score, case.changed[judged], sure[judged], shown)
+    return Scored(score, case.changed[judged], sure[judged], shown, (pair.labels[:, 0] != pair.labels[:, 1])[judged])
 
 
 def about_water(case: Case) -> Mask:
@@ -230,7 +230,7 @@ def california_line(method: str, pairs: Sequence[SurveyPair], seeds: int) -> lis
             mixed, changed = with_stand_ins(pair, seed)
             found = told(mixed, method, changed)
             each.append(found.average_precision)
-            share.append(found.score.sum() / changed.sum())
+            share.append(found.expected / changed.sum())
     cells = sum(len(pair) for pair in pairs)
     return [method, f"{1000 * false / cells:.1f}", f"{np.mean(each):.2f}", f"{np.mean(share):.2f}"]
 
@@ -245,9 +245,9 @@ def told(pair: SurveyPair, method: str, truth: Mask) -> Scored:
     """What a method says of all cells of a pair, of any change."""
     differ = np.asarray(pair.labels[:, 0] != pair.labels[:, 1])
     if method == LABELS:
-        return Scored(differ.astype(float), truth, differ, differ.astype(float))
+        return Scored(differ.astype(float), truth, differ, differ.astype(float), differ)
     cells = METHODS[method].fit(pair).apply(pair)
-    return Scored(cells.change, truth, *listed(pair, cells, SURE))
+    return Scored(cells.change, truth, *listed(pair, cells, SURE), differ)
 
 
 def main() -> None:
@@ -282,6 +282,7 @@ def main() -> None:
     header = ("Made", "average precision, each seed", "mean", "of all", "real of confirmed", "recall", "certain", "likely",
               "possible", "estimated/true")  # fmt: skip
     print(markdown(header, [landscape_line(method, made) for method in methods if made]))
+    print(expected_line([told(one.pair, DEFAULT, one.changed) for one in made]))
     print("labels of the second year that are right:", ", ".join(f"{one.right:.1%}" for one in made))
     header = ("seed", "flips of labels left", "true changes kept")
     print(markdown(header, [flips_line(one, given.work, seed) for seed, one in enumerate(made, 1)]))

@@ -24,12 +24,19 @@ class Scored:
         truth: (n,) cells that truly changed.
         confirmed: (n,) cells that are confirmed.
         listed: (n,) probability with which `sites.csv` would list each, by which its tier goes.
+        differ: (n,) cells whose labels differ, which alone count in the expected total.
     """
 
     score: Floats
     truth: Mask
     confirmed: Mask
     listed: Floats
+    differ: Mask
+
+    @property
+    def expected(self) -> float:
+        """How many changes are expected in all."""
+        return float(self.score[self.differ].sum())
 
     @property
     def average_precision(self) -> float:
@@ -75,8 +82,21 @@ def counts_of(each: Sequence[Scored]) -> list[str]:
         f"{truth[sure].sum()} of {sure.sum()}",
         f"{truth[sure].sum() / truth.sum():.2f}",
         *(f"{found.mean():.2f} ({len(found)})" if len(found) else "none" for found in of_tiers),
-        f"{every.score.sum() / truth.sum():.2f}",
+        f"{every.expected / truth.sum():.2f}",
     ]
+
+
+def expected_line(each: Sequence[Scored]) -> str:
+    """What `diff` says to expect among the first of its lists and of false alarms, over all comparisons, and what is real."""
+    said = []
+    for most in (10, 50, 200):
+        first = [np.argsort(-one.listed, kind="stable")[:most] for one in each]
+        expected = sum(float(one.listed[some].sum()) for one, some in zip(each, first, strict=True))
+        real = sum(int(one.truth[some].sum()) for one, some in zip(each, first, strict=True))
+        said.append(f"{expected:.1f} and {real} of the first {most}")
+    every = together(each)
+    alarms, false = (1 - every.listed)[every.confirmed].sum(), (~every.truth)[every.confirmed].sum()
+    return f"expected and real: {', '.join(said)}; false alarms {alarms:.1f} and {false}"
 
 
 def listed(pair: SurveyPair, cells: CellChanges, least: float) -> tuple[Mask, Floats]:

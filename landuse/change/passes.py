@@ -30,7 +30,8 @@ class Tally:
     Attributes:
         known: how many there are.
         differing: those whose labels differ.
-        change: the sum of their probabilities of change.
+        change: the sum of the probabilities of change of those whose labels differ. Where both maps name one class little is
+            real of what may seem to have changed (docs/change.md), and there are many such cells.
         budget: differences of labels that are expected though the land did not change so.
         ranking: the likeliest changes.
     """
@@ -46,7 +47,7 @@ class Tally:
         differ = block.differ[block.known]
         self.known += len(differ)
         self.differing += int(differ.sum())
-        self.change += float(cells.change.sum())
+        self.change += float(cells.change[differ].sum())
         self.budget += float((1.0 - cells.named[differ]).sum())
         self.ranking = self.ranking.with_cells(block.places, cells)
 

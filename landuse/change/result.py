@@ -23,7 +23,7 @@ from landuse.legend import Legend, load_legend
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.districts import Districts, DistrictTotals
-from landuse.outputs.record import RunRecord, read_record
+from landuse.outputs.record import RunRecord, found_inputs, read_record
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 Pair = tuple[str, str]
@@ -123,7 +123,7 @@ def read_change(folder: Path) -> ChangeResult:
 
 def _maps_of(folder: Path, record: RunRecord) -> tuple[Path, Path]:
     """The first and the last map that a comparison was made of: folders of classify, or class GeoTIFFs."""
-    files = [Path(identity.path) for identity in record.inputs]
+    files = found_inputs(folder, record)
     maps = list(dict.fromkeys(file.parent if (file.parent / "run.json").is_file() else file for file in files))
     gone = [path for path in maps if not path.exists()]
     if gone or len(maps) < 2:

@@ -77,7 +77,17 @@ def identify(address: str | Path) -> FileIdentity:
             return _remote(str(address))
         raise SourceNotFoundError(f"There is no file {address}.")
     size, modified = sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
-    return FileIdentity(path=str(address), size=size, modified=str(modified))
+    return FileIdentity(path=str(path.absolute()), size=size, modified=str(modified))
+
+
+def found_inputs(folder: Path, record: RunRecord) -> list[Path]:
+    """Where the inputs of a folder lie: where they were, or beside the folder where both were moved together."""
+    return [_found(Path(one.path), one.size, folder.resolve().parent) for one in record.inputs]
+
+
+def _found(path: Path, size: int, around: Path) -> Path:
+    moved = around / path.parent.name / path.name
+    return moved if not path.exists() and moved.is_file() and moved.stat().st_size == size else path
 
 
 def with_digest(found: FileIdentity) -> FileIdentity:

@@ -14,7 +14,7 @@ from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
 from landuse.outputs.land_use_map import READ_OF_MAPS
 from landuse.outputs.page.evidence import MAX_BYTES, Areas, Evidence
-from landuse.outputs.record import RECORD, RunRecord, read_record
+from landuse.outputs.record import RECORD, RunRecord, found_inputs, read_record
 from landuse.outputs.tables import read_csv
 from landuse.text import date_names
 
@@ -69,7 +69,7 @@ class Compared:
     @property
     def maps(self) -> tuple[Path | None, Path | None]:
         """The earlier and the later map."""
-        return maps_of(self.record)
+        return maps_of(self.folder, self.record)
 
     def classes(self) -> list[ClassChange]:
         """The classes that occur at either date, in the order of the legend."""
@@ -93,9 +93,9 @@ class Compared:
         return sorted(found, key=lambda line: (-line.confirmed_ha, line.before, line.after))
 
 
-def maps_of(record: RunRecord) -> tuple[Path | None, Path | None]:
+def maps_of(folder: Path, record: RunRecord) -> tuple[Path | None, Path | None]:
     """The earlier and the later map of a comparison: folders of classify or class GeoTIFFs, None where one is gone."""
-    files = [Path(identity.path) for identity in record.inputs]
+    files = found_inputs(folder, record)
     named = list(dict.fromkeys(file.parent if file.name in READ_OF_MAPS else file for file in files))
     if len(named) < 2:
         return None, None

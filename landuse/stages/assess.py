@@ -36,7 +36,7 @@ from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, read_dis
 from landuse.outputs.folder import staged_folder
 from landuse.outputs.label_page import LabelPage, questions_of, write_label_page
 from landuse.outputs.label_page import Place as Shown
-from landuse.outputs.record import RunRecord, identify, read_record, write_record
+from landuse.outputs.record import RunRecord, found_inputs, identify, read_record, write_record
 from landuse.outputs.tables import Table, write_json, write_table
 from landuse.outputs.views import looks
 from landuse.text import date_names
@@ -213,7 +213,7 @@ def by_district(found: Assessment, design: Path, file: Path, column: str | None)
     record = read_record(design)
     if record.command != "assess design":
         raise SourceNotFoundError(f"{design} is no folder of landuse assess design; give it with --design.")
-    change = read_change(Path(record.inputs[0].path).parent)
+    change = read_change(found_inputs(design, record)[0].parent)
     place = Place(change.crs, change.transform, change.before.shape)
     districts = read_districts(file, column, change.crs, bounds_of(place))
     to_map = transformer(4326, change.crs)

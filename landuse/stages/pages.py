@@ -46,7 +46,7 @@ def _alike(folders: Sequence[Path]) -> dict[Path, dict[int, list[int]]]:
         with suppress(LanduseError):  # a folder that is none is refused when the page is written
             record = read_record(folder)
             if record.command == "diff" and (folder / CHANGE).is_file():
-                found[folder] = alike_sites(folder, record, maps_of(record))
+                found[folder] = alike_sites(folder, record, maps_of(folder, record))
     return found
 
 
@@ -90,7 +90,7 @@ def packet(change: Path, out: Path, options: PacketOptions | None = None) -> lis
         raise SourceNotFoundError(f"{change} is the result of landuse {record.command}; give a folder of landuse diff.")
     if target.exists() and not options.fresh:
         raise OutputExistsError(f"{out} is there already; give another --out, or --fresh to replace it.")
-    maps = [path for path in maps_of(record) if path is not None and path.is_dir()]
+    maps = [path for path in maps_of(change, record) if path is not None and path.is_dir()]
     with output_lock(target), busy("making the packet"):
         contents = gather(change, ReportOptions(assess=options.assess)) if (change / CHANGE).is_file() else None
         pages = {PAGE: _map_page([*maps, change])}

@@ -9,7 +9,15 @@ import pytest
 from landuse.errors import ConfigError, LanduseError, OutputExistsError, RunLockedError, SourceNotFoundError
 from landuse.outputs import record as records
 from landuse.outputs.folder import claimed_folder, staged_folder, written_beside
-from landuse.outputs.record import RunRecord, damaged_files, identify, read_record, with_digest, write_record
+from landuse.outputs.record import (
+    RunRecord,
+    damaged_files,
+    found_inputs,
+    identify,
+    read_record,
+    with_digest,
+    write_record,
+)
 
 
 def write(folder, text="x"):
@@ -219,6 +227,20 @@ def test_a_geodatabase_has_the_identity_of_its_files(tmp_path):
     assert before.size == 5
     os.utime(folder / "b", ns=(0, 2 * 10**18))
     assert identify(folder).modified == str(2 * 10**18) != before.modified
+
+
+def test_inputs_are_found_from_any_folder_and_where_they_were_moved_together(tmp_path, monkeypatch):
+    (tmp_path / "a" / "map").mkdir(parents=True)
+    (tmp_path / "a" / "change").mkdir()
+    (tmp_path / "a" / "map" / "landuse.tif").write_bytes(b"abc")
+    monkeypatch.chdir(tmp_path / "a")
+    record = RunRecord(command="diff", inputs=(identify("map/landuse.tif"),))
+    monkeypatch.chdir(tmp_path)
+    assert found_inputs(Path("a/change"), record) == [tmp_path / "a" / "map" / "landuse.tif"]
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert found_inputs(Path("b/change"), record) == [tmp_path / "b" / "map" / "landuse.tif"]
+    (tmp_path / "b" / "map" / "landuse.tif").write_bytes(b"another map")
+    assert found_inputs(Path("b/change"), record) == [tmp_path / "a" / "map" / "landuse.tif"]
 
 
 def test_what_the_body_reads_is_not_told_as_what_cannot_be_written(tmp_path):

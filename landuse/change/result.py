@@ -61,7 +61,10 @@ class ChangeResult:
 
     def hectares(self) -> npt.NDArray[np.float64]:
         """Area of every cell (H, W) on the ellipsoid, as far as there is imagery and anybody asked for it."""
-        return np.concatenate([self.ground.hectares(rows) for rows in bands(self.before.shape)])
+        found = np.empty(self.before.shape)
+        for rows in bands(self.before.shape):
+            found[rows] = self.ground.hectares(rows)
+        return found
 
     @property
     def later(self) -> npt.NDArray[np.uint16]:

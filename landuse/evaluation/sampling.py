@@ -7,7 +7,7 @@ of what stayed (Olofsson et al. 2014, section 5.1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,53 +90,51 @@ def strata_of(land: MappedChange, buffer: int = 1) -> Strata:
     Raises:
         UsageError: no cell has a class in both maps.
     """
-    compared = land.compared
-    if not compared.any():
+    left = land.compared
+    if not left.any():
         raise UsageError("No cell has a class in both maps, so there is nothing to draw a sample from.")
-    parts: dict[str, tuple[str, Mask]] = {}
-    left = compared.copy()
-    for name, cells in _kinds_of_change(land).items():
-        parts[name] = "change", cells & left
-        left &= ~cells
-    parts["possible change"] = "possible", land.possible & left
-    left &= ~land.possible
+    number = np.zeros(left.shape, np.uint8)
+    names: list[str] = []
+    kinds: list[str] = []
+    for kind, name, cells in _parts(land, left, buffer):
+        cells &= left
+        if cells.any():
+            names.append(name)
+            kinds.append(kind)
+            number[cells] = len(names)
+            left &= ~cells
+    areas = np.asarray(np.bincount(number.ravel(), land.hectares.ravel(), len(names) + 1)[1:], np.float64)
+    return Strata(tuple(names), tuple(kinds), number, areas)
+
+
+def _parts(land: MappedChange, left: Mask, buffer: int) -> Iterator[tuple[str, str, Mask]]:
+    """Kind, name and cells of each stratum, one at a time; cells that an earlier one has are no more in `left`."""
+    yield from (("change", name, cells) for name, cells in _kinds_of_change(land))
+    yield "possible", "possible change", land.possible.copy()
     if buffer and land.changed.any():
-        near = binary_dilation(land.changed, np.ones((3, 3), bool), iterations=buffer) & left
-        parts["beside change"] = "near", near
-        left &= ~near
-    for name, cells in _stable(land, left).items():
-        parts[name] = "stable", cells
-    return _strata({name: part for name, part in parts.items() if part[1].any()}, land.hectares)
+        yield "near", "beside change", binary_dilation(land.changed, np.ones((3, 3), bool), iterations=buffer)
+    yield from (("stable", name, cells) for name, cells in _stable(land, left))
 
 
-def _kinds_of_change(land: MappedChange) -> dict[str, Mask]:
+def _kinds_of_change(land: MappedChange) -> Iterator[tuple[str, Mask]]:
     """Cells of the most frequent kinds of change, and of all others together."""
-    pair = land.before.astype(np.int64) * (len(land.names) + 1) + land.after
+    pair = land.before.astype(np.uint32) * (len(land.names) + 1) + land.after
     found, counts = np.unique(pair[land.changed & land.compared], return_counts=True)
     frequent = found[np.argsort(-counts, kind="stable")][:MOST_KINDS]
-    kinds = {}
     for value in frequent:
         before, after = divmod(int(value), len(land.names) + 1)
-        kinds[f"{land.names[before - 1]} -> {land.names[after - 1]}"] = land.changed & (pair == value)
+        yield f"{land.names[before - 1]} -> {land.names[after - 1]}", land.changed & (pair == value)
     if len(found) > len(frequent):
-        kinds["other change"] = land.changed & ~np.isin(pair, frequent)
-    return kinds
+        yield "other change", land.changed & ~np.isin(pair, frequent)
 
 
-def _stable(land: MappedChange, left: Mask) -> dict[str, Mask]:
+def _stable(land: MappedChange, left: Mask) -> Iterator[tuple[str, Mask]]:
     """The land that did not change by class; rare classes together."""
     counts = np.bincount(land.before[left], minlength=len(land.names) + 1)
-    common = [code for code in range(1, len(counts)) if counts[code] >= RARE * max(left.sum(), 1)]
-    found = {f"stable {land.names[code - 1]}": left & (land.before == code) for code in common}
-    return found | {"stable, rare classes": left & ~np.isin(land.before, common)}
-
-
-def _strata(parts: Mapping[str, tuple[str, Mask]], hectares: Floats) -> Strata:
-    number = np.zeros(hectares.shape, np.uint8)
-    for position, (_, cells) in enumerate(parts.values(), 1):
-        number[cells] = position
-    areas = np.asarray(np.bincount(number.ravel(), hectares.ravel(), len(parts) + 1)[1:], np.float64)
-    return Strata(tuple(parts), tuple(kind for kind, _ in parts.values()), number, areas)
+    common = np.flatnonzero(counts >= max(RARE * counts.sum(), 1))
+    for code in common.tolist():
+        yield f"stable {land.names[code - 1]}", land.before == code
+    yield "stable, rare classes", ~np.isin(land.before, common)
 
 
 def units_needed(strata: Strata, target: float) -> int:

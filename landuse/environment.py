@@ -1,7 +1,8 @@
-"""What this process finds around it: the tables of PROJ and GDAL, and libraries that others import though nothing uses them."""
+"""What this process finds around it: tables of PROJ and GDAL, libraries that others import without need, and its memory."""
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import sys
@@ -33,6 +34,12 @@ def foreign_data(environ: MutableMapping[str, str] = os.environ) -> str:
     """Of a message: which variables point elsewhere; empty where none does."""
     found = [f"{name}={environ[name]}" for name in FOREIGN if environ.get(name)]
     return f" {' and '.join(found)} may lead to another version's tables: unset them first." if found else ""
+
+
+def give_memory_back() -> None:
+    """Give the system what was freed between what is still in use; glibc would keep it, and a long run would grow by it."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # musl has none
+        libc.malloc_trim(0)
 
 
 class Later(ModuleType):

@@ -1,9 +1,15 @@
 """Memory of classify does not follow the number of chips: a long, narrow survey takes what a short one takes.
 
+And memory that is freed goes back to the system where a long run asks for it.
+
 The network is left out: what a worker answers is made up. `python -m benchmarks.memory` measures whole processes.
 """
 
+import platform
+import resource
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +17,7 @@ from affine import Affine
 
 from landuse.chips import writing
 from landuse.engine.parts import PartStore
+from landuse.environment import give_memory_back
 from landuse.models.bundle import write_bundle
 from landuse.options.survey import ClassifyOptions
 from landuse.scoring import run as scoring
@@ -71,3 +78,20 @@ def test_eight_times_the_chips_need_little_more_memory(model, tmp_path, monkeypa
     few, many = peak(FEW, model, tmp_path), peak(MANY, model, tmp_path)
     probabilities = MANY * CLASSES * 4
     assert many - few < probabilities / 4
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="glibc alone holds what is freed"
+)
+def test_memory_freed_between_what_stays_goes_back_to_the_system():
+    rows = [b"x" * (size + 2**16) for size in range(2**10)]
+    stays, held = rows[::16], resident()
+    del rows
+    give_memory_back()
+    assert len(stays) == 2**6
+    assert held - resident() > 40 * 2**20
+
+
+def resident():
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -16,6 +16,7 @@ from landuse.change.neighbours import RIM
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap, within
 from landuse.change.pair import CellChanges, SurveyPair
 from landuse.change.pixels import shared_components
+from landuse.environment import give_memory_back
 from landuse.grid import IntArray, chip_ids
 from landuse.legend import CodeArray, Legend
 
@@ -230,6 +231,7 @@ def compare(before: ClassMap, after: ClassMap, rule: ChangeRule, model: ChangeMo
     plain = Comparison(in_legend(before, legend), in_legend(after, legend), shared, rule)
     sample = sampled(plain) if plain.rated else None
     fitted = None if sample is None else (model or change_model(rule.method)).fit(sample)
+    give_memory_back()
     return Comparison(plain.before, plain.after, shared, rule, sample, fitted)
 
 

@@ -15,12 +15,15 @@ from landuse.change.ranking import Ranking
 from landuse.change.scratch import COMPARED, NOTHING, CellScratch, Kinds, States
 from landuse.change.transitions import CrossTable, lone_cells
 from landuse.engine.progress import Progress, followed
+from landuse.environment import give_memory_back
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import BlockWriter, CodeWriter
 from landuse.outputs.districts import UNCHANGED_CODE, Districts, DistrictTotals
 
 POSSIBLE = 0.1
 """Least probability of a change that is not confirmed and still listed in `sites.csv`."""
+BLOCKS = 4
+"""Blocks after which freed memory is given back: it lies between what GDAL keeps in its cache."""
 
 
 @dataclass
@@ -70,7 +73,7 @@ def infer_cells(found: Comparison, scratch: CellScratch, probability: BlockWrite
     """Infer the change of every cell: into `scratch`, and P(change) into a raster."""
     tally = Tally()
     progress = Progress(scratch.shape[0] * scratch.shape[1], "cells", "inferring")
-    for block in followed(found.blocks(), progress, lambda block: block.known.size):
+    for number, block in enumerate(followed(found.blocks(), progress, lambda block: block.known.size), 1):
         corner, cells = (block.window[0].start, block.window[1].start), found.inferred(block)
         named = moved = np.full(block.known.shape, np.nan, np.float32)
         if cells is not None:
@@ -78,6 +81,8 @@ def infer_cells(found: Comparison, scratch: CellScratch, probability: BlockWrite
             named, moved = block.image(cells.named), block.image(cells.moved)
             probability.write(block.image(cells.change), *corner)
         scratch.write(corner, states_of(found, block, cells, scratch.kinds), named, moved)
+        if number % BLOCKS == 0:
+            give_memory_back()
     tally.ranking = tally.ranking.in_order()
     return tally
 

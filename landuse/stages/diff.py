@@ -23,12 +23,13 @@ from landuse.change.site_file import site_table, write_outlines, write_sites
 from landuse.change.sites import find_sites, least_cells, site_file
 from landuse.change.summary import Told, gains_and_losses, summarise, trust_of
 from landuse.change.transitions import class_table, transition_table, transitions, write_transitions
+from landuse.environment import give_memory_back
 from landuse.errors import MapOrderWarning, UsageError
 from landuse.legend import load_legend
 from landuse.mosaic.gdal import block_cache
 from landuse.options.results import DiffOptions
 from landuse.outputs.categories import change_numbers
-from landuse.outputs.cog import Place, bands_cog, bounds_of, change_cog
+from landuse.outputs.cog import TILE, Place, bands_cog, bounds_of, change_cog
 from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, districts_of, write_change_districts
 from landuse.outputs.folder import claimed_folder, staged_folder
 from landuse.outputs.land_use_map import COMPONENTS, PROBABILITIES
@@ -50,6 +51,8 @@ CLASS_HEADER = ("class", "before_ha", "after_ha", "gained_ha", "lost_ha", "sites
 """What `classes.csv` says of each of several classes a square: its hectares, confirmed change, and where more is told."""
 CACHE_BYTES = 48 * 2**20
 """GDAL's block cache while maps are compared: some tiles of both maps, however wide they are."""
+LINES_BYTES = 8 * 2**20
+"""The same where they are gone over by lines, beside a row of tiles of both maps' codes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,18 +238,22 @@ def write_comparison(
     """
     crs, transform = found.before.crs, found.overlap.transform
     codes, place = change_numbers(found.legend), Place(crs, transform, found.overlap.shape)
+    few = LINES_BYTES + 4 * TILE * place.shape[1]
     with cell_scratch(folder, place.shape, len(found.legend)) as scratch:
         with bands_cog(folder / PROBABILITY, place, ("P(change)",)) as probability, block_cache(CACHE_BYTES):
             tally = infer_cells(found, scratch, probability)
+        give_memory_back()
         if found.rule.smooth:
             smooth_states(found, scratch)
-        with site_file(folder) as sites:
+        with site_file(folder) as sites, block_cache(few):
             find_sites(found, scratch, sites, least_cells(found))
             write_outlines(folder, found, sites, formats_of(options.formats))
             tiers, confirmed = write_sites(folder / SITE_TABLE, found, sites), sites.confirmed()
+        give_memory_back()
         districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
-        with change_cog(folder / CHANGE, place, found.legend, codes) as writer, block_cache(CACHE_BYTES):
+        with change_cog(folder / CHANGE, place, found.legend, codes) as writer, block_cache(few):
             totals = add_up(found, scratch, ChangeFiles(writer, codes, districts))
+    give_memory_back()
     write_ranking(folder / RANKING, found, tally.ranking)
     write_change_styles(folder, found.legend, codes, writer.totals)
     trust = trust_of(found, tally.known, tally.differing_share)

@@ -1,6 +1,7 @@
 """How far the two runtimes are apart, in float32: `python -m benchmarks.runtimes [resnet50 vgg16 ...] [--done FILE]`.
 
-Each network gets random weights whose batch norms are not neutral, and images of 96 pixels, which every one of them takes. A
+Each network gets random weights, batch norms that fit what comes to them, as those of a trained network do (without, some deep
+ones make something else of images that are moved by rounding), and images of 96 pixels, which every one of them takes. A
 line a network goes to FILE as it is done, and a network whose line is there already is not measured again.
 """
 
@@ -15,10 +16,11 @@ import numpy as np
 
 from benchmarks.table import markdown
 from landuse.models.architectures import ARCHITECTURES
-from landuse.models.libraries import Floats, KerasModel, Weights
+from landuse.models.libraries import Floats, Images, KerasModel, Weights
 
 PX = 96
-IMAGES = 2
+IMAGES, NORMED = 2, 8
+"""Images that are compared, and those that batch norms are fitted to."""
 MOVED = 1e-6
 """Deviation of what the images are moved by, as a share of themselves: about the rounding of float32."""
 
@@ -42,6 +44,21 @@ def random_weights(model: KerasModel, seed: int = 0) -> Weights:
     return {name: drawn(name, array) for name, array in arrays(model).items()}
 
 
+def fit_norms(model: KerasModel, images: Floats) -> None:
+    """Give every batch norm the mean and variance of what comes to it of some prepared images."""
+    from landuse.models.libraries import keras
+
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(images, training=True)
+
+
+def drawn_images(seed: int, count: int) -> Images:
+    """Images uint8 (count, PX, PX, 3) of noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, PX, PX, 3), dtype=np.uint8)
+
+
 def compared(name: str) -> dict[str, object]:
     """The largest difference of features between the runtimes, as a share of the largest feature.
 
@@ -51,15 +68,17 @@ def compared(name: str) -> dict[str, object]:
     from landuse.models.backbone import backbone_of
     from landuse.models.graph_file import half
     from landuse.models.keras_backbone import graph_of
-    from landuse.models.keras_networks import assign, build
+    from landuse.models.keras_networks import arrays, assign, build
     from landuse.models.libraries import ov
 
     line = ARCHITECTURES[name]
     model = build(line, PX)
-    weights = {key: half(array).astype(np.float32) for key, array in random_weights(model).items()}
+    assign(model, random_weights(model), name)
+    fit_norms(model, np.asarray(line.preprocess.apply(drawn_images(3, NORMED)), np.float32))
+    weights = {key: half(array).astype(np.float32) for key, array in arrays(model).items()}
     assign(model, weights, name)
     graph = backbone_of(graph_of(model, PX, 3), line.preprocess, weights, name).graph()
-    images = np.random.default_rng(1).integers(0, 256, (IMAGES, PX, PX, 3), dtype=np.uint8)
+    images = drawn_images(1, IMAGES)
     ours = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([images])[0]
     prepared = np.asarray(line.preprocess.apply(images), np.float32)
     noise = np.random.default_rng(2).standard_normal(prepared.shape).astype(np.float32)

@@ -249,10 +249,7 @@ class Legend(BaseModel):
         try:
             return cls.model_validate({"name": called, "classes": classes})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise LabelsError(
-                f"A label of {title} cannot name a class: {first['msg']} ({first['input']!r:.100})."
-            ) from error
+            raise LabelsError(f"A label of {title} cannot name a class: {_reason(error)}.") from error
 
 
 def _spread_color(position: int) -> str:
@@ -293,6 +290,14 @@ def legend_of(data: object, where: str) -> Legend:
     try:
         return Legend.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the legend"
-        raise ConfigError(f"{where}: {place}: {first['msg']}.") from error
+        place = ".".join(map(str, error.errors()[0]["loc"])) or "the legend"
+        raise ConfigError(f"{where}: {place}: {_reason(error)}.") from error
+
+
+def _reason(error: ValidationError) -> str:
+    """The first thing that is wrong with plain data, and with what."""
+    first = error.errors()[0]
+    if first["type"] == "string_type":
+        return f"{first['input']!r:.100} is no text; write names such as No or 1 in quotes"
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return said if first["type"] == "value_error" else f"{said}, not {first['input']!r:.100}"

@@ -94,7 +94,12 @@ CLASS = "{code: 1, name: A, color: '#000000'}"
         ("a: 1", "name"),
         (f"name: x\nname: y\nclasses: [{CLASS}]", "'name' stands twice; keep one of them .line 2."),
         ("name: x\nclasses: []", "classes"),
-        (f"name: x\nclasses: [{CLASS}, {CLASS}]", "stands twice"),
+        (f"name: x\nclasses: [{CLASS}, {CLASS}]", "the legend: code 1 stands twice"),
+        (
+            "name: x\nclasses: [{code: 1, name: No, color: '#000000'}]",
+            "False is no text; write names such as No or 1 in quotes",
+        ),
+        ("- 1", r"dictionary or instance of Legend, not \[1\]"),
         ("name: x\nclasses: [{code: -1, name: A, color: '#000000'}]", "code"),
         ("name: x\nclasses: [{code: 65536, name: A, color: '#000000'}]", "code"),
         ("name: x\nclasses: [{code: 1, name: A, color: red}]", "color"),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.errors import ConfigError, SourceNotFoundError
+from landuse.legend import same_name
 from landuse.outputs.tables import cell_text, safe_cell, write_csv
 
 SAMPLE, KEY, STRATA, PAGE = "sample.csv", "key.csv", "strata.csv", "label.html"
@@ -72,8 +73,8 @@ def spelled(answers: Iterable[Answer], names: Iterable[str]) -> list[Answer]:
     """The answers with each class as it is spelled first, in `names` or else here: capitals make no other class."""
     answers = list(answers)
     every = [*names, *(name for answer in answers for name in (answer.before, answer.after))]
-    spelling = {name.casefold(): name for name in reversed(every)}
-    return [Answer(a.id, spelling[a.before.casefold()], spelling[a.after.casefold()]) for a in answers]
+    spelling = {same_name(name): name for name in reversed(every)}
+    return [Answer(a.id, spelling[same_name(a.before)], spelling[same_name(a.after)]) for a in answers]
 
 
 def write_sample(folder: Path, units: Sequence[Unit]) -> None:

@@ -181,16 +181,18 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
 
 
 def name_or_path(item: Address) -> str | Path:
-    """A result as its path; text as it is, for it may be a name, a glob or an address that is no path."""
+    """A result as its path; text as it is, for it may be a name, a glob or an address that is no path.
+
+    Raises `UsageError` for what is no path, such as a list.
+    """
+    if not isinstance(item, str | PathLike):
+        raise UsageError(f"Give results or paths one after the other, not as a {type(item).__name__}.")
     return item if isinstance(item, str) else Path(item)
 
 
 def map_paths(results: tuple[Address, ...]) -> list[Path]:
     """The paths of results. Raises `UsageError` for what is no path, such as a list."""
-    wrong = [type(item).__name__ for item in results if not isinstance(item, str | PathLike)]
-    if wrong:
-        raise UsageError(f"Give results or paths one after the other, not as a {wrong[0]}.")
-    return [Path(item) for item in results]
+    return [Path(name_or_path(item)) for item in results]
 
 
 def temporary_folder() -> Path:

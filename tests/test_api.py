@@ -125,8 +125,9 @@ def test_options_are_those_of_the_command(work):
     assert "chip_m: Side of a chip in metres." in lu.tile.__doc__
     with pytest.raises(UsageError, match="no option 'chip_size'"):
         lu.tile(*work.survey, chip_size=32)
-    with pytest.raises(UsageError, match="not as a list"):
-        lu.diff([work.survey[0], work.survey[0]])
+    for call in (lu.diff, lu.tile, lu.classify):
+        with pytest.raises(UsageError, match="not as a list"):
+            call([work.survey[0], work.survey[0]])
 
 
 def test_importing_the_package_loads_nothing():

@@ -24,6 +24,11 @@ from landuse.mosaic.source import BandAddress, Source
 
 DTYPES = frozenset({"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"})
 
+CLOSED = "only other programs read MrSID and ECW: make a GeoTIFF of it there, or get the imagery as GeoTIFF"
+SHAPES = "it holds shapes: if these index rasters, give the rasters"
+HINTS = {".sid": CLOSED, ".ecw": CLOSED, ".shp": SHAPES, ".gpkg": SHAPES, ".geojson": SHAPES}
+"""What to do with a file that is no raster to us, by its ending."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -72,9 +77,10 @@ def _cannot_open(path: str, error: RasterioError) -> LanduseError:
         return SourceNotFoundError(f"{path} cannot be read: there is no raster at this address ({reason}).")
     if not path.startswith("/vsi") and Path(path).is_file() and Path(path).stat().st_size == 0:
         return NotARasterError(f"{path} is an empty file, not a raster; copy or download it again.")
-    return NotARasterError(
-        f"{path} cannot be opened as a raster ({reason}); it may be of another kind, or incomplete: check it with gdalinfo."
+    hint = HINTS.get(
+        PurePosixPath(path).suffix.lower(), "it may be of another kind, or incomplete: check it with gdalinfo"
     )
+    return NotARasterError(f"{path} cannot be opened as a raster ({reason}); {hint}.")
 
 
 def _header(path: str, dataset: Any) -> Header:  # noqa: ANN401

@@ -211,3 +211,10 @@ def test_gdal_is_left_as_it_was(tmp_path):
     with MosaicReader(open_survey([path]), GRID) as reader:
         reader.read(corner(1, 1))
     assert [rasterio.env.get_gdal_config(name) for name in names] == before
+
+
+@pytest.mark.parametrize(("name", "hint"), [("a.SID", "make a GeoTIFF of it there"), ("index.shp", "give the rasters")])
+def test_what_is_no_raster_to_us_comes_with_what_to_do(tmp_path, name, hint):
+    (tmp_path / name).write_bytes(b"msid" + bytes(200))
+    with pytest.raises(NotARasterError, match=hint):
+        open_survey([tmp_path / name])

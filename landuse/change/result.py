@@ -20,12 +20,15 @@ from landuse.change.transitions import CODES
 from landuse.errors import DamagedSourceError, SourceNotFoundError, UsageError
 from landuse.grid import Cell, ChipGrid, chip_ids
 from landuse.legend import Legend, load_legend
+from landuse.mosaic.gdal import block_cache
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.districts import Districts, DistrictTotals
 from landuse.outputs.record import RunRecord, found_inputs, read_record
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
+CACHE_BYTES = 16 * 2**20
+"""GDAL's block cache while whole rasters are read, which are in memory afterwards."""
 Pair = tuple[str, str]
 
 
@@ -91,6 +94,7 @@ class ChangeResult:
         return [Cell(top - line, left + column) for line, column in zip(lines.tolist(), columns.tolist(), strict=True)]
 
 
+@block_cache(CACHE_BYTES)
 def read_change(folder: Path) -> ChangeResult:
     """Read a folder of `diff` and the two maps it names.
 

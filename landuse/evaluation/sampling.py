@@ -77,7 +77,7 @@ class Strata:
     @property
     def cells(self) -> Numbers:
         """(S,) cells of each stratum."""
-        return np.bincount(self.number.ravel(), minlength=len(self.names) + 1)[1:].astype(np.int64)
+        return sum_by_code(self.number, None, len(self.names) + 1)[1:].astype(np.int64)
 
 
 def strata_of(land: MappedChange, buffer: int = 1) -> Strata:
@@ -103,8 +103,19 @@ def strata_of(land: MappedChange, buffer: int = 1) -> Strata:
             kinds.append(kind)
             number[cells] = len(names)
             left &= ~cells
-    areas = np.asarray(np.bincount(number.ravel(), land.hectares.ravel(), len(names) + 1)[1:], np.float64)
-    return Strata(tuple(names), tuple(kinds), number, areas)
+    return Strata(tuple(names), tuple(kinds), number, sum_by_code(number, land.hectares, len(names) + 1)[1:])
+
+
+def sum_by_code(codes: npt.NDArray[np.integer], weights: Floats | None, count: int) -> Floats:
+    """Sum (count,) of the weights (H, W) of the cells of each code, or their number without weights.
+
+    Line by line, since NumPy makes numbers of eight bytes of all codes that it counts.
+    """
+    weighed = [None] * len(codes) if weights is None else weights
+    total = np.zeros(count)
+    for line, weight in zip(codes, weighed, strict=True):
+        total += np.bincount(line, weight, count)
+    return total
 
 
 def _parts(land: MappedChange, left: Mask, buffer: int) -> Iterator[tuple[str, str, Mask]]:

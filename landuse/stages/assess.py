@@ -28,7 +28,7 @@ from landuse.evaluation.sample_files import (
     write_sample,
     write_strata,
 )
-from landuse.evaluation.sampling import MappedChange, Strata, allocate, draw, strata_of, units_needed
+from landuse.evaluation.sampling import MappedChange, Strata, allocate, draw, strata_of, sum_by_code, units_needed
 from landuse.grid import Cell
 from landuse.options.results import AgreeOptions, DesignOptions, EstimateOptions
 from landuse.outputs.cog import Place, bounds_of
@@ -172,8 +172,7 @@ def _record(
 
 
 def _hectares(land: MappedChange, codes: np.ndarray[tuple[int, int], np.dtype[np.uint16]]) -> dict[str, float]:
-    inside = land.compared
-    found = np.bincount(codes[inside], land.hectares[inside], len(land.names) + 1)[1:]
+    found = sum_by_code(np.where(land.compared, codes, 0), land.hectares, len(land.names) + 1)[1:]
     return dict(zip(land.names, found.tolist(), strict=True))
 
 

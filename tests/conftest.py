@@ -36,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Spare what each process would do again, whether it is one of several workers or started by a test."""
     _keep_files_in_memory()
     _keep_bytecode()
+    _try_fewer_examples()
     _begin_elsewhere(config)
 
 
@@ -49,6 +50,14 @@ def _keep_bytecode() -> None:
     """Whatever the environment says: to compile all tests and modules takes a worker as long as to import all else."""
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _try_fewer_examples() -> None:
+    """Of each property that does not ask for more or fewer: half as many as usual, others at each run."""
+    from hypothesis import settings
+
+    settings.register_profile("suite", max_examples=50)
+    settings.load_profile("suite")
 
 
 def _begin_elsewhere(config: pytest.Config) -> None:

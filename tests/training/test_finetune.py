@@ -104,11 +104,8 @@ def moved(work, how):
     return {name.split("/")[0] for name in after if not np.array_equal(after[name], before[name])}
 
 
-def test_layers_below_the_chosen_ones_stay_as_they_were(work, tmp_path):
-    how = FineTuneOptions(layers=1, epochs=2)
-    found = fine_tune([work / "data"], tmp_path / "m.landuse", options(work), how)
-    before, after = weights_of(read_bundle(work / "small.landuse")), weights_of(found)
-    assert {n for n in before if not np.array_equal(before[n], after[n])} == {"dense_0/kernel", "dense_0/bias"}
+def test_layers_below_the_chosen_ones_stay_as_they_were(work):
+    assert moved(work, FineTuneOptions(layers=1)) == {"dense_0"}
 
 
 def test_a_run_that_was_killed_goes_on(work, tuned, tmp_path, monkeypatch):

@@ -19,8 +19,8 @@ demo-wheel: $(READY) ## the same from the wheel alone, in a folder where nothing
 docs: $(READY) ## the documentation as a site in site/, which a browser opens without a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-test: $(READY) ## all tests, three files at a time, each in one process, so that what its tests share is made once; the longest first
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+test: $(READY) ## all tests, four files at a time, each in one process, so that what its tests share is made once; the longest first
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
 
 notebooks: $(READY) ## every cell of every notebook; `make test` only looks at what they are stored with
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load tests/notebooks/every_cell.py

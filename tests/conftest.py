@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Spare what each process would do again, whether it is one of several workers or started by a test."""
     _keep_files_in_memory()
     _keep_bytecode()
-    _try_fewer_examples()
+    _decide_alike()
     _begin_elsewhere(config)
 
 
@@ -52,11 +52,11 @@ def _keep_bytecode() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def _try_fewer_examples() -> None:
-    """Of each property that does not ask for more or fewer: half as many as usual, others at each run."""
+def _decide_alike() -> None:
+    """Of each property the same examples at every run, 50 unless it asks for other, and however long a busy machine takes."""
     from hypothesis import settings
 
-    settings.register_profile("suite", max_examples=50)
+    settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True)
     settings.load_profile("suite")
 
 

@@ -191,7 +191,7 @@ def test_a_crs_of_an_authority_is_written_by_its_code(code):
     assert ChipGrid(CRS.from_user_input(code)).as_dict()["crs"] == code
 
 
-@settings(deadline=None, max_examples=10)  # the database of CRSs is searched for each
+@settings(max_examples=10)  # the database of CRSs is searched for each
 @given(
     st.sampled_from(["tmerc", "laea", "lcc +lat_1=30 +lat_2=50", "aea +lat_1=30 +lat_2=50", "stere", "merc"]),
     st.sampled_from(

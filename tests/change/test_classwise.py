@@ -87,7 +87,7 @@ def test_what_a_tier_states_holds(seed):
     assert cells.moved[cells.move[:, 1] == 0].sum() == pytest.approx(changed.sum(), rel=0.4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(pairs())
 def test_swapping_the_surveys_transposes_the_transition(pair):
     (forward, said), (backward, back) = inferred(*pair), inferred(*pair[::-1])
@@ -95,7 +95,7 @@ def test_swapping_the_surveys_transposes_the_transition(pair):
     np.testing.assert_allclose(said.change, back.change, atol=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(pairs())
 def test_results_are_probabilities(pair):
     fitted, said = inferred(*pair)
@@ -105,7 +105,7 @@ def test_results_are_probabilities(pair):
     assert (said.moved <= said.change + 1e-9).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(pairs(), st.integers(1, 3))
 def test_identical_surveys_hold_no_change_and_blocks_say_what_the_whole_says(pair, parts):
     fitted, said = inferred(pair[0], pair[0])
@@ -146,7 +146,7 @@ def test_one_class_cannot_change():
     assert (said.change == 0).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(pairs(), st.integers(0, 5))
 def test_changes_shared_out_anew_are_as_many_and_the_rest_is_left(pair, seed):
     before, after = pair

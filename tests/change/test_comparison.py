@@ -48,7 +48,7 @@ def drawn(seed, shape=(12, 15), sure=3.0):
     return maps
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000))
 def test_what_is_confirmed_differs_and_is_likely_enough(seed):
     before, after = drawn(seed)
@@ -65,7 +65,7 @@ def test_what_is_confirmed_differs_and_is_likely_enough(seed):
     assert np.diag(sure.cells).sum() == 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_swapping_the_maps_swaps_the_answer(seed):
     before, after = drawn(seed)
@@ -142,7 +142,7 @@ def test_a_higher_bar_and_a_larger_site_only_take_away():
     assert np.array_equal(by_area.confirmed, large.confirmed)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 9))
 def test_small_sites_go_whole_and_no_other_cell_with_them(seed, least, band):
     rng = np.random.default_rng(seed)

@@ -40,7 +40,7 @@ def test_p_change_means_what_it_says():
         assert made.changed[inside].mean() == pytest.approx(found.change[inside].mean(), abs=0.06)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs())
 def test_swapping_the_surveys_transposes_the_transition(pair):
     forward, backward = infer_change(*pair), infer_change(*pair[::-1])
@@ -48,7 +48,7 @@ def test_swapping_the_surveys_transposes_the_transition(pair):
     np.testing.assert_allclose(forward.change, backward.change, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs(), st.randoms(use_true_random=False))
 def test_a_permutation_of_the_classes_permutes_the_result(pair, random):
     order = list(range(pair[0].shape[1]))
@@ -58,7 +58,7 @@ def test_a_permutation_of_the_classes_permutes_the_result(pair, random):
     np.testing.assert_allclose(plain.change, mixed.change, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs())
 def test_results_are_probabilities(pair):
     found = infer_change(*pair)
@@ -67,7 +67,7 @@ def test_results_are_probabilities(pair):
     assert ((found.change >= 0) & (found.change <= 1)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pairs())
 def test_identical_surveys_hold_no_change(pair):
     found = infer_change(pair[0], pair[0])

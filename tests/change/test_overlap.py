@@ -21,7 +21,7 @@ def land(codes, transform=NORTH_UP, crs=UTM, name="map"):
     return ClassMap(name, (), ArrayPixels(np.asarray(codes, np.uint8)), transform, crs, LEGEND)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(*[st.integers(1, 12)] * 4, st.integers(-9, 9), st.integers(-9, 9))
 def test_the_shared_cells_are_the_same_ground(height, width, other_height, other_width, down, right):
     """Every cell holds a number of its place, so that cells of the same ground hold the same."""

@@ -72,7 +72,7 @@ def hectares(one):
     return np.bincount(one.codes.ravel(), areas.ravel(), minlength=256)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(maps())
 def test_rows_are_the_earlier_map_and_columns_the_later_one(pair):
     before, after = pair
@@ -87,7 +87,7 @@ def test_rows_are_the_earlier_map_and_columns_the_later_one(pair):
     assert found.compared_cells == found.cells[1:, 1:].sum() > 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(maps())
 def test_the_other_way_round_is_the_transpose(pair):
     try:

@@ -116,7 +116,7 @@ def test_coordinates_that_are_no_numbers_are_no_area(tmp_path, kind, coordinates
         area_geometry(file, None, UTM, NEAR)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(-900, 900), st.integers(-900, 900)), min_size=3, max_size=7))
 def test_touching_is_sharing_ground(points):
     area = shapely.MultiPoint(points).convex_hull

@@ -33,7 +33,7 @@ def test_rounding_does_not_reach_into_the_next_cell():
     assert cells(footprint_cells(GRID, grown)) == {(2, -1), (2, 0), (3, -1), (3, 0)}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(number, number), min_size=3, max_size=8))
 def test_cells_of_any_footprint_are_those_that_share_ground(points):
     footprint = shapely.MultiPoint(points).convex_hull

@@ -19,7 +19,7 @@ def rows(seed=0, n=120, groups=None, right=0.8):
     return Predictions(NAMES, truth, prediction, scores, groups)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.integers(20, 80), st.floats(0.3, 0.9))
 def test_an_interval_lies_around_its_figure(seed, n, right):
     found = bootstrap(rows(seed, n, right=right), 60, seed)

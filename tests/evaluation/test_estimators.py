@@ -58,7 +58,7 @@ def samples(draw):
     return counts, rng.uniform(1, 1000, classes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples())
 def test_estimates_add_up_to_the_map(sample):
     counts, areas = sample
@@ -72,7 +72,7 @@ def test_estimates_add_up_to_the_map(sample):
     assert found.overall.value[0] == pytest.approx(found.users.value @ areas / areas.sum())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(samples(), st.floats(0.01, 1e6), st.randoms(use_true_random=False))
 def test_units_and_the_order_of_classes_do_not_matter(sample, unit, random):
     counts, areas = sample

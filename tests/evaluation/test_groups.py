@@ -22,7 +22,7 @@ def judged(draw):
     return Predictions(SIX.names, rng.integers(0, 6, n), prediction, scores)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(judged())
 def test_regrouping_adds_up_the_confusion_matrix(rows):
     coarse = regrouped(rows, SIX, THREE)
@@ -33,7 +33,7 @@ def test_regrouping_adds_up_the_confusion_matrix(rows):
         np.testing.assert_allclose(coarse.probabilities, rows.probabilities @ member)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_a_row_of_several_labels_is_of_every_group_of_them(seed):
     rng = np.random.default_rng(seed)

@@ -111,7 +111,7 @@ def labellings(draw):
     return rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(labellings())
 def test_figures_agree_with_scikit_learn_and_with_one_another(drawn):
     truth, probabilities = drawn

@@ -19,7 +19,7 @@ def scored(draw):
     return members, scores, rng.integers(0, 4, rows) + np.eye(1, rows, 0, int)[0] + np.eye(1, rows, 1, int)[0]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(scored())
 def test_areas_and_curves_agree_with_scikit_learn(drawn):
     members, scores, weights = drawn
@@ -42,7 +42,7 @@ def test_one_side_alone_has_no_area(members):
     assert len(ranking.points().threshold) == len(members)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(3, 7), st.integers(0, 2**32 - 1))
 def test_top_k_agrees_with_scikit_learn_and_top_1_is_accuracy(rows, classes, seed):
     rng = np.random.default_rng(seed)
@@ -61,7 +61,7 @@ def test_of_equal_probabilities_the_first_ranks_higher():
     assert found == {"1": 0.25, "2": 0.5, "3": 0.75}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_figures_under_weights_are_those_of_repeated_rows(rows, classes, seed):
     rng = np.random.default_rng(seed)
@@ -78,7 +78,7 @@ def test_figures_under_weights_are_those_of_repeated_rows(rows, classes, seed):
         assert weighted == pytest.approx(plain)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 80), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_several_labels_agree_with_scikit_learn(rows, classes, seed):
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ def statements(draw):
     return rng.random(n), rng.random(n) < 0.6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(statements(), st.integers(1, 20))
 def test_the_error_is_that_of_the_bins(said, bins):
     confidence, right = said
@@ -33,7 +33,7 @@ def test_the_error_is_that_of_the_bins(said, bins):
     assert expected_error(confidence, right, bins=bins) == pytest.approx(gaps / len(confidence))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(statements(), st.integers(0, 1000))
 def test_a_weight_is_a_number_of_copies(said, seed):
     confidence, right = said

@@ -61,7 +61,7 @@ def test_many_polygons_agree_with_exactextract():
     assert np.abs(class_areas(CODES, ring, (0, 1, 2, 3))) == pytest.approx(np.array(expected), abs=1e-3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 2)),
     hnp.arrays(np.float64, (4,), elements=st.floats(-3, 12)),

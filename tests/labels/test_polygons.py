@@ -63,7 +63,7 @@ def test_overlap_within_a_class_counts_once(layer):
     assert label(path).shares[0, 2] == pytest.approx(0.8)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(*[st.integers(-50, 150)] * 4, st.integers(0, 6)), min_size=2, max_size=6))
 def test_shares_of_overlapping_polygons_never_exceed_the_chip(boxes):
     from landuse.labels.polygons import PolygonLabels

@@ -51,7 +51,7 @@ def test_a_survey_on_itself_stays_as_it_is():
     assert np.abs(same.astype(int) - pixels).max() <= 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000), st.floats(0.3, 1.0), st.floats(0, 60))
 def test_curves_rise_and_their_slopes_are_bounded(seed, gain, offset):
     pixels = land(400, 200, 100, seed)

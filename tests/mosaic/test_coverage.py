@@ -35,7 +35,7 @@ def test_rows_run_southwards():
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_abutting_sources_add_up_to_exactly_one(data):
     """However a rectangle is cut into sources, in whatever pixel size, coverage is that of the rectangle."""
     pixel = data.draw(st.sampled_from([0.3, 0.6, 1.0, 1 / 3, 2.5]))

@@ -95,7 +95,7 @@ def test_no_warning_is_left():
         assert fit(image, 16).shape == (16, 16, 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 40), st.integers(1, 12))
 def test_batches_hold_every_picture_once_in_order_and_are_full_but_the_last(count, size):
     taken = []

@@ -36,14 +36,14 @@ ranges = st.tuples(st.integers(-2, 6), st.integers(1, 4), st.integers(-2, 6), st
 
 
 @given(ranges)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_window_is_what_rasterio_reads(scene, cells):
     path, reader = scene
     np.testing.assert_array_equal(reader.read(cells).data, plain(path, GRID, cells))
 
 
 @given(ranges)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_range_is_its_cells(scene, cells):
     _, reader = scene
     chips, masks = reader.read(cells).chips(GRID.chip_px)

@@ -125,7 +125,7 @@ def test_colours_stand_where_they_stand_on_earth(tmp_path, name):
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.2, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_one_colour_stays_one_colour_to_the_edge(tmp_path_factory, col, row, pixel):
     """No dark fringe: a plain picture is plain wherever it is valid, and as large as it was."""
     side = round(70 / pixel)

@@ -29,7 +29,7 @@ def corner(grid, lon, lat):
     return cell.row, cell.col
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(sorted(PLACES)),
     st.integers(-300, 300),

@@ -147,7 +147,7 @@ def test_what_cannot_serve_is_one_clear_error(tmp_path):
 TRIANGLES = st.lists(st.tuples(st.floats(-50, 1100), st.floats(-50, 1100)), min_size=3, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TRIANGLES)
 def test_shares_are_those_of_the_intersection(points):
     """Every cell's share by itself, and their sum: the ground of the shape on the map."""

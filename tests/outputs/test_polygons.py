@@ -44,7 +44,7 @@ def swept(values, heights, spacing):
     yield sweep.skip_to(line + 5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RASTERS, st.lists(st.integers(1, 4), max_size=10), st.integers(1, 5))
 @example(BOW_TIE, [2], 3)
 def test_a_sweep_in_bands_finds_the_regions_of_the_whole(values, heights, spacing):
@@ -55,7 +55,7 @@ def test_a_sweep_in_bands_finds_the_regions_of_the_whole(values, heights, spacin
     assert texts == sorted(shapely.to_wkt(shapely.normalize(whole.polygons)).tolist())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RASTERS, st.lists(st.integers(1, 4), max_size=10))
 @example(BOW_TIE, [2])
 def test_polygons_hold_the_cells_of_their_region_and_no_others(values, heights):
@@ -73,7 +73,7 @@ def test_polygons_hold_the_cells_of_their_region_and_no_others(values, heights):
     assert held[polygon].tolist() == values[lines[cell], cols[cell]].tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RASTERS)
 def test_neighbours_share_every_vertex_of_their_common_edge(values):
     """Where one polygon has a corner on the edge of another, the other has a vertex: nothing opens in another CRS."""
@@ -85,7 +85,7 @@ def test_neighbours_share_every_vertex_of_their_common_edge(values):
         assert on_edge == mine
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RASTERS)
 def test_numbers_are_those_of_the_areas_in_image_order(values):
     number = connected(values)

@@ -45,7 +45,7 @@ def test_columns_say_class_area_cells_and_mean_confidence():
     assert frame.crs.to_epsg() == 4326
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(GRIDS)
 def test_polygons_partition_the_mapped_ground(codes):
     frame = dissolve(codes, TRANSFORM, UTM, LEGEND)
@@ -57,7 +57,7 @@ def test_polygons_partition_the_mapped_ground(codes):
     assert whole.area == pytest.approx(shapely.area(frame.geometry.to_numpy()).sum(), rel=1e-9, abs=1e-15)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(GRIDS, st.lists(st.integers(1, 9), max_size=5), st.integers(0, 3))
 def test_a_map_that_comes_in_strips_has_the_same_polygons(codes, cuts, gap):
     """Whatever the strips, and with lines left out where nothing is mapped."""
@@ -98,7 +98,7 @@ def test_a_region_that_touches_itself_at_a_corner_has_a_hole_there():
     assert sorted(len(g.interiors) for g in frame.geometry) == [0, 0, 1]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(GRIDS)
 def test_areas_of_polygons_are_those_of_their_rings(codes):
     frame = dissolve(codes, TRANSFORM, UTM, LEGEND)

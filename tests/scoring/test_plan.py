@@ -33,7 +33,7 @@ def keys(chips=CHIPS, model=MODEL, inputs=None, **settings):
     return {task.block: task.key for task in tasks}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.tuples(st.integers(0, 15), st.integers(0, 15)), min_size=1))
 def test_a_task_holds_its_cells_in_a_bit_each(cells):
     block = Block(-1, 2)

@@ -110,7 +110,7 @@ def test_a_column_of_something_else_is_refused(kind):
         list(pictures(pa.nulls(1, kind), PX))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.booleans(), max_size=40))
 def test_the_stream_keeps_what_is_readable_and_where_it_was(readable):
     good = encoded(picture())

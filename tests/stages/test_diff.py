@@ -409,7 +409,7 @@ def test_golden_g5_three_dates_give_every_step_and_the_whole(tmp_path):
         )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32 - 1), st.tuples(st.integers(-3, 3), st.integers(-2, 3)), st.sampled_from([0.0, 0.3]))
 def test_sums_hold_whatever_the_maps(tmp_path_factory, seed, shift, holes):
     rng = np.random.default_rng(seed)

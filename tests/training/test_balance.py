@@ -22,7 +22,7 @@ def test_weights_are_those_of_balanced_classes():
     assert rows.weights == pytest.approx(100 / 3 / np.array([70, 20, 10])[data.positions])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60), st.integers(0, 9))
 def test_downsampling_is_exact(labels, seed):
     rows = fitting_rows(samples(labels), WeightOptions(balance="downsample", seed=seed))

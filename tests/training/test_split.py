@@ -30,7 +30,7 @@ def apart(layout, side, other):
     return np.where((steps == 0).all(axis=-1), -1, gaps).min()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(layouts(), st.sampled_from([0.0, 300.0, 1000.0]), st.sampled_from([None, 500.0, 3000.0]), st.integers(0, 99))
 def test_no_ground_and_no_group_is_on_both_sides(layout, buffer_m, block_m, seed):
     rule = HoldoutOptions(holdout=0.3, seed=seed, block_m=block_m, buffer_m=buffer_m)
@@ -49,7 +49,7 @@ def test_no_ground_and_no_group_is_on_both_sides(layout, buffer_m, block_m, seed
     assert report["train"] + report["test"] + report["left_out"] == len(layout)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(layouts(), st.integers(2, 5))
 def test_every_sample_is_held_back_by_one_fold(layout, count):
     found = folds(layout, count, HoldoutOptions(block_m=2000.0))
@@ -74,7 +74,7 @@ def test_folds_need_two_blocks():
         folds(Layout(np.arange(4) % 2, Places(np.zeros(4, int), np.arange(4), CHIP)), 3, HoldoutOptions(block_m=1e6))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 12), st.sampled_from([0.1, 0.2, 0.5]))
 def test_a_group_is_never_on_both_sides(seed, groups, share):
     rng = np.random.default_rng(seed)

@@ -22,7 +22,7 @@ def judged(draw):
     return members, scores.astype(np.float32)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(judged())
 def test_no_other_threshold_has_a_higher_f1(drawn):
     members, scores = drawn

@@ -8,7 +8,7 @@ from tools.landscape.noise import fractal, grain, hash01, noise_at, value_noise
 WHOLE = Frame(-40.0, 120.0, 1.0, 90, 110)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     row=st.integers(0, 60),
     col=st.integers(0, 80),

@@ -181,10 +181,7 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
 
 
 def name_or_path(item: Address) -> str | Path:
-    """A result as its path; text as it is, for it may be a name, a glob or an address that is no path.
-
-    Raises `UsageError` for what is no path, such as a list.
-    """
+    """A result as its path; text as it is, for it may be a name, a glob or an address. Raises `UsageError` for a list."""
     if not isinstance(item, str | PathLike):
         raise UsageError(f"Give results or paths one after the other, not as a {type(item).__name__}.")
     return item if isinstance(item, str) else Path(item)

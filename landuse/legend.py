@@ -260,9 +260,8 @@ def _spread_color(position: int) -> str:
 
 def configs_folder() -> Path:
     """The shipped configs: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
+    inside = Path(__file__).parent / "configs"
+    return inside if inside.is_dir() else inside.parents[1] / "configs"
 
 
 def shipped_legends() -> tuple[str, ...]:

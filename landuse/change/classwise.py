@@ -51,8 +51,7 @@ MOST_CELLS = 20_000
 NEVER = 1e-4
 """Least probability of the trusted survey that is taken at face value."""
 UNNAMED = 0.49
-"""Most that a change counts which the labels of the two maps do not name: never more likely than not. Scores and neighbours
-may say more, but on no landscape whose truth is known was one of those real."""
+"""Most that a change counts which the two maps' labels do not name: where truth is known, none that seemed surer was real."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import rasterio.shutil
 
 from landuse.errors import NotARasterError
 from landuse.mosaic import MosaicReader, open_survey
-from landuse.mosaic.gdal import check_vrt
+from landuse.mosaic.vrt import check_vrt
 from tests.mosaic.rasters import GRID, Raster, corner, noise
 
 FILE = '"1">a.tif'
@@ -91,7 +91,7 @@ def test_a_description_of_imagery_elsewhere_is_no_raster(tmp_path):
 
 def test_a_vrt_in_a_store_stays_in_its_bucket(monkeypatch):
     text, home = '<VRTDataset><SourceFilename relativeToVRT="{}">{}</SourceFilename></VRTDataset>', "/vsis3/one"
-    monkeypatch.setattr("landuse.mosaic.gdal.object_bytes", lambda path, most: said.encode())
+    monkeypatch.setattr("landuse.mosaic.vrt.object_bytes", lambda path, most: said.encode())
     for number, (relative, name) in enumerate([(1, "a.tif"), (1, "../b/a.tif"), (0, f"{home}/c.tif")]):
         said = text.format(relative, name)
         check_vrt(f"{home}/{number}/a.vrt")

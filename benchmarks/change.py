@@ -73,9 +73,9 @@ class Case:
     @property
     def pair(self) -> SurveyPair:
         """The known cells."""
-        if self.cells.pair is None:
+        if self.cells.around is None:
             raise ValueError("The maps compared here have probabilities.")
-        return self.cells.pair
+        return self.cells.around
 
     @property
     def judged(self) -> Mask:
@@ -167,7 +167,7 @@ def scored_by(case: Case, model: ChangeModel) -> Scored:
     sure, chance = listed(pair, cells, case.found.rule.min_probability)
     sure &= about_water(case)
     score, shown = (np.where(about | sure, values, 0.0)[judged] for values in (cells.moved, chance))
-    return Scored(score, case.changed[judged], sure[judged], shown, (pair.labels[:, 0] != pair.labels[:, 1])[judged])
+    return Scored(score, case.changed[judged], sure[judged], shown, pair.differ[judged])
 
 
 def about_water(case: Case) -> Mask:
@@ -243,7 +243,7 @@ def landscape_line(method: str, made: Sequence[Made]) -> list[str]:
 
 def told(pair: SurveyPair, method: str, truth: Mask) -> Scored:
     """What a method says of all cells of a pair, of any change."""
-    differ = np.asarray(pair.labels[:, 0] != pair.labels[:, 1])
+    differ = pair.differ
     if method == LABELS:
         return Scored(differ.astype(float), truth, differ, differ.astype(float), differ)
     cells = METHODS[method].fit(pair).apply(pair)
@@ -275,7 +275,7 @@ def main() -> None:
     turned = list(dakota(given.imagery / "naip_dakota", given.work, back=True))
     print(markdown(("Turned round", *header[1:]), [dakota_line(method, turned) for method in methods]), flush=True)
     blocks = [found.whole() for found in california(given.imagery / "naip_california", given.work)]
-    pairs = [block.pair for block in blocks if block.pair is not None]
+    pairs = [block.around for block in blocks if block.around is not None]
     header = ("California", "false cells per 1,000", "average precision of stand-ins", "estimated/true")
     print(markdown(header, [california_line(method, pairs, given.seeds) for method in methods]), flush=True)
     made = [landscape(given.work, seed) for seed in range(1, given.landscapes + 1)]

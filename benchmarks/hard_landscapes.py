@@ -68,7 +68,7 @@ def landscape(work: Path, seed: int) -> Made:
         map_of(sorted((made / year).glob("*.tif")), work / f"hard_{seed}_{year}", options) for year in ("2014", "2020")
     )
     found = compare(read_class_map(first), read_class_map(second), ChangeRule())
-    pair = found.whole().pair
+    pair = found.whole().around
     if pair is None:
         raise ValueError("The maps compared here have probabilities.")
     named = np.array(found.legend.names)[pair.labels[:, 1]]

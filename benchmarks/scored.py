@@ -104,5 +104,5 @@ def listed(pair: SurveyPair, cells: CellChanges, least: float) -> tuple[Mask, Fl
 
     As `diff` lists them: a confirmed cell by the change that its labels name, any other by its likeliest change.
     """
-    sure = (pair.labels[:, 0] != pair.labels[:, 1]) & (cells.named >= least)
+    sure = pair.differ & (cells.named >= least)
     return sure, np.where(sure, cells.named, cells.moved)

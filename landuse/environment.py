@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import sys
@@ -38,6 +37,8 @@ def foreign_data(environ: MutableMapping[str, str] = os.environ) -> str:
 
 def give_memory_back() -> None:
     """Give the system what was freed between what is still in use; glibc would keep it, and a long run would grow by it."""
+    import ctypes
+
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # musl has none
         libc.malloc_trim(0)
 

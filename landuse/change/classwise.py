@@ -270,7 +270,7 @@ class FittedViews:
         if self.places is not None:
             found = changed_by(found, self.places.log_odds(some))
         found[some.same] = np.eye(trusted.shape[1]) * trusted[some.same][:, :, None]
-        differ = some.labels[:, 0] != some.labels[:, 1]
+        differ = some.differ
         found[differ] = as_named(found[differ], trusted[differ], doubtful[differ])
         return np.asarray(found.transpose(0, 2, 1) if self.later else found)
 

@@ -16,7 +16,6 @@ from landuse.change.neighbours import RIM
 from landuse.change.overlap import Overlap, common_legend, in_legend, overlap, within
 from landuse.change.pair import CellChanges, SurveyPair
 from landuse.change.pixels import shared_components
-from landuse.environment import give_memory_back
 from landuse.grid import IntArray, chip_ids
 from landuse.legend import CodeArray, Legend
 
@@ -24,6 +23,8 @@ TILE, LINES = 512, 256
 """Columns of a block, which is half of a tile of our rasters: each tile is decoded once or twice then."""
 MOST_SAMPLED = 2**18
 """Cells that change is learnt from; of larger maps, about so many drawn at random."""
+MOST_DRAWN = round(1.1 * MOST_SAMPLED)
+"""Room for these, of which chance may draw some more."""
 SEED = 0
 Mask = npt.NDArray[np.bool_]
 Window = tuple[slice, slice]
@@ -77,11 +78,6 @@ class ComparedBlock:
         return np.asarray(
             (lines >= down.start) & (lines < down.stop) & (columns >= right.start) & (columns < right.stop)
         )
-
-    @cached_property
-    def pair(self) -> SurveyPair | None:
-        """What the maps say of the known cells of the window, in image order."""
-        return None if self.around is None else self.around.take(self.inside)
 
     @property
     def places(self) -> tuple[IntArray, IntArray]:
@@ -231,7 +227,6 @@ def compare(before: ClassMap, after: ClassMap, rule: ChangeRule, model: ChangeMo
     plain = Comparison(in_legend(before, legend), in_legend(after, legend), shared, rule)
     sample = sampled(plain) if plain.rated else None
     fitted = None if sample is None else (model or change_model(rule.method)).fit(sample)
-    give_memory_back()
     return Comparison(plain.before, plain.after, shared, rule, sample, fitted)
 
 
@@ -241,7 +236,7 @@ def sampled(found: Comparison) -> SurveyPair | None:
     most = min(rows * cols, *(sum(land.pixels.counts.values()) for land in (found.before, found.after)))
     share = MOST_SAMPLED / max(most, 1)
     parts = (found.sampled(window, share) for window in blocks_of(found.overlap.shape))
-    return SurveyPair.in_image_order((part for part in parts if part is not None), min(most, round(1.1 * MOST_SAMPLED)))
+    return SurveyPair.in_image_order((part for part in parts if part is not None), min(most, MOST_DRAWN))
 
 
 def drawn_in(window: Window, cells: int, share: float) -> Mask:

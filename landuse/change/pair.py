@@ -73,6 +73,11 @@ class SurveyPair:
         return len(self.before)
 
     @property
+    def differ(self) -> Mask:
+        """(n,) cells that the two maps name differently."""
+        return np.asarray(self.labels[:, 0] != self.labels[:, 1])
+
+    @property
     def same(self) -> Mask:
         """(n,) cells whose two vectors are equal to the last bit: one look that stands in both surveys."""
         return np.asarray((self.before == self.after).all(axis=1))

@@ -239,6 +239,7 @@ def write_comparison(
     crs, transform = found.before.crs, found.overlap.transform
     codes, place = change_numbers(found.legend), Place(crs, transform, found.overlap.shape)
     few = LINES_BYTES + 4 * TILE * place.shape[1]
+    give_memory_back()
     with cell_scratch(folder, place.shape, len(found.legend)) as scratch:
         with bands_cog(folder / PROBABILITY, place, ("P(change)",)) as probability, block_cache(CACHE_BYTES):
             tally = infer_cells(found, scratch, probability)

@@ -51,6 +51,7 @@ def keywords(schema: type[Options]) -> Callable[[F], F]:
     """Give a function the fields of a schema as keyword arguments, for `help` and for completion."""
 
     def decorate(function: F) -> F:
+        """The function with the keywords in its signature."""
         own = [
             p for p in inspect.signature(function, eval_str=False).parameters.values() if p.kind is not p.VAR_KEYWORD
         ]

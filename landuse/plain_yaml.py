@@ -20,6 +20,7 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader; the keys of a mapping are looked at as they are written, before any are merged into it."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401
+        """The mapping, as PyYAML reads it. Raises `_Twice` for a key that it has already."""
         node = super().compose_mapping_node(anchor)
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:

@@ -113,6 +113,7 @@ class SamePlace:
             return None
 
         def loss(line: Floats) -> float:
+            """Mean loss of both kinds of pairs by a slope and an offset (2,)."""
             right = (-line[0] * changed - line[1], line[0] * same + line[1])
             return float(sum(np.logaddexp(0, odds).mean() for odds in right) + RIDGE * line[0] ** 2)
 

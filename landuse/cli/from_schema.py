@@ -66,6 +66,7 @@ def options(schema: type[Options]) -> Callable[[Command], Command]:
 
         @wraps(function)
         def call(**values: Any) -> Any:  # noqa: ANN401
+            """Run the command with its flags gathered into options."""
             chosen = {name: values.pop(name) for name in schema.model_fields}
             return function(options=schema(**_gathered(schema, chosen)), **values)
 

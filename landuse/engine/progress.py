@@ -232,6 +232,7 @@ def _bar(stream: TextIO | None) -> Bar:
         """How many of how many; nothing where that cannot be counted."""
 
         def render(self, task: Task) -> Text:
+            """The text beside the bar."""
             return Text("") if task.total is None else super().render(task)
 
     return Bar(

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError
 
@@ -150,5 +150,5 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _java(context: SparkContext):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _java(context: SparkContext) -> Any:  # noqa: ANN401
     return context._jsc.sc()

@@ -89,6 +89,7 @@ def refitted(sites: AuditSites, looked_at: IntArray, real: Mask) -> Floats:
     weight[0], weight[1:3] = HELD[0], HELD[1]
 
     def loss(v: Floats) -> tuple[float, Floats]:
+        """Negative log posterior of the coefficients, and its gradient."""
         score, away = x @ v, v - centre
         value = np.logaddexp(0, score).sum() - y @ score + 0.5 * (weight * away**2).sum()
         return float(value), np.asarray(x.T @ (expit(score) - y) + weight * away)

@@ -207,9 +207,11 @@ class _BatchResult:
 
     @property
     def complete(self) -> bool:
+        """Whether all rows are there."""
         return self._missing == 0
 
     def put(self, first: int, found: Sequence[Floats]) -> None:
+        """Put rows in their place, from `first` on."""
         for array, part in zip(self.arrays, found, strict=True):
             array[first : first + len(part)] = part
         self._missing -= len(found[0])

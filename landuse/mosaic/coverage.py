@@ -44,6 +44,7 @@ class _Scene:
 
     @classmethod
     def of(cls, survey: Survey, grid: ChipGrid) -> _Scene:
+        """How the sources of a survey lie on a lattice."""
         footprints = np.array(survey.footprints(grid.crs), dtype=object)
         upright = np.array([same_crs(source.crs, grid.crs) and source.north_up for source in survey.sources])
         return cls(survey, grid, footprints, shapely.bounds(footprints), upright)

@@ -218,6 +218,7 @@ class _KerasImageModelWriter(MLWriter):
 
 class _KerasImageModelReader(MLReader[KerasImageModel]):
     def load(self, path: str) -> KerasImageModel:
+        """The model that was saved at a path. Raises `UsageError` where there is none."""
         metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
         row = self.sparkSession.read.parquet(f"{path}/model").select("model").first()
         if row is None:

@@ -172,6 +172,7 @@ class _Maker:
         return True
 
     def close(self) -> None:
+        """Close the sources."""
         for reader in self.readers.values():
             reader.close()
 

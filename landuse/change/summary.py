@@ -10,7 +10,7 @@ import numpy as np
 
 from landuse.change.comparison import Comparison
 from landuse.change.methods import FLOOR
-from landuse.change.pair import SurveyPair
+from landuse.change.pair import Floats, SurveyPair
 from landuse.change.passes import Tally
 from landuse.change.presence import WITH, WITHOUT
 from landuse.change.sites import TIERS
@@ -135,6 +135,12 @@ class Told:
             return None
         return round(self.false_cells, 4)
 
+    def expected_ha(self, found: Comparison) -> Floats | None:
+        """Hectares (K, K) expected in each pair of classes; None where such figures may not be printed."""
+        if found.fitted is None or not self.trust.figures:
+            return None
+        return np.asarray(self.tally.shares(found.fitted.transition) * self.labels.compared_ha)
+
 
 def summarise(found: Comparison, told: Told) -> dict[str, Any]:
     """The content of `summary.json`, its key `codes` apart."""
@@ -180,9 +186,9 @@ def _areas(labels: CrossTable, confirmed: CrossTable) -> dict[str, float]:
 
 def _pairs(found: Comparison, told: Told) -> list[dict[str, Any]]:
     """Each transition: hectares expected, and how well the later survey tells its two classes apart."""
-    if found.fitted is None or not told.trust.figures:
+    names, hectares = found.legend.names, told.expected_ha(found)
+    if hectares is None:
         return []
-    names, hectares = found.legend.names, told.tally.shares(found.fitted.transition) * told.labels.compared_ha
     return [
         {"from": names[i], "to": names[j], "expected_ha": _ha(hectares[i, j]), "told_apart": told.trust.between(i, j)}
         for i, j in permutations(range(len(names)), 2)

@@ -259,10 +259,7 @@ def write_comparison(
     write_change_styles(folder, found.legend, codes, writer.totals)
     trust = trust_of(found, tally.known, tally.differing_share)
     told = Told(totals.labels, totals.confirmed, tally, *confirmed, tiers, trust)
-    expected = (
-        tally.shares(found.fitted.transition) * told.labels.compared_ha if found.fitted and trust.figures else None
-    )
-    moves = transition_table(transitions(told.labels, told.confirmed, found.legend, expected))
+    moves = transition_table(transitions(told.labels, told.confirmed, found.legend, told.expected_ha(found)))
     write_transitions(folder / TRANSITIONS, moves)
     classes = class_table(told.labels, told.confirmed, found.legend, _years_between(found))
     write_table(folder / GAINS, *classes)

@@ -24,7 +24,8 @@ from landuse.mosaic.gdal import block_cache
 from landuse.outputs.categories import CHANGE_STEP
 from landuse.outputs.cog import RASTER_ERRORS
 from landuse.outputs.districts import Districts, DistrictTotals
-from landuse.outputs.record import RunRecord, found_inputs, read_record
+from landuse.outputs.land_use_map import READ_OF_MAPS
+from landuse.outputs.record import RECORD, RunRecord, found_inputs, read_record
 
 CHANGE, PROBABILITY = "change.tif", "change_probability.tif"
 CACHE_BYTES = 16 * 2**20
@@ -105,7 +106,7 @@ def read_change(folder: Path) -> ChangeResult:
     record = read_record(folder)
     if record.command != "diff":
         raise SourceNotFoundError(f"{folder} is the result of landuse {record.command}; give a folder of landuse diff.")
-    paths = _maps_of(folder, record)
+    paths = _maps_there(folder, record)
     lands = [_read_map(path, record) for path in paths]
     shared, legend = overlap(*lands), common_legend(*lands)
     before, after = (in_legend(land, legend) for land in lands)
@@ -128,12 +129,21 @@ def read_change(folder: Path) -> ChangeResult:
     )
 
 
-def _maps_of(folder: Path, record: RunRecord) -> tuple[Path, Path]:
-    """The first and the last map that a comparison was made of: folders of classify, or class GeoTIFFs."""
-    files = found_inputs(folder, record)
-    maps = list(dict.fromkeys(file.parent if (file.parent / "run.json").is_file() else file for file in files))
+def compared_maps(folder: Path, record: RunRecord) -> tuple[Path, ...]:
+    """The first and the last map of a comparison, folders of classify or class GeoTIFFs, be they still there or not."""
+    named = list(dict.fromkeys(_map_of(file) for file in found_inputs(folder, record)))
+    return (named[0], named[-1]) if len(named) > 1 else ()
+
+
+def _map_of(file: Path) -> Path:
+    plain = file.name not in READ_OF_MAPS or (file.is_file() and not (file.parent / RECORD).is_file())
+    return file if plain else file.parent
+
+
+def _maps_there(folder: Path, record: RunRecord) -> tuple[Path, Path]:
+    maps = compared_maps(folder, record)
     gone = [path for path in maps if not path.exists()]
-    if gone or len(maps) < 2:
+    if gone or not maps:
         what = f"{gone[0]} is not where it was when {folder} was made" if gone else f"{folder} does not name two maps"
         raise SourceNotFoundError(f"{what}; compare the maps again with landuse diff.")
     return maps[0], maps[-1]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from landuse.change.result import compared_maps
 from landuse.change.transitions import NO_DATA, Transition, read_transitions
 from landuse.errors import ConfigError, SourceNotFoundError, UsageError
 from landuse.legend import Legend
-from landuse.outputs.land_use_map import READ_OF_MAPS
 from landuse.outputs.page.evidence import MAX_BYTES, Areas, Evidence
-from landuse.outputs.record import RECORD, RunRecord, found_inputs, read_record
+from landuse.outputs.record import RECORD, RunRecord, read_record
 from landuse.outputs.tables import read_csv
 from landuse.text import date_names
 
@@ -95,12 +95,8 @@ class Compared:
 
 def maps_of(folder: Path, record: RunRecord) -> tuple[Path | None, Path | None]:
     """The earlier and the later map of a comparison: folders of classify or class GeoTIFFs, None where one is gone."""
-    files = found_inputs(folder, record)
-    named = list(dict.fromkeys(file.parent if file.name in READ_OF_MAPS else file for file in files))
-    if len(named) < 2:
-        return None, None
-    first, last = (path if path.exists() else None for path in (named[0], named[-1]))
-    return first, last
+    maps = [path if path.exists() else None for path in compared_maps(folder, record)]
+    return (maps[0], maps[-1]) if maps else (None, None)
 
 
 def read_compared(folder: Path) -> Compared:

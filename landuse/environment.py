@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -44,9 +45,11 @@ def give_memory_back() -> None:
 
 
 class Later(ModuleType):
-    """Stands for a library until something of it is used, which imports it."""
+    """Stands for a library until something of it is used, which imports it; its version is known without."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        if name == "__version__":
+            return version(self.__name__)
         return getattr(importlib.import_module(self.__name__), name)
 
 

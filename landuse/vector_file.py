@@ -58,15 +58,15 @@ def read_vector(address: Path | str, field: str | None = None) -> gpd.GeoDataFra
         UsageError: it has several layers, and none or none of its own is named.
         MissingCRSError: it does not say where on Earth it lies.
     """
-    import pyogrio
     import shapely
-    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
+
+    from landuse.ogr import OGR_ERRORS, pyogrio
 
     path, wanted = file_and_layer(address)
     layer = _chosen(path, vector_layers(path), wanted, field)
     try:
         frame = pyogrio.read_dataframe(layer.address, layer=layer.name)
-    except (DataLayerError, DataSourceError, FeatureError, GeometryError, ValueError) as error:
+    except (*OGR_ERRORS, ValueError) as error:
         raise _unreadable(path) from error
     except shapely.errors.ShapelyError as error:
         raise NotAVectorError(
@@ -92,15 +92,14 @@ def file_and_layer(address: Path | str) -> tuple[Path, str | None]:
 
 def vector_layers(path: Path) -> list[Layer]:
     """The layers with geometry of a file, or of all vector files in a zip archive. Raises `NotAVectorError`."""
-    import pyogrio
-    from pyogrio.errors import DataSourceError
+    from landuse.ogr import OGR_ERRORS, pyogrio
 
     files = _in_zip(path) if path.suffix.lower() == ".zip" else [str(path)]
     if path.is_file() and _describes_others(path):
         raise NotAVectorError(f"{path} holds no shapes but says where some are; give the file that holds them.")
     try:
         found = [Layer(file, str(n), str(kind)) for file in files for n, kind in pyogrio.list_layers(file) if kind]
-    except (DataSourceError, ValueError) as error:
+    except (*OGR_ERRORS, ValueError) as error:
         raise _unreadable(path) from error
     if not found:
         raise NotAVectorError(f"{path} holds no feature with a geometry.")
@@ -109,7 +108,7 @@ def vector_layers(path: Path) -> list[Layer]:
 
 def layer_fields(layer: Layer) -> tuple[str, ...]:
     """Names of the attributes of a layer."""
-    import pyogrio
+    from landuse.ogr import pyogrio
 
     return tuple(map(str, pyogrio.read_info(layer.address, layer=layer.name)["fields"]))
 

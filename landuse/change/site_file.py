@@ -130,15 +130,14 @@ def read_site_shapes(folder: Path, index: Sequence[int] | None = None) -> geopan
 
 
 def _read(folder: Path, **how: object) -> geopandas.GeoDataFrame:
-    import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError
+    from landuse.ogr import OGR_ERRORS, pyogrio
 
     path = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if path is None:
         raise SourceNotFoundError(f"There is no {FILES[-1]} in {folder}, so it is not whole; compare the maps again.")
     try:
         found = pyogrio.read_dataframe(path, layer=CHANGE, **how)
-    except (DataSourceError, DataLayerError) as error:
+    except OGR_ERRORS as error:
         raise ConfigError(f"{path} is damaged: it holds no sites of change.") from error
     if not set(COLUMNS) <= set(found.columns):
         raise ConfigError(f"{path} is damaged: its sites lack a column.")

@@ -194,16 +194,39 @@ def arrow_array(values: Values | pa.Array) -> pa.Array:
 
 def text_array(texts: Iterable[str]) -> pa.Array:
     """Texts as an Arrow array."""
-    encoded = [text.encode() for text in texts]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+    return _end_to_end(pa.string(), [text.encode() for text in texts])
+
+
+def binary_array(pieces: Sequence[bytes]) -> pa.Array:
+    """Pieces of bytes as an Arrow array."""
+    return _end_to_end(pa.binary(), pieces)
+
+
+def _end_to_end(kind: pa.DataType, pieces: Sequence[bytes]) -> pa.Array:
+    offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int32)
+    return pa.Array.from_buffers(kind, len(pieces), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))])
 
 
 def named_array(names: Sequence[str], numbers: npt.NDArray[np.integer]) -> pa.Array:
     """The name of each number (n,) as an Arrow array of texts; null where a number is below 0."""
+    return _picked(text_array(names), numbers)
+
+
+def plain_array(values: Sequence[str | int | float | None]) -> pa.Array:
+    """Texts, or numbers, as an Arrow array; null where there is none."""
+    known = [value for value in values if value is not None]
+    texts = [value for value in known if isinstance(value, str)]
+    there = np.array([value is not None for value in values], bool)
+    return _picked(
+        text_array(texts) if texts else arrow_array(np.array(known)), np.where(there, np.cumsum(there) - 1, -1)
+    )
+
+
+def _picked(values: pa.Array, numbers: npt.NDArray[np.integer]) -> pa.Array:
+    """The values at some places (n,); null where the place is below 0."""
     known = pa.py_buffer(np.packbits(numbers >= 0, bitorder="little"))
     where = pa.py_buffer(np.maximum(numbers, 0).astype(np.int32))
-    return text_array(names).take(pa.Array.from_buffers(pa.int32(), len(numbers), [known, where]))
+    return values.take(pa.Array.from_buffers(pa.int32(), len(numbers), [known, where]))
 
 
 def numbers_of(column: pa.Array | pa.ChunkedArray, missing: float | None = None) -> Values:

@@ -123,9 +123,10 @@ def _disk() -> Iterator[Finding]:
 def _gdal() -> Iterator[Finding]:
     """The two GDALs that the wheels of rasterio and pyogrio carry, and the drivers that surveys and results need."""
     try:
-        import pyogrio
         import rasterio
         from rasterio.env import Env
+
+        from landuse.ogr import pyogrio
     except ImportError as error:
         mend = "Run 'pip install --force-reinstall rasterio pyogrio'."
         yield Finding(STOP, "GDAL", f"does not load ({error})", mend)

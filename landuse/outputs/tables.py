@@ -9,6 +9,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,8 @@ def csv_script() -> str:
 
 Value = str | int | float | None
 WIDEST = 60
+PLAIN = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
+"""What a workbook makes of texts and numbers: texts stay texts, and what is no number is an error of the spreadsheet."""
 TABLES = "tables.xlsx"
 Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
 """Header and rows. Texts of strangers come as `safe_cell` makes them."""
@@ -94,31 +97,28 @@ def write_parquet(path: Path, table: Table) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from landuse.chips.table_file import plain_array
+
     header, rows = table
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     plain = [[cell_text(value) if isinstance(value, str) else value for value in column] for column in columns]
-    pq.write_table(pa.table(dict(zip(header, plain, strict=True))), path)
+    pq.write_table(pa.table(list(map(plain_array, plain)), list(header)), path)
 
 
 def write_workbook(path: Path, sheets: Mapping[str, Table]) -> None:
     """Write a workbook with a sheet for each table; the header stays in sight, and no text is taken for a formula."""
-    from openpyxl import Workbook
-    from openpyxl.styles import Font
-    from openpyxl.utils import get_column_letter
+    from xlsxwriter import Workbook
 
-    book = Workbook()
-    book.remove(book.active)
-    for title, (header, rows) in sheets.items():
-        sheet = book.create_sheet(title)
-        sheet.freeze_panes = "A2"
-        for number, row in enumerate((header, *rows), 1):
-            for column, value in enumerate(row, 1):
-                cell = sheet.cell(number, column, value)
-                if isinstance(value, str):
-                    cell.data_type = "s"
-                if number == 1:
-                    cell.font = Font(bold=True)
-        for column in range(1, len(header) + 1):
-            longest = max(len(str(row[column - 1])) for row in (header, *rows))
-            sheet.column_dimensions[get_column_letter(column)].width = min(longest + 2, WIDEST)
-    book.save(path)
+    content = BytesIO()
+    with Workbook(content, {**PLAIN, "in_memory": True}) as book:
+        bold = book.add_format({"bold": True})
+        for title, (header, rows) in sheets.items():
+            sheet = book.add_worksheet(title)
+            sheet.freeze_panes(1, 0)
+            sheet.write_row(0, 0, header, bold)
+            for number, row in enumerate(rows, 1):
+                sheet.write_row(number, 0, row)
+            for column in range(len(header)):
+                longest = max(len(str(row[column])) for row in (header, *rows))
+                sheet.set_column(column, column, min(longest + 2, WIDEST))
+    path.write_bytes(content.getvalue())

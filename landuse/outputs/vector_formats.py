@@ -20,6 +20,7 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
+from landuse.chips.table_file import binary_array
 from landuse.errors import LanduseError, UsageError
 from landuse.outputs.vectors import GEOJSON_OPTIONS, Areas
 
@@ -74,7 +75,7 @@ def _to_flatgeobuf(package: Path, path: Path, layer: Layer) -> None:
 
 def _to_pmtiles(package: Path, path: Path, layer: Layer) -> None:
     """Vector tiles down to the zoom at which a cell is some pixels wide; nothing where there is no polygon to be tiled."""
-    import pyogrio
+    from landuse.ogr import pyogrio
 
     if not pyogrio.read_info(package)["features"]:
         return
@@ -93,17 +94,17 @@ def _demoted(reader: Any, geometry: str) -> Any:  # noqa: ANN401
 
     def demoted(batch: Any) -> Any:  # noqa: ANN401
         """A batch so changed."""
-        shapes = np.asarray(shapely.from_wkb(batch.column(place).to_numpy(zero_copy_only=False)))
+        shapes = np.asarray(shapely.from_wkb(batch.column(place).to_pylist()))
         lone = shapely.get_num_geometries(shapes) == 1
         shapes[lone] = shapely.get_geometry(shapes[lone], 0)
-        return batch.set_column(place, field, pa.array(shapely.to_wkb(shapes), field.type))
+        return batch.set_column(place, field, binary_array(shapely.to_wkb(shapes)))
 
     return pa.RecordBatchReader.from_batches(reader.schema, map(demoted, reader))
 
 
 def _stream(package: Path, path: Path, driver: str, layer: str, **options: Mapping[str, str]) -> None:
     """Pour the features of a GeoPackage into a file of another driver of GDAL, batch by batch."""
-    import pyogrio
+    from landuse.ogr import pyogrio
 
     with pyogrio.open_arrow(package, use_pyarrow=True, batch_size=AT_ONCE) as (about, reader):
         pyogrio.write_arrow(
@@ -122,9 +123,9 @@ def _to_parquet(package: Path, path: Path, layer: Layer) -> None:
     """GeoParquet 1.1, a row group for each batch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
-    import pyogrio
 
     from landuse.chips.writing import geo_metadata
+    from landuse.ogr import pyogrio
 
     with pyogrio.open_arrow(package, use_pyarrow=True, batch_size=65_536) as (about, reader):
         names = ["geometry" if name == about["geometry_name"] else name for name in reader.schema.names]
@@ -178,13 +179,13 @@ def areas_writer(folder: Path, layer: Layer, formats: Sequence[str] = DEFAULT_FO
 
 
 def _convert(one: VectorFormat, package: Path, path: Path, layer: Layer) -> None:
-    from pyogrio.errors import DataSourceError
+    from landuse.ogr import OGR_ERRORS
 
     if one.convert is None:
         return
     try:
         one.convert(package, path, layer)
-    except (DataSourceError, OSError) as error:
+    except (*OGR_ERRORS, OSError) as error:
         raise LanduseError(f"Cannot write {path}: {error}.") from error
 
 
@@ -205,8 +206,7 @@ class AreasWriter:
 
     def flush(self) -> None:
         """Write what waits; the first time also where that is no polygon, so that there is a layer."""
-        from pyogrio import raw
-        from pyogrio.errors import DataLayerError, DataSourceError
+        from landuse.ogr import OGR_ERRORS, pyogrio
 
         if not self._waiting:
             return
@@ -216,7 +216,7 @@ class AreasWriter:
         }
         polygons = np.concatenate([areas.polygons for areas in self._waiting])
         try:
-            raw.write(
+            pyogrio.raw.write(
                 self._path,
                 shapely.to_wkb(polygons),
                 list(columns.values()),
@@ -229,7 +229,7 @@ class AreasWriter:
                 append=self._begun,
                 dataset_options={} if self._begun else GPKG_OPTIONS,
             )
-        except (DataSourceError, DataLayerError, OSError) as error:
+        except (*OGR_ERRORS, OSError) as error:
             raise LanduseError(f"Cannot write {self._path}: {error}.") from error
         self._begun, self._waiting = True, []
 

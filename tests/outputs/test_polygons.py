@@ -7,8 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from landuse.outputs.polygons import Sweep, connected, groups, in_order
+from landuse.outputs.polygons import Sweep, connected, firsts
 from tests.outputs.regions import regions_of
 
 RASTERS = arrays(np.uint8, st.tuples(st.integers(1, 10), st.integers(1, 10)), elements=st.integers(0, 3))
@@ -104,10 +106,12 @@ def test_vertices_stand_at_corners_and_every_so_often_between():
     assert places == {(0, 0), (0, 6), (4, 6), (4, 0), (0, 4), (4, 4)}
 
 
-def test_groups_are_numbered_by_their_first_node():
-    group = groups(6, np.array([4, 1]), np.array([0, 5]))
-    assert in_order(group).tolist() == [0, 1, 2, 3, 0, 1]
-    assert in_order(np.array([-1, 7, 2, 7], np.int32)).tolist() == [-1, 0, 1, 0]
+@given(arrays(np.int64, st.tuples(st.just(2), st.integers(0, 30)), elements=st.integers(0, 19)))
+def test_what_hangs_together_is_named_by_its_first_node(links):
+    found = firsts(20, *links)
+    there = coo_array((np.ones(links.shape[1]), links), shape=(20, 20))
+    group = connected_components(there, directed=False)[1]
+    assert found.tolist() == [group.tolist().index(number) for number in group]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2)])

@@ -22,6 +22,7 @@ FLOORS = {
         "errors",
         "palette",
         "environment",
+        "ogr",
         "options",
         "plain_yaml",
         "version",

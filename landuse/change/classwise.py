@@ -24,7 +24,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
 
 from landuse.change.neighbours import ALONE, changes_beside
 from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
@@ -165,8 +164,9 @@ def _rising(mine: tuple[float, float], null: tuple[float, float]) -> Floats:
 
 
 def _log_density(spread: tuple[float, float]) -> Floats:
+    """Log density (401,) of Student's t, but for a constant that all such densities have in common."""
     middle, scale = spread
-    return np.asarray(student.logpdf((SCORES - middle) / scale, FREEDOM) - np.log(scale))
+    return np.asarray(-(FREEDOM + 1) / 2 * np.log1p(((SCORES - middle) / scale) ** 2 / FREEDOM) - np.log(scale))
 
 
 def _area_under(score: Floats, own: Floats) -> float:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
 from landuse.change.pair import Bands, Floats, Mask, SurveyPair
 from landuse.grid import IntArray
@@ -111,6 +110,7 @@ class SamePlace:
         """With what s is worth, by logistic regression of pairs that changed against those that did not, which count alike."""
         if not len(changed):
             return None
+        from scipy.optimize import minimize  # a third of a second to import, and many maps have no components
 
         def loss(line: Floats) -> float:
             """Mean loss of both kinds of pairs by a slope and an offset (2,)."""

@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.special import expit, logit
-from scipy.stats import beta
+from scipy.special import betaincinv, expit, logit
 
 RANDOM, CHOSEN = "random", "chosen"
 PARTS = (0.25, 0.5, 1.0)
@@ -133,7 +132,7 @@ def claimed(order: IntArray, random: IntArray, real: Mask, planned: int, asked: 
         first = order[: round(part * len(order))]
         inside = np.isin(random[:counted], first)
         answers, hits = int(inside.sum()), int(real[:counted][inside].sum())
-        low = float(beta.ppf(level, hits, answers - hits + 1)) if hits else 0.0
+        low = float(betaincinv(hits, answers - hits + 1, level)) if hits else 0.0
         if low >= precision:
             best = Claim(len(first), answers, hits, low)
     return best

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import geopandas
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import rasterio
 from pyproj import CRS
 from rasterio.features import rasterize
@@ -27,6 +25,9 @@ from landuse.outputs.record import RunRecord
 from landuse.outputs.tables import safe_cell, write_csv
 from landuse.outputs.views import looks
 from landuse.text import date_names
+
+if TYPE_CHECKING:
+    import geopandas
 
 CHANGE = "change.tif"
 ARROW = "→"
@@ -86,6 +87,8 @@ def alike_in_map(folder: Path, cell: Cell, most: int) -> Finds:
 
 
 def _classes(folder: Path, cells: list[Cell]) -> dict[str, str]:
+    import pyarrow.dataset as pads  # it imports pandas, and who draws a map page has no use for either
+
     table = pads.dataset(folder / CHIPS_FILE)
     name = "class" if "class" in table.schema.names else "classes"
     chosen = pc.field("chip_id").isin([cell.id for cell in cells])
@@ -107,6 +110,8 @@ def alike_in_change(folder: Path, record: RunRecord, maps: Maps, cell: Cell, mos
         SourceNotFoundError: a map is gone, or is none of chips.
         NoOverlapError: nothing is confirmed as changed.
     """
+    import pandas as pd
+
     before, after = maps
     if before is None or after is None or not (before.is_dir() and after.is_dir()) or record.grid is None:
         raise SourceNotFoundError(
@@ -194,6 +199,8 @@ BY_CLASS = (
 
 def write_finds(folder: Path, found: Finds) -> None:
     """Write `similar.html`, `similar.gpkg` (squares of the lattice) and `similar.csv`; rank 0 is the chip asked for."""
+    import geopandas
+
     rows = _rows(found)
     safe = ([safe_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
     write_csv(folder / TABLE, HEADER, safe)

@@ -23,6 +23,7 @@ FLOORS = {
         "palette",
         "environment",
         "ogr",
+        "light_rasterio",
         "options",
         "plain_yaml",
         "version",

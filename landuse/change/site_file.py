@@ -66,8 +66,12 @@ def _classes(found: Comparison, sites: SiteTable) -> tuple[list[str], list[str]]
     return [names[i] for i in first], [names[i] for i in second]
 
 
-def write_sites(path: Path, found: Comparison, sites: SiteFile) -> dict[str, int]:
-    """Write all sites, the confirmed ones and then the others, each with the surest first; return how many each tier has."""
+def write_sites(path: Path, found: Comparison, sites: SiteFile, *, expected: bool) -> dict[str, int]:
+    """Write all sites, the confirmed ones and then the others, each with the surest first; return how many each tier has.
+
+    Args:
+        expected: whether expected figures may be told; the last column stays empty where they may not.
+    """
     tiers, real = dict.fromkeys(TIERS, 0), 0.0
     with path.open("w", encoding="utf8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -75,8 +79,9 @@ def write_sites(path: Path, found: Comparison, sites: SiteFile) -> dict[str, int
         for listed, (line, probability) in enumerate(_lines(found, sites), 1):
             tier, real = tier_of(probability), real + probability
             tiers[tier] += 1
-            rated = ("", "") if np.isnan(probability) else (f"{probability:.4f}", f"{real / listed:.4f}")
-            writer.writerow((listed, *line[:4], rated[0], tier, *line[4:], rated[1]))
+            rated = "" if np.isnan(probability) else f"{probability:.4f}"
+            share = f"{real / listed:.4f}" if rated and expected else ""
+            writer.writerow((listed, *line[:4], rated, tier, *line[4:], share))
     return tiers
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ def design(change: Path, out: Path, options: DesignOptions, as_json: bool) -> No
         return
     click.echo(f"{sum(found.units.values()):,} cells drawn -> {out}; label them on {out / 'label.html'}")
     for name, units in found.units.items():
-        click.echo(f"  {name:<28} {units:>6,} of {found.hectares[name]:>12,.1f} ha")
+        click.echo(f"  {name:<28} {units:>6,} cells of {found.hectares[name]:>12,.1f} ha")
 
 
 @assess.command(cls=Sectioned, epilog="landuse assess estimate sample.csv --design sample --out areas")
@@ -148,7 +149,9 @@ def estimate(sample: Path, out: Path, options: EstimateOptions, as_json: bool) -
         return
     overall = found.parts["transition"].found.overall
     click.echo(f"{found.answered:,} cells answered -> {out}")
-    click.echo(f"  the change map is right on {overall.value[0]:.1%} of the land (+- {overall.half_width[0]:.1%})")
+    click.echo(
+        f"  the change map is right on {overall.value[0]:.1%} of the land ({_give_or_take(overall.half_width[0], '.1%')})"
+    )
     for line in _changes(found.parts["transition"]):
         click.echo(f"  {line}")
     for note in found.notes:
@@ -162,8 +165,13 @@ def _changes(part: Part) -> list[str]:
     ):
         before, _, after = name.partition(" -> ")
         if before != after:
-            lines.append(f"{name:<28} {area:>10,.1f} ha +- {half:,.1f} (mapped {mapped:,.1f})")
+            lines.append(f"{name:<28} {area:>10,.1f} ha {_give_or_take(half, ',.1f')} (mapped {mapped:,.1f})")
     return lines
+
+
+def _give_or_take(half_width: float, form: str) -> str:
+    """Half of a 95 % interval; NaN is what the sample cannot say."""
+    return f"+- {half_width:{form}}" if math.isfinite(half_width) else "without an interval"
 
 
 @assess.command(cls=Sectioned, epilog="landuse assess agree sample.csv second.csv --out agreement")
@@ -216,7 +224,8 @@ def sites(change: Path, out: Path, options: AuditOptions, as_json: bool) -> None
     """
     from landuse.stages.audit import audit as run
 
-    found = run(change, out, options)
+    with busy("drawing the sites"):
+        found = run(change, out, options)
     if as_json:
         print_json({"out": out, "sites": found.sites, "random": found.random, "chosen": found.chosen})
         return

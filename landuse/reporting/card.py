@@ -16,6 +16,8 @@ from landuse.reporting.words import Speech
 SHORT = 12
 """Digits of a digest that people compare."""
 UNSEEN = "without_"
+AREAS = ("aoi", "districts")
+"""Options of `classify` that name polygons, which are no imagery."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,11 @@ class MapOrigin:
     @property
     def imagery(self) -> list[str]:
         """Names of the imagery's files, without their places."""
-        names = [] if self.record is None else [Path(one.path).name for one in self.record.inputs]
-        return [name for name in names if not name.endswith(SUFFIX)]
+        if self.record is None:
+            return []
+        areas = {Path(str(self.record.options.get(key) or "")).name.partition(":")[0] for key in AREAS}
+        names = [Path(one.path).name for one in self.record.inputs]
+        return [name for name in names if name not in areas and not name.endswith(SUFFIX)]
 
 
 def origin_of(path: Path | None, name: str) -> MapOrigin:

@@ -27,7 +27,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 TEXTS = frozenset({".json", ".csv", ".xml", ".qml", ".sld", ".lyrx", ".geojson", ".html", ".txt"})
 WIDTH = 92
 ABOUT = {
-    "report.html": "The report, two pages. Open it in any browser; print it from there.",
+    "report.html": "The report, two or three pages. Open it in any browser; print it from there.",
     "map.html": "The map of both dates and of every change site. Open it in any browser; it needs no network.",
     "catalog.json": "STAC catalog of the folders, for programs that read such.",
     "change.tif": "What changed: 100 x class before + class after of each square; 0 where no change is confirmed.",
@@ -46,6 +46,10 @@ ABOUT = {
     "summary.json": "Counts, areas and limits, for programs.",
     "districts.csv": "Hectares by district.",
     "districts.xlsx": "The same as a workbook.",
+    "districts.geojson": "The districts in longitude and latitude (GeoJSON), with the hectares of each.",
+    "gains.csv": "Hectares that each class gained and lost by confirmed change.",
+    "gains.parquet": "The same for programs.",
+    "gains.xlsx": "The same as a workbook.",
     "tables.xlsx": "The tables as a workbook.",
     "landuse.tif": "The land use of each square, with colours and names.",
     "landuse.gpkg": "The land use as polygons, with styles (GeoPackage). Open it in QGIS or ArcGIS.",

@@ -122,13 +122,7 @@ def label_page(
 ) -> LabelPage:
     """The page that shows every sampled cell at both dates and asks for its classes."""
     dates = date_names(*found.names)
-    cells: list[Cell] = [] if found.grid is None else found.cells(positions)
-    shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in units]
-    for date, folder in zip(dates, found.maps, strict=True):
-        if found.grid is not None:
-            progress = Progress(len(cells), "cells", f"drawing {date}")
-            for pictures, look in zip(shown, followed(looks(folder, found.grid, cells), progress), strict=True):
-                pictures[date] = look.close, look.wide
+    shown = pictures_of(found, None if found.grid is None else found.cells(positions), len(units))
     places = tuple(
         Shown(unit.id, {"chip_id": unit.chip_id, "stratum": unit.stratum}, round(unit.lon, 7), round(unit.lat, 7), seen)
         for unit, seen in zip(units, shown, strict=True)
@@ -136,6 +130,19 @@ def label_page(
     key = f"{found.folder.name}-{units[0].chip_id}-{len(units)}"
     title = f"What was here in {dates[0]} and in {dates[1]}?"
     return LabelPage(title, key, "sample_id", questions_of(dates, found.legend.names), places)
+
+
+def pictures_of(found: ChangeResult, cells: Sequence[Cell] | None, places: int) -> list[dict[str, tuple[str, str]]]:
+    """Pictures of so many places by date, close up and wide; empty ones where the maps are not of chips."""
+    dates = date_names(*found.names)
+    shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in range(places)]
+    if found.grid is None or cells is None:
+        return shown
+    for date, folder in zip(dates, found.maps, strict=True):
+        progress = Progress(len(cells), "cells", f"drawing {date}")
+        for pictures, look in zip(shown, followed(looks(folder, found.grid, cells), progress), strict=True):
+            pictures[date] = look.close, look.wide
+    return shown
 
 
 def write_points(path: Path, units: Sequence[Unit]) -> None:

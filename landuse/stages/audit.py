@@ -17,6 +17,7 @@ from landuse.crs import transformer
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.evaluation.audit import (
     CHOSEN,
+    LOOK,
     RANDOM,
     AuditSites,
     Claim,
@@ -35,7 +36,7 @@ from landuse.outputs.folder import staged_folder
 from landuse.outputs.label_page import LabelPage, Place, Question, write_label_page
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
 from landuse.outputs.tables import write_json
-from landuse.outputs.views import looks
+from landuse.stages.assess import pictures_of
 from landuse.text import date_names
 
 RANKING = "ranking.parquet"
@@ -77,6 +78,8 @@ class Audited:
     def sentence(self) -> str:
         """The claim in words."""
         share, sure = f"{self.precision:.0%}", f"{self.confidence:.0%}"
+        if not self.claim.answers:
+            return f"How good the list is cannot be said yet: random sites count from {LOOK} answers on, in the page's order."
         if not self.claim.sites:
             return (
                 f"No part of the list can be said yet to be real in {share} of its sites at {sure} confidence: "
@@ -255,17 +258,14 @@ def _numbers(sites: Sequence[str], place: Mapping[str, int]) -> IntArray:
 
 
 def _page(found: ChangeResult, rows: Sequence[Row]) -> LabelPage:
-    dates = date_names(*found.names)
-    shown: list[dict[str, tuple[str, str]]] = [dict.fromkeys(dates, ("", "")) for _ in rows]
+    dates, cells = date_names(*found.names), None
     if found.grid is not None:
         x, y = transformer(4326, found.crs).transform(
             [float(row["lon"]) for row in rows], [float(row["lat"]) for row in rows]
         )
         side = found.grid.side
         cells = [Cell(int(north // side), int(east // side)) for east, north in zip(x, y, strict=True)]
-        for date, folder in zip(dates, found.maps, strict=True):
-            for pictures, look in zip(shown, looks(folder, found.grid, cells), strict=True):
-                pictures[date] = look.close, look.wide
+    shown = pictures_of(found, cells, len(rows))
     places = tuple(
         Place(row["site"], {}, float(row["lon"]), float(row["lat"]), seen)
         for row, seen in zip(rows, shown, strict=True)

@@ -243,13 +243,15 @@ def write_comparison(
     with cell_scratch(folder, place.shape, len(found.legend)) as scratch:
         with bands_cog(folder / PROBABILITY, place, ("P(change)",)) as probability, block_cache(CACHE_BYTES):
             tally = infer_cells(found, scratch, probability)
+        trust = trust_of(found, tally.known, tally.differing_share)
         give_memory_back()
         if found.rule.smooth:
             smooth_states(found, scratch)
         with site_file(folder) as sites, block_cache(few):
             find_sites(found, scratch, sites, least_cells(found))
             write_outlines(folder, found, sites, formats_of(options.formats))
-            tiers, confirmed = write_sites(folder / SITE_TABLE, found, sites), sites.confirmed()
+            tiers = write_sites(folder / SITE_TABLE, found, sites, expected=trust.figures)
+            confirmed = sites.confirmed()
         give_memory_back()
         districts = districts_of(options.districts, options.district_name, crs, bounds_of(place))
         with change_cog(folder / CHANGE, place, found.legend, codes) as writer, block_cache(few):
@@ -257,7 +259,6 @@ def write_comparison(
     give_memory_back()
     write_ranking(folder / RANKING, found, tally.ranking)
     write_change_styles(folder, found.legend, codes, writer.totals)
-    trust = trust_of(found, tally.known, tally.differing_share)
     told = Told(totals.labels, totals.confirmed, tally, *confirmed, tiers, trust)
     moves = transition_table(transitions(told.labels, told.confirmed, found.legend, told.expected_ha(found)))
     write_transitions(folder / TRANSITIONS, moves)

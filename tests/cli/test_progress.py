@@ -45,6 +45,8 @@ def test_classify(told, work, learnt, tmp_path):
     assert last(drawn, "drawing the sample: ")
     assert last(drawn, "drawing map: 90 cells in ")
     assert last(drawn, "drawing later: 90 cells in ")
+    asked = told("audit", tmp_path / "change", "--out", tmp_path / "audit")
+    assert [last(asked, line) for line in ("drawing map: ", "drawing later: ", "drawing the sites: ")]
 
 
 def test_evaluate(told, learnt, chips, tmp_path):

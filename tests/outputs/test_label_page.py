@@ -18,7 +18,7 @@ CLASSES = ("Water", HOSTILE, '=cmd|"x"')
 def page(visit, tmp_path):
     grey = data_address(np.full((64, 64, 3), 120, np.uint8))
     looks = {"2014": (grey, grey), "2020": ("", "")}
-    places = tuple(Place(f"s{i}", {"chip_id": f"r{i}c1", "stratum": "1"}, 5.0 + i, 50.0, looks) for i in range(3))
+    places = tuple(Place(f"s{i}", {"chip_id": f"r{i}c1", "stratum": "1"}, -5.0 - i, 50.0, looks) for i in range(3))
     questions = (Question("before", "In 2014?", CLASSES), Question("after", "In 2020?", CLASSES))
     write_label_page(tmp_path / "label.html", LabelPage("What was here?", "k", "sample_id", questions, places))
     yield visit.open(tmp_path / "label.html")
@@ -72,6 +72,7 @@ def test_answers_survive_the_page_and_go_out_and_in_as_a_table(page, tmp_path):
     path = exported(page, tmp_path)
     rows = list(csv.DictReader(io.StringIO(path.read_text("utf8"))))
     assert list(rows[0]) == ["sample_id", "lon", "lat", "chip_id", "stratum", "before", "after"]
+    assert float(rows[0]["lon"]) < 0  # a number stays one, west of Greenwich too
     assert (rows[0]["before"], rows[0]["after"]) == ("Water", "'" + CLASSES[2])  # no spreadsheet takes it for a formula
     assert (rows[1]["before"], rows[1]["after"]) == ("unsure", "")
     page.evaluate("localStorage.clear()")

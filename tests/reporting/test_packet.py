@@ -1,6 +1,7 @@
 """A packet holds everything, is the same each time, is whole when it is unpacked, and names no folder of the sender."""
 
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -35,6 +36,8 @@ def test_everything_is_in_it_and_said_in_the_readme(pictured, packed):
     assert "maps/land_2010/landuse.tif" in names
     for name in names:
         assert Path(name).name in text
+    assert not [line for line in text.splitlines() if line.endswith(("A table.", ".geojson", ".csv"))]
+    assert re.search(r"gains\.parquet +The same for programs", text)
     assert "no parcels" in text
 
 

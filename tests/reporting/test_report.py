@@ -15,6 +15,8 @@ from landuse.change.sites import TIERS
 from landuse.errors import ConfigError, OutputExistsError, SourceNotFoundError, UsageError
 from landuse.options.results import DesignOptions, DiffOptions, EstimateOptions, ReportOptions
 from landuse.outputs.page.assets import page_words
+from landuse.outputs.record import FileIdentity, RunRecord
+from landuse.reporting.card import MapOrigin
 from landuse.reporting.compared import read_compared
 from landuse.reporting.page import MOST_TRANSITIONS, gather, report_html
 from landuse.reporting.words import Speech
@@ -238,3 +240,11 @@ def test_other_folders_are_refused_with_a_way_out(change, tmp_path):
     (several / "change.tif").unlink()
     with pytest.raises(UsageError, match="1_Forest"):
         gather(several)
+
+
+def test_areas_of_interest_and_districts_are_no_imagery():
+    options = {"aoi": "county/edge.gpkg:land", "districts": "wards.geojson", "model": "builtin"}
+    read = ("a/east.tif", "b/west.tif", "county.landuse", "county/edge.gpkg", "wards.geojson")
+    inputs = tuple(FileIdentity(path=path, size=1, modified="1") for path in read)
+    origin = MapOrigin("map", RunRecord(command="classify", options=options, inputs=inputs))
+    assert origin.imagery == ["east.tif", "west.tif"]

@@ -277,6 +277,12 @@ def test_the_commands_say_what_they_did(land, drawn, tmp_path):
     path = fill(drawn, tmp_path / "mine.csv")
     said = run("estimate", path, "--design", drawn.out, "--out", tmp_path / "e").output
     assert "150 cells answered" in said
+    assert "+- 0.0%" in said
+    one = path.read_text().splitlines()[:2]
+    (tmp_path / "one.csv").write_text("\n".join(one) + "\n")
+    said = run("estimate", tmp_path / "one.csv", "--design", drawn.out, "--out", tmp_path / "h").output
+    assert "without an interval" in said
+    assert "nan" not in said
     assert "right on 100.0% of the land" in said
     assert "100.0%" in run("agree", path, path, "--out", tmp_path / "f").output
     (tmp_path / "c.yaml").write_text("units: 30\nleast: 3\n")

@@ -138,6 +138,13 @@ def test_random_sites_count_up_to_the_first_that_is_not_answered(drawn, tmp_path
     assert found.claim.answers <= 20
 
 
+def test_before_the_first_look_it_is_said_that_random_sites_do_not_count_yet(drawn, tmp_path):
+    lot = [row["site"] for row in lines(drawn.out / "key.csv") if row["part"] == "random"]
+    sheet = answered(drawn, tmp_path / "audit.csv", lambda row: "yes" if row["site"] in lot[:19] else "")
+    found = apply(sheet, tmp_path / "out", AuditApplyOptions(design=drawn.out))
+    assert "random sites count from 20 answers on" in found.sentence
+
+
 def test_what_is_no_answer_of_this_audit_is_refused(drawn, change, tmp_path):
     options = AuditApplyOptions(design=drawn.out)
     with pytest.raises(ConfigError, match="yes, no or unsure"):

@@ -170,6 +170,8 @@ def test_maps_that_differ_nearly_everywhere_get_no_figures_and_are_told_so(tmp_p
     codes = np.tile([0, 1, 2], 200).reshape(20, 30)
     maps = classified(tmp_path / "a", sharp(codes)), classified(tmp_path / "b", sharp((codes + 1) % 3))
     found = diff(maps, tmp_path / "out").summary
+    with (tmp_path / "out" / "sites.csv").open(newline="") as stream:
+        assert {row["expected_real_share"] for row in csv.DictReader(stream)} == {""}
     assert "labels differ in 100%" in found["note"]
     assert found["cells"]["expected_false_alarms"] is None
     assert found["model"]["expected_change_share"] is None

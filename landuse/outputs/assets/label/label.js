@@ -100,7 +100,7 @@
     const extra = page.places.length ? Object.keys(page.places[0].columns) : [];
     const header = [page.id_column, "lon", "lat", ...extra, ...page.questions.map((question) => question.column)];
     const lines = page.places.map((place) => [
-      place.id, String(place.lon), String(place.lat), ...extra.map((name) => place.columns[name]),
+      place.id, place.lon, place.lat, ...extra.map((name) => place.columns[name]),
       ...page.questions.map((question) => answersOf(place)[question.column] || ""),
     ]);
     return csvTable([header, ...lines]);

@@ -26,7 +26,9 @@ Message = Any
 """A message of protobuf, such as onnx.ModelProto; its classes are made when they are imported."""
 SAVED_MODEL = "saved_model.pb"
 """The file by which a folder is known as a TensorFlow SavedModel."""
-MISSING = re.compile(r"(?:no translator found for operation\(s\)|Conversion is failed for): ([\w, -]+)")
+MISSING = re.compile(
+    r"(?:no translator found for operation\(s\)|Conversion is failed for|No conversion rule found for operations): ([\w., -]+)"
+)
 """What OpenVINO says of operations that it does not know."""
 
 
@@ -75,10 +77,18 @@ def read_network(path: Path, declared: Declared) -> Backbone:
         raise UsageError(
             f"{path} is neither of {' and '.join(SUFFIXES)} nor the folder of a SavedModel: export the network as one of them."
         )
+    whole = bool(graph.inputs) and graph.inputs[0].get_element_type().is_integral()
+    if whole and declared.preprocess != Preprocess(order=declared.preprocess.order):
+        raise UsageError(
+            f"{path} takes whole numbers, so it prepares images itself: give --preprocess none, which leaves 0 to 255."
+        )
     channels = _take_images(graph, path, declared.px)
     if not declared.preprocess.fits(channels):
         raise UsageError(f"The preprocessing declared for {path} does not have the {channels} bands it takes.")
-    graph = ov.Model([vector_of(graph, chosen_output(graph, layer, path))], graph.get_parameters(), "landuse")
+    vector = vector_of(graph, chosen_output(graph, layer, path))
+    if vector.get_element_type() != ov.Type.f32:
+        vector = ops.convert(vector, np.float32).output(0)
+    graph = ov.Model([vector], graph.get_parameters(), "landuse")
     check_operations(graph, path)
     return backbone_of(with_free_batch(graph, path), declared.preprocess)
 

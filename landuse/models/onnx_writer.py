@@ -86,7 +86,7 @@ def _translated(written: OnnxGraph, node: Node, sources: list[str], image: str) 
 
 
 def _refused(what: str) -> UsageError:
-    return UsageError(f"The network {what}, which cannot be written as ONNX: use --format openvino or savedmodel.")
+    return UsageError(f"The network {what}, which cannot be written as ONNX: use --format openvino.")
 
 
 def _kind(port: Node) -> int:
@@ -137,6 +137,8 @@ def _by_whole(kind: str) -> Translator:
 
     def translate(written: OnnxGraph, node: Node, sources: list[str]) -> list[str]:
         """The operation, that input made anew."""
+        if kind == "Expand" and "explicit" in str(node.get_attributes()["mode"]).lower():
+            raise _refused("repeats a tensor along chosen axes")
         said = {"keepdims": int(node.get_attributes()["keep_dims"])} if kind.startswith("Reduce") else {}
         fixed = _fixed(node, 1)
         second = written.add("Cast", sources[1:2], to=INT64)[0] if fixed is None else written.constant(fixed)
@@ -243,4 +245,5 @@ OTHERS: Mapping[str, Translator] = MappingProxyType(
         "VariadicSplit": _split,
     }
     | {kind: _by_whole(kind) for kind in _WHOLE}
+    | {"Broadcast": _by_whole("Expand")}
 )

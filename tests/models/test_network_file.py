@@ -250,6 +250,32 @@ def test_operations_that_backbones_have_not_are_named(tmp_path):
         read_network(g.write(tmp_path / "g.onnx"), Declared(UNIT))
 
 
+def test_a_network_in_half_precision_and_one_of_whole_numbers(tmp_path):
+    g = Onnx()
+    g.add("Cast", to=TensorProto.FLOAT16)
+    g.add("Conv", g.constant(g.rng.normal(0, 0.3, (4, 3, 3, 3)).astype(np.float16)), kernel_shape=[3, 3])
+    pooled = g.add("GlobalAveragePool")
+    found = read_network(g.write(tmp_path / "half.onnx"), Declared(UNIT))
+    whole = g.add("Cast", source=pooled, to=TensorProto.FLOAT)
+    close(ours(found, images(3)), theirs(g, whole, images(3), UNIT)[:, :, 0, 0])
+    bytes_in = Onnx()
+    bytes_in.image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 3, PX, PX])
+    bytes_in.add("Cast", to=TensorProto.FLOAT)
+    bytes_in.add("GlobalAveragePool")
+    path = bytes_in.write(tmp_path / "bytes.onnx")
+    close(ours(read_network(path, Declared(PLAIN)), images(3)), np.float32(images(3)).mean(axis=(1, 2)))
+    with pytest.raises(UsageError, match="give --preprocess none"):  # -1 to 1 as whole numbers is black
+        read_network(path, Declared(SIGNED))
+
+
+def test_an_operation_of_an_extension_is_named(tmp_path):
+    g = Onnx()
+    g.add("Deform", domain="com.example")
+    g.add("GlobalAveragePool")
+    with pytest.raises(ModelFileError, match=r"operation com\.example\.Deform is not supported"):
+        read_network(g.write(tmp_path / "g.onnx"), Declared(UNIT))
+
+
 # Keras
 
 

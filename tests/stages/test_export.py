@@ -156,6 +156,8 @@ def test_operations_of_transformers_and_of_shapes_that_are_computed(tmp_path):
     rows = ops.unsqueeze(ops.strided_slice(shape, [-1], [0], [1], [0], [0], [], [1], []), [0])
     size = ops.concat([batch, ops.constant(np.array([8], np.int32)), ops.multiply(rows, rows)], 0)
     tokens = ops.transpose(ops.reshape(found, size, False), np.array([0, 2, 1]))
+    begun = ops.broadcast(ops.constant(np.ones((1, 1, 8), np.float32)), ops.concat([batch, np.int32([1, 8])], 0))
+    tokens = ops.concat([begun, tokens], 1)  # a class token for every image
     tokens = ops.mvn(tokens, np.array([2]), True, 1e-5, "inside_sqrt")
     one, two = ops.split(tokens, 2, 2).outputs()
     weights = ops.softmax(ops.matmul(one, two, False, True), 2)

@@ -12,7 +12,7 @@ import inspect
 import shutil
 import tempfile
 from collections.abc import Callable
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,7 +103,7 @@ def train(
         given = given if given.root is not None else given.changed(root=Path.cwd())
     from landuse.stages.tune import run_training
 
-    paths = [Path(item) for item in (data if isinstance(data, list | tuple) else [data])]
+    paths = [path_of(item) for item in (data if isinstance(data, list | tuple) else [data])]
     return Model(target, run_training(paths, target, given).bundle)
 
 
@@ -113,8 +113,12 @@ def _table_of(frame: Any) -> Path:  # noqa: ANN401  # of pandas or Spark, neithe
         frame = frame.toPandas()  # names and paths alone: images stay where they are
     if not hasattr(frame, "to_parquet"):
         raise UsageError(f"Give labelled data as a path or a data frame, not as a {type(frame).__name__}.")
-    table = temporary_folder() / "table.parquet"
-    frame.to_parquet(table, index=False)
+    table = temporary_folder() / "data_frame.parquet"
+    try:
+        texts = frame.assign(path=frame["path"].map(fspath, na_action="ignore")) if "path" in frame else frame
+        texts.to_parquet(table, index=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The data frame is no table of paths and labels: {' '.join(str(error).split())}.") from error
     return table
 
 
@@ -184,13 +188,18 @@ def export(model: Address, out: Address, **options: Any) -> Path:  # noqa: ANN40
 def name_or_path(item: Address) -> str | Path:
     """A result as its path; text as it is, for it may be a name, a glob or an address. Raises `UsageError` for a list."""
     if not isinstance(item, str | PathLike):
-        raise UsageError(f"Give results or paths one after the other, not as a {type(item).__name__}.")
+        raise UsageError(f"Give results or paths, one after the other, not a {type(item).__name__}.")
     return item if isinstance(item, str) else Path(item)
+
+
+def path_of(item: Address) -> Path:
+    """A result or a path as a path. Raises `UsageError` for what is neither."""
+    return Path(name_or_path(item))
 
 
 def map_paths(results: tuple[Address, ...]) -> list[Path]:
     """The paths of results. Raises `UsageError` for what is no path, such as a list."""
-    return [Path(name_or_path(item)) for item in results]
+    return [path_of(item) for item in results]
 
 
 def temporary_folder() -> Path:
@@ -227,7 +236,7 @@ def report(change: Address, out: Address = "report.html", **options: Any) -> Pag
     """Write two pages of what changed, to be forwarded."""
     from landuse.stages.pages import report as stage
 
-    stage(Path(change), Path(out), ReportOptions(**options))
+    stage(path_of(change), Path(out), ReportOptions(**options))
     return Page(Path(out))
 
 
@@ -236,7 +245,7 @@ def packet(change: Address, out: Address = "change.zip", **options: Any) -> Path
     """Put a comparison with all that belongs to it into one zip."""
     from landuse.stages.pages import packet as stage
 
-    stage(Path(change), Path(out), PacketOptions(**options))
+    stage(path_of(change), Path(out), PacketOptions(**options))
     return Path(out)
 
 
@@ -251,7 +260,7 @@ def find(folder: Address, chip_id: str, out: Address | None = None, **options: A
     from landuse.stages.pages import find as stage
 
     target = target_of(out, "similar")
-    found = stage(Path(folder), chip_id, target, FindOptions(**options))
+    found = stage(path_of(folder), chip_id, target, FindOptions(**options))
     return Tables(target, "similar.csv", f"{len(found.finds) - 1} like {chip_id}")
 
 
@@ -260,7 +269,7 @@ def assess_design(change: Address, out: Address | None = None, **options: Any) -
     """Draw a stratified random sample of a change map, with `label.html`, on which people label it."""
     from landuse.stages.assess import design as stage
 
-    found = stage(Path(change), target_of(out, "sample"), DesignOptions(**options))
+    found = stage(path_of(change), target_of(out, "sample"), DesignOptions(**options))
     return Tables(found.out, "strata.csv", f"a sample of {sum(found.units.values()):,} cells")
 
 
@@ -270,7 +279,7 @@ def assess_estimate(sample: Address, out: Address | None = None, **options: Any)
     from landuse.stages.assess import estimate as stage
 
     target = target_of(out, "areas")
-    found = stage(Path(sample), target, EstimateOptions(**options))
+    found = stage(path_of(sample), target, EstimateOptions(**options))
     overall = found.parts["transition"].found.overall
     right = f"right on {overall.value[0]:.1%} of the land (± {overall.half_width[0]:.1%})"
     return Tables(target, "areas.csv", f"areas from {found.answered:,} answers; the change map is {right}")
@@ -281,7 +290,7 @@ def audit_sites(change: Address, out: Address | None = None, **options: Any) -> 
     """Draw the sites that are most worth a look, with `label.html`, on which people say whether they changed."""
     from landuse.stages.audit import audit as stage
 
-    found = stage(Path(change), target_of(out, "audit"), AuditOptions(**options))
+    found = stage(path_of(change), target_of(out, "audit"), AuditOptions(**options))
     return Tables(found.out, "audit.csv", f"{found.random + found.chosen:,} of {found.sites:,} sites to look at")
 
 
@@ -295,6 +304,6 @@ def audit_apply(answers: Address, change: Address | None = None, out: Address | 
     """
     from landuse.stages.audit import apply as stage
 
-    folder = None if change is None else Path(change)
-    found = stage(Path(answers), target_of(out, "audited"), AuditApplyOptions(**options), folder)
+    folder = None if change is None else path_of(change)
+    found = stage(path_of(answers), target_of(out, "audited"), AuditApplyOptions(**options), folder)
     return Tables(found.out, "sites.csv", found.sentence.rstrip("."))

@@ -56,7 +56,7 @@ class Cell:
     @classmethod
     def parse(cls, chip_id: str) -> Cell:
         """Cell of a chip id such as ``r120c-7``. Raises `UsageError` for any other text."""
-        match = _ID.fullmatch(chip_id)
+        match = _ID.fullmatch(str(chip_id))
         if match is None:
             raise UsageError(f"{chip_id!r} is not a chip id; one looks like r120c-7.")
         return cls(int(match[1]), int(match[2]))

@@ -114,8 +114,12 @@ def test_a_data_frame_of_images(work, tmp_path, monkeypatch):
     again = lu.train(spark_like, backbone=work.model, cache=False)
     assert again.bundle.training["digest"] == model.bundle.training["digest"]
     assert again.metrics == model.metrics
+    paths = lu.train(frame.assign(path=frame["path"].map(Path)), backbone=work.model, cache=False)
+    assert paths.bundle.training["digest"] == model.bundle.training["digest"]
     with pytest.raises(UsageError, match="not as a dict"):
         lu.train({"path": []})
+    with pytest.raises(UsageError, match="The data frame is no table of paths and labels: Duplicate column"):
+        lu.train(pd.DataFrame([["0.png", "Field"]], columns=["label", "label"]))
 
 
 def test_options_are_those_of_the_command(work):
@@ -126,8 +130,13 @@ def test_options_are_those_of_the_command(work):
     with pytest.raises(UsageError, match="no option 'chip_size'"):
         lu.tile(*work.survey, chip_size=32)
     for call in (lu.diff, lu.tile, lu.classify):
-        with pytest.raises(UsageError, match="not as a list"):
+        with pytest.raises(UsageError, match="not a list"):
             call([work.survey[0], work.survey[0]])
+    for call in (lu.report, lu.packet, lu.assess_design, lu.assess_estimate, lu.audit_sites, lu.audit_apply):
+        with pytest.raises(UsageError, match="not a int"):
+            call(3)
+    with pytest.raises(UsageError, match="is not a chip id"):
+        lu.find("folder", {"id": 1})
 
 
 def test_importing_the_package_loads_nothing():

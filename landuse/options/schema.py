@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from inspect import get_annotations
 from os import PathLike, fspath
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -32,6 +33,8 @@ class Flag:
     path: Literal["any", "file", "folder"] = "any"
 
 
+LONGEST_VALUE = 120
+"""Signs of a wrong value in a sentence: a data frame or a CRS shows itself on many lines."""
 NameOrFile = str
 """The name of something that ships, or a path."""
 
@@ -94,14 +97,15 @@ def _sentence(error: ValidationError, schema: type[Options]) -> str:
         return str(cause)
     name = str(first["loc"][0]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":
-        near = get_close_matches(name, schema.model_fields, 1)
-        meant = f"; did you mean {near[0]!r}?" if near else "."
+        flags = {flag_name(schema, field)[2:].replace("-", "_"): field for field in schema.model_fields}
+        near = get_close_matches(name, [*schema.model_fields, *flags], 1)
+        meant = f"; did you mean {flags.get(near[0], near[0])!r}?" if near else "."
         return f"There is no option {name!r}{meant} There are {', '.join(schema.model_fields)}."
-    given = first["input"]
+    given = shorten(" ".join(repr(first["input"]).split()), LONGEST_VALUE, placeholder=" ...")
     said = "a path" if first["type"] == "path_type" else str(first["msg"])
     said = said.removeprefix("Input should be ").removeprefix("Value error, ")
     called = flag_name(schema, name) if name in schema.model_fields else name
-    return f"{called} cannot be {given!r}: it should be {said}."
+    return f"{called} cannot be {given}: it should be {said}."
 
 
 LonLatBounds = tuple[float, float, float, float]
@@ -114,6 +118,13 @@ def _joined(value: Any) -> Any:  # noqa: ANN401
     return ",".join(value) if isinstance(value, list | tuple) else value
 
 
+def _crs_text(value: Any) -> Any:  # noqa: ANN401
+    """A CRS of pyproj or rasterio as WKT, a number as that of EPSG; all else as it is."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"EPSG:{value}"
+    return value.to_wkt() if hasattr(value, "to_wkt") else value
+
+
 class Lattice(Options):
     """Where chips lie. Without a CRS the sources decide (`landuse.crs.lattice_crs`)."""
 
@@ -121,7 +132,7 @@ class Lattice(Options):
 
     chip_m: Annotated[float, Field(gt=0), Flag("Side of a chip in metres.", name="--chip-size")] = 224.0
     chip_px: Annotated[int, Field(ge=8, le=4096), Flag("Pixels of a chip side.", name="--chip-pixels")] = 224
-    crs: Annotated[str | None, Flag("CRS of the lattice.", metavar="EPSG:n")] = None
+    crs: Annotated[str | None, BeforeValidator(_crs_text), Flag("CRS of the lattice.", metavar="EPSG:n")] = None
     like: Annotated[
         Path | None,
         Flag("Lie on the lattice of an earlier tile or classify, so that years can be compared.", metavar="FOLDER"),
@@ -223,7 +234,7 @@ class Parts(Run):
 class Seed(Run):
     """What everything is drawn with."""
 
-    seed: Annotated[int, Flag("Seed of everything that draws.")] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32), Flag("Seed of everything that draws.")] = 0
 
 
 class Digests(Run):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pyproj import CRS
 
 from landuse.errors import UsageError
 from landuse.grid import CHIP_M, CHIP_PX
@@ -35,6 +36,9 @@ ALL = (TileOptions, ClassifyOptions, DiffOptions, EvaluateOptions, TrainingOptio
         (FineTuneOptions, {"layers": "some"}, "last-block, all or a number of layers"),
         (FineTuneOptions, {"layers": 0}, "--fine-tune cannot be 0"),
         (TileOptions, {"labels": 5}, "--labels cannot be 5: it should be a path."),
+        (TileOptions, {"labels": ["land\n"] * 999}, "'land\\n', ...: it should be a path."),
+        (TrainingOptions, {"seed": -1}, "--seed cannot be -1"),
+        (TrainingOptions, {"fine_tune": "all"}, "There is no option 'fine_tune'; did you mean 'layers'?"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(schema, values, sentence):
@@ -51,6 +55,12 @@ def test_options_are_frozen_travel_and_are_json(schema):
         options.fresh = True
     assert pickle.loads(pickle.dumps(options)) == options  # noqa: S301  # our own bytes
     assert schema(**options.as_json()) == options
+
+
+def test_a_crs_may_be_an_object_of_python():
+    utm = CRS(26919)
+    assert TileOptions(crs=26919).crs == "EPSG:26919"
+    assert CRS(TileOptions(crs=utm).crs) == utm
 
 
 def test_a_changed_copy_is_checked():

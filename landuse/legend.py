@@ -18,6 +18,7 @@ from landuse.errors import ConfigError, LabelsError
 
 UNMAPPED = 0
 MOST_CODE = 65535
+WHOLE = re.compile(r"^(\d+)\.0+$")
 MOST_CLASSES = 255
 LEGEND_TAG = "LANDUSE_LEGEND"
 """The tag in which a raster of ours carries its whole legend as JSON."""
@@ -39,11 +40,14 @@ Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_one_li
 def same_name(name: str) -> str:
     """What two spellings of a class name have in common: case, spaces and Unicode form (NFC, NFD) left aside.
 
+    A whole number is the same with decimals of 0, as a data frame writes it that lacks some.
+
     Example:
         >>> same_name("  Open\u00a0 water ") == same_name("open Water")
         True
     """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return WHOLE.sub(r"\1", text)
 
 
 def spare_code(taken: Iterable[int]) -> int:

@@ -290,3 +290,11 @@ def test_names_that_differ_by_case_spaces_or_unicode_form_are_one_class(tmp_path
     scored = read_predictions(path)
     assert scored.names == ("Water", "Forest")
     assert scored.figures().accuracy == 1.0
+
+
+def test_whole_numbers_with_decimals_are_the_classes_without(tmp_path):
+    rows = read_predictions(
+        write(tmp_path / "p.csv", ["label", "prediction"], [("1", "1.0"), ("2", "2.00"), ("1.5", "1")])
+    )
+    assert rows.names == ("1", "1.5", "2")
+    assert (rows.truth == rows.prediction).tolist() == [True, True, False]

@@ -66,6 +66,7 @@ def classify(inputs: Sequence[str | Path], out: Path, options: ClassifyOptions) 
         with staged_folder(out, fresh=options.fresh) as staging:
             write_files(staging, bundle, run, options)
             write_quarantine(staging / QUARANTINE, run.quarantined)
+            options = options.model_copy(update={"chip_m": run.chips.grid.chip_m * settings.split})  # of the chips, too
             record = record_of(run, bundle, options, time.perf_counter() - started)
             record = record.model_copy(update={"details": {**record.details, "colours": colours.as_dict()}})
             sources = tuple(map(with_digest, run.inputs)) if options.digests else run.inputs

@@ -25,7 +25,8 @@ from landuse.scoring.colours import Colours
 from landuse.scoring.dense_ground import Reach, chips_around, split_of
 from landuse.stages.classify import classify, run_of
 from landuse.stages.diff import diff
-from landuse.stages.survey import score_settings, survey_chips
+from landuse.stages.survey import on_earlier, score_settings, survey_chips
+from landuse.stages.tile import tile
 from tests.made import raster
 from tests.models import small
 from tests.scoring.dense_model import CELL, NORTH, PX, SIDE, WEST, dense_bundle, place
@@ -232,6 +233,9 @@ def test_a_map_of_cells_and_a_change_between_two(here, tmp_path):
     result = diff([tmp_path / "one", tmp_path / "two"], tmp_path / "change", DiffOptions())
     assert result is not None
     assert (tmp_path / "change" / "change.tif").is_file()
+    tile([here.survey], tmp_path / "chips", TileOptions(**here.lattice))
+    classify([tmp_path / "chips"], tmp_path / "of_chips", ClassifyOptions(model=str(here.model), cell=CELL))
+    assert on_earlier(TileOptions(like=tmp_path / "of_chips")).chip_m == SIDE
     for cell in (None, CELL):
         with pytest.raises(UsageError, match=rf"one is a map of cells of {CELL:g} m, each judged by a whole chip"):
             classify([tmp_path / "one"], tmp_path / "again", ClassifyOptions(model=str(here.model), cell=cell))

@@ -98,7 +98,7 @@ class LanduseWarning(UserWarning):
 
 
 class MapOrderWarning(LanduseWarning):
-    """By their names, maps are compared against the order of time."""
+    """By their names, maps are compared against the order of time, or a map is compared with itself."""
 
 
 class UnlabelledWarning(LanduseWarning):

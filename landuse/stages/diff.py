@@ -145,7 +145,14 @@ def _dates(lands: Sequence[ClassMap]) -> list[float]:
 
 
 def _warn_of_order(maps: Sequence[Path]) -> None:
-    """Warn where a map is given before one of an earlier year; only names tell the year, so it is no error."""
+    """Warn of a map that is compared with itself, and of one before that of an earlier year, which only its name tells."""
+    for one, other in pairwise(maps):
+        if one.resolve() == other.resolve():
+            warnings.warn(
+                f"{one} is compared with itself, so nothing can have changed; give two maps.",
+                MapOrderWarning,
+                stacklevel=3,
+            )
     years = [year_in(name) for name in told_apart([path.resolve() for path in maps])]
     for first, second in pairwise(year for year in years if year is not None):
         if first > second:

@@ -19,6 +19,7 @@ from landuse.errors import (
     DamagedSourceError,
     GridMismatchError,
     LeftOutWarning,
+    MapOrderWarning,
     MissingCRSError,
     NoOverlapError,
     NotARasterError,
@@ -225,6 +226,11 @@ def test_identical_maps_hold_no_change(tmp_path, year):
     with rasterio.open(found.out / "change.tif") as dataset:
         assert not dataset.read(1).any()
     assert json.loads((found.out / "change.geojson").read_text())["features"] == []
+
+
+def test_a_map_that_is_compared_with_itself_is_told(tmp_path, year):
+    with pytest.warns(MapOrderWarning, match="is compared with itself, so nothing can have changed"):
+        diff([year[0], tmp_path / "y2020" / ".." / year[0].name], tmp_path / "d")
 
 
 def test_absent_cells_never_become_change_and_the_sums_still_hold(tmp_path):

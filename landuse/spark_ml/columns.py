@@ -136,9 +136,11 @@ def dense(values: pa.Array) -> Numbers | None:
 
 
 def _as_bytes(numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
-    """Numbers rounded to uint8; None where one lies outside 0 to 255 or is no number."""
+    """Numbers rounded to uint8; None where one lies outside 0 to 255 or is no number, or where they are of 0 to 1."""
     low, high = numbers.min(), numbers.max()
     if not (low >= 0 and high <= 255):  # false for NaN too
+        return None
+    if high <= 1 and (numbers % 1).any():  # they would all be black
         return None
     rounded: npt.NDArray[np.uint8] = np.rint(numbers).astype(np.uint8)
     return rounded

@@ -90,7 +90,8 @@ def test_a_broken_nested_array_is_no_picture(array):
 
 
 @pytest.mark.parametrize(
-    "array", [[], [1.0] * 11, [1.0] * 13, [float("nan")] + [1.0] * 11, [float("inf")] + [1.0] * 11]
+    "array",
+    [[], [1.0] * 11, [1.0] * 13, [float("nan")] + [1.0] * 11, [float("inf")] + [1.0] * 11, [0.5] * 12],
 )
 def test_a_broken_flat_array_is_no_picture(array):
     assert read([array], pa.list_(pa.float32()), (2, 2, 3)) == [None]

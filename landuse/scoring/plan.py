@@ -12,7 +12,7 @@ import numpy as np
 
 from landuse.chips import Chips, ChipSet, block_slices, image_order
 from landuse.engine.parts import part_key
-from landuse.errors import BandsError
+from landuse.errors import BandsError, DamagedSourceError
 from landuse.grid import BLOCK, Block, IntArray
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import Kind, Precision
@@ -73,6 +73,15 @@ def identify_sources(survey: Survey) -> dict[str, FileIdentity]:
     paths = list(dict.fromkeys(band.path for source in survey.sources for band in source.bands))
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(paths, pool.map(identify, paths), strict=True))
+
+
+def check_unchanged(survey: Survey, inputs: Mapping[str, FileIdentity]) -> None:
+    """Raise `DamagedSourceError` where a file is another than when `inputs` was taken, so that both were read."""
+    changed = [path for path, now in identify_sources(survey).items() if now != inputs[path]]
+    if changed:
+        raise DamagedSourceError(
+            f"{changed[0]} changed while it was read; give the same command again, which reads anew what has changed."
+        )
 
 
 def plan(

@@ -27,7 +27,7 @@ from landuse.models.runtime import read_cached
 from landuse.outputs.record import FileIdentity
 from landuse.outputs.tables import write_csv
 from landuse.scoring.block import BlockReport, BlockTask, Quarantined, ScoreJob, score_block
-from landuse.scoring.plan import ScoreSettings, blocks_of_strip, check_bands, identify_sources, plan
+from landuse.scoring.plan import ScoreSettings, blocks_of_strip, check_bands, check_unchanged, identify_sources, plan
 from landuse.text import counted
 
 Float32 = npt.NDArray[np.float32]
@@ -141,6 +141,7 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     Raises:
         BandsError: the model wants another number of bands.
         TooManyQuarantinedError: more chips failed than the settings allow.
+        DamagedSourceError: a source changed while it was read.
     """
     started = time.perf_counter()
     bundle = read_cached(settings.model)
@@ -148,6 +149,7 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     inputs = identify_sources(chips.survey)
     tally = Tally(PartStore(settings.parts or str(parts)), settings, len(chips), progress)
     run_blocks(chips, plan(chips, bundle, settings, inputs), tally)
+    check_unchanged(chips.survey, inputs)
     return Run(
         chips=chips,
         store=tally.store,

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import geopandas
@@ -16,6 +18,7 @@ from affine import Affine
 from landuse.chips import read_columns
 from landuse.errors import (
     BandsError,
+    DamagedSourceError,
     NoOverlapError,
     NotARasterError,
     OutputExistsError,
@@ -151,6 +154,20 @@ def test_an_interrupted_run_goes_on_where_it_stopped(work, learnt, result, tmp_p
     assert (tmp_path / "map" / "probabilities.tif").read_bytes() == (result[0] / "probabilities.tif").read_bytes()
 
 
+def test_a_source_that_changes_while_it_is_read_makes_no_map(work, learnt, tmp_path, monkeypatch):
+    sources, real = [shutil.copy(path, tmp_path / path.name) for path in work.survey], scoring.score_block
+
+    def rewritten(job, block):
+        report = real(job, block)
+        os.utime(sources[0], (0, 0))
+        return report
+
+    monkeypatch.setattr(scoring, "score_block", rewritten)
+    with pytest.raises(DamagedSourceError, match=rf"{sources[0].name} changed while it was read"):
+        classify(sources, tmp_path / "map", options(learnt))
+    assert not (tmp_path / "map").exists()
+
+
 def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
     """The key of every block changes with the model, the precision, the source and the package."""
 
@@ -177,8 +194,6 @@ def test_nothing_stale_is_reused(work, learnt, tmp_path, monkeypatch):
 
 
 def truncated(work, folder):
-    import shutil
-
     copies = [shutil.copy(p, folder / p.name) for p in work.survey]
     content = (folder / "part1.tif").read_bytes()
     (folder / "part1.tif").write_bytes(content[: len(content) // 2])

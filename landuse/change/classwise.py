@@ -51,6 +51,9 @@ NEVER = 1e-4
 """Least probability of the trusted survey that is taken at face value."""
 UNNAMED = 0.49
 """Most that a change counts which the two maps' labels do not name: where truth is known, none that seemed surer was real."""
+DOUBTED, BORNE_OUT = 0.89, 3.0
+"""Most that a change counts which the components do not bear out by log odds of so much, twenty to one: a class that takes on
+another's look in one season passes for a change of class, and its cells for the same places as before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +263,15 @@ class FittedViews:
         usual = self.transition - np.diag(np.diag(self.transition))
         cells = changes_beside(block, self.joint, usual, self.alone)
         named = (cells.move == block.labels).all(axis=1)
-        return replace(cells, moved=np.where(named, cells.moved, np.minimum(cells.moved, UNNAMED)))
+        moved = np.minimum(cells.moved, np.where(named, self._most(block, cells), UNNAMED))
+        return replace(cells, moved=moved, named=np.where(named, moved, cells.named))
+
+    def _most(self, block: SurveyPair, cells: CellChanges) -> Floats:
+        """The most (n,) that the change of each cell counts, by whether the components alone say that it is another place."""
+        most, sure = np.ones(len(block)), np.flatnonzero(cells.moved > DOUBTED)
+        if self.places is not None and len(sure):
+            most[sure[self.places.log_odds(block.take(sure)) < BORNE_OUT]] = DOUBTED
+        return most
 
     def joint(self, some: SurveyPair) -> Floats:
         """Probability (n, K, K) of each pair of classes of cells; one look that stands in both surveys holds no change."""

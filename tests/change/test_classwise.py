@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change.classwise import SCORES, UNNAMED, ClassView, Classwise, as_named
+from landuse.change.classwise import BORNE_OUT, DOUBTED, SCORES, UNNAMED, ClassView, Classwise, as_named
 from landuse.change.methods import METHODS
 from tests.change.simulation import pair_of
 from tests.change.test_joint import pairs
@@ -178,3 +178,24 @@ def test_a_change_that_the_labels_do_not_name_is_never_more_likely_than_not():
     assert named.moved.max() > 0.9
     assert silent.moved.max() == UNNAMED < 0.5
     np.testing.assert_allclose(silent.change, named.change)
+
+
+class Says:
+    """Components that say the same of every cell."""
+
+    def __init__(self, odds):
+        self.odds = odds
+
+    def log_odds(self, block):
+        return np.full(len(block), self.odds)
+
+
+def test_no_change_is_certain_that_the_components_do_not_bear_out():
+    before, after, _ = seasonal()
+    pair = pair_of(before, after)
+    fitted = Classwise().fit(pair)
+    doubted, borne_out = (replace(fitted, places=Says(odds)).apply(pair) for odds in (BORNE_OUT - 0.1, BORNE_OUT))
+    assert borne_out.moved.max() > 0.9 > doubted.moved.max() == DOUBTED
+    sure = (doubted.moved == DOUBTED) & (doubted.move == pair.labels).all(axis=1)
+    assert sure.any()
+    np.testing.assert_array_equal(doubted.named[sure], DOUBTED)

@@ -38,7 +38,7 @@ class ChangeRule:
     Attributes:
         min_probability: its labels differ, and this very change is at least so likely.
         min_site: least cells of a change site.
-        min_hectares: least area of a change site; rounded up to whole cells.
+        min_hectares: least area of a change site, as its `area_ha` counts it.
         smooth: whether a confirmed cell goes along with most of the 3 x 3 cells around it.
         method: name of the way to infer change.
     """

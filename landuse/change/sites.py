@@ -6,7 +6,6 @@ others wait in a file, which SQLite brings into order on disk.
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from affine import Affine
 from rasterio.features import rasterize
 
 from landuse.change.comparison import Comparison
@@ -25,7 +23,6 @@ from landuse.change.overlap import bands
 from landuse.change.scratch import COMPARED, CellScratch
 from landuse.errors import LanduseError
 from landuse.grid import IntArray
-from landuse.outputs.areas import raster_areas_ha
 from landuse.outputs.polygons import Geometries, Regions, Sweep
 from landuse.outputs.vectors import placed, spacing_of
 
@@ -37,6 +34,9 @@ TIERS = {
 }
 CERTAIN, LIKELY = 0.9, 0.5
 AT_ONCE = 10_000
+AT_ONCE_LINES = 64
+ALL_BUT = 1 - 1e-3
+"""Share of the least area from which a site has it: cells differ a little in size."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -130,18 +130,18 @@ def site_file(folder: Path) -> Iterator[SiteFile]:
         path.unlink(missing_ok=True)
 
 
-def find_sites(found: Comparison, scratch: CellScratch, sites: SiteFile, least: int) -> None:
+def find_sites(found: Comparison, scratch: CellScratch, sites: SiteFile) -> None:
     """All sites, confirmed and possible, into a file.
 
-    Sites of fewer than `least` cells are left out, and their cells become unchanged in `scratch`.
+    Sites of fewer cells or hectares than the rule asks for are left out, and their cells become unchanged in `scratch`.
     """
-    transform, crs = found.overlap.transform, found.before.crs
+    transform, crs, rule = found.overlap.transform, found.before.crs, found.rule
     sweep = Sweep(scratch.shape[1], 3, spacing_of(transform, crs))
     for ended in _regions(found, scratch, sweep):
         cells = ended.sums[:, 0].astype(np.int64)
-        kept = cells >= least
+        kept = (cells >= rule.min_site) & (ended.sums[:, 1] >= rule.min_hectares * ALL_BUT)
         if not kept.all():
-            _forget(scratch, ended.polygons[~kept], least)
+            _forget(scratch, ended.polygons[~kept])
         polygons = placed(ended.polygons[kept], transform)
         states, outlines = ended.values[kept].astype(np.int64), np.full(len(polygons), None)
         sure = scratch.kinds.is_confirmed(states)
@@ -149,14 +149,6 @@ def find_sites(found: Comparison, scratch: CellScratch, sites: SiteFile, least: 
         x, y = shapely.get_coordinates(shapely.point_on_surface(polygons)).T
         mean = ended.sums[kept, 2] / cells[kept]
         sites.add(SiteTable(states, cells[kept], ended.sums[kept, 1], mean, x, y, outlines))
-
-
-def least_cells(found: Comparison) -> int:
-    """Least cells of a site: those asked for, or those that the least area asked for takes, in whole cells."""
-    lines, columns = found.overlap.shape
-    middle = found.overlap.transform @ Affine.translation(columns // 2, lines // 2)
-    cell = float(raster_areas_ha(middle, found.before.crs, (1, 1))[0, 0])
-    return max(found.rule.min_site, math.ceil(found.rule.min_hectares / cell - 1e-3))
 
 
 def _regions(found: Comparison, scratch: CellScratch, sweep: Sweep) -> Iterator[Regions]:
@@ -169,11 +161,11 @@ def _regions(found: Comparison, scratch: CellScratch, sweep: Sweep) -> Iterator[
     yield sweep.skip_to(-1)
 
 
-def _forget(scratch: CellScratch, polygons: Geometries, least: int) -> None:
-    """Make the cells of small sites unchanged. Such a site reaches over fewer lines than `least`."""
+def _forget(scratch: CellScratch, polygons: Geometries) -> None:
+    """Make the cells of small sites unchanged, those that begin in the same lines at once."""
     tops, bottoms = shapely.bounds(polygons)[:, [1, 3]].astype(int).T
     order = np.argsort(tops)
-    for some in np.split(order, np.flatnonzero(np.diff(tops[order] // max(least, 64))) + 1):
+    for some in np.split(order, np.flatnonzero(np.diff(tops[order] // AT_ONCE_LINES)) + 1):
         rows = slice(int(tops[some].min()), int(bottoms[some].max()))
         states = scratch.states(rows)
         moved = shapely.transform(polygons[some], lambda xy, top=rows.start: xy - [0.0, top])

@@ -21,7 +21,9 @@ class DiffOptions(Fresh, Tables):
     min_probability: Annotated[float, Field(ge=0, le=1), Flag("Least probability of change of a confirmed cell.")] = 0.5
     min_site: Annotated[int, Field(ge=1), Flag("Least cells of a change site.")] = 1
     min_hectares: Annotated[
-        float, Field(ge=0), Flag("Least area of a change site, rounded up to whole cells.", metavar="HA")
+        float,
+        Field(ge=0),
+        Flag("Least area of a change site, on ground that both maps show.", metavar="HA"),
     ] = 0.0
     smooth: Annotated[
         bool, Flag("Let a confirmed cell go along with most of the 3 x 3 cells around it; a tie leaves it as it is.")

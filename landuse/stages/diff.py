@@ -20,7 +20,7 @@ from landuse.change.result import confirmed_chips
 from landuse.change.scratch import cell_scratch
 from landuse.change.series import series_of, write_timeline
 from landuse.change.site_file import site_table, write_outlines, write_sites
-from landuse.change.sites import find_sites, least_cells, site_file
+from landuse.change.sites import find_sites, site_file
 from landuse.change.summary import Told, gains_and_losses, summarise, trust_of
 from landuse.change.transitions import class_table, transition_table, transitions, write_transitions
 from landuse.environment import give_memory_back
@@ -255,7 +255,7 @@ def write_comparison(
         if found.rule.smooth:
             smooth_states(found, scratch)
         with site_file(folder) as sites, block_cache(few):
-            find_sites(found, scratch, sites, least_cells(found))
+            find_sites(found, scratch, sites)
             write_outlines(folder, found, sites, formats_of(options.formats))
             tiers = write_sites(folder / SITE_TABLE, found, sites, expected=trust.figures)
             confirmed = sites.confirmed()

@@ -13,7 +13,7 @@ from pyproj import CRS
 from landuse.change.comparison import ChangeRule, compare
 from landuse.change.passes import ChangeFiles, add_up, infer_cells, smooth_states
 from landuse.change.scratch import cell_scratch
-from landuse.change.sites import find_sites, least_cells, site_file
+from landuse.change.sites import find_sites, site_file
 from landuse.grid import CellRange, ChipGrid
 from landuse.legend import load_legend
 from landuse.outputs.cog import Place, bands_cog, change_cog, write_bands_cog, write_class_cog
@@ -107,7 +107,7 @@ class Seen:
             with rasterio.open(Path(name) / "p.tif") as dataset:
                 self.probability = dataset.read(1)
             with site_file(Path(name)) as sites:
-                find_sites(self.found, scratch, sites, least_cells(self.found))
+                find_sites(self.found, scratch, sites)
                 (self.sites,) = sites.ranked(confirmed=True)
             self.confirmed = scratch.kinds.is_confirmed(scratch.states(slice(0, shape[0])))
             numbers = dict(zip(self.found.legend.names, range(1, 100), strict=False))

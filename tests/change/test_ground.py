@@ -9,6 +9,7 @@ from landuse.chips import write_chips
 from landuse.chips.chipset import ChipSet, SourceLists, image_order
 from landuse.grid import CellRange, ChipGrid
 from landuse.mosaic import open_survey
+from landuse.options.results import DiffOptions
 from landuse.stages.diff import diff
 from tests.change.makers import CORNER, UTM, classified, sharp
 from tests.made import raster
@@ -51,6 +52,9 @@ def test_areas_are_those_of_the_imagery_and_of_the_area_asked_for(tmp_path):
     changed = later != codes
     weight = np.where(changed, seen, 0) * np.clip(np.arange(20) - 5.5, 0, 1)[:, None]
     assert part["area_ha"]["confirmed"] == pytest.approx(weight.sum() * cell, rel=1e-3)
+    for least, sites in ((0.99, 1), (1.01, 0), (2.0, 0)):  # of six cells, most of them in part
+        options = DiffOptions(min_hectares=least * part["area_ha"]["confirmed"])
+        assert diff(cut, tmp_path / f"least{least}", options).summary["sites"] == sites
 
 
 def test_a_table_of_another_lattice_says_nothing(tmp_path):

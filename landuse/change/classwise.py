@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.change.neighbours import ALONE, changes_beside
-from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
+from landuse.change.pair import UNNAMED, CellChanges, Floats, SurveyPair, probability_matrix, raised
 from landuse.change.same_place import SamePlace, changed_by
 
 LEAST = 1e-3
@@ -49,8 +49,6 @@ MOST_CELLS = 20_000
 """Cells that the views are learnt from."""
 NEVER = 1e-4
 """Least probability of the trusted survey that is taken at face value."""
-UNNAMED = 0.49
-"""Most that a change counts which the two maps' labels do not name: where truth is known, none that seemed surer was real."""
 DOUBTED, BORNE_OUT = 0.89, 3.0
 """Most that a change counts which the components do not bear out by log odds of so much, twenty to one: a class that takes on
 another's look in one season passes for a change of class, and its cells for the same places as before."""

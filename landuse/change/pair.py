@@ -15,6 +15,8 @@ from landuse.models.learnt_features import Bytes
 
 PIECE = 1 << 18
 """Joint probabilities of pairs of classes that are in memory at once."""
+UNNAMED = 0.49
+"""Most that a change counts which the two maps' labels do not name: where truth is known, none that seemed surer was real."""
 Bands = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -127,6 +129,11 @@ class CellChanges:
             moved=np.maximum(off[every, move[:, 0], move[:, 1]], 0.0),
             named=joint[every, named[:, 0], named[:, 1]],
         )
+
+    def as_labelled(self, labels: IntArray) -> CellChanges:
+        """The same, where a change that the labels (n, 2) do not name is less likely than not."""
+        named = (self.move == labels).all(axis=1)
+        return replace(self, moved=np.where(named, self.moved, np.minimum(self.moved, UNNAMED)))
 
     def take(self, chosen: Mask) -> CellChanges:
         """Some of the cells, by a mask."""

@@ -117,7 +117,7 @@ class Link:
             place[looks.lines - window[0].start, looks.columns - window[1].start] = np.arange(len(looks.lines))
             at = place[lines - window[0].start, columns - window[1].start]
             joint[inside[at >= 0]] = _joint(chain, *self.ends)[at[at >= 0]]
-        return CellChanges.of(joint, block.labels)
+        return CellChanges.of(joint, block.labels).as_labelled(block.labels)
 
 
 def _joint(chain: Chain, first: int, last: int) -> Floats:

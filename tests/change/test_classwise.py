@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landuse.change.classwise import BORNE_OUT, DOUBTED, SCORES, UNNAMED, ClassView, Classwise, as_named
+from landuse.change.classwise import BORNE_OUT, DOUBTED, SCORES, ClassView, Classwise, as_named
 from landuse.change.methods import METHODS
+from landuse.change.pair import UNNAMED
 from tests.change.simulation import pair_of
 from tests.change.test_joint import pairs
 

@@ -679,6 +679,17 @@ def flickering(tmp_path):
     ]
 
 
+def test_what_a_chain_sees_and_no_label_names_is_possible_at_most(tmp_path):
+    codes = np.repeat([0, 1, 2], 200).reshape(20, 30)
+    years = [sharp(codes, sure=0.99) for _ in range(3)]
+    for year, odds in ((1, [0.01, 0.01, 0.95]), (2, [0.485, 0.01, 0.475])):
+        years[year][:, 2:5, 2:5] = np.array([*odds, 0.01, 0.01, 0.01])[:, None, None]
+    maps = [classified(tmp_path / f"y{date}", one) for date, one in zip((2010, 2014, 2016), years, strict=True)]
+    found = diff(maps, tmp_path / "out").summary
+    assert found["sites"] == 0
+    assert found["sites_by_tier"] == {"certain": 0, "likely": 0, "possible": 1, "unrated": 0}
+
+
 def test_three_surveys_are_one_chain(tmp_path):
     found = diff(flickering(tmp_path), tmp_path / "out")
     top = CORNER[0] + 19

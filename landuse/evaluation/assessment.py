@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ class Part:
         mapped: (n,) position in `names` of each unit in the map.
         reference: (n,) the same on the ground.
         found: the estimates.
-        mapped_ha: (K,) hectares of each class in the map, estimated from the sample's own strata where they are its classes.
+        mapped_ha: (K,) hectares of each class in the map: as the sample tells, or those of the map itself (`beside_map`).
     """
 
     kind: str
@@ -67,6 +67,15 @@ class Assessment:
     def answered(self) -> int:
         """Units whose classes are told at both dates."""
         return len(self.rows)
+
+    def beside_map(self, mapped: Mapping[str, Mapping[str, float]]) -> Assessment:
+        """The same, with the hectares that the map itself has by kind and name; kinds that are not given stay."""
+        parts = {
+            kind: replace(part, mapped_ha=np.array([mapped[kind].get(name, 0.0) for name in part.names]))
+            for kind, part in self.parts.items()
+            if kind in mapped
+        }
+        return replace(self, parts=self.parts | parts)
 
     def write(self, folder: Path) -> None:
         """Write areas.csv, accuracy.json and matrix.csv."""

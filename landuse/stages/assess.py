@@ -5,16 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import shapely
+from pydantic import TypeAdapter
 
 from landuse.change.result import ChangeResult, read_change
 from landuse.crs import transformer
 from landuse.engine.progress import Progress, followed
 from landuse.errors import SourceNotFoundError
-from landuse.evaluation.assessment import Agreement, Assessment, agreement, assess_sample, write_disagreements
+from landuse.evaluation.assessment import (
+    ARROW,
+    KINDS,
+    Agreement,
+    Assessment,
+    agreement,
+    assess_sample,
+    write_disagreements,
+)
 from landuse.evaluation.district_areas import district_table
 from landuse.evaluation.sample_files import (
     KEY,
@@ -36,7 +46,7 @@ from landuse.outputs.districts import DISTRICTS_TABLE, check_districts, read_dis
 from landuse.outputs.folder import staged_folder
 from landuse.outputs.label_page import LabelPage, questions_of, write_label_page
 from landuse.outputs.label_page import Place as Shown
-from landuse.outputs.record import RunRecord, found_inputs, identify, read_record, write_record
+from landuse.outputs.record import RECORD, RunRecord, found_inputs, identify, read_record, write_record
 from landuse.outputs.tables import Table, write_json, write_table
 from landuse.outputs.views import looks
 from landuse.text import date_names
@@ -163,6 +173,7 @@ def _record(
     kept = {
         "before": _hectares(land, land.before),
         "after": _hectares(land, land.later),
+        "transition": _transitions(land),
         "classes": list(land.names),
         "names": list(found.names),
     }
@@ -176,6 +187,14 @@ def _record(
         timings={"seconds": seconds},
         details={MAPPED: kept},
     )
+
+
+def _transitions(land: MappedChange) -> dict[str, float]:
+    number = len(land.names)
+    pairs = np.where(land.compared, (land.before.astype(np.int64) - 1) * number + land.later, 0)
+    found = sum_by_code(pairs, land.hectares, number**2 + 1)[1:]
+    names = [ARROW.join(pair) for pair in product(land.names, repeat=2)]
+    return {name: area for name, area in zip(names, found.tolist(), strict=True) if area}
 
 
 def _hectares(land: MappedChange, codes: np.ndarray[tuple[int, int], np.dtype[np.uint16]]) -> dict[str, float]:
@@ -195,7 +214,7 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
     folder = options.design or sample.parent
     blind = folder / SAMPLE if (folder / SAMPLE).is_file() else sample
     units, strata = read_units(blind, folder / KEY), read_strata(folder / STRATA)
-    found = assess_sample(units, read_answers(sample), strata)
+    found = assess_sample(units, read_answers(sample), strata).beside_map(_mapped(folder))
     table = None
     if options.districts is not None:
         table, withheld = by_district(found, folder, options.districts, options.district_name)
@@ -212,6 +231,13 @@ def estimate(sample: Path, out: Path, options: EstimateOptions | None = None) ->
         )
         write_record(staging, record)
     return found
+
+
+def _mapped(design: Path) -> dict[str, dict[str, float]]:
+    """Hectares of the change map by kind and name, as `design` counted them; without its record, none."""
+    kept = read_record(design).details.get(MAPPED) if (design / RECORD).is_file() else None
+    told = {kind: kept[kind] for kind in KINDS if kind in kept} if isinstance(kept, dict) else {}
+    return TypeAdapter(dict[str, dict[str, float]]).validate_python(told)
 
 
 def by_district(found: Assessment, design: Path, file: Path, column: str | None) -> tuple[Table, tuple[str, ...]]:

@@ -116,7 +116,14 @@ def test_a_sample_that_agrees_with_the_map_gives_the_maps_areas(land, drawn, tmp
     changed = sum(
         float(row["area_ha"]) for (kind, name), row in areas.items() if kind == "transition" and _changes(name)
     )
-    confirmed = read_change(land[0]).changed.sum()
+    found = read_change(land[0])
+    area, confirmed = found.hectares(), found.changed.sum()
+    for number in np.unique(found.before[found.before > 0]).tolist():
+        name = found.legend.name_of(number)
+        assert float(areas["before", name]["mapped_ha"]) == pytest.approx(area[found.before == number].sum(), abs=1e-4)
+        own = (found.before == number) & (found.later == number)
+        kept = areas["transition", f"{name} -> {name}"]
+        assert float(kept["mapped_ha"]) == pytest.approx(area[own].sum(), abs=1e-4)
     assert 0 < confirmed <= (before != after).sum()
     assert changed == pytest.approx(confirmed * 5.0176, rel=2e-3)
 

@@ -35,8 +35,6 @@ class Summary(Evidence):
     area_ha: Hectares
     sites: int
     sites_by_tier: dict[str, int]
-    limits: tuple[str, ...] = ()
-    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def report_html(contents: Contents, options: ReportOptions | None = None) -> str
         "accuracy": [words.accuracy(speech, compared, sample)] if sample else [],
         "notes": sample.accuracy.notes if sample else [],
         "model": model_sentences(speech, contents.origins),
-        "recorded_limits": words.recorded_limits(compared),
+        "recorded_limits": compared.summary.recorded_limits,
         "limits": words.limits(speech, compared, sample),
         "provenance": _provenance(speech, contents),
     }

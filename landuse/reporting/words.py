@@ -93,12 +93,6 @@ def lead(speech: Speech, compared: Compared) -> str:
     )
 
 
-def recorded_limits(compared: Compared) -> list[str]:
-    """What the comparison itself says of its limits; in English, as its files have it."""
-    summary = compared.summary
-    return list(summary.limits) or ([summary.note] if summary.note else [])
-
-
 def limits(speech: Speech, compared: Compared, sample: Sample | None) -> list[str]:
     """What else a reader should know before acting."""
     said = _evidence(speech, compared.summary)

@@ -120,7 +120,7 @@ def _readme(contents: Contents | None, names: list[str], *, all_maps: bool) -> s
         left_out.append("There is no report: the maps give a square any number of classes, each of which has a folder.")
         return readme("What changed", "A comparison class by class.", names, [speech.say("report_look")], left_out)
     compared = contents.compared
-    told = words.recorded_limits(compared) + words.limits(speech, compared, contents.sample)
+    told = compared.summary.recorded_limits + words.limits(speech, compared, contents.sample)
     return readme(words.default_title(speech, compared), words.lead(speech, compared), names, told, left_out)
 
 

@@ -145,6 +145,7 @@ class Maker:
                 "unrated": "Who knows.",
             },
             "model": {"expected_change_share": count / changed.size},
+            "limits": ["Too little ground."],
         }
 
     def _sites(self, path, pairs, transform: Affine, legend):

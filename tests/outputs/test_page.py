@@ -153,6 +153,8 @@ def test_evidence_and_tiers_come_along(two_years, tmp_path):
     write_map(two_years, tmp_path / "map.html")
     change = data_of(tmp_path / "map.html")["changes"][0]
     assert change["evidence"]["compared"] == 192
+    assert change["evidence"]["limits"] == ["Too little ground."]
+    assert sum(change["sites"]["area"]) == pytest.approx(change["evidence"]["confirmed_ha"], abs=1e-3)
     assert change["tier_words"]["likely"] == "Worth acting on."
     assert change["tiers"] == ["likely", "possible", "doubtful", "unrated"]
 

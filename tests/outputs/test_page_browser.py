@@ -253,6 +253,9 @@ def test_paper_holds_the_whole_map_its_date_and_the_legends_colours(page):
     assert box["width"] <= 703.5
     assert box["height"] <= 703.5
     assert page.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
+    assert (
+        page.locator(".sankey").first.bounding_box()["width"] <= 341
+    )  # 90 mm: the list of sites fits on the same sheet
     assert page.locator(".made").is_visible()
     assert page.locator(".north").is_visible()
     assert not page.locator(".options").is_visible()

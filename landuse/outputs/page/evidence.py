@@ -45,6 +45,13 @@ class Evidence(SummaryPart):
     area_ha: Areas
     tiers: dict[str, str] = Field(default_factory=dict)
     model: Model | None = None
+    limits: tuple[str, ...] = ()
+    note: str | None = None
+
+    @property
+    def recorded_limits(self) -> list[str]:
+        """What the comparison itself says of its limits; in English, as its file has it."""
+        return list(self.limits) or ([self.note] if self.note else [])
 
     def as_json(self) -> dict[str, Any]:
         """What the page makes sentences of."""
@@ -56,6 +63,7 @@ class Evidence(SummaryPart):
             "confirmed_ha": self.area_ha.confirmed,
             "false_alarms": self.cells.expected_false_alarms,
             "share": self.model.expected_change_share if self.model else None,
+            "limits": self.recorded_limits,
         }
 
 

@@ -216,7 +216,7 @@ def _change(change: MapChange, index: Mapping[str, int], data: PageData) -> dict
         "tier": [tiers.index(s.words["tier"]) for s in change.sites],
         "number": numbers,
         "alike": [data.alike.get(change.folder, {}).get(number, ()) for number in numbers],
-        "area": [_rounded(s.numbers["area_ha"], 2) for s in change.sites],
+        "area": [_rounded(s.numbers["area_ha"], 4) for s in change.sites],
         "probability": [_rounded(s.numbers["probability"], 3) for s in change.sites],
         "polygons": [_steps(s.polygons, data.meridian) for s in change.sites],
     }

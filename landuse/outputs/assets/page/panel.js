@@ -150,7 +150,7 @@ function evidenceSentences({ evidence }) {
   const found = [say("evidence_sentence", { n: confirmed, compared, different, confirmed, ...areas })];
   if (alarms !== null && confirmed) found.push(alarms < 1 ? say("no_alarm") : say("alarms", { n: Math.round(alarms) }));
   if (share !== null) found.push(say("share_changed", { share: share < 0.001 ? say("less", { share: number(0.1, 1) }) : say("about", { share: number(100 * share, 1) }) }));
-  return found;
+  return [...evidence.limits, ...found];
 }
 
 function siteDetails(page, index) {

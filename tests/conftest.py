@@ -36,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Spare what each process would do again, whether it is one of several workers or started by a test."""
     _keep_files_in_memory()
     _keep_bytecode()
+    _keep_to_one_thread()
     _decide_alike()
     _begin_elsewhere(config)
 
@@ -50,6 +51,12 @@ def _keep_bytecode() -> None:
     """Whatever the environment says: to compile all tests and modules takes a worker as long as to import all else."""
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _keep_to_one_thread() -> None:
+    """TensorFlow does so little here that to hand it to threads costs more; it does not heed `OMP_NUM_THREADS`."""
+    for kind in ("INTRA", "INTER"):
+        os.environ.setdefault(f"TF_NUM_{kind}OP_THREADS", "1")
 
 
 def _decide_alike() -> None:

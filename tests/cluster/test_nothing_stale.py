@@ -33,7 +33,7 @@ class Killed:
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory) -> Killed:
     folder = tmp_path_factory.mktemp("killed")
-    work = patchwork(folder / "survey", rows=32, cols=40)
+    work = patchwork(folder / "survey", rows=32, cols=24)
     out = folder / "map"
     one = Command.start("classify", *work.survey, "--model", work.model, *CHIPS, "--master", "inline", "--out", out)
     until(lambda: len(parts_of(out)) >= 2, one, every_s=0.001)

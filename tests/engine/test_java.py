@@ -10,6 +10,7 @@ import pytest
 from landuse.engine import java
 from landuse.engine.java import ask_java, find_java, java_home
 from landuse.errors import MissingDependencyError
+from tests.conftest import FEW_ROWS
 
 _PRINTS_ARGUMENTS = '#!/bin/sh\nfor argument do echo "<$argument>"; done\n'
 
@@ -99,7 +100,7 @@ def test_a_cache_that_cannot_be_written_gives_way_to_a_private_folder(tmp_path, 
         shutil.rmtree(home)
 
 
-_WITHOUT_JAVA = """
+_WITHOUT_JAVA = f"""
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs tests in the background has them ignore it
 import pandas as pd
@@ -112,7 +113,7 @@ from tests.engine import jobs
 def double(values: pd.Series) -> pd.Series:
     return values * 2.0
 
-with spark_session("local[1]") as spark:
+with spark_session("local[1]", config={FEW_ROWS}) as spark:
     double = pandas_udf(double, "double")
     java = spark.sparkContext._jvm.java.lang.System.getProperty("java.version")
     doubled = [row["d"] for row in spark.range(3).select(double("id").alias("d")).collect()]

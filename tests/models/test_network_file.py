@@ -7,7 +7,6 @@ import zipfile
 import h5py
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -107,6 +106,8 @@ def transformer(batch="n", classify="token"):
 
 def theirs(graph, output, batch, preprocess=PLAIN):
     """What onnxruntime makes of prepared images, one at a time where the graph takes one."""
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(graph.model(output).SerializeToString(), providers=["CPUExecutionProvider"])
     prepared = preprocess.apply(batch).transpose(0, 3, 1, 2)
     step = session.get_inputs()[0].shape[0]

@@ -4,7 +4,6 @@ import csv
 
 import geopandas
 import numpy as np
-import openpyxl
 import pytest
 import shapely
 from affine import Affine
@@ -104,6 +103,8 @@ def test_a_cell_on_a_boundary_is_divided(tmp_path):
 
 
 def test_names_that_stand_twice_are_one_district_and_hostile_ones_stay_text(tmp_path):
+    import openpyxl
+
     western, eastern = halves()
     far = shapely.box(WEST - 90_000, SOUTH, WEST - 80_000, NORTH)
     path = write(tmp_path / "d.gpkg", [western, eastern, far, far], [HOSTILE, HOSTILE, HOSTILE, "elsewhere"])

@@ -2,7 +2,6 @@
 
 import csv
 
-import openpyxl
 import pandas as pd
 import pytest
 
@@ -18,6 +17,8 @@ def rows(texts):
 
 
 def test_three_formats_hold_the_same_rows(tmp_path):
+    import openpyxl
+
     texts = ["Forest", FORMULA, "</td><script>", "\u05d0, \"b\""]  # fmt: skip
     write_table(tmp_path / "t", HEADER, rows(texts))
     with (tmp_path / "t.csv").open(encoding="utf8", newline="") as stream:
@@ -39,6 +40,8 @@ def test_a_table_without_rows_keeps_its_columns(tmp_path):
 
 
 def test_a_workbook_has_a_sheet_for_each_table(tmp_path):
+    import openpyxl
+
     write_workbook(
         tmp_path / "tables.xlsx", {"summary": (HEADER, rows(["a"])), "districts": (HEADER, rows(["b", "c"]))}
     )

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pyspark import cloudpickle
 
 from landuse.engine.progress import Progress
 from landuse.errors import TooManyQuarantinedError
@@ -33,6 +32,8 @@ def run(tiles, mosaic, folder, **more):
 
 def test_a_block_knows_its_own_sources_alone(tiles, mosaic, tmp_path, monkeypatch):
     """What travels to a worker, and what it opens there, does not grow with the survey."""
+    from pyspark import cloudpickle
+
     seen, real = [], scoring.score_task
 
     def watched(job, task):

@@ -1,6 +1,5 @@
 """The chip table is GeoParquet for anybody: Spark, DuckDB and pandas read the same rows and places."""
 
-import duckdb
 import geopandas
 import numpy as np
 import pandas as pd
@@ -23,6 +22,8 @@ def test_spark_reads_the_chip_table(spark, chips):
 
 
 def test_pandas_geopandas_and_duckdb_read_the_chip_table(chips):
+    import duckdb
+
     ours, path = read_chips(chips), chips / "chips.parquet"
     assert pd.read_parquet(path)["chip_id"].tolist() == ours.ids.tolist()
     frame = geopandas.read_parquet(path)

@@ -8,7 +8,6 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pandas as pd
-import pystac
 import pytest
 import rasterio
 from click.testing import CliRunner
@@ -217,6 +216,8 @@ def test_change_is_told_class_by_class(work, result, later, tmp_path):
 
 def check_what_is_said_of_all(folder, classes):
     """The table, the STAC item and `landuse info` of a comparison of several classes tell the same of each."""
+    import pystac
+
     table = pd.read_csv(folder / "classes.csv").set_index("class")
     assert table.index.tolist() == list(classes)
     for name, one in classes.items():

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 import openvino as ov
 import pytest
 
@@ -35,6 +34,8 @@ CLOSE = 1e-4
 
 def in_onnx(path, batch):
     """Probabilities (n, K) by onnxruntime, and by OpenVINO's reader of the same file."""
+    import onnxruntime
+
     values = np.float32(batch * (1.0 / 255)).transpose(0, 3, 1, 2)  # as Deepness prepares tiles
     found = onnxruntime.InferenceSession(str(path)).run(None, {"image": values})[0]
     other = ov.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([values])[0]
@@ -45,12 +46,16 @@ def in_onnx(path, batch):
 
 
 def metadata(path):
+    import onnxruntime
+
     read = onnxruntime.InferenceSession(str(path)).get_modelmeta().custom_metadata_map
     return {key: json.loads(value) for key, value in read.items()}
 
 
 def as_deepness_reads(path):
     """What the QGIS plugin Deepness makes of a file, by the keys and the conversions of its model_base.py and segmentor.py."""
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(path))
     (image,), (answer,) = session.get_inputs(), session.get_outputs()
     said = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}

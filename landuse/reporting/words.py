@@ -113,8 +113,8 @@ def _evidence(speech: Speech, evidence: Evidence) -> list[str]:
             compared=cells.compared,
             different=cells.label_differences,
             confirmed=cells.confirmed,
-            different_ha=speech.number(areas.label_differences),
-            confirmed_ha=speech.number(areas.confirmed),
+            different_ha=speech.hectares(areas.label_differences),
+            confirmed_ha=speech.hectares(areas.confirmed),
         )
     ]
     alarms = cells.expected_false_alarms

@@ -114,6 +114,8 @@ def test_without_imagery_the_sites_are_listed_and_it_is_said(change):
     html = report_html(gather(change))
     assert "<polygon" not in html
     assert "listed without pictures" in html
+    said = re.search(r"([\d.,]+) ha in .*? confirmed as changed", html)[1]
+    assert f"({said} ha)" in html  # the same hectares in the same digits
     assert "°\u00a0N" in html
 
 

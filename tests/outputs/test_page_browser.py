@@ -222,6 +222,9 @@ def test_two_years_meet_at_a_handle(page):
     page.locator("input.swipe").focus()
     page.keyboard.press("End")
     assert page.evaluate(clips)[0] != left
+    page.locator(".sites li button").first.click()  # what stands in a popup is read through the handle and the scale
+    for over in (".swipe", ".swipe-line", ".leaflet-control-scale"):
+        assert page.evaluate("(one) => getComputedStyle(document.querySelector(one)).opacity", over) == "0.15"
     page.locator("#swipe").uncheck()
     assert page.evaluate(clips) == ["", ""]
 

@@ -105,8 +105,8 @@ def _lines(found: Comparison, sites: SiteFile) -> Iterator[tuple[tuple[str, ...]
 def site_table(path: Path) -> Table:
     """The first lines of `sites.csv`."""
     with path.open(encoding="utf8", newline="") as stream:
-        rows = [[_value(cell) for cell in row] for row in islice(csv.reader(stream), 1, MOST_SITES + 1)]
-    return HEADER, rows
+        header, *rows = islice(csv.reader(stream), MOST_SITES + 1)
+    return header, [[_value(cell) for cell in row] for row in rows]
 
 
 def _value(cell: str) -> Value:

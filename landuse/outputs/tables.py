@@ -105,6 +105,15 @@ def write_parquet(path: Path, table: Table) -> None:
     pq.write_table(pa.table(list(map(plain_array, plain)), list(header)), path)
 
 
+def read_parquet(path: Path) -> Table:
+    """A table that `write_parquet` wrote, with its texts as a spreadsheet may have them."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_table(path)
+    rows = zip(*(column.to_pylist() for column in found.columns), strict=True)
+    return found.column_names, [[safe_cell(x) if isinstance(x, str) else x for x in row] for row in rows]
+
+
 def write_workbook(path: Path, sheets: Mapping[str, Table]) -> None:
     """Write a workbook with a sheet for each table; the header stays in sight, and no text is taken for a formula."""
     from xlsxwriter import Workbook

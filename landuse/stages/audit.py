@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from landuse.change.passes import POSSIBLE
 from landuse.change.result import ChangeResult, read_change
+from landuse.change.site_file import site_table
 from landuse.crs import transformer
 from landuse.errors import ConfigError, SourceNotFoundError
 from landuse.evaluation.audit import (
@@ -35,7 +36,7 @@ from landuse.options.results import AuditApplyOptions, AuditOptions
 from landuse.outputs.folder import staged_folder
 from landuse.outputs.label_page import LabelPage, Place, Question, write_label_page
 from landuse.outputs.record import RunRecord, identify, read_record, write_record
-from landuse.outputs.tables import write_json
+from landuse.outputs.tables import TABLES, Table, read_parquet, write_json, write_workbook
 from landuse.stages.assess import pictures_of
 from landuse.text import date_names
 
@@ -175,6 +176,8 @@ def apply(answers: Path, out: Path, options: AuditApplyOptions, change: Path | N
         )
         write_lines(staging / SITES, (*COLUMNS, *LEARNT), lines)
         write_json(staging / CLAIM, figures(found))
+        if (staging / TABLES).is_file():
+            write_workbook(staging / TABLES, _sheets(staging))
         told = {"answers": identify(answers).model_dump(), "audit": str(folder)} | figures(found)
         seconds = {"audit_seconds": time.perf_counter() - started}
         update = {"details": record.details | {"audit": told}, "timings": record.timings | seconds}
@@ -208,6 +211,16 @@ def _begun(change: Path | None, staging: Path) -> RunRecord:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(change / name, target)
     return record
+
+
+def _sheets(folder: Path) -> dict[str, Table]:
+    """The tables of a comparison as its workbook has them, with its sites as they stand now."""
+    sheets = {name: folder / f"{name}.parquet" for name in ("transitions", "gains", "sites", "districts")}
+    return {
+        name: site_table(folder / SITES) if name == "sites" else read_parquet(path)
+        for name, path in sheets.items()
+        if name == "sites" or path.is_file()
+    }
 
 
 def figures(found: Audited) -> dict[str, object]:

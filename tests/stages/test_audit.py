@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 
 from landuse.change.result import read_change
 from landuse.errors import ConfigError, SourceNotFoundError
@@ -104,6 +105,11 @@ def test_the_comparison_is_written_anew_with_its_other_files(drawn, change, tmp_
     share = [float(row["expected_real_share"]) for row in rows]
     assert share == sorted(share, reverse=True)
     assert len(read_change(folder).names) == 2
+    books = [load_workbook(one / "tables.xlsx") for one in (change, folder)]
+    assert books[0].sheetnames == books[1].sheetnames
+    for name in set(books[0].sheetnames) - {"sites"}:
+        assert list(books[1][name].values) == list(books[0][name].values)
+    assert [str(row[0]) for row in books[1]["sites"].values] == ["site", *(row["site"] for row in rows)]
     with pytest.raises(SourceNotFoundError, match="not of diff"):
         apply(sheet, tmp_path / "out", AuditApplyOptions(design=drawn.out), drawn.out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from landuse.engine.parts import part_key
-from landuse.errors import UsageError
+from landuse.errors import EngineError, UsageError
 from landuse.models.heads import DenseHead, in_graph
 from landuse.models.keras_backbone import KerasRuntime
 from landuse.models.libraries import (
@@ -33,7 +34,7 @@ from landuse.models.quantisation import Ranges, rounded
 if TYPE_CHECKING:
     from landuse.models.bundle import Bundle
 __all__ = ["Kind", "Precision", "Prediction", "open_runtime", "read_cached"]
-_OPEN: dict[tuple[str, Kind, Precision, int], OpenVinoRuntime | KerasRuntime] = {}
+_OPEN: dict[tuple[str, Kind, Precision, int, int], OpenVinoRuntime | KerasRuntime] = {}
 VERSION = 1
 """Changes where images are read in another way than before."""
 PIECE = 8
@@ -54,9 +55,16 @@ def open_runtime(
     Raises:
         ModelFileError: for a file that is not a sound model.
         UsageError: for a precision that this machine or this runtime does not have.
+        EngineError: in a process that was forked from one that has run a model.
     """
     model = read_cached(bundle) if isinstance(bundle, Path) else bundle
-    key = (model.digest, kind, precision, threads)
+    process = os.getpid()
+    if any(opened_in != process for *_, opened_in in _OPEN):  # a fork has none of the threads, and would wait for ever
+        raise EngineError(
+            "This process was forked from one that had run a model already: start it by spawn, as in "
+            "multiprocessing.get_context('spawn').Pool()."
+        )
+    key = (model.digest, kind, precision, threads, process)
     if key not in _OPEN:
         _OPEN[key] = _open(model, kind, precision, threads)
     return _OPEN[key]

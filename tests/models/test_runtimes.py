@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landuse.errors import BandsError, UsageError
+from landuse.errors import BandsError, EngineError, UsageError
 from landuse.models.architectures import ARCHITECTURES, find_architecture
 from landuse.models.bundle import write_bundle
 from landuse.models.runtime import OpenVinoRuntime, choose_precision, open_runtime
@@ -33,6 +33,13 @@ def tiny():
     know_tiny()
     yield bundle(backbone=tiny_backbone())
     forget_tiny()
+
+
+def test_a_fork_of_a_process_that_ran_a_model_is_told_so(monkeypatch):
+    open_runtime(bundle())
+    monkeypatch.setattr("landuse.models.runtime.os.getpid", lambda: 1)
+    with pytest.raises(EngineError, match="start it by spawn"):
+        open_runtime(bundle())
 
 
 def test_in_float32_an_image_is_a_request_of_its_own(small):

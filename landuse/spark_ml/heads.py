@@ -21,7 +21,7 @@ from landuse.models.heads import LEAF, DenseHead, ForestHead, Head, Labels
 from landuse.models.heads_linear import Exact, Penalty, Standard, logistic_head, present_classes
 from landuse.models.libraries import Floats
 from landuse.options.training import HeadOptions
-from landuse.spark_ml.workers import find_model
+from landuse.spark_ml.workers import context_of, find_model
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,7 +148,7 @@ def _nodes(model: RandomForestClassificationModel) -> pa.Table:
 
 @contextmanager
 def _folder(session: SparkSession) -> Iterator[str]:
-    context = session.sparkContext
+    context = context_of(session)
     master = context.master or ""
     if master.startswith("local") and not master.startswith("local-cluster"):
         with tempfile.TemporaryDirectory(prefix="landuse-") as scratch:

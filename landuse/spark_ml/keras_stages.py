@@ -37,7 +37,7 @@ from landuse.models.architectures import CAFFE, SIGNED, Preprocess
 from landuse.models.keras_files import KERAS, check_keras_file
 from landuse.spark_ml.columns import check_pictures, column, input_type, is_numbers, numbers, refuse_existing
 from landuse.spark_ml.stages import KeywordStage, needed
-from landuse.spark_ml.workers import column_function, once
+from landuse.spark_ml.workers import column_function, context_of, once
 
 PREPROCESS: Mapping[str, Preprocess] = MappingProxyType(
     {"none": Preprocess(), "unit": Preprocess(scale=1 / 255), "signed": SIGNED, "caffe": CAFFE}
@@ -96,7 +96,7 @@ class KerasTransformer(
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         self.transformSchema(dataset.schema)
-        model = share(dataset.sparkSession.sparkContext, check_keras_file(self.getModelFile()))
+        model = share(context_of(dataset.sparkSession), check_keras_file(self.getModelFile()))
         function = once(column_function(lambda arrays: _arrays_through(model, arrays), VectorUDT()))
         return dataset.withColumn(self.getOutputCol(), function(numbers(dataset.schema, self.getInputCol())))
 
@@ -166,7 +166,7 @@ class KerasImageModel(Model, KerasImageParams, MLWritable, MLReadable["KerasImag
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         self.transformSchema(dataset.schema)
-        model, preparation = share(dataset.sparkSession.sparkContext, self.file), self.preparation()
+        model, preparation = share(context_of(dataset.sparkSession), self.file), self.preparation()
         function = once(column_function(lambda images: _pictures_through(model, preparation, images), VectorUDT()))
         out = dataset.withColumn(self.getOutputCol(), function(column(self.getInputCol())))
         return out.withColumn(self.getPredictionCol(), _highest(column(self.getOutputCol())))

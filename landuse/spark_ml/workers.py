@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pyspark import SparkContext
 from pyspark.errors import AnalysisException
 from pyspark.ml.linalg import VectorUDT
 from pyspark.sql import DataFrame, SparkSession
@@ -77,8 +78,17 @@ def find_model(name: str) -> tuple[Path, Bundle]:
 
 def image_job(session: SparkSession, path: Path, shape: tuple[int, ...] | None = None) -> ImageJob:
     """A job for the workers of a session; each task's inference has as many threads as Spark gives a task cores."""
-    context = session.sparkContext
+    context = context_of(session)
     return ImageJob(share(context, path), int(context.getConf().get("spark.task.cpus", "1") or 1), shape)
+
+
+def context_of(session: SparkSession) -> SparkContext:
+    """The context of a session. Raises `UsageError` for a session of Spark Connect, which has none to send models by."""
+    if ".connect." in type(session).__module__:
+        raise UsageError(
+            "These stages send models to the workers, which Spark Connect cannot: use a classic Spark session."
+        )
+    return session.sparkContext
 
 
 def features_function(job: ImageJob) -> UserDefinedFunction:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from landuse.errors import UsageError
 from landuse.mosaic.picture import fit
 from landuse.spark_ml.columns import IMAGE_FIELDS, PictureStream, pictures
+from landuse.spark_ml.workers import context_of
 from tests.spark_ml.made import encoded, picture, struct_of
 
 PX = 16
@@ -119,3 +120,9 @@ def test_the_stream_keeps_what_is_readable_and_where_it_was(readable):
     batches = list(stream)
     assert sum(map(len, batches)) == sum(readable)
     assert stream.read == [i for i, ok in enumerate(readable) if ok]
+
+
+def test_a_session_of_spark_connect_is_refused():
+    session = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
+    with pytest.raises(UsageError, match="use a classic Spark session"):
+        context_of(session)

@@ -192,7 +192,7 @@ def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> Mas
     """Which samples are held back; bool (n,).
 
     Whole groups go to one side, classes keep about their shares on both. With a share of 0, or with fewer than two groups,
-    nothing is held back.
+    nothing is held back; nor are single samples of which that would leave a class none to learn from.
 
     Args:
         share: share of the samples to hold back, 0 to 0.5.
@@ -200,7 +200,8 @@ def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> Mas
     if share <= 0:
         return np.zeros(len(labels), bool)
     numbers = fold_numbers(labels, groups, round(1 / share), seed)
-    return np.asarray((numbers == 0) & (numbers.max(initial=0) > 0))
+    held = np.asarray((numbers == 0) & (numbers.max(initial=0) > 0))
+    return held & np.isin(labels, labels[~held]) if len(np.unique(groups)) == len(labels) else held
 
 
 def fold_numbers(labels: IntArray, groups: IntArray, count: int, seed: int) -> IntArray:

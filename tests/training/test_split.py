@@ -91,6 +91,14 @@ def test_single_samples_keep_the_shares_of_classes():
     assert split(Layout(labels), HoldoutOptions()).kind == "stratified random"
 
 
+def test_the_only_sample_of_a_class_is_learnt_from():
+    labels = np.array([0] * 1000 + [1])
+    for seed in range(10):
+        held = hold_out(labels, np.arange(len(labels)), 0.2, seed)
+        assert 150 < held.sum() < 250
+        assert not held[-1]
+
+
 def test_nothing_is_held_back_where_it_cannot_be():
     labels = np.array([0, 1, 0, 1])
     assert not hold_out(labels, np.zeros(4, int), 0.2, 0).any()

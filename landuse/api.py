@@ -116,8 +116,10 @@ def _table_of(frame: Any) -> Path:  # noqa: ANN401  # of pandas or Spark, neithe
     table = temporary_folder() / "data_frame.parquet"
     try:
         texts = frame.assign(path=frame["path"].map(fspath, na_action="ignore")) if "path" in frame else frame
+        texts = texts.copy(deep=False)
+        texts.attrs = {}  # what others noted there need not be JSON; Spark Connect's notes are not
         texts.to_parquet(table, index=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:  # the last two are pyarrow's too
         raise UsageError(f"The data frame is no table of paths and labels: {' '.join(str(error).split())}.") from error
     return table
 

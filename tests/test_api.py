@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import landuse as lu
-from landuse.errors import OutputExistsError, UsageError
+from landuse.errors import LanduseWarning, OutputExistsError, UsageError
 from landuse.options.survey import TileOptions
 from tests.patchwork import OPTIONS
 
@@ -116,6 +116,12 @@ def test_a_data_frame_of_images(work, tmp_path, monkeypatch):
     assert again.metrics == model.metrics
     paths = lu.train(frame.assign(path=frame["path"].map(Path)), backbone=work.model, cache=False)
     assert paths.bundle.training["digest"] == model.bundle.training["digest"]
+    noted = frame.copy()
+    noted.attrs = {"metrics": [object()]}  # as a frame of Spark Connect has them
+    assert lu.train(noted, backbone=work.model, cache=False).metrics == model.metrics
+    copies = frame.assign(path=[f"{(i - i % 2 * 3) % 18}.png" for i in range(18)], split=["train", "test"] * 9)
+    with pytest.warns(LanduseWarning, match="held back are copies of samples that are learnt from"):
+        lu.train(copies, backbone=work.model, cache=False)
     with pytest.raises(UsageError, match="not as a dict"):
         lu.train({"path": []})
     with pytest.raises(UsageError, match="The data frame is no table of paths and labels: Duplicate column"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 
 from landuse.engine.parts import own_address
 from landuse.engine.progress import busy
-from landuse.errors import UsageError
+from landuse.errors import LanduseWarning, UsageError
 from landuse.evaluation.predictions import Judged, MultiPredictions, predictions_of
 from landuse.grid import IntArray
 from landuse.legend import load_legend
@@ -23,6 +24,7 @@ from landuse.models.learnt_features import Components, SurveyFeatures
 from landuse.options.training import TrainOptions
 from landuse.outputs.folder import output_lock
 from landuse.scoring import ScoreSettings
+from landuse.text import counted
 from landuse.training.backbone import base_for
 from landuse.training.balance import likely_wrong
 from landuse.training.cache import cache_folder
@@ -97,6 +99,7 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
     """
     _check_learnable(samples, options)
     parts = split(samples.layout, options)
+    warn_of_twins(samples, parts)
     given = parts.kind == "given"
     known = samples.take(parts.train) if given else samples
     trial = split(replace(known.layout, sides=None), options) if given else parts
@@ -123,6 +126,20 @@ def fit(samples: Samples, base: Bundle, options: TrainOptions) -> Bundle:
         metres_per_pixel=samples.metres_per_pixel(base.chip_px),
     )
     return replace(bundle, card=trained_card(bundle, options.backbone))
+
+
+def warn_of_twins(samples: Samples, parts: Split) -> None:
+    """Warn where samples held back are of the very content of samples that are learnt from."""
+    if samples.marks is None:
+        return
+    twins = parts.test & (samples.marks > 0) & np.isin(samples.marks, samples.marks[parts.train])
+    if twins.any():
+        warnings.warn(
+            f"{counted(int(twins.sum()), 'sample')} of the {parts.test.sum():,} held back are copies of samples that are "
+            "learnt from, so the figures flatter the model; leave copies out, or keep them together with --group-by.",
+            LanduseWarning,
+            stacklevel=2,
+        )
 
 
 def survey_features(samples: Samples) -> SurveyFeatures | None:

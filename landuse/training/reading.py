@@ -63,7 +63,9 @@ def read_samples(data: Sequence[Path], settings: SampleSettings) -> Samples:
         return _of_table(path, settings)
     if not path.is_dir():
         raise SourceNotFoundError(
-            f"There is no folder {path} of labelled chips or of class folders, and no such table."
+            f"{path} is no table of CSV or Parquet, and no folder."
+            if path.exists()
+            else f"There is no folder {path} of labelled chips or of class folders, and no such table."
         )
     if settings.group_by is not None:
         raise UsageError(f"{path} has no columns to group by; --group-by is for tables and chips.")

@@ -86,6 +86,8 @@ def test_a_table_of_images(pictures, settings, tmp_path):
         read_samples([path], settings)
     with pytest.raises(ConfigError, match="--root"):
         read_samples([write(tmp_path / "u.csv", "path,label", "../a.png,Town")], replace(settings, root=pictures))
+    with pytest.raises(SourceNotFoundError, match="is no table of CSV or Parquet"):
+        read_samples([write(tmp_path / "labels.json", "{}", "{}")], settings)
     with pytest.raises(SourceNotFoundError, match="nowhere"):
         read_samples([path], replace(settings, root=tmp_path / "nowhere"))
 

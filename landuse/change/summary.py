@@ -21,7 +21,8 @@ FEW_CELLS = 200
 """Cells below which a pair says little of itself."""
 MOST_DIFFER = 0.2
 """Share of label differences from which the expected figures of a pair are not printed: of the pairs whose truth is known, they
-were within a factor of 1.5 where fewer labels differ, and off by up to four where more do (docs/change.md)."""
+were within a factor of 1.8 in twelve of thirteen cases where fewer labels differ, and off by up to four where more do
+(docs/change.md)."""
 TOLD_APART = 0.8
 """Area under the curve below which two classes count as not told apart by the later survey."""
 SAMPLE = 20_000

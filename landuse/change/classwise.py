@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landuse.change.neighbours import ALONE, changes_beside
-from landuse.change.pair import UNNAMED, CellChanges, Floats, SurveyPair, probability_matrix, raised
+from landuse.change.pair import CellChanges, Floats, SurveyPair, probability_matrix, raised
 from landuse.change.same_place import SamePlace, changed_by
 
 LEAST = 1e-3
@@ -260,9 +260,9 @@ class FittedViews:
         """What is said of the cells of a block, each beside those around it."""
         usual = self.transition - np.diag(np.diag(self.transition))
         cells = changes_beside(block, self.joint, usual, self.alone)
-        named = (cells.move == block.labels).all(axis=1)
-        moved = np.minimum(cells.moved, np.where(named, self._most(block, cells), UNNAMED))
-        return replace(cells, moved=moved, named=np.where(named, moved, cells.named))
+        most = self._most(block, cells)
+        named = np.where(block.differ, np.minimum(cells.named, most), cells.named)
+        return replace(cells, moved=np.minimum(cells.moved, most), named=named).as_labelled(block.labels)
 
     def _most(self, block: SurveyPair, cells: CellChanges) -> Floats:
         """The most (n,) that the change of each cell counts, by whether the components alone say that it is another place."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from landuse.chips import Chips, ChipSet, block_slices, image_order
 from landuse.engine.parts import part_key
-from landuse.errors import BandsError, DamagedSourceError
+from landuse.errors import BandsError, DamagedSourceError, SourceNotFoundError
 from landuse.grid import BLOCK, Block, IntArray
 from landuse.models.bundle import Bundle
 from landuse.models.runtime import Kind, Precision
@@ -75,13 +75,27 @@ def identify_sources(survey: Survey) -> dict[str, FileIdentity]:
         return dict(zip(paths, pool.map(identify, paths), strict=True))
 
 
-def check_unchanged(survey: Survey, inputs: Mapping[str, FileIdentity]) -> None:
-    """Raise `DamagedSourceError` where a file is another than when `inputs` was taken, so that both were read."""
-    changed = [path for path, now in identify_sources(survey).items() if now != inputs[path]]
+def check_unchanged(inputs: Mapping[str, FileIdentity]) -> None:
+    """Raise `DamagedSourceError` where a file is another than when `inputs` was taken, so that both were read.
+
+    What is gone or cannot be asked is not told here: chips that it should have given are quarantined already.
+    """
+    with ThreadPoolExecutor(8) as pool:
+        changed = [
+            path for path, other in zip(inputs, pool.map(_is_other, inputs, inputs.values()), strict=True) if other
+        ]
     if changed:
         raise DamagedSourceError(
             f"{changed[0]} changed while it was read; give the same command again, which reads anew what has changed."
         )
+
+
+def _is_other(path: str, before: FileIdentity) -> bool:
+    try:
+        now = identify(path)
+    except SourceNotFoundError:
+        return False
+    return now.size >= 0 and now != before
 
 
 def plan(

@@ -149,7 +149,7 @@ def run_chips(chips: Chips, settings: ScoreSettings, parts: Path, progress: Prog
     inputs = identify_sources(chips.survey)
     tally = Tally(PartStore(settings.parts or str(parts)), settings, len(chips), progress)
     run_blocks(chips, plan(chips, bundle, settings, inputs), tally)
-    check_unchanged(chips.survey, inputs)
+    check_unchanged(inputs)
     return Run(
         chips=chips,
         store=tally.store,

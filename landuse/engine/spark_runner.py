@@ -11,11 +11,12 @@ import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from py4j.protocol import Py4JError
 from pyspark.accumulators import AccumulatorParam
 
 from landuse.engine.java import message_of
@@ -34,6 +35,7 @@ R = TypeVar("R")
 DIGITS = 24
 _POLL_S = 0.05
 _PATIENCE_S = 4  # Spark kills a Python worker two seconds after its task was cancelled
+_CALLS = 3
 _FAILED_TASK = re.compile(r"Task (\d+) in stage \S+ failed \d+ times")
 _PYTHON_ERROR = re.compile(r"^( *)Traceback \(most recent call last\):\n(?:\1 .*\n)+\1(\S.*)", re.MULTILINE)
 _LOST_TASK = re.compile(r"Lost task [^:]*: (?:[\w.]+: )?(.+)")
@@ -134,9 +136,16 @@ class SparkRunner(Runner):
             yield job
         finally:
             if not job.done():
-                self._context.cancelJobGroup(group)
+                self._cancel(group)
                 wait([job], timeout=_PATIENCE_S)
             pool.shutdown(wait=False)
+
+    def _cancel(self, group: str) -> None:
+        """Cancel a job. Ctrl-C in the midst of a call to the JVM leaves the next call without an answer."""
+        for _ in range(_CALLS):
+            with suppress(Py4JError):
+                self._context.cancelJobGroup(group)
+                return
 
 
 def _recorded(task: Callable[[T], R], arrived: Accumulator[list[Outcome]]) -> Callable[[Iterable[tuple[int, T]]], None]:

@@ -25,7 +25,7 @@ def test_ctrl_c(work, undisturbed, tmp_path, master):
     os.killpg(one.process.pid, signal.SIGINT)  # as a terminal does: to all at once
     status, said, trouble = one.wait()
     assert time.monotonic() - start < LIMIT_S * busy()
-    assert (status, said) == (130, "")
+    assert (status, said) == (130, ""), trouble
     assert trouble.endswith(SENTENCE)
     assert "Traceback" not in trouble
     assert "ERROR" not in trouble

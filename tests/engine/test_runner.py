@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -149,3 +150,32 @@ def test_a_task_that_freezes_in_every_try_costs_one_item(spark):
     runner = SparkRunner(spark.sparkContext, task_timeout_s=1)
     results = runner.map(jobs.freezes_at_two, range(4), on_lost=lambda _, cause: cause)
     assert results == [0, 1, "the worker process took too long and was stopped", 3]
+
+
+def test_ctrl_c_in_a_call_to_the_jvm_is_not_hidden_by_the_next_one():
+    from py4j.protocol import Py4JNetworkError
+
+    from landuse.engine.spark_runner import SparkRunner
+
+    class Context:
+        """A context whose first call after an interrupt has no answer."""
+
+        def __init__(self):
+            self.asked, self.ended = [], threading.Event()
+
+        def setJobGroup(self, *_, **__):  # noqa: N802
+            self.ended.wait(10)
+
+        def parallelize(self, *_):
+            raise RuntimeError("cancelled")
+
+        def cancelJobGroup(self, group):  # noqa: N802
+            self.asked.append(group)
+            if len(self.asked) == 1:
+                raise Py4JNetworkError("Answer from Java side is empty")
+            self.ended.set()
+
+    context = Context()
+    with pytest.raises(KeyboardInterrupt), SparkRunner(context)._job(list, [1], "group"):
+        raise KeyboardInterrupt
+    assert context.asked == ["group", "group"]
